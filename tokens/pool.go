@@ -1,0 +1,177 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+)
+
+// UserPool names an Amazon Cognito user pool and the app client that users
+// sign in with. ID and ClientID are required; everything else has a default.
+//
+// A UserPool is a plain value: copy it, compare its fields, print it.
+// ClientSecret is the only member that must stay secret.
+type UserPool struct {
+	// ID is the user pool's id, "eu-west-1_AbCdEf123". The region is its part
+	// before the underscore.
+	ID string
+
+	// ClientID is the id of the app client. Tokens of another app client of
+	// the same pool are refused.
+	ClientID string
+
+	// ClientSecret is the app client's secret, for clients that have one.
+	// Amplify in a browser cannot use such a client.
+	ClientSecret string
+
+	// Domain is the host of the pool's managed login (hosted UI), such as
+	// "auth.example.com" or "myapp.auth.eu-west-1.amazoncognito.com": no
+	// scheme, no path. Only the sign-in routes need it.
+	Domain string
+
+	// IdentityPoolID is the identity pool that exchanges tokens of this user
+	// pool for AWS credentials. Only package identity needs it.
+	IdentityPoolID string
+
+	// Endpoint replaces the regional endpoint of the user pool API, such as
+	// "https://cognito-idp.eu-west-1.amazonaws.com": for FIPS, VPC endpoints
+	// and emulators. An absolute URL. It changes neither the issuer nor the
+	// key set's URL.
+	Endpoint string
+
+	// Issuer replaces the expected "iss" claim and the base of the key set's
+	// URL. For emulators: with it, the issuers of AWS are not accepted.
+	Issuer string
+
+	// Issuers are accepted beside the pool's original and updated issuer, for
+	// example those of replica regions. Their key sets are fetched from
+	// "/.well-known/jwks.json" below them, and only once a token names them.
+	Issuers []string
+}
+
+// poolID is the shape of a user pool id; Cognito's API reference gives
+// [\w-]+_[0-9a-zA-Z]+ and every region is lower-case words and a number.
+var poolID = regexp.MustCompile(`^[a-z]{2,}(?:-[a-z]+)+-[0-9]{1,2}_[0-9A-Za-z]+$`)
+
+// clientID is the shape of an app client id in Cognito's API reference. It
+// becomes part of cookie names, so it is checked.
+var clientID = regexp.MustCompile(`^[0-9A-Za-z_+]{1,128}$`)
+
+// Validate reports everything that is wrong with p, joined; each line begins
+// with the field's name.
+func (p UserPool) Validate() error {
+	var errs []error
+	fault := func(field, format string, args ...any) {
+		errs = append(errs, fmt.Errorf(field+": "+format, args...))
+	}
+	if p.ID == "" {
+		fault("ID", `is required, like "eu-west-1_AbCdEf123"`)
+	} else if !poolID.MatchString(p.ID) {
+		fault("ID", `%q is not a user pool id like "eu-west-1_AbCdEf123"`, p.ID)
+	}
+	if p.ClientID == "" {
+		fault("ClientID", "is required")
+	} else if !clientID.MatchString(p.ClientID) {
+		fault("ClientID", "%q is not an app client id", p.ClientID)
+	}
+	if p.Domain != "" && !isHost(p.Domain) {
+		fault("Domain", `%q is not a host like "auth.example.com": no scheme, no path`, p.Domain)
+	}
+	if p.Endpoint != "" && !isBaseURL(p.Endpoint) {
+		fault("Endpoint", "%q is not an absolute http(s) URL without query", p.Endpoint)
+	}
+	if p.Issuer != "" && !isBaseURL(p.Issuer) {
+		fault("Issuer", "%q is not an absolute http(s) URL without query", p.Issuer)
+	}
+	for i, issuer := range p.Issuers {
+		if !isBaseURL(issuer) {
+			fault(fmt.Sprintf("Issuers[%d]", i), "%q is not an absolute http(s) URL without query", issuer)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func isHost(s string) bool {
+	u, err := url.Parse("https://" + s)
+	return err == nil && u.Host == s && u.Hostname() != ""
+}
+
+func isBaseURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" &&
+		u.User == nil && u.RawQuery == "" && !u.ForceQuery && u.Fragment == ""
+}
+
+// Region is the AWS region of the pool: its id up to the underscore.
+func (p UserPool) Region() string {
+	region, _, _ := strings.Cut(p.ID, "_")
+	return region
+}
+
+// IssuerURL is the "iss" claim of the pool's tokens:
+// https://cognito-idp.<region>.<suffix>/<pool id>, with the suffix of the
+// region's partition (amazonaws.com, amazonaws.com.cn, …), or Issuer if set.
+func (p UserPool) IssuerURL() string {
+	if p.Issuer != "" {
+		return p.Issuer
+	}
+	return "https://" + p.serviceHost() + "/" + p.ID
+}
+
+// KeySetURL is where the pool publishes the keys of IssuerURL (RFC 7517).
+func (p UserPool) KeySetURL() string {
+	return keySetURL(p.IssuerURL())
+}
+
+func keySetURL(issuer string) string {
+	return strings.TrimSuffix(issuer, "/") + "/.well-known/jwks.json"
+}
+
+// issuers lists every accepted "iss": the pool's original one, the updated one
+// that pools may switch to since 2026, and those of the configuration.
+func (p UserPool) issuers() []string {
+	accepted := []string{p.IssuerURL()}
+	if p.Issuer == "" {
+		accepted = append(accepted, "https://issuer-"+p.serviceHost()+"/"+p.ID)
+	}
+	for _, issuer := range p.Issuers {
+		if !slices.Contains(accepted, issuer) {
+			accepted = append(accepted, issuer)
+		}
+	}
+	return accepted
+}
+
+// serviceHost is the region's user pool API host. The SDK knows the partitions
+// and their DNS suffixes; we do not repeat its table.
+func (p UserPool) serviceHost() string {
+	ep, err := cip.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(),
+		cip.EndpointParameters{Region: aws.String(p.Region())})
+	if err != nil {
+		return "cognito-idp." + p.Region() + ".amazonaws.com"
+	}
+	return ep.URI.Host
+}
+
+// Set is what Cognito issues at a sign-in or a refresh: the raw tokens, not yet
+// verified. ID and Refresh may be empty.
+type Set struct {
+	Access  string
+	ID      string
+	Refresh string
+}
+
+// String says which tokens are there and shows none of them.
+func (s Set) String() string {
+	return fmt.Sprintf("tokens.Set{access: %t, id: %t, refresh: %t}", s.Access != "", s.ID != "", s.Refresh != "")
+}
+
+// GoString keeps %#v from printing the tokens.
+func (s Set) GoString() string { return s.String() }
