@@ -1,0 +1,187 @@
+package cognitotest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+const targetPrefix = "AWSCognitoIdentityProviderService."
+
+// refusal is an error of the user pool API.
+type refusal struct{ code, message string }
+
+func refuse(code, format string, args ...any) *refusal {
+	return &refusal{code, fmt.Sprintf(format, args...)}
+}
+
+func (e *refusal) Error() string { return e.code + ": " + e.message }
+
+// reply says it as Cognito does: the code in a header and in the body.
+func (e *refusal) reply() *reply {
+	status := http.StatusBadRequest
+	switch e.code {
+	case "InternalErrorException":
+		status = http.StatusInternalServerError
+	case "UnauthorizedException":
+		status = http.StatusUnauthorized
+	}
+	r := jsonReply(status, struct {
+		Type    string `json:"__type"`
+		Message string `json:"message"`
+	}{e.code, e.message})
+	r.code = e.code
+	return r
+}
+
+// reply is an answer on its way, over the network or not.
+type reply struct {
+	status      int
+	contentType string
+	code        string // of an error
+	body        []byte
+}
+
+func jsonReply(status int, v any) *reply {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic("cognitotest: " + err.Error()) // our own types always marshal
+	}
+	return &reply{status: status, contentType: "application/x-amz-json-1.1", body: body}
+}
+
+// setHeader writes the headers of r, of which CORS's let Amplify in a browser
+// call from another origin and read the code of an error.
+func (r *reply) setHeader(h http.Header) {
+	h.Set("Content-Type", r.contentType)
+	h.Set("X-Amzn-Requestid", newUUID())
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Expose-Headers", "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Date")
+	if r.code != "" {
+		h.Set("X-Amzn-Errortype", r.code)
+	}
+}
+
+// request is what the pool looks at in an http.Request.
+type request struct {
+	method, host, path string
+	target             string // X-Amz-Target
+	body               []byte
+}
+
+// errDropped stands for a connection that is closed without an answer.
+var errDropped = errors.New("cognitotest: connection dropped")
+
+// answer serves one request. Its error is errDropped or that of ctx.
+func (p *pool) answer(ctx context.Context, req *request) (*reply, error) {
+	op, run := p.route(req)
+	if op == "" {
+		return run(), nil
+	}
+	f := p.arrive(op)
+	var r *reply
+	if f.After {
+		r = run()
+	}
+	if err := f.wait(ctx); err != nil {
+		return nil, err
+	}
+	if f.Drop {
+		return nil, errDropped
+	}
+	if failed := f.reply(); failed != nil {
+		return failed, nil
+	}
+	if r == nil {
+		r = run()
+	}
+	return r, nil
+}
+
+// route finds the operation that req asks for, and what does it. An empty op is
+// for requests that the pool has no answer to.
+func (p *pool) route(req *request) (op string, run func() *reply) {
+	id, file, _ := strings.Cut(strings.TrimPrefix(req.path, "/"), "/")
+	switch {
+	case req.path == "" || req.path == "/":
+		if req.method != http.MethodPost {
+			return "", notFound
+		}
+		op, ok := strings.CutPrefix(req.target, targetPrefix)
+		do := operations[op]
+		if !ok || do == nil {
+			return "", refuse("UnknownOperationException", "").reply
+		}
+		return op, func() *reply {
+			out, err := do(p, req.body)
+			if e := (*refusal)(nil); errors.As(err, &e) {
+				return e.reply()
+			}
+			return jsonReply(http.StatusOK, out)
+		}
+	case file != ".well-known/jwks.json" || req.method != http.MethodGet && req.method != http.MethodHead:
+		return "", notFound
+	case id != p.id:
+		return "", refuse("ResourceNotFoundException", "User pool %s does not exist.", id).reply
+	}
+	return "JWKS", func() *reply {
+		if strings.HasPrefix(req.host, "issuer-") && !p.hasSwitched() {
+			r := refuse("ForbiddenException", "Forbidden").reply()
+			r.status = http.StatusForbidden
+			return r
+		}
+		return p.keySet()
+	}
+}
+
+func (p *pool) hasSwitched() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.switched
+}
+
+func notFound() *reply {
+	return &reply{status: http.StatusNotFound, contentType: "text/plain; charset=utf-8", body: []byte("not found\n")}
+}
+
+// maxBody is more than any input of the API.
+const maxBody = 1 << 20
+
+// ServeHTTP answers as the pool's key set and the user pool API do, for
+// browsers and other programs on a real port; see [Server.SetURL]. Below a
+// path, mount it with http.StripPrefix.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodOptions {
+		servePreflight(w, r)
+		return
+	}
+	// Read before anything waits: only then does net/http watch for clients
+	// that go away.
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		http.Error(w, "unreadable body", http.StatusBadRequest)
+		return
+	}
+	answer, err := s.pool.answer(r.Context(), &request{r.Method, r.Host, r.URL.Path, r.Header.Get("X-Amz-Target"), body})
+	if err != nil {
+		panic(http.ErrAbortHandler) // closes the connection, silently
+	}
+	answer.setHeader(w.Header())
+	w.WriteHeader(answer.status)
+	w.Write(answer.body)
+}
+
+// servePreflight allows what Amplify in a browser is about to send.
+func servePreflight(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+	h.Set("Access-Control-Max-Age", "172800")
+	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
+		h.Set("Access-Control-Allow-Headers", asked)
+	}
+}
