@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cognitogate/cognitogate/tokens"
@@ -14,7 +15,9 @@ import (
 
 // Draft is a token that is about to be signed. An edit given to [Server.Issue]
 // may change all of it, so that tests can make every token that Cognito would
-// not.
+// not:
+//
+//	srv.Issue("ada", func(d *cognitotest.Draft) { d.Claims["iss"] = "https://example.com" })
 type Draft struct {
 	// Use tells the access token from the ID token.
 	Use tokens.Use
@@ -55,10 +58,10 @@ func RS256(key *rsa.PrivateKey) func(input []byte) []byte {
 // Issue starts a new session of the user and returns its tokens, as a sign-in
 // with s's app client would. A disabled user gets them too.
 //
-// If edit is not nil, it is called for the access token, then for the ID token,
-// before they are signed; tokens of later refreshes are not edited. Issue
+// Each edit is called for the access token, then for the ID token, before they
+// are signed; nil is no edit. Tokens of later refreshes are not edited. Issue
 // panics if there is no such user.
-func (s *Server) Issue(username string, edit func(*Draft)) *tokens.Set {
+func (s *Server) Issue(username string, edits ...func(*Draft)) *tokens.Set {
 	p := s.pool
 	now := p.time()
 	p.mu.Lock()
@@ -71,9 +74,11 @@ func (s *Server) Issue(username string, edit func(*Draft)) *tokens.Set {
 	access, id := p.drafts(start, now)
 	p.mu.Unlock()
 
-	if edit != nil {
-		edit(access)
-		edit(id)
+	for _, edit := range edits {
+		if edit != nil {
+			edit(access)
+			edit(id)
+		}
 	}
 	return &tokens.Set{Access: access.token(), ID: id.token(), Refresh: refresh}
 }
@@ -100,7 +105,7 @@ func (p *pool) drafts(s *session, now time.Time) (access, id *Draft) {
 			Sign: RS256(key.PrivateKey),
 		}
 		if len(s.user.Groups) > 0 {
-			d.Claims["cognito:groups"] = s.user.Groups
+			d.Claims["cognito:groups"] = slices.Clone(s.user.Groups) // an edit may write to it
 		}
 		return d
 	}

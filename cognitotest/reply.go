@@ -32,7 +32,7 @@ func (e *refusal) reply() *reply {
 	}
 	r := jsonReply(status, struct {
 		Type    string `json:"__type"`
-		Message string `json:"message"`
+		Message string `json:"message,omitempty"`
 	}{e.code, e.message})
 	r.code = e.code
 	return r

@@ -1,0 +1,57 @@
+package cognitotest_test
+
+import (
+	"testing"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+)
+
+func TestRotateKeys(t *testing.T) {
+	srv := cognitotest.New(ada)
+	check := func(when string, keys int, token string, want bool) {
+		t.Helper()
+		set := publishedKeys(t, srv.Client(), srv.UserPool().IssuerURL())
+		if len(set) != keys {
+			t.Errorf("%s: %d keys, want %d", when, len(set), keys)
+		}
+		if _, ok := verifies(t, set, token); ok != want {
+			t.Errorf("%s: the token verifies: %t", when, ok)
+		}
+		if _, ok := verifies(t, set, srv.Issue("ada").ID); !ok {
+			t.Errorf("%s: a new token does not verify", when)
+		}
+	}
+	first := srv.Issue("ada").Access
+	check("at first", 2, first, true)
+	srv.AddKeys()
+	check("with overlap", 4, first, true)
+	srv.DropOldKeys()
+	check("after the overlap", 2, first, false)
+	second := srv.Issue("ada").Access
+	srv.RotateKeys()
+	check("without overlap", 2, second, false)
+	_, err := getUser(srv, second)
+	refused(t, err, "NotAuthorizedException", "Could not verify signature for Access Token")
+}
+
+// TestKeysDiffer: keys share primes, but no two are the same.
+func TestKeysDiffer(t *testing.T) {
+	srv := cognitotest.New()
+	for range 20 {
+		srv.AddKeys()
+	}
+	keys := publishedKeys(t, srv.Client(), srv.UserPool().IssuerURL())
+	if len(keys) != 42 {
+		t.Errorf("%d key ids, want 42", len(keys))
+	}
+	moduli := make(map[string]bool)
+	for _, k := range keys {
+		if k.N.BitLen() != 2048 {
+			t.Errorf("a key of %d bits", k.N.BitLen())
+		}
+		moduli[k.N.String()] = true
+	}
+	if len(moduli) != len(keys) {
+		t.Errorf("%d keys in %d ids", len(moduli), len(keys))
+	}
+}
