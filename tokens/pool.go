@@ -134,9 +134,10 @@ func keySetURL(issuer string) string {
 	return strings.TrimSuffix(issuer, "/") + "/.well-known/jwks.json"
 }
 
-// issuers lists every accepted "iss": the pool's original one, the updated one
-// that pools may switch to since 2026, and those of the configuration.
-func (p UserPool) issuers() []string {
+// IssuerURLs lists every accepted "iss": IssuerURL first, then the updated form
+// that pools may switch to since 2026 (https://issuer-cognito-idp.…; not with
+// Issuer), then Issuers.
+func (p UserPool) IssuerURLs() []string {
 	accepted := []string{p.IssuerURL()}
 	if p.Issuer == "" {
 		accepted = append(accepted, "https://issuer-"+p.serviceHost()+"/"+p.ID)

@@ -1,0 +1,38 @@
+// Package page tells whether a request is for a page that a browser navigates
+// to, so that a redirect is an answer to it, or made by a program.
+package page
+
+import (
+	"net/http"
+	"strings"
+)
+
+// Is reports whether r is a navigation to a page: a GET or HEAD that says so by
+// Sec-Fetch-Mode (Fetch Metadata), or that has no such header and nothing else
+// that speaks against it.
+func Is(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && Navigation(r)
+}
+
+// Navigation is Is for any method: a form's POST is a navigation too.
+func Navigation(r *http.Request) bool {
+	h := r.Header
+	if IsUpgrade(r) || h.Get("HX-Request") != "" || h.Get("X-Requested-With") != "" {
+		return false
+	}
+	if scheme, _, _ := strings.Cut(h.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
+		return false
+	}
+	if mode := h.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	accept := strings.ToLower(strings.Join(h.Values("Accept"), ","))
+	return strings.Contains(accept, "text/html") ||
+		!strings.Contains(accept, "json") && !strings.Contains(accept, "text/event-stream")
+}
+
+// IsUpgrade reports whether r asks to change the protocol, as a WebSocket's
+// opening handshake does (RFC 9110 §7.8). Its answer may not carry cookies.
+func IsUpgrade(r *http.Request) bool {
+	return r.Header.Get("Upgrade") != "" || r.Method == http.MethodConnect
+}

@@ -1,0 +1,132 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/cognitogate/cognitogate/tokens"
+)
+
+// Session is a signed-in user: verified tokens of one sign-in. It is immutable
+// and may be shared. Every method may be called on a nil *Session and then
+// answers for nobody.
+type Session struct {
+	access  *tokens.Token
+	id      *tokens.Token // nil if there is none
+	groups  []string      // of the access token
+	scopes  []string      // of the access token
+	details string        // Amplify's signInDetails, a JSON text, as the cookie has it
+}
+
+func newSession(access, id *tokens.Token, details string) *Session {
+	return &Session{access: access, id: id, groups: access.Groups(), scopes: access.Scopes(), details: details}
+}
+
+// User identifies a signed-in user, like Amplify's getCurrentUser.
+type User struct {
+	ID       string // the "sub" claim, which never changes
+	Username string // Cognito's name for the user
+	LoginID  string // what the user typed to sign in, if Amplify noted it; not verified
+}
+
+// User returns who is signed in, from the ID token or, without one, from the
+// access token. LoginID comes from a cookie that the browser can change: show it,
+// decide nothing by it.
+func (s *Session) User() User {
+	if s == nil || s.access == nil {
+		return User{}
+	}
+	u := User{ID: s.access.Subject, Username: s.access.Username}
+	if s.id != nil && s.id.Username != "" {
+		u.Username = s.id.Username
+	}
+	if s.details != "" {
+		var d struct {
+			LoginID string `json:"loginId"`
+		}
+		// Any JSON may stand there; what is not an object names nobody (W12).
+		if json.Unmarshal([]byte(s.details), &d) == nil {
+			u.LoginID = d.LoginID
+		}
+	}
+	return u
+}
+
+// AccessToken returns the session's access token; nil only on a nil Session.
+func (s *Session) AccessToken() *tokens.Token {
+	if s == nil {
+		return nil
+	}
+	return s.access
+}
+
+// IDToken returns the session's ID token, or nil if there is none that is valid:
+// an access token alone makes a session.
+func (s *Session) IDToken() *tokens.Token {
+	if s == nil {
+		return nil
+	}
+	return s.id
+}
+
+// ExpiresAt is when the access token expires. The session may outlive it by a
+// refresh, which the next request gets by itself.
+func (s *Session) ExpiresAt() time.Time {
+	if s == nil || s.access == nil {
+		return time.Time{}
+	}
+	return s.access.ExpiresAt
+}
+
+// InGroup reports whether the user is in at least one of the groups, by the
+// access token's "cognito:groups". Groups are as old as the token: a change in
+// the pool is seen after the next refresh.
+func (s *Session) InGroup(anyOf ...string) bool {
+	return s != nil && slices.ContainsFunc(anyOf, func(g string) bool { return slices.Contains(s.groups, g) })
+}
+
+// HasScope reports whether the access token has all of the scopes. Without
+// arguments it reports whether there is a session.
+func (s *Session) HasScope(allOf ...string) bool {
+	if s == nil {
+		return false
+	}
+	for _, scope := range allOf {
+		if !slices.Contains(s.scopes, scope) {
+			return false
+		}
+	}
+	return true
+}
+
+// String shows whose session it is and no token.
+func (s *Session) String() string {
+	if s == nil || s.access == nil {
+		return "no session"
+	}
+	return "session of " + s.access.Subject
+}
+
+// GoString keeps %#v from printing tokens.
+func (s *Session) GoString() string { return s.String() }
+
+// LogValue shows whose session it is and no token.
+func (s *Session) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+type contextKey struct{}
+
+// NewContext returns a context that carries s. Guards of package middleware do
+// this; call it in tests and in guards of your own.
+func NewContext(ctx context.Context, s *Session) context.Context {
+	return context.WithValue(ctx, contextKey{}, s)
+}
+
+// FromContext returns the session of the innermost guard that the request
+// passed. ok is false, and the session nil, if nobody is signed in.
+func FromContext(ctx context.Context) (s *Session, ok bool) {
+	s, _ = ctx.Value(contextKey{}).(*Session)
+	return s, s != nil
+}

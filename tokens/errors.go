@@ -1,0 +1,122 @@
+package tokens
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrUnavailable reports that nothing can be said: the pool's keys cannot be
+// reached, or Cognito is throttling, down or misconfigured. It is never a
+// verdict on a token or a session; keep what you have and try again later.
+var ErrUnavailable = errors.New("tokens: Cognito is unavailable")
+
+// Reason says why a token is refused. It is an error, so that
+// errors.Is(err, tokens.Expired) asks for it, and its text is short and stable,
+// so that it can be a metric's label.
+type Reason string
+
+// The reasons, in the order in which they are checked: a token with several
+// faults is refused for the first one, so Expired means that nothing else is
+// wrong. Because an issuer's keys are only asked for once the issuer is known
+// to be accepted, BadIssuer hides UnknownKey and BadSignature.
+const (
+	// Malformed: not a JWS in compact serialisation with JSON objects, members
+	// that come twice, known members of the wrong type, or no subject.
+	Malformed Reason = "malformed"
+	// BadAlgorithm: "alg" is not RS256, or the header asks for an extension.
+	BadAlgorithm Reason = "bad_algorithm"
+	// UnknownKey: the issuer's key set has no usable key with this id. The key
+	// may have been rotated away or be too new to be known: refresh the token.
+	UnknownKey Reason = "unknown_key"
+	// BadSignature: the key did not sign this text.
+	BadSignature Reason = "bad_signature"
+	// BadIssuer: "iss" is none of the pool's issuers.
+	BadIssuer Reason = "bad_issuer"
+	// BadClient: issued to another app client.
+	BadClient Reason = "bad_client"
+	// BadUse: "token_use" is not the one asked for, as with an ID token in the
+	// place of an access token.
+	BadUse Reason = "bad_use"
+	// NotYetValid: "nbf" is in the future. A clock is wrong, here or there.
+	NotYetValid Reason = "not_yet_valid"
+	// Expired: "exp" has passed, and nothing else is wrong.
+	Expired Reason = "expired"
+)
+
+// Error describes the reason.
+func (r Reason) Error() string {
+	return "token is refused: " + strings.ReplaceAll(string(r), "_", " ")
+}
+
+// VerifyError reports a refused token. Its text never contains the token.
+type VerifyError struct {
+	// Reason is why; errors.Is finds it too.
+	Reason Reason
+	// Use is what the token was verified as.
+	Use Use
+	// Token is the expired token, genuine in every other way, when Reason is
+	// Expired. It may be refreshed; it is not a session. Otherwise nil.
+	Token *Token
+	// Retired is set with UnknownKey when a key that has left the key set
+	// within the last day did sign this token and everything else is in order:
+	// Cognito issued it, but it is not to be trusted any longer.
+	Retired bool
+	// Err says more, or is nil.
+	Err error
+}
+
+// Error describes the refusal.
+func (e *VerifyError) Error() string {
+	s := fmt.Sprintf("tokens: %s %s", e.Use, e.Reason.Error())
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the Reason and Err.
+func (e *VerifyError) Unwrap() []error {
+	if e.Err == nil {
+		return []error{e.Reason}
+	}
+	return []error{e.Reason, e.Err}
+}
+
+// APIError is an error that Cognito's user pool API answered.
+type APIError struct {
+	Op      string // the operation, "GetTokensFromRefreshToken"
+	Status  int    // the HTTP status
+	Code    string // Cognito's name of the error, "NotAuthorizedException"
+	Message string // for the log, not for a page
+}
+
+// Error describes the answer.
+func (e *APIError) Error() string {
+	return fmt.Sprintf("%s: %d %s: %s", e.Op, e.Status, e.Code, e.Message)
+}
+
+// SignedOut reports whether the answer says that the session is over: the
+// token is revoked, expired or unknown, or its user is gone or may not sign in.
+// It is false for a refusal of the app client (a wrong or missing client
+// secret, an unknown client), which is a fault of the deployment, and for
+// RefreshTokenReuseException, after which newer tokens may exist: whoever holds
+// this session has refreshed it already, usually Amplify in the same browser.
+func (e *APIError) SignedOut() bool {
+	switch e.Code {
+	case "NotAuthorizedException":
+		return !e.aboutClient()
+	case "TokenRevokedException", "UserNotFoundException",
+		"PasswordResetRequiredException", "UserNotConfirmedException":
+		return true
+	}
+	return false
+}
+
+// aboutClient tells the two meanings of NotAuthorizedException apart. Cognito
+// has one code for both; "Unable to verify secret hash for client …" and
+// "Client … is configured with secret but …" are about the client.
+func (e *APIError) aboutClient() bool {
+	m := strings.ToLower(e.Message)
+	return strings.Contains(m, "secret") || strings.Contains(m, "client")
+}

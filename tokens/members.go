@@ -1,0 +1,248 @@
+package tokens
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+)
+
+// maxDepth bounds the nesting of a token's JSON. Cognito's tokens have two
+// levels, and customised claims a few more.
+const maxDepth = 16
+
+// member is a top-level member of a JSON object: its unescaped name and the
+// text of its value.
+type member struct {
+	name  string
+	value []byte
+}
+
+// members splits a JSON object (RFC 8259) into its top-level members. It is
+// here, and not encoding/json into a struct, because that would take
+// "Cognito:Groups" for "cognito:groups" and silently let the last of two
+// members with one name win, where other parsers take the first (RFC 8725
+// §2.4): two readers of one token must not disagree on what it says. Names are
+// compared exactly, after unescaping; a name that comes twice, invalid UTF-8
+// and nesting past maxDepth are errors. dst is appended to and returned.
+func members(dst []member, text []byte) ([]member, error) {
+	if !utf8.Valid(text) {
+		return nil, errors.New("invalid UTF-8")
+	}
+	s := scanner{text: text}
+	s.space()
+	if !s.take('{') {
+		return nil, errors.New("not a JSON object")
+	}
+	for s.space(); !s.take('}'); s.space() {
+		if len(dst) > 0 && !s.take(',') {
+			return nil, s.fault()
+		}
+		s.space()
+		name, ok := s.string()
+		if !ok {
+			return nil, s.fault()
+		}
+		s.space()
+		if !s.take(':') {
+			return nil, s.fault()
+		}
+		s.space()
+		start := s.pos
+		if !s.value(2) {
+			return nil, s.fault()
+		}
+		m := member{value: text[start:s.pos]}
+		if m.name, ok = unquote(name); !ok {
+			return nil, s.fault()
+		}
+		if slices.ContainsFunc(dst, func(o member) bool { return o.name == m.name }) {
+			return nil, fmt.Errorf("member %.40q comes twice", m.name)
+		}
+		dst = append(dst, m)
+	}
+	s.space()
+	if s.pos != len(text) {
+		return nil, s.fault()
+	}
+	return dst, nil
+}
+
+// unquote decodes a JSON string. Nearly all have no escapes, and those need no
+// decoder.
+func unquote(quoted []byte) (string, bool) {
+	if slices.Contains(quoted, '\\') {
+		var s string
+		err := json.Unmarshal(quoted, &s)
+		return s, err == nil
+	}
+	if len(quoted) < 2 || quoted[0] != '"' {
+		return "", false
+	}
+	return string(quoted[1 : len(quoted)-1]), true
+}
+
+// scanner checks JSON text and finds where its values end.
+type scanner struct {
+	text []byte
+	pos  int
+}
+
+func (s *scanner) fault() error {
+	return fmt.Errorf("invalid JSON at byte %d", s.pos)
+}
+
+// peek returns the byte at the position, or 0 at the end: no valid JSON has a
+// NUL outside a string, so the two need not be told apart.
+func (s *scanner) peek() byte {
+	if s.pos < len(s.text) {
+		return s.text[s.pos]
+	}
+	return 0
+}
+
+func (s *scanner) take(c byte) bool {
+	if s.peek() != c {
+		return false
+	}
+	s.pos++
+	return true
+}
+
+func (s *scanner) space() {
+	for s.pos < len(s.text) {
+		switch s.text[s.pos] {
+		case ' ', '\t', '\n', '\r':
+			s.pos++
+		default:
+			return
+		}
+	}
+}
+
+// value skips one value that stands at the given depth.
+func (s *scanner) value(depth int) bool {
+	switch s.peek() {
+	case '"':
+		_, ok := s.string()
+		return ok
+	case '{':
+		return depth <= maxDepth && s.list('{', '}', depth)
+	case '[':
+		return depth <= maxDepth && s.list('[', ']', depth)
+	case 't':
+		return s.literal("true")
+	case 'f':
+		return s.literal("false")
+	case 'n':
+		return s.literal("null")
+	}
+	return s.number()
+}
+
+// list skips an object or an array.
+func (s *scanner) list(opening, closing byte, depth int) bool {
+	s.take(opening)
+	s.space()
+	if s.take(closing) {
+		return true
+	}
+	for {
+		s.space()
+		if opening == '{' {
+			if _, ok := s.string(); !ok {
+				return false
+			}
+			s.space()
+			if !s.take(':') {
+				return false
+			}
+			s.space()
+		}
+		if !s.value(depth + 1) {
+			return false
+		}
+		s.space()
+		if s.take(closing) {
+			return true
+		}
+		if !s.take(',') {
+			return false
+		}
+	}
+}
+
+func (s *scanner) literal(word string) bool {
+	end := s.pos + len(word)
+	if end > len(s.text) || string(s.text[s.pos:end]) != word {
+		return false
+	}
+	s.pos = end
+	return true
+}
+
+// string skips a string and returns it with its quotes.
+func (s *scanner) string() ([]byte, bool) {
+	start := s.pos
+	if !s.take('"') {
+		return nil, false
+	}
+	for s.pos < len(s.text) {
+		c := s.text[s.pos]
+		s.pos++
+		switch {
+		case c == '"':
+			return s.text[start:s.pos], true
+		case c < ' ':
+			return nil, false
+		case c == '\\' && !s.escape():
+			return nil, false
+		}
+	}
+	return nil, false
+}
+
+func (s *scanner) escape() bool {
+	c := s.peek()
+	s.pos++
+	switch c {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return true
+	case 'u':
+		for range 4 {
+			c := s.peek()
+			if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+				return false
+			}
+			s.pos++
+		}
+		return true
+	}
+	return false
+}
+
+func (s *scanner) number() bool {
+	s.take('-')
+	if !s.take('0') && !s.digits() {
+		return false
+	}
+	if s.take('.') && !s.digits() {
+		return false
+	}
+	if s.take('e') || s.take('E') {
+		if !s.take('+') {
+			s.take('-')
+		}
+		return s.digits()
+	}
+	return true
+}
+
+func (s *scanner) digits() bool {
+	start := s.pos
+	for c := s.peek(); c >= '0' && c <= '9'; c = s.peek() {
+		s.pos++
+	}
+	return s.pos > start
+}
