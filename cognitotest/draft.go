@@ -24,7 +24,8 @@ type Draft struct {
 
 	// Header and Claims are what encoding/json makes of them. Times are int64
 	// seconds, groups a []string, everything else strings and bools; a
-	// json.RawMessage passes as it is.
+	// json.RawMessage passes as it is. Without Claims, that is nil, the token
+	// is left out of the set.
 	Header, Claims map[string]any
 
 	// Sign returns the signature over header and payload, as they are joined
@@ -62,62 +63,80 @@ func RS256(key *rsa.PrivateKey) func(input []byte) []byte {
 // are signed; nil is no edit. Tokens of later refreshes are not edited. Issue
 // panics if there is no such user.
 func (s *Server) Issue(username string, edits ...func(*Draft)) *tokens.Set {
+	b := s.begin("Issue", username)
+	b.apply(edits)
+	return b.sign()
+}
+
+// beginning is a new session with its first tokens, not signed yet.
+type beginning struct {
+	access, id *Draft
+	refresh    string
+}
+
+// begin starts a session for the method of that name.
+func (s *Server) begin(method, username string) *beginning {
 	p := s.pool
 	now := p.time()
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	a := p.users[username]
 	if a == nil {
-		p.mu.Unlock()
-		panic(fmt.Sprintf("cognitotest: Issue: no user %q", username))
+		panic(fmt.Sprintf("cognitotest: %s: no user %q", method, username))
 	}
 	start, refresh := p.signIn(a, s.clientID, now)
 	access, id := p.drafts(start, now)
-	p.mu.Unlock()
-
-	for _, edit := range edits {
-		if edit != nil {
-			edit(access)
-			edit(id)
-		}
-	}
-	return &tokens.Set{Access: access.token(), ID: id.token(), Refresh: refresh}
+	return &beginning{access, id, refresh}
 }
 
-// drafts are the tokens that the session gets now: same members as Cognito's,
-// in each. Called with p.mu held.
-func (p *pool) drafts(s *session, now time.Time) (access, id *Draft) {
+func (b *beginning) apply(edits []func(*Draft)) {
+	for _, edit := range edits {
+		if edit != nil {
+			edit(b.access)
+			edit(b.id)
+		}
+	}
+}
+
+func (b *beginning) sign() *tokens.Set {
+	return &tokens.Set{Access: b.access.token(), ID: b.id.token(), Refresh: b.refresh}
+}
+
+// drafts are the tokens that a session gets now, with the members of Cognito's.
+// Called with p.mu held.
+func (p *pool) drafts(c *chain, now time.Time) (access, id *Draft) {
 	draft := func(use tokens.Use) *Draft {
 		key := p.keys.of(use)
 		d := &Draft{
 			Use:    use,
 			Header: map[string]any{"kid": key.kid, "alg": "RS256"},
 			Claims: map[string]any{
-				"sub":        s.user.Attributes["sub"],
+				"sub":        c.user.Attributes["sub"],
 				"iss":        p.issuer(),
-				"origin_jti": s.originID,
-				"event_id":   s.eventID,
+				"origin_jti": c.originID,
+				"event_id":   c.eventID,
 				"token_use":  string(use),
-				"auth_time":  s.authTime.Unix(),
+				"auth_time":  c.authTime.Unix(),
 				"exp":        now.Add(p.lifetime).Unix(),
 				"iat":        now.Unix(),
 				"jti":        newUUID(),
 			},
 			Sign: RS256(key.PrivateKey),
 		}
-		if len(s.user.Groups) > 0 {
-			d.Claims["cognito:groups"] = slices.Clone(s.user.Groups) // an edit may write to it
+		if len(c.user.Groups) > 0 {
+			d.Claims["cognito:groups"] = slices.Clone(c.user.Groups) // an edit may write to it
 		}
 		return d
 	}
 	access = draft(tokens.Access)
-	access.Claims["client_id"] = s.clientID
-	access.Claims["username"] = s.user.Username
+	access.Claims["client_id"] = c.clientID
+	access.Claims["username"] = c.user.Username
 	access.Claims["scope"] = adminScope
 
 	id = draft(tokens.ID)
-	id.Claims["aud"] = s.clientID
-	id.Claims["cognito:username"] = s.user.Username
-	for name, value := range s.user.Attributes {
+	id.Claims["aud"] = c.clientID
+	id.Claims["cognito:username"] = c.user.Username
+	for name, value := range c.user.Attributes {
 		switch name {
 		case "email_verified", "phone_number_verified":
 			id.Claims[name] = value == "true" // booleans in tokens, strings elsewhere
@@ -128,12 +147,15 @@ func (p *pool) drafts(s *session, now time.Time) (access, id *Draft) {
 	return access, id
 }
 
-// token is the draft signed, in the compact serialization (RFC 7515 §7.1).
+// token is the draft signed, if there is to be one, in the compact serialization (RFC 7515 §7.1).
 func (d *Draft) token() string {
+	if d.Claims == nil {
+		return ""
+	}
 	part := func(v map[string]any) string {
 		b, err := json.Marshal(v)
 		if err != nil {
-			panic("cognitotest: Issue: " + err.Error())
+			panic("cognitotest: a draft that is no JSON: " + err.Error())
 		}
 		return base64.RawURLEncoding.EncodeToString(b)
 	}

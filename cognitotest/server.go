@@ -1,6 +1,7 @@
 package cognitotest
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/url"
 	"strings"
@@ -34,8 +35,8 @@ type pool struct {
 	switched        bool   // see SwitchIssuer
 	clients         map[string]string
 	users           map[string]*account
-	sessions        map[string]*session      // by origin_jti
-	refreshTokens   map[string]*refreshToken // by the token itself
+	chains          map[string]*chain                   // by origin_jti
+	refreshTokens   map[[sha256.Size]byte]*refreshToken // by hash: long tests keep many
 	keys            keyPair
 	oldKeys         []keyPair
 	now             func() time.Time
@@ -60,8 +61,8 @@ func New(users ...User) *Server {
 		id:              fmt.Sprintf("eu-west-1_Emulator%d", n),
 		clients:         make(map[string]string),
 		users:           make(map[string]*account),
-		sessions:        make(map[string]*session),
-		refreshTokens:   make(map[string]*refreshToken),
+		chains:          make(map[string]*chain),
+		refreshTokens:   make(map[[sha256.Size]byte]*refreshToken),
 		keys:            newKeyPair(),
 		now:             time.Now,
 		lifetime:        defaultLifetime,

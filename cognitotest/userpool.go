@@ -51,11 +51,11 @@ type authResult struct {
 	ChallengeParameters struct{}
 }
 
-// result issues tokens for s; refresh is empty if the caller keeps the one it
+// result issues tokens for c; refresh is empty if the caller keeps the one it
 // has. It signs without holding p.mu, which is what takes time.
-func (p *pool) result(s *session, refresh string, now time.Time) *authResult {
+func (p *pool) result(c *chain, refresh string, now time.Time) *authResult {
 	p.mu.Lock()
-	access, id := p.drafts(s, now)
+	access, id := p.drafts(c, now)
 	lifetime := p.lifetime
 	p.mu.Unlock()
 
@@ -79,17 +79,17 @@ func (p *pool) getTokensFromRefreshToken(body []byte) (any, error) {
 		return nil, missing("refreshToken")
 	}
 	now := p.time()
-	s, next, err := p.checkedRefresh(in.ClientID, in.RefreshToken, now, func() error {
+	c, next, err := p.checkedRefresh(in.ClientID, in.RefreshToken, now, func() error {
 		return p.checkSecret(in.ClientID, in.ClientSecret, "NotAuthorizedException")
 	})
 	if err != nil {
 		return nil, err
 	}
-	return p.result(s, next, now), nil
+	return p.result(c, next, now), nil
 }
 
 // checkedRefresh is refresh for a client that passes the check.
-func (p *pool) checkedRefresh(clientID, token string, now time.Time, check func() error) (*session, string, error) {
+func (p *pool) checkedRefresh(clientID, token string, now time.Time, check func() error) (*chain, string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := check(); err != nil {
@@ -125,14 +125,14 @@ func (p *pool) passwordAuth(clientID string, params map[string]string) (any, err
 		}
 	}
 	now := p.time()
-	s, refresh, err := p.checkPassword(clientID, params, now)
+	c, refresh, err := p.checkPassword(clientID, params, now)
 	if err != nil {
 		return nil, err
 	}
-	return p.result(s, refresh, now), nil
+	return p.result(c, refresh, now), nil
 }
 
-func (p *pool) checkPassword(clientID string, params map[string]string, now time.Time) (*session, string, error) {
+func (p *pool) checkPassword(clientID string, params map[string]string, now time.Time) (*chain, string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	// The hash is over the name as it was sent, which may be an alias.
@@ -147,8 +147,8 @@ func (p *pool) checkPassword(clientID string, params map[string]string, now time
 	if err := a.usable(); err != nil {
 		return nil, "", err
 	}
-	s, refresh := p.signIn(a, clientID, now)
-	return s, refresh, nil
+	c, refresh := p.signIn(a, clientID, now)
+	return c, refresh, nil
 }
 
 // refreshAuth is the older way to refresh, which rotation excludes.
@@ -158,12 +158,12 @@ func (p *pool) refreshAuth(clientID string, params map[string]string) (any, erro
 		return nil, refuse("InvalidParameterException", "Missing required parameter REFRESH_TOKEN")
 	}
 	now := p.time()
-	s, _, err := p.checkedRefresh(clientID, token, now, func() error {
+	c, _, err := p.checkedRefresh(clientID, token, now, func() error {
 		if p.rotation {
 			return refuse("InvalidParameterException", "REFRESH_TOKEN_AUTH flow not enabled for this client")
 		}
 		var username string
-		if t := p.refreshTokens[token]; t != nil {
+		if t := p.link(token); t != nil {
 			username = t.user.Username
 		}
 		return p.checkSecretHash(clientID, username, params["SECRET_HASH"])
@@ -171,7 +171,7 @@ func (p *pool) refreshAuth(clientID string, params map[string]string) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	return p.result(s, "", now), nil
+	return p.result(c, "", now), nil
 }
 
 func (p *pool) revokeToken(body []byte) (any, error) {
@@ -196,7 +196,7 @@ func (p *pool) revokeToken(body []byte) (any, error) {
 		return nil, refuse("UnsupportedTokenTypeException", "Only refresh tokens can be revoked.")
 	}
 	// An unknown token is as good as revoked (RFC 7009 §2.2).
-	if t := p.refreshTokens[in.Token]; t != nil {
+	if t := p.link(in.Token); t != nil {
 		if t.clientID != in.ClientID {
 			return nil, refuse("UnauthorizedException", "Refresh Token has different Client")
 		}
@@ -217,9 +217,9 @@ func (p *pool) globalSignOut(body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range p.sessions {
-		if s.user == a {
-			s.revoked = true
+	for _, c := range p.chains {
+		if c.user == a {
+			c.revoked = true
 		}
 	}
 	return struct{}{}, nil
@@ -297,21 +297,21 @@ func (p *pool) accessToken(body []byte) (*accessClaims, error) {
 
 // authorize finds the user for whom an access token may act. Called with p.mu
 // held.
-func (p *pool) authorize(c *accessClaims, now time.Time) (*account, error) {
-	s := p.sessions[c.OriginID]
+func (p *pool) authorize(claims *accessClaims, now time.Time) (*account, error) {
+	c := p.chains[claims.OriginID]
 	switch {
-	case c.TokenUse != "access", !slices.Contains([]string{p.issuer(), p.awsIssuer, p.updatedIssuer()}, c.Issuer):
+	case claims.TokenUse != "access", !slices.Contains([]string{p.issuer(), p.awsIssuer, p.updatedIssuer()}, claims.Issuer):
 		return nil, refuse("NotAuthorizedException", "Invalid Access Token")
-	case now.Unix() >= c.ExpiresAt:
+	case now.Unix() >= claims.ExpiresAt:
 		return nil, refuse("NotAuthorizedException", "Access Token has expired")
-	case !slices.Contains(strings.Fields(c.Scope), adminScope):
+	case !slices.Contains(strings.Fields(claims.Scope), adminScope):
 		return nil, refuse("NotAuthorizedException", "Access Token does not have required scopes")
-	case s != nil && s.revoked:
+	case c != nil && c.revoked:
 		return nil, refuse("NotAuthorizedException", "Access Token has been revoked")
 	}
-	a := p.users[c.Username]
-	if s != nil {
-		a = s.user
+	a := p.users[claims.Username]
+	if c != nil {
+		a = c.user
 	}
 	if a == nil {
 		return nil, refuse("UserNotFoundException", "User does not exist.")

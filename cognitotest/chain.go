@@ -2,14 +2,16 @@ package cognitotest
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"strings"
 	"time"
 )
 
-// session is what began with one sign-in: all tokens with the same origin_jti.
+// chain is what began with one sign-in: all tokens with the same origin_jti.
 // Revocation ends it as a whole, as Cognito's does.
-type session struct {
+type chain struct {
 	user              *account
 	clientID          string
 	originID, eventID string
@@ -20,13 +22,13 @@ type session struct {
 
 // refreshToken is one link of a session's chain.
 type refreshToken struct {
-	*session
+	*chain
 	rotated time.Time // when it was first exchanged for a new one; zero if never
 }
 
 // signIn begins a session. Called with p.mu held.
-func (p *pool) signIn(a *account, clientID string, now time.Time) (s *session, refresh string) {
-	s = &session{
+func (p *pool) signIn(a *account, clientID string, now time.Time) (c *chain, refresh string) {
+	c = &chain{
 		user:     a,
 		clientID: clientID,
 		originID: newUUID(),
@@ -34,21 +36,26 @@ func (p *pool) signIn(a *account, clientID string, now time.Time) (s *session, r
 		authTime: now,
 		expires:  now.Add(p.refreshLifetime),
 	}
-	p.sessions[s.originID] = s
-	return s, p.newRefreshToken(s)
+	p.chains[c.originID] = c
+	return c, p.newRefreshToken(c)
 }
 
-// newRefreshToken adds a link to the chain of s. Called with p.mu held.
-func (p *pool) newRefreshToken(s *session) string {
+// newRefreshToken adds a link to c. Called with p.mu held.
+func (p *pool) newRefreshToken(c *chain) string {
 	token := randomJWE()
-	p.refreshTokens[token] = &refreshToken{session: s}
+	p.refreshTokens[sha256.Sum256([]byte(token))] = &refreshToken{chain: c}
 	return token
+}
+
+// link finds a refresh token; nil if it is none of ours. Called with p.mu held.
+func (p *pool) link(token string) *refreshToken {
+	return p.refreshTokens[sha256.Sum256([]byte(token))]
 }
 
 // refresh judges a refresh token and, with rotation, replaces it: then next is
 // the new one. Called with p.mu held.
-func (p *pool) refresh(clientID, token string, now time.Time) (s *session, next string, err error) {
-	t := p.refreshTokens[token]
+func (p *pool) refresh(clientID, token string, now time.Time) (c *chain, next string, err error) {
+	t := p.link(token)
 	switch {
 	case t == nil || t.clientID != clientID:
 		return nil, "", refuse("NotAuthorizedException", "Invalid Refresh Token")
@@ -67,21 +74,21 @@ func (p *pool) refresh(clientID, token string, now time.Time) (s *session, next 
 		if t.rotated.IsZero() {
 			t.rotated = now
 		}
-		next = p.newRefreshToken(t.session)
+		next = p.newRefreshToken(t.chain)
 	}
-	return t.session, next, nil
+	return t.chain, next, nil
 }
 
 // randomJWE looks like Cognito's refresh tokens, also in length: a JWE of five
 // parts whose header alone can be read (RFC 7516 §7.1).
 func randomJWE() string {
-	token := base64.RawURLEncoding.EncodeToString([]byte(`{"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}`))
+	parts := []string{base64.RawURLEncoding.EncodeToString([]byte(`{"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}`))}
 	for _, size := range []int{256, 12, 830, 16} { // key, nonce, ciphertext, tag
 		b := make([]byte, size)
 		rand.Read(b)
-		token += "." + base64.RawURLEncoding.EncodeToString(b)
+		parts = append(parts, base64.RawURLEncoding.EncodeToString(b))
 	}
-	return token
+	return strings.Join(parts, ".")
 }
 
 func newUUID() string {

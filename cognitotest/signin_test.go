@@ -1,0 +1,130 @@
+package cognitotest_test
+
+import (
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/session"
+	"github.com/cognitogate/cognitogate/tokens"
+)
+
+func fetch(t *testing.T, srv *cognitotest.Server, cookies string) (*session.Session, error) {
+	t.Helper()
+	m, err := session.NewManager(session.Config{UserPool: srv.UserPool(), HTTPClient: srv.Client(), Now: srv.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Cookie", cookies)
+	return m.Fetch(httptest.NewRecorder(), r, nil)
+}
+
+func TestSignIn(t *testing.T) {
+	odd := `Ødd "name";=(%),@example.com`
+	srv := cognitotest.New(ada, cognitotest.User{Username: odd})
+	other := srv.AddClient("2other", "s3cret")
+	for _, c := range []struct {
+		name     string
+		srv      *cognitotest.Server
+		username string
+		edits    []func(*cognitotest.Draft)
+		calls    int
+	}{
+		{"a user", srv, "ada", nil, 0},
+		{"an odd username", srv, odd, nil, 0},
+		{"another app client", other, "ada", nil, 0},
+		{"expired tokens", srv, "ada", []func(*cognitotest.Draft){cognitotest.Expired}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := srv.Calls("GetTokensFromRefreshToken")
+			r := httptest.NewRequest("GET", "/", nil)
+			set := c.srv.SignIn(r, c.username, c.edits...)
+			if !strings.Contains(r.Header.Get("Cookie"), "="+set.Access) || !strings.Contains(r.Header.Get("Cookie"), "="+set.ID) {
+				t.Error("the cookies are not those of the tokens")
+			}
+			s, err := fetch(t, c.srv, r.Header.Get("Cookie"))
+			if err != nil || s.User().Username != c.username {
+				t.Errorf("user %q, %v", s.User().Username, err)
+			}
+			if n := srv.Calls("GetTokensFromRefreshToken") - before; n != c.calls {
+				t.Errorf("%d refreshes, want %d", n, c.calls)
+			}
+		})
+	}
+}
+
+func TestSignInForged(t *testing.T) {
+	srv := cognitotest.New(ada)
+	r := httptest.NewRequest("GET", "/", nil)
+	srv.SignIn(r, "ada", func(d *cognitotest.Draft) {
+		d.Claims["username"] = "eve"
+		d.Sign = func([]byte) []byte { return []byte("forged") }
+	})
+	if s, err := fetch(t, srv, r.Header.Get("Cookie")); err == nil {
+		t.Errorf("a session of %q", s.User().Username)
+	}
+	if strings.Contains(r.Header.Get("Cookie"), "eve") {
+		t.Error("cookies of another user")
+	}
+}
+
+func TestSignInReplaces(t *testing.T) {
+	srv := cognitotest.New(ada, cognitotest.User{Username: "bob"})
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Cookie", "theme=dark;  odd")
+	srv.SignIn(r, "ada")
+	srv.SignIn(r, "bob")
+	srv.SignIn(r, "bob")
+	header := r.Header.Get("Cookie")
+	if !strings.HasPrefix(header, "theme=dark; odd; ") {
+		t.Errorf("other cookies: %.40s", header)
+	}
+	for what, want := range map[string]int{".LastAuthUser=": 1, ".bob.accessToken=": 1, ".ada.accessToken=": 1} {
+		if n := strings.Count(header, what); n != want {
+			t.Errorf("%s comes %d times, want %d", url.QueryEscape(what), n, want)
+		}
+	}
+	if s, err := fetch(t, srv, header); err != nil || s.User().Username != "bob" {
+		t.Errorf("user %q, %v", s.User().Username, err)
+	}
+}
+
+// TestSignInWithoutIDToken: an edit can leave a token out.
+func TestSignInWithoutIDToken(t *testing.T) {
+	srv := cognitotest.New(ada)
+	r := httptest.NewRequest("GET", "/", nil)
+	set := srv.SignIn(r, "ada", func(d *cognitotest.Draft) {
+		if d.Use == tokens.ID {
+			d.Claims = nil
+		}
+	})
+	if n := strings.Count(r.Header.Get("Cookie"), "="); set.ID != "" || n != 3 {
+		t.Errorf("ID token %q, %d cookies", set.ID, n)
+	}
+	if s, err := fetch(t, srv, r.Header.Get("Cookie")); err != nil || s.IDToken() != nil {
+		t.Errorf("%v, %v", s.IDToken(), err)
+	}
+}
+
+// TestSignInAlone: neither settings nor faults keep SignIn from its work, and
+// it leaves no trace in the counts.
+func TestSignInAlone(t *testing.T) {
+	srv := cognitotest.New(ada)
+	srv.SetNow(func() time.Time { return time.Unix(1790000000, 0) })
+	srv.SetLifetime(-time.Hour)
+	srv.SetURL("http://127.0.0.1:9")
+	srv.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Drop: true} })
+	srv.AddKeys()
+	r := httptest.NewRequest("GET", "/", nil)
+	srv.SignIn(r, "ada")
+	if n := strings.Count(r.Header.Get("Cookie"), "="); n != 4 {
+		t.Errorf("%d cookies, want 4", n)
+	}
+	if n := srv.Calls("JWKS"); n != 0 {
+		t.Errorf("%d fetches of the key set", n)
+	}
+}
