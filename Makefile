@@ -1,0 +1,41 @@
+# Every target needs Go alone; what it runs besides is pinned here and downloaded
+# by Go. The browser test wants Chromium and skips without it.
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME   ?= 2m
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 8
+
+demo: ## run the example application
+	go run ./examples/chi-app
+
+test: ## run every test; no network, no AWS account
+	go test -race -shuffle=on ./...
+
+lint: ## check format, vet, tidiness, staticcheck and the import rules
+	test -z "$$(gofmt -l . | tee /dev/stderr)"
+	go vet ./...
+	go mod tidy -diff
+	go fix -diff ./...
+	go run $(STATICCHECK) ./...
+	go test -run TestImports ./internal/house
+
+fmt: ## format the code
+	gofmt -w .
+
+fuzz: ## fuzz every target, FUZZTIME (2m) each
+	@for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+		echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
+
+bench: ## print benchmarks, ready for benchstat
+	go test -run '^$$' -bench . -count 6 ./...
+
+cover: ## show the coverage of each package
+	go test -coverprofile cover.out ./... && go tool cover -func cover.out | tail -1
+
+api: ## write the exported surface to testdata/api
+	go test ./internal/house -run TestAPI -update
+
+.PHONY: help demo test lint fmt fuzz bench cover api
+.DEFAULT_GOAL := help
