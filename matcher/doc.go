@@ -1,0 +1,3 @@
+// Package matcher selects requests with the patterns of Next.js's
+// config.matcher.
+package matcher
