@@ -1,0 +1,415 @@
+package session_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cognitogate/cognitogate/session"
+	"github.com/cognitogate/cognitogate/tokens"
+)
+
+// record is one record of testdata/amplify/session.json: what the real Amplify
+// did with a request.
+type record struct {
+	Name    string
+	Now     int64
+	Config  recordConfig
+	Request struct {
+		Method, URL string
+		Headers     map[string]string
+	}
+	JWKS    map[string]json.RawMessage
+	Cognito []exchange
+	API     string
+	Options struct {
+		ForceRefresh   bool
+		ClientMetadata map[string]string
+	}
+	Outcome      outcome
+	SetCookie    []string
+	ResponseKind string
+}
+
+type recordConfig struct {
+	UserPoolID, ClientID string
+	AppOrigin            string
+	RuntimeOptions       struct {
+		Cookies struct {
+			Domain   string
+			SameSite any
+			MaxAge   int
+			Expires  time.Time
+		}
+	}
+}
+
+type exchange struct {
+	Expect struct {
+		Target string
+		Body   map[string]any
+	}
+	Reply struct {
+		Status       int
+		Headers      map[string]string
+		Body         json.RawMessage
+		Raw          string
+		NetworkError bool
+	}
+}
+
+type outcome struct {
+	Authenticated bool
+	UserSub       string
+	User          *struct {
+		Username, UserID string
+		SignInDetails    struct{ LoginID string }
+	}
+	Attributes map[string]string
+	Error      string
+}
+
+func readJSON(t *testing.T, file string, v any) {
+	t.Helper()
+	text, err := os.ReadFile("../testdata/amplify/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, v); err != nil {
+		t.Fatal(file, ": ", err)
+	}
+}
+
+// recordedCognito answers as the recorded Cognito did, and notes what it is asked.
+type recordedCognito struct {
+	jwks    map[string]json.RawMessage
+	replies []exchange
+
+	mu    sync.Mutex
+	calls []string // target and body, in Cognito's order of members
+}
+
+func (c *recordedCognito) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r.Method == http.MethodGet {
+		doc, ok := c.jwks[r.URL.String()]
+		switch {
+		case !ok:
+			return answer(r, http.StatusForbidden, nil, ""), nil
+		case string(doc) == `"networkError"`:
+			return nil, errors.New("recorded: network error")
+		case doc[0] == '"':
+			var text string
+			json.Unmarshal(doc, &text)
+			return answer(r, http.StatusOK, nil, text), nil
+		}
+		return answer(r, http.StatusOK, nil, string(doc)), nil
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	c.calls = append(c.calls, canonicalCall(r.Header.Get("X-Amz-Target"), body))
+	if len(c.replies) == 0 {
+		return nil, errors.New("recorded: no more replies")
+	}
+	reply := c.replies[0].Reply
+	c.replies = c.replies[1:]
+	if reply.NetworkError {
+		return nil, errors.New("recorded: network error")
+	}
+	text := reply.Raw
+	if text == "" {
+		text = string(reply.Body)
+	}
+	return answer(r, reply.Status, reply.Headers, text), nil
+}
+
+func answer(r *http.Request, status int, headers map[string]string, body string) *http.Response {
+	h := make(http.Header)
+	for k, v := range headers {
+		h.Set(k, v)
+	}
+	return &http.Response{StatusCode: status, Status: fmt.Sprint(status), Header: h, Request: r,
+		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+}
+
+func canonicalCall(target string, body []byte) string {
+	var members map[string]any
+	if json.Unmarshal(body, &members) != nil {
+		return target + " " + string(body)
+	}
+	text, _ := json.Marshal(members)
+	_, op, _ := strings.Cut(target, ".")
+	return op + " " + string(text)
+}
+
+func (rec *record) manager(cognito http.RoundTripper) (*session.Manager, error) {
+	c := rec.Config.RuntimeOptions.Cookies
+	cookies := session.Cookies{Domain: c.Domain, MaxAge: time.Duration(c.MaxAge) * time.Second}
+	now := time.UnixMilli(rec.Now)
+	if !c.Expires.IsZero() {
+		cookies.MaxAge = c.Expires.Sub(now)
+	}
+	sameSite, given := c.SameSite.(string)
+	if rec.serverSide() {
+		// What middleware.Config.Origin will stand for.
+		cookies.HTTPOnly = true
+		cookies.Insecure = strings.HasPrefix(rec.Config.AppOrigin, "http:")
+		cookies.SameSite = http.SameSiteStrictMode
+	}
+	if given {
+		cookies.SameSite = map[string]http.SameSite{
+			"lax": http.SameSiteLaxMode, "strict": http.SameSiteStrictMode, "none": http.SameSiteNoneMode,
+		}[sameSite]
+	} else if c.SameSite == false {
+		cookies.SameSite = http.SameSiteDefaultMode
+	}
+	return session.NewManager(session.Config{
+		UserPool:   tokens.UserPool{ID: rec.Config.UserPoolID, ClientID: rec.Config.ClientID, Endpoint: "https://cognito.example"},
+		Cookies:    cookies,
+		HTTPClient: &http.Client{Transport: cognito},
+		Now:        func() time.Time { return now },
+		Logger:     slog.New(slog.DiscardHandler),
+	})
+}
+
+// serverSide is Amplify's rule: sign-in is on the server if there is an origin, and
+// nothing but an origin.
+func (rec *record) serverSide() bool {
+	u, err := url.Parse(rec.Config.AppOrigin)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.Path == ""
+}
+
+// result is what came of a record here, in the terms of the record.
+type result struct {
+	Session    string            // "yes", "signed out" or "unavailable"
+	Sub        string            `json:",omitempty"`
+	User       string            `json:",omitempty"` // username, user id, login id
+	Attributes map[string]string `json:",omitempty"`
+	Calls      []string          `json:",omitempty"`
+	Cookies    map[string]string `json:",omitempty"` // changes, as a browser sees them
+}
+
+// replay runs a record here.
+func (rec *record) replay(t *testing.T) result {
+	t.Helper()
+	cognito := &recordedCognito{jwks: rec.JWKS, replies: rec.Cognito}
+	m, err := rec.manager(cognito)
+	if err != nil {
+		return result{Session: "no manager"}
+	}
+	r := httptest.NewRequest(rec.Request.Method, rec.Request.URL, nil)
+	if rec.ResponseKind != "none" { // Amplify's null context reads no request
+		r.Header.Set("Cookie", rec.Request.Headers["cookie"])
+	}
+	w := httptest.NewRecorder()
+	s, err := m.Fetch(w, r, &session.FetchOptions{ForceRefresh: rec.Options.ForceRefresh, ClientMetadata: rec.Options.ClientMetadata})
+	got := result{}
+	if err == nil && rec.API == "fetchUserAttributes" {
+		got.Attributes, err = m.UserAttributes(r.Context(), s)
+	}
+	switch {
+	case err == nil:
+		got.Session, got.Sub = "yes", s.User().ID
+		if rec.API == "getCurrentUser" {
+			u := s.User()
+			got.User = u.Username + " " + u.ID + " " + u.LoginID
+		}
+	case errors.Is(err, tokens.ErrUnavailable):
+		got.Session = "unavailable"
+	case errors.Is(err, session.ErrSignedOut):
+		got.Session = "signed out"
+	default:
+		t.Errorf("error %v is neither ErrSignedOut nor ErrUnavailable", err)
+	}
+	got.Calls = cognito.calls
+	got.Cookies = browserChanges(t, rec, w.Header()["Set-Cookie"])
+	return got
+}
+
+// recorded is what the record says, in the same terms.
+func (rec *record) recorded(t *testing.T) result {
+	o := rec.Outcome
+	want := result{Session: "unavailable"}
+	switch o.Error {
+	case "", "UserUnAuthenticatedException", "NotAuthorizedException", "TokenRevokedException",
+		"UserNotFoundException", "PasswordResetRequiredException", "UserNotConfirmedException":
+		want.Session = "signed out"
+	}
+	if o.Authenticated {
+		want.Session, want.Sub = "yes", o.UserSub
+	}
+	if u := o.User; u != nil {
+		want.User = u.Username + " " + u.UserID + " " + u.SignInDetails.LoginID
+		want.Sub = u.UserID
+	}
+	if want.Attributes = o.Attributes; want.Attributes != nil && want.Sub == "" {
+		want.Sub = "any"
+	}
+	for _, e := range rec.Cognito {
+		if strings.HasPrefix(e.Expect.Target, "AWSCognitoIdentityService.") {
+			continue // the identity pool is another package's
+		}
+		body, err := json.Marshal(e.Expect.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.Calls = append(want.Calls, canonicalCall(e.Expect.Target, body))
+	}
+	want.Cookies = browserChanges(t, rec, rec.SetCookie)
+	for name, change := range want.Cookies {
+		if strings.HasSuffix(name, ".clockDrift") && change != "cleared" || strings.HasPrefix(name, "com.amplify.Cognito.") {
+			delete(want.Cookies, name) // W40; the identity pool's
+		}
+	}
+	return want
+}
+
+// browserChanges applies Set-Cookie lines to a browser that holds the request's
+// cookies and says what has changed: "cleared", or the value and the attributes.
+// Deleting what is not there changes nothing.
+func browserChanges(t *testing.T, rec *record, lines []string) map[string]string {
+	t.Helper()
+	held := make(map[string]bool)
+	for pair := range strings.SplitSeq(rec.Request.Headers["cookie"], ";") {
+		name, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		held[name] = true
+	}
+	changes := make(map[string]string)
+	for _, line := range lines {
+		parts := strings.Split(line, ";")
+		name, value, _ := strings.Cut(parts[0], "=")
+		if v, err := url.PathUnescape(value); err == nil {
+			value = v
+		}
+		attributes := map[string]string{}
+		for _, p := range parts[1:] {
+			k, v, _ := strings.Cut(strings.TrimSpace(p), "=")
+			attributes[strings.ToLower(k)] = strings.ToLower(v)
+		}
+		if age := attributes["max-age"]; age == "0" || age == "-1" || strings.Contains(attributes["expires"], "1970") {
+			// Which scope a deletion reaches is a matter for a real cookie jar; here
+			// a name is a name.
+			if held[name] {
+				changes[name] = "cleared"
+			} else {
+				delete(changes, name)
+			}
+			continue
+		}
+		if attributes["max-age"] == "" {
+			expires, err := time.Parse(time.RFC1123, strings.ToUpper(attributes["expires"][:1])+attributes["expires"][1:])
+			if err != nil {
+				expires, err = http.ParseTime(rawAttribute(line, "Expires"))
+			}
+			if err != nil {
+				t.Fatal("a date in the record: ", err)
+			}
+			attributes["max-age"] = fmt.Sprint(int(expires.Sub(time.UnixMilli(rec.Now)).Seconds()))
+		}
+		delete(attributes, "expires")
+		if d, ok := attributes["domain"]; ok {
+			attributes["domain"] = strings.TrimPrefix(d, ".")
+		}
+		text := value
+		for _, k := range slices.Sorted(maps.Keys(attributes)) {
+			text += "; " + k + "=" + attributes[k]
+		}
+		changes[name] = text
+	}
+	return changes
+}
+
+func rawAttribute(line, name string) string {
+	for p := range strings.SplitSeq(line, ";") {
+		if k, v, _ := strings.Cut(strings.TrimSpace(p), "="); strings.EqualFold(k, name) {
+			return v
+		}
+	}
+	return ""
+}
+
+// deviation is an entry of testdata/amplify/deviations.json: where we differ from
+// Amplify on purpose, by which weakness of Amplify's (W) or decision of ours, and
+// what we do instead.
+type deviation struct {
+	Record, Decision, Text string
+	Ours                   result // Cookies: slots that are "set" or "cleared"
+}
+
+func TestReplay(t *testing.T) {
+	var records []record
+	readJSON(t, "session.json", &records)
+	var list []deviation
+	readJSON(t, "deviations.json", &list)
+	deviations := make(map[string]deviation)
+	for _, d := range list {
+		deviations[d.Record] = d
+	}
+	for _, rec := range records {
+		t.Run(rec.Name, func(t *testing.T) {
+			got, recorded := rec.replay(t), rec.recorded(t)
+			d, deviates := deviations[rec.Name]
+			delete(deviations, rec.Name)
+			same := equal(got, recorded)
+			if !deviates {
+				if !same {
+					t.Errorf("got      %v\nrecorded %v", short(got), short(recorded))
+				}
+				return
+			}
+			if same {
+				t.Errorf("the deviation %q is stale: we do what Amplify does", d.Text)
+			}
+			got.Cookies = summary(got.Cookies)
+			if !equal(got, d.Ours) {
+				t.Errorf("got  %v\nwant %v: %s (%s)", short(got), short(d.Ours), d.Text, d.Decision)
+			}
+		})
+	}
+	delete(deviations, "*") // W40, for every record: see recorded
+	for name := range deviations {
+		t.Errorf("deviation of an unknown record %q", name)
+	}
+}
+
+func equal(a, b result) bool {
+	return a.Session == b.Session && (a.Sub == b.Sub || b.Sub == "any") && a.User == b.User &&
+		maps.Equal(a.Attributes, b.Attributes) && slices.Equal(a.Calls, b.Calls) && maps.Equal(a.Cookies, b.Cookies)
+}
+
+// summary names the slots that change, without the values.
+func summary(changes map[string]string) map[string]string {
+	var slots map[string]string
+	for name, change := range changes {
+		if slots == nil {
+			slots = make(map[string]string)
+		}
+		if change != "cleared" {
+			change = "set"
+		}
+		slots[name[strings.LastIndexByte(name, '.')+1:]] = change
+	}
+	return slots
+}
+
+func short(r result) string {
+	for i, c := range r.Calls {
+		r.Calls[i] = fmt.Sprintf("%.60s", c)
+	}
+	return fmt.Sprintf("%+v", result{r.Session, r.Sub, r.User, r.Attributes, r.Calls, summary(r.Cookies)})
+}
