@@ -49,9 +49,7 @@ func RS256(key *rsa.PrivateKey) func(input []byte) []byte {
 	return func(input []byte) []byte {
 		digest := sha256.Sum256(input)
 		signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
-		if err != nil {
-			panic("cognitotest: RS256: " + err.Error())
-		}
+		must(err)
 		return signature
 	}
 }
@@ -154,9 +152,7 @@ func (d *Draft) token() string {
 	}
 	part := func(v map[string]any) string {
 		b, err := json.Marshal(v)
-		if err != nil {
-			panic("cognitotest: a draft that is no JSON: " + err.Error())
-		}
+		must(err)
 		return base64.RawURLEncoding.EncodeToString(b)
 	}
 	input := part(d.Header) + "." + part(d.Claims)

@@ -4,11 +4,50 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	cognito "github.com/cognitogate/cognitogate/middleware"
+	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
+
+// A user's own test: who sees the page of administrators?
+func Example() {
+	srv := cognitotest.New(
+		cognitotest.User{Username: "ada", Groups: []string{"admins"}},
+		cognitotest.User{Username: "bob"},
+	)
+	auth, err := cognito.New(cognito.Config{
+		UserPool:   srv.UserPool(),
+		HTTPClient: srv.Client(),
+		Now:        srv.Now,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	page := auth.RequireGroup("admins")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, _ := session.FromContext(r.Context())
+		fmt.Fprint(w, "Hello, ", s.User().Username)
+	}))
+
+	for _, username := range []string{"ada", "bob", ""} {
+		r := httptest.NewRequest("GET", "/admin", nil)
+		if username != "" {
+			srv.SignIn(r, username)
+		}
+		w := httptest.NewRecorder()
+		page.ServeHTTP(w, r)
+		fmt.Printf("%q: %d, to %q\n", username, w.Code, w.Header().Get("Location"))
+	}
+	// Output:
+	// "ada": 200, to ""
+	// "bob": 403, to ""
+	// "": 307, to "/sign-in?next=%2Fadmin"
+}
 
 // Tokens of a user are verified, an hour later they have expired, and are
 // refreshed. No network and no sleep is needed for that.

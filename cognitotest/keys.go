@@ -5,7 +5,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"math/big"
 	"sync"
 
@@ -76,9 +75,7 @@ func (f *keyFoundry) next() *signingKey {
 func newPrime() *big.Int {
 	for {
 		p, err := rand.Prime(rand.Reader, 1024)
-		if err != nil {
-			panic("cognitotest: " + err.Error())
-		}
+		must(err)
 		// The private exponent exists only if e shares no factor with p-1.
 		// It is a prime, so a remainder is enough.
 		if new(big.Int).Mod(lessOne(p), publicExponent).Sign() != 0 {
@@ -116,10 +113,9 @@ func (s *Server) DropOldKeys() {
 	s.pool.oldKeys = nil
 }
 
-// published lists the keys in the key set, current ones first.
+// published lists the keys in the key set, current ones first. Called with p.mu
+// held.
 func (p *pool) published() []*signingKey {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	keys := []*signingKey{p.keys.access, p.keys.id}
 	for _, old := range p.oldKeys {
 		keys = append(keys, old.access, old.id)
@@ -127,7 +123,8 @@ func (p *pool) published() []*signingKey {
 	return keys
 }
 
-// keySet is the JWK Set of RFC 7517, with Cognito's members.
+// keySet is the JWK Set of RFC 7517, with Cognito's members. Called with p.mu
+// held.
 func (p *pool) keySet() *reply {
 	type jwk struct {
 		Alg string `json:"alg"`
@@ -146,9 +143,7 @@ func (p *pool) keySet() *reply {
 			N: base64.RawURLEncoding.EncodeToString(k.N.Bytes()),
 		})
 	}
-	body, err := json.Marshal(set)
-	if err != nil {
-		panic("cognitotest: " + err.Error()) // strings always marshal
-	}
-	return &reply{status: 200, contentType: "application/json", body: body}
+	r := jsonReply(200, set)
+	r.contentType = "application/json"
+	return r
 }

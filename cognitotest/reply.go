@@ -48,9 +48,7 @@ type reply struct {
 
 func jsonReply(status int, v any) *reply {
 	body, err := json.Marshal(v)
-	if err != nil {
-		panic("cognitotest: " + err.Error()) // our own types always marshal
-	}
+	must(err)
 	return &reply{status: status, contentType: "application/x-amz-json-1.1", body: body}
 }
 
@@ -112,36 +110,25 @@ func (p *pool) route(req *request) (op string, run func() *reply) {
 			return "", notFound
 		}
 		op, ok := strings.CutPrefix(req.target, targetPrefix)
-		do := operations[op]
-		if !ok || do == nil {
+		if !ok || operations[op] == nil {
 			return "", refuse("UnknownOperationException", "").reply
 		}
-		return op, func() *reply {
-			out, err := do(p, req.body)
-			if e := (*refusal)(nil); errors.As(err, &e) {
-				return e.reply()
-			}
-			return jsonReply(http.StatusOK, out)
-		}
+		return op, func() *reply { return p.call(op, req.body) }
 	case file != ".well-known/jwks.json" || req.method != http.MethodGet && req.method != http.MethodHead:
 		return "", notFound
 	case id != p.id:
 		return "", refuse("ResourceNotFoundException", "User pool %s does not exist.", id).reply
 	}
 	return "JWKS", func() *reply {
-		if strings.HasPrefix(req.host, "issuer-") && !p.hasSwitched() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if strings.HasPrefix(req.host, "issuer-") && !p.switched {
 			r := refuse("ForbiddenException", "Forbidden").reply()
 			r.status = http.StatusForbidden
 			return r
 		}
 		return p.keySet()
 	}
-}
-
-func (p *pool) hasSwitched() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.switched
 }
 
 func notFound() *reply {

@@ -214,3 +214,11 @@ func (s *Server) Calls(op string) int {
 	defer s.pool.mu.Unlock()
 	return s.pool.calls[op]
 }
+
+// must panics with err. What is left to it is what a test itself got wrong, such
+// as a claim that is no JSON, and what cannot happen.
+func must(err error) {
+	if err != nil {
+		panic("cognitotest: " + err.Error())
+	}
+}

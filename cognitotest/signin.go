@@ -1,8 +1,6 @@
 package cognitotest
 
 import (
-	"crypto"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -47,9 +45,11 @@ func (s *Server) SignIn(r *http.Request, username string, edits ...func(*Draft))
 // so that their names are spelled in one place only.
 func (s *Server) cookies(set *tokens.Set, expiry time.Time) (pairs []string) {
 	keys := make(tokens.StaticKeySet)
+	s.pool.mu.Lock()
 	for _, k := range s.pool.published() {
-		keys[k.kid] = crypto.PublicKey(&k.PublicKey)
+		keys[k.kid] = &k.PublicKey
 	}
+	s.pool.mu.Unlock()
 	pool := s.UserPool()
 	opts := &tokens.Options{
 		HTTPClient: s.Client(),
@@ -59,9 +59,7 @@ func (s *Server) cookies(set *tokens.Set, expiry time.Time) (pairs []string) {
 		Now: func() time.Time { return expiry.Add(-time.Second) },
 	}
 	verifier, err := tokens.NewVerifier(pool, opts)
-	if err != nil {
-		panic("cognitotest: SignIn: " + err.Error())
-	}
+	must(err)
 	m, err := session.NewManager(session.Config{
 		UserPool:   pool,
 		HTTPClient: opts.HTTPClient,
@@ -69,13 +67,10 @@ func (s *Server) cookies(set *tokens.Set, expiry time.Time) (pairs []string) {
 		Now:        opts.Now,
 		Logger:     slog.New(slog.DiscardHandler),
 	})
-	if err != nil {
-		panic("cognitotest: SignIn: " + err.Error())
-	}
+	must(err)
 	w := make(headerWriter)
-	if _, err := m.Start(w, &http.Request{Header: make(http.Header)}, set); err != nil {
-		panic(fmt.Sprintf("cognitotest: SignIn: %v", err))
-	}
+	_, err = m.Start(w, &http.Request{Header: make(http.Header)}, set)
+	must(err)
 	for _, line := range http.Header(w).Values("Set-Cookie") {
 		pair, attributes, _ := strings.Cut(line, ";")
 		if !strings.Contains(attributes, "Max-Age=0") {

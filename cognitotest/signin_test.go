@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
@@ -127,4 +128,24 @@ func TestSignInAlone(t *testing.T) {
 	if n := srv.Calls("JWKS"); n != 0 {
 		t.Errorf("%d fetches of the key set", n)
 	}
+}
+
+// TestBubble: all of it works where time is fake and sockets are not allowed.
+func TestBubble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := cognitotest.New(ada)
+		srv.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Delay: time.Second} })
+		r := httptest.NewRequest("GET", "/", nil)
+		srv.SignIn(r, "ada")
+		<-time.After(61 * time.Minute)
+		start := time.Now()
+		s, err := fetch(t, srv, r.Header.Get("Cookie"))
+		if err != nil || s.User().Username != "ada" {
+			t.Errorf("user %q, %v", s.User().Username, err)
+		}
+		// One fetch of the key set and one refresh.
+		if d := time.Since(start); d != 2*time.Second {
+			t.Errorf("took %v", d)
+		}
+	})
 }

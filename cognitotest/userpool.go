@@ -16,8 +16,20 @@ import (
 // of a sign-in through the API have this scope and no other.
 const adminScope = "aws.cognito.signin.user.admin"
 
-// operations of the user pool API, by the last part of X-Amz-Target.
-var operations = map[string]func(p *pool, body []byte) (any, error){
+// input has the members that the operations take; each knows some of them.
+type input struct {
+	AccessToken    string
+	AuthFlow       string
+	AuthParameters map[string]string
+	ClientID       string `json:"ClientId"`
+	ClientSecret   string
+	RefreshToken   string
+	Token          string
+}
+
+// operations of the user pool API, by the last part of X-Amz-Target. They run
+// with p.mu held. The answer is made after that: signing tokens takes time.
+var operations = map[string]func(p *pool, in *input, now time.Time) (answer func() any, err error){
 	"GetTokensFromRefreshToken": (*pool).getTokensFromRefreshToken,
 	"GetUser":                   (*pool).getUser,
 	"GlobalSignOut":             (*pool).globalSignOut,
@@ -25,13 +37,23 @@ var operations = map[string]func(p *pool, body []byte) (any, error){
 	"RevokeToken":               (*pool).revokeToken,
 }
 
-// decode reads an operation's input.
-func decode(body []byte, in any) error {
+// call runs an operation.
+func (p *pool) call(op string, body []byte) *reply {
+	in := new(input)
 	if json.Unmarshal(body, in) != nil {
-		return refuse("SerializationException", "Start of structure or map found where not expected.")
+		return refuse("SerializationException", "Start of structure or map found where not expected.").reply()
 	}
-	return nil
+	now := p.time()
+	p.mu.Lock()
+	answer, err := operations[op](p, in, now)
+	p.mu.Unlock()
+	if err != nil {
+		return err.(*refusal).reply()
+	}
+	return jsonReply(200, answer())
 }
+
+func nothing() any { return struct{}{} }
 
 // missing refuses an input without a required member.
 func missing(member string) error {
@@ -39,155 +61,101 @@ func missing(member string) error {
 		"1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", member)
 }
 
-// authResult is the answer of the operations that issue tokens.
-type authResult struct {
-	AuthenticationResult struct {
-		AccessToken  string
-		ExpiresIn    int64
-		IDToken      string `json:"IdToken"`
-		RefreshToken string `json:",omitempty"`
-		TokenType    string
-	}
-	ChallengeParameters struct{}
-}
-
-// result issues tokens for c; refresh is empty if the caller keeps the one it
-// has. It signs without holding p.mu, which is what takes time.
-func (p *pool) result(c *chain, refresh string, now time.Time) *authResult {
-	p.mu.Lock()
+// result issues tokens of c; refresh is empty if the caller keeps the one that
+// it has.
+func (p *pool) result(c *chain, refresh string, now time.Time) func() any {
 	access, id := p.drafts(c, now)
-	lifetime := p.lifetime
-	p.mu.Unlock()
-
-	out := new(authResult)
+	var out struct {
+		AuthenticationResult struct {
+			AccessToken  string
+			ExpiresIn    int64
+			IDToken      string `json:"IdToken"`
+			RefreshToken string `json:",omitempty"`
+			TokenType    string
+		}
+		ChallengeParameters struct{}
+	}
 	r := &out.AuthenticationResult
-	r.AccessToken, r.IDToken, r.RefreshToken = access.token(), id.token(), refresh
-	r.ExpiresIn, r.TokenType = int64(lifetime/time.Second), "Bearer"
-	return out
+	r.ExpiresIn, r.RefreshToken, r.TokenType = int64(p.lifetime/time.Second), refresh, "Bearer"
+	return func() any {
+		r.AccessToken, r.IDToken = access.token(), id.token()
+		return &out
+	}
 }
 
-func (p *pool) getTokensFromRefreshToken(body []byte) (any, error) {
-	var in struct {
-		ClientID     string `json:"ClientId"`
-		ClientSecret string
-		RefreshToken string
-	}
-	if err := decode(body, &in); err != nil {
-		return nil, err
-	}
+func (p *pool) getTokensFromRefreshToken(in *input, now time.Time) (func() any, error) {
 	if in.RefreshToken == "" {
 		return nil, missing("refreshToken")
 	}
-	now := p.time()
-	c, next, err := p.checkedRefresh(in.ClientID, in.RefreshToken, now, func() error {
-		return p.checkSecret(in.ClientID, in.ClientSecret, "NotAuthorizedException")
-	})
+	if err := p.checkSecret(in.ClientID, in.ClientSecret, "NotAuthorizedException"); err != nil {
+		return nil, err
+	}
+	c, next, err := p.refresh(in.ClientID, in.RefreshToken, now)
 	if err != nil {
 		return nil, err
 	}
 	return p.result(c, next, now), nil
 }
 
-// checkedRefresh is refresh for a client that passes the check.
-func (p *pool) checkedRefresh(clientID, token string, now time.Time, check func() error) (*chain, string, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := check(); err != nil {
-		return nil, "", err
-	}
-	return p.refresh(clientID, token, now)
-}
-
-func (p *pool) initiateAuth(body []byte) (any, error) {
-	var in struct {
-		AuthFlow       string
-		AuthParameters map[string]string
-		ClientID       string `json:"ClientId"`
-	}
-	if err := decode(body, &in); err != nil {
-		return nil, err
-	}
+func (p *pool) initiateAuth(in *input, now time.Time) (func() any, error) {
 	switch in.AuthFlow {
 	case "USER_PASSWORD_AUTH":
-		return p.passwordAuth(in.ClientID, in.AuthParameters)
+		return p.passwordAuth(in.ClientID, in.AuthParameters, now)
 	case "REFRESH_TOKEN_AUTH", "REFRESH_TOKEN":
-		return p.refreshAuth(in.ClientID, in.AuthParameters)
+		if !p.rotation { // which excludes this older way to refresh
+			return p.refreshAuth(in.ClientID, in.AuthParameters, now)
+		}
 	case "":
 		return nil, missing("authFlow")
 	}
 	return nil, refuse("InvalidParameterException", "%s flow not enabled for this client", in.AuthFlow)
 }
 
-func (p *pool) passwordAuth(clientID string, params map[string]string) (any, error) {
+func (p *pool) passwordAuth(clientID string, params map[string]string, now time.Time) (func() any, error) {
 	for _, name := range []string{"USERNAME", "PASSWORD"} {
 		if params[name] == "" {
 			return nil, refuse("InvalidParameterException", "Missing required parameter %s", name)
 		}
 	}
-	now := p.time()
-	c, refresh, err := p.checkPassword(clientID, params, now)
-	if err != nil {
-		return nil, err
-	}
-	return p.result(c, refresh, now), nil
-}
-
-func (p *pool) checkPassword(clientID string, params map[string]string, now time.Time) (*chain, string, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	// The hash is over the name as it was sent, which may be an alias.
 	if err := p.checkSecretHash(clientID, params["USERNAME"], params["SECRET_HASH"]); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	a := p.login(params["USERNAME"])
 	if a == nil || !hmac.Equal([]byte(a.Password), []byte(params["PASSWORD"])) {
 		// Cognito's answer since app clients prevent user existence errors.
-		return nil, "", refuse("NotAuthorizedException", "Incorrect username or password.")
+		return nil, refuse("NotAuthorizedException", "Incorrect username or password.")
 	}
 	if err := a.usable(); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	c, refresh := p.signIn(a, clientID, now)
-	return c, refresh, nil
+	return p.result(c, refresh, now), nil
 }
 
-// refreshAuth is the older way to refresh, which rotation excludes.
-func (p *pool) refreshAuth(clientID string, params map[string]string) (any, error) {
+func (p *pool) refreshAuth(clientID string, params map[string]string, now time.Time) (func() any, error) {
 	token := params["REFRESH_TOKEN"]
 	if token == "" {
 		return nil, refuse("InvalidParameterException", "Missing required parameter REFRESH_TOKEN")
 	}
-	now := p.time()
-	c, _, err := p.checkedRefresh(clientID, token, now, func() error {
-		if p.rotation {
-			return refuse("InvalidParameterException", "REFRESH_TOKEN_AUTH flow not enabled for this client")
-		}
-		var username string
-		if t := p.link(token); t != nil {
-			username = t.user.Username
-		}
-		return p.checkSecretHash(clientID, username, params["SECRET_HASH"])
-	})
+	var username string
+	if t := p.link(token); t != nil {
+		username = t.user.Username
+	}
+	if err := p.checkSecretHash(clientID, username, params["SECRET_HASH"]); err != nil {
+		return nil, err
+	}
+	c, _, err := p.refresh(clientID, token, now)
 	if err != nil {
 		return nil, err
 	}
 	return p.result(c, "", now), nil
 }
 
-func (p *pool) revokeToken(body []byte) (any, error) {
-	var in struct {
-		ClientID     string `json:"ClientId"`
-		ClientSecret string
-		Token        string
-	}
-	if err := decode(body, &in); err != nil {
-		return nil, err
-	}
+func (p *pool) revokeToken(in *input, _ time.Time) (func() any, error) {
 	if in.Token == "" {
 		return nil, missing("token")
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	// Unlike the others, this operation has no NotAuthorizedException.
 	if err := p.checkSecret(in.ClientID, in.ClientSecret, "UnauthorizedException"); err != nil {
 		return nil, err
@@ -202,18 +170,11 @@ func (p *pool) revokeToken(body []byte) (any, error) {
 		}
 		t.revoked = true
 	}
-	return struct{}{}, nil
+	return nothing, nil
 }
 
-func (p *pool) globalSignOut(body []byte) (any, error) {
-	now := p.time()
-	claims, err := p.accessToken(body)
-	if err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	a, err := p.authorize(claims, now)
+func (p *pool) globalSignOut(in *input, now time.Time) (func() any, error) {
+	a, err := p.authorize(in.AccessToken, now)
 	if err != nil {
 		return nil, err
 	}
@@ -222,18 +183,11 @@ func (p *pool) globalSignOut(body []byte) (any, error) {
 			c.revoked = true
 		}
 	}
-	return struct{}{}, nil
+	return nothing, nil
 }
 
-func (p *pool) getUser(body []byte) (any, error) {
-	now := p.time()
-	claims, err := p.accessToken(body)
-	if err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	a, err := p.authorize(claims, now)
+func (p *pool) getUser(in *input, now time.Time) (func() any, error) {
+	a, err := p.authorize(in.AccessToken, now)
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +200,7 @@ func (p *pool) getUser(body []byte) (any, error) {
 		out.UserAttributes = append(out.UserAttributes, attribute{name, value})
 	}
 	slices.SortFunc(out.UserAttributes, func(x, y attribute) int { return strings.Compare(x.Name, y.Name) })
-	return out, nil
+	return func() any { return out }, nil
 }
 
 // accessClaims are the claims that the API judges an access token by.
@@ -259,17 +213,42 @@ type accessClaims struct {
 	ExpiresAt int64  `json:"exp"`
 }
 
-// accessToken reads the AccessToken of an input and checks its signature.
-func (p *pool) accessToken(body []byte) (*accessClaims, error) {
-	var in struct{ AccessToken string }
-	if err := decode(body, &in); err != nil {
-		return nil, err
-	}
-	if in.AccessToken == "" {
+// authorize finds the user for whom an access token may act. Called with p.mu
+// held.
+func (p *pool) authorize(token string, now time.Time) (*account, error) {
+	if token == "" {
 		return nil, missing("accessToken")
 	}
+	claims, err := p.verify(token)
+	if err != nil {
+		return nil, err
+	}
+	c := p.chains[claims.OriginID]
+	reason := ""
+	switch {
+	case claims.TokenUse != "access", !slices.Contains([]string{p.issuer(), p.awsIssuer, p.updatedIssuer()}, claims.Issuer):
+		reason = "Invalid Access Token"
+	case now.Unix() >= claims.ExpiresAt:
+		reason = "Access Token has expired"
+	case !slices.Contains(strings.Fields(claims.Scope), adminScope):
+		reason = "Access Token does not have required scopes"
+	case c != nil && c.revoked:
+		reason = "Access Token has been revoked"
+	}
+	if reason != "" {
+		return nil, refuse("NotAuthorizedException", "%s", reason)
+	}
+	a := p.users[claims.Username]
+	if c != nil {
+		a = c.user // also one who was removed, or whose name an edit changed
+	}
+	return a, a.usable()
+}
+
+// verify checks the signature of a token. Called with p.mu held.
+func (p *pool) verify(token string) (*accessClaims, error) {
 	invalid := refuse("NotAuthorizedException", "Invalid Access Token")
-	parts := strings.Split(in.AccessToken, ".")
+	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		return nil, invalid
 	}
@@ -293,28 +272,4 @@ func (p *pool) accessToken(body []byte) (*accessClaims, error) {
 		}
 	}
 	return nil, refuse("NotAuthorizedException", "Could not verify signature for Access Token")
-}
-
-// authorize finds the user for whom an access token may act. Called with p.mu
-// held.
-func (p *pool) authorize(claims *accessClaims, now time.Time) (*account, error) {
-	c := p.chains[claims.OriginID]
-	switch {
-	case claims.TokenUse != "access", !slices.Contains([]string{p.issuer(), p.awsIssuer, p.updatedIssuer()}, claims.Issuer):
-		return nil, refuse("NotAuthorizedException", "Invalid Access Token")
-	case now.Unix() >= claims.ExpiresAt:
-		return nil, refuse("NotAuthorizedException", "Access Token has expired")
-	case !slices.Contains(strings.Fields(claims.Scope), adminScope):
-		return nil, refuse("NotAuthorizedException", "Access Token does not have required scopes")
-	case c != nil && c.revoked:
-		return nil, refuse("NotAuthorizedException", "Access Token has been revoked")
-	}
-	a := p.users[claims.Username]
-	if c != nil {
-		a = c.user
-	}
-	if a == nil {
-		return nil, refuse("UserNotFoundException", "User does not exist.")
-	}
-	return a, a.usable()
 }

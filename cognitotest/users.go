@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"maps"
 	"slices"
 )
@@ -95,10 +94,11 @@ func (p *pool) login(name string) *account {
 	return nil
 }
 
-// usable reports why the user may do nothing. Called with p.mu held.
+// usable reports why the user may do nothing; nil is nobody. Called with p.mu
+// held.
 func (a *account) usable() error {
 	switch {
-	case a.removed:
+	case a == nil || a.removed:
 		return refuse("UserNotFoundException", "User does not exist.")
 	case a.Disabled:
 		return refuse("NotAuthorizedException", "User is disabled.")
@@ -112,7 +112,7 @@ func (p *pool) checkSecret(clientID, sent, code string) error {
 	secret, ok := p.clients[clientID]
 	switch {
 	case !ok:
-		return unknownClient(clientID)
+		return refuse("ResourceNotFoundException", "User pool client %s does not exist.", clientID)
 	case secret == "" && sent != "":
 		return refuse(code, "Client %s is not configured for secret but secret was received", clientID)
 	case !hmac.Equal([]byte(secret), []byte(sent)):
@@ -125,10 +125,7 @@ func (p *pool) checkSecret(clientID, sent, code string) error {
 // hash instead: base64(HMAC-SHA256(secret, username + client id)). Called with
 // p.mu held.
 func (p *pool) checkSecretHash(clientID, username, sent string) error {
-	secret, ok := p.clients[clientID]
-	if !ok {
-		return unknownClient(clientID)
-	}
+	secret := p.clients[clientID]
 	if secret == "" {
 		return p.checkSecret(clientID, sent, "NotAuthorizedException")
 	}
@@ -136,13 +133,9 @@ func (p *pool) checkSecretHash(clientID, username, sent string) error {
 		return refuse("NotAuthorizedException", "Client %s is configured with secret but SECRET_HASH was not received", clientID)
 	}
 	mac := hmac.New(sha256.New, []byte(secret))
-	fmt.Fprint(mac, username, clientID)
+	mac.Write([]byte(username + clientID))
 	if want := base64.StdEncoding.EncodeToString(mac.Sum(nil)); !hmac.Equal([]byte(want), []byte(sent)) {
 		return refuse("NotAuthorizedException", "Unable to verify secret hash for client %s", clientID)
 	}
 	return nil
-}
-
-func unknownClient(id string) error {
-	return refuse("ResourceNotFoundException", "User pool client %s does not exist.", id)
 }
