@@ -17,13 +17,14 @@ import (
 func New(cfg Config) (*Auth, error) {
 	var wrong faults
 	a := &Auth{cfg: cfg, prefix: cookie.Prefix(cfg.UserPool.ClientID)}
-	wrong.addErr(cfg.UserPool.Validate(), "UserPool.")
+	var err error
+	a.sessions, err = a.newSessions()
+	wrong.addErr(err, "")
 
 	a.all = cfg.Matcher == nil && cfg.Rules == nil
 	if !a.all && len(cfg.Matcher) == 0 && len(cfg.Rules) == 0 {
 		wrong.add("Matcher", "is empty, which would protect nothing; leave it nil to protect every path")
 	}
-	var err error
 	if a.matcher, err = matcher.New(append(matcher.Paths(cfg.Matcher...), cfg.Rules...)...); err != nil {
 		wrong.addErr(err, "Matcher: ")
 	}
@@ -53,31 +54,31 @@ func New(cfg Config) (*Auth, error) {
 		a.cfg.ErrorHandler = a.ServeError
 	}
 
-	a.sessions, err = a.newSessions()
-	if err != nil && cfg.UserPool.Validate() == nil {
-		wrong.addErr(err, "")
-	}
 	if err := wrong.err(); err != nil {
 		return nil, err
 	}
 	return a, nil
 }
 
+// newSessions passes every setting on. The error has a line for each faulty field,
+// the user pool's included.
 func (a *Auth) newSessions() (*session.Manager, error) {
-	opts := &tokens.Options{HTTPClient: a.cfg.HTTPClient, Now: a.cfg.Now, Hooks: a.cfg.Hooks.Tokens}
-	verifier, err := tokens.NewVerifier(a.cfg.UserPool, opts)
-	if err != nil {
-		return nil, err
-	}
-	client, err := tokens.NewClient(a.cfg.UserPool, opts)
-	if err != nil {
-		return nil, err
-	}
-	return session.NewManager(session.Config{
-		UserPool: a.cfg.UserPool, Client: client, Verifier: verifier, HTTPClient: a.cfg.HTTPClient,
+	cfg := session.Config{
+		UserPool: a.cfg.UserPool, HTTPClient: a.cfg.HTTPClient,
 		Cookies: a.cfg.Cookies, RefreshBefore: a.cfg.RefreshBefore, Bearer: a.cfg.Bearer,
 		Now: a.cfg.Now, Logger: a.cfg.Logger, Hooks: a.cfg.Hooks.Session,
-	})
+	}
+	if a.cfg.UserPool.Validate() == nil {
+		opts := &tokens.Options{HTTPClient: a.cfg.HTTPClient, Now: a.cfg.Now, Hooks: a.cfg.Hooks.Tokens}
+		var err error
+		if cfg.Verifier, err = tokens.NewVerifier(a.cfg.UserPool, opts); err != nil {
+			return nil, err
+		}
+		if cfg.Client, err = tokens.NewClient(a.cfg.UserPool, opts); err != nil {
+			return nil, err
+		}
+	}
+	return session.NewManager(cfg)
 }
 
 // paramName keeps a parameter's name from being mistaken for anything else in a

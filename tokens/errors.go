@@ -115,8 +115,9 @@ func (e *APIError) SignedOut() bool {
 
 // aboutClient tells the two meanings of NotAuthorizedException apart. Cognito
 // has one code for both; "Unable to verify secret hash for client …" and
-// "Client … is configured with secret but …" are about the client.
+// "Client … is configured with secret but …" are about the client, "Refresh Token
+// has different Client" is about the token.
 func (e *APIError) aboutClient() bool {
 	m := strings.ToLower(e.Message)
-	return strings.Contains(m, "secret") || strings.Contains(m, "client")
+	return strings.Contains(m, "secret") || strings.Contains(m, "client") && !strings.Contains(m, "refresh token")
 }

@@ -1,0 +1,90 @@
+package middleware_test
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	cognito "github.com/cognitogate/cognitogate/middleware"
+	"github.com/cognitogate/cognitogate/session"
+)
+
+// The whole of it: every path is protected but those that the pattern leaves out,
+// and /admin is for admins. A test gives UserPool and HTTPClient of a cognitotest
+// server; a program needs UserPool alone.
+func Example() {
+	pool := cognitotest.New(cognitotest.User{Username: "ada", Groups: []string{"admins"}}, cognitotest.User{Username: "grace"})
+
+	auth, err := cognito.New(cognito.Config{
+		UserPool:   pool.UserPool(),
+		HTTPClient: pool.Client(),
+		Matcher:    []string{"/((?!api|_next/static|_next/image|favicon.ico|sign-in).*)"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	hello := func(w http.ResponseWriter, r *http.Request) {
+		s, _ := session.FromContext(r.Context())
+		fmt.Fprint(w, "Hello, ", s.User().Username)
+	}
+	router := chi.NewRouter()
+	router.Use(auth.Protect)
+	router.Get("/", hello)
+	router.With(auth.RequireGroup("admins")).Get("/admin", hello)
+
+	visit := func(user, path string) {
+		r := httptest.NewRequest("GET", path, nil)
+		if user != "" {
+			pool.SignIn(r, user)
+		}
+		w := httptest.NewRecorder()
+		router.ServeHTTP(w, r)
+		fmt.Println(w.Code, strings.TrimSpace(w.Header().Get("Location")+" "+w.Body.String()))
+	}
+	visit("", "/")
+	visit("grace", "/")
+	visit("grace", "/admin")
+	visit("ada", "/admin")
+	// Output:
+	// 307 /sign-in?next=%2F
+	// 200 Hello, grace
+	// 403 Forbidden
+	// 200 Hello, ada
+}
+
+func ExampleAuth_RequireGroup() {
+	pool := cognitotest.New(cognitotest.User{Username: "grace", Groups: []string{"editors"}})
+	auth, err := cognito.New(cognito.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	edit := auth.RequireGroup("editors", "admins")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "the draft")
+	}))
+
+	r := httptest.NewRequest("GET", "/draft", nil)
+	pool.SignIn(r, "grace")
+	w := httptest.NewRecorder()
+	edit.ServeHTTP(w, r)
+	fmt.Println(w.Code, w.Body)
+	// Output: 200 the draft
+}
+
+// A sign-in page of one's own sends its users back to where they wanted to go.
+func ExampleAuth_ReturnTo() {
+	pool := cognitotest.New()
+	auth, err := cognito.New(cognito.Config{UserPool: pool.UserPool()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(auth.ReturnTo(httptest.NewRequest("GET", "/sign-in?next=/reports?year=2026", nil)))
+	fmt.Println(auth.ReturnTo(httptest.NewRequest("GET", "/sign-in?next=//evil.example", nil)))
+	// Output:
+	// /reports?year=2026
+	// /
+}

@@ -1,0 +1,58 @@
+package tokens_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/tokens"
+)
+
+func ExampleVerifier_Verify() {
+	pool := cognitotest.New(cognitotest.User{Username: "ada", Groups: []string{"admins"}})
+	verifier, err := tokens.NewVerifier(pool.UserPool(), &tokens.Options{HTTPClient: pool.Client()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+
+	token, err := verifier.Verify(ctx, pool.Issue("ada").Access, tokens.Access)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(token.Username, token.Groups())
+
+	_, err = verifier.Verify(ctx, pool.Issue("ada", cognitotest.Expired).Access, tokens.Access)
+	fmt.Println(errors.Is(err, tokens.Expired))
+
+	_, err = verifier.Verify(ctx, pool.Issue("ada").ID, tokens.Access)
+	fmt.Println(err)
+	// Output:
+	// ada [admins]
+	// true
+	// tokens: access token is refused: bad use: token_use "id"
+}
+
+func ExampleClient_Refresh() {
+	pool := cognitotest.New(cognitotest.User{Username: "ada"})
+	client, err := tokens.NewClient(pool.UserPool(), &tokens.Options{HTTPClient: pool.Client()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	refresh := pool.Issue("ada").Refresh
+	set, err := client.Refresh(context.Background(), refresh, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(set)
+
+	pool.RemoveUser("ada")
+	_, err = client.Refresh(context.Background(), refresh, nil)
+	var answer *tokens.APIError
+	fmt.Println(errors.As(err, &answer) && answer.SignedOut())
+	// Output:
+	// tokens.Set{access: true, id: true, refresh: false}
+	// true
+}
