@@ -1,0 +1,479 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+)
+
+// demo is the application on a pool of its own, with a clock that tests move.
+type demo struct {
+	pool *cognitotest.Server
+	log  *syncBuffer
+
+	mu      sync.Mutex
+	ahead   time.Duration
+	handler http.Handler
+}
+
+func newDemo(t *testing.T) *demo {
+	t.Helper()
+	d := &demo{pool: cognitotest.New(users...), log: new(syncBuffer)}
+	d.pool.SetNow(func() time.Time {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return time.Now().Add(d.ahead)
+	})
+	d.pool.SetLifetime(time.Minute)
+	d.start(t)
+	t.Cleanup(func() {
+		for _, secret := range []string{"eyJ", users[0].Password, users[1].Password} {
+			if strings.Contains(d.log.String(), secret) {
+				t.Errorf("the log contains %q", secret)
+			}
+		}
+	})
+	return d
+}
+
+// start starts the application, or starts it anew.
+func (d *demo) start(t *testing.T) {
+	t.Helper()
+	handler, err := newApp(config{
+		UserPool:   d.pool.UserPool(),
+		HTTPClient: d.pool.Client(),
+		Now:        d.pool.Now,
+		Logger:     slog.New(slog.NewTextHandler(d.log, nil)),
+		Demo:       users,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.handler = handler
+}
+
+func (d *demo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d.mu.Lock()
+	handler := d.handler
+	d.mu.Unlock()
+	handler.ServeHTTP(w, r)
+}
+
+// advance moves the clock of the pool and of the application.
+func (d *demo) advance(by time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ahead += by
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// visitor is a browser without scripts.
+type visitor struct {
+	t      *testing.T
+	base   string
+	client *http.Client
+}
+
+// visitor opens a new browser. The server speaks TLS, because net/http's cookie
+// jar makes no exception for http://localhost as browsers do.
+func (d *demo) visitor(t *testing.T) *visitor {
+	t.Helper()
+	server := httptest.NewTLSServer(d)
+	t.Cleanup(server.Close)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := server.Client()
+	client.Jar = jar
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &visitor{t, server.URL, client}
+}
+
+// reply is an answer that has been read.
+type reply struct {
+	*http.Response
+	body string
+}
+
+func (v *visitor) do(method, path string, form url.Values, edit func(http.Header)) *reply {
+	v.t.Helper()
+	r, err := http.NewRequestWithContext(v.t.Context(), method, v.base+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	r.Header.Set("Accept", "text/html")
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if edit != nil {
+		edit(r.Header)
+	}
+	answer, err := v.client.Do(r)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return &reply{answer, string(body)}
+}
+
+func (v *visitor) open(path string) *reply { v.t.Helper(); return v.do("GET", path, nil, nil) }
+
+func (v *visitor) send(path string, form url.Values) *reply {
+	v.t.Helper()
+	return v.do("POST", path, form, nil)
+}
+
+// fetch is what a script does.
+func (v *visitor) fetch(path string) *reply {
+	v.t.Helper()
+	return v.do("GET", path, nil, func(h http.Header) {
+		h.Set("Accept", "application/json")
+		h.Set("Sec-Fetch-Mode", "cors")
+	})
+}
+
+func (v *visitor) signIn(username string) {
+	v.t.Helper()
+	v.send("/sign-in", credentials(username)).expect(v.t, http.StatusSeeOther)
+}
+
+func credentials(username string) url.Values {
+	for _, u := range users {
+		if u.Username == username {
+			return url.Values{"username": {username}, "password": {u.Password}}
+		}
+	}
+	panic("no user " + username)
+}
+
+// cookie returns the value of the session's cookie whose name ends so.
+func (v *visitor) cookie(suffix string) string {
+	v.t.Helper()
+	u, err := url.Parse(v.base)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	for _, c := range v.client.Jar.Cookies(u) {
+		if strings.HasSuffix(c.Name, suffix) {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// expect checks the status and that the body has all of the texts.
+func (r *reply) expect(t *testing.T, status int, texts ...string) *reply {
+	t.Helper()
+	at := r.Request.Method + " " + r.Request.URL.RequestURI()
+	if r.StatusCode != status {
+		t.Fatalf("%s: status %d, want %d\n%s", at, r.StatusCode, status, r.body)
+	}
+	for _, text := range texts {
+		if !strings.Contains(r.body, text) {
+			t.Fatalf("%s: %q is missing in\n%s", at, text, r.body)
+		}
+	}
+	return r
+}
+
+// leadsTo checks where an answer redirects to.
+func (r *reply) leadsTo(t *testing.T, location string) {
+	t.Helper()
+	if got := r.Header.Get("Location"); got != location {
+		t.Fatalf("%s %s leads to %q, want %q", r.Request.Method, r.Request.URL.Path, got, location)
+	}
+}
+
+func (r *reply) header(t *testing.T, name, want string) {
+	t.Helper()
+	if got := r.Header.Get(name); got != want {
+		t.Errorf("%s %s: %s is %q, want %q", r.Request.Method, r.Request.URL.Path, name, got, want)
+	}
+}
+
+func TestPublicPages(t *testing.T) {
+	v := newDemo(t).visitor(t)
+	for _, c := range []struct {
+		path   string
+		status int
+		text   string
+	}{
+		{"/", 200, "Nobody is signed in."},
+		{"/call", 200, "Call it without cookies"},
+		{"/sign-in", 200, `autocomplete="current-password"`},
+		{"/healthz", 200, "ok"},
+		{"/static/app.js", 200, "data-remains"},
+		{"/static/style.css", 200, "prefers-color-scheme"},
+		{"/static/icon.svg", 200, "<svg"},
+		{"/nowhere", 404, "There is nothing under this address."},
+		{"/static/", 404, "There is nothing under this address."},
+		{"/static/nowhere.js", 404, "404"},
+	} {
+		answer := v.open(c.path).expect(t, c.status, c.text)
+		answer.header(t, "X-Content-Type-Options", "nosniff")
+		if policy := answer.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; script-src 'self';") {
+			t.Errorf("%s: Content-Security-Policy is %q", c.path, policy)
+		}
+		if head := v.do("HEAD", c.path, nil, nil); head.StatusCode != c.status || head.body != "" {
+			t.Errorf("HEAD %s: status %d and %d bytes, want %d and none", c.path, head.StatusCode, len(head.body), c.status)
+		}
+	}
+	v.fetch("/nowhere").expect(t, 404).header(t, "Content-Type", "text/plain; charset=utf-8")
+	v.signIn("ada")
+	v.open("/").expect(t, 200, "Hello, ada.").header(t, "Cache-Control", "private, no-store")
+}
+
+func TestStaticFilesAreKeptByTheBrowser(t *testing.T) {
+	v := newDemo(t).visitor(t)
+	tag := v.open("/static/style.css").expect(t, 200).Header.Get("ETag")
+	v.do("GET", "/static/style.css", nil, func(h http.Header) { h.Set("If-None-Match", tag) }).expect(t, http.StatusNotModified)
+}
+
+func TestSignIn(t *testing.T) {
+	d := newDemo(t)
+	v := d.visitor(t)
+	v.open("/dashboard?tab=2").expect(t, http.StatusTemporaryRedirect).leadsTo(t, "/sign-in?next=%2Fdashboard%3Ftab%3D2")
+	v.open("/sign-in?next=%2Fdashboard%3Ftab%3D2").expect(t, 200, `name="next" value="/dashboard?tab=2"`)
+
+	wrong := url.Values{"username": {`<ada>`}, "password": {"wrong"}, "next": {"/dashboard?tab=2"}}
+	v.send("/sign-in", wrong).expect(t, http.StatusUnprocessableEntity,
+		`role="alert"`, "The name or the password is wrong.", `value="&lt;ada&gt;"`, `name="next" value="/dashboard?tab=2"`)
+	v.send("/sign-in", url.Values{"username": {"ada"}}).expect(t, http.StatusUnprocessableEntity, "is wrong")
+	if v.cookie("accessToken") != "" {
+		t.Fatal("a refused sign-in has set a cookie")
+	}
+
+	right := credentials("ada")
+	right.Set("next", "/dashboard?tab=2")
+	v.send("/sign-in", right).expect(t, http.StatusSeeOther).leadsTo(t, "/dashboard?tab=2")
+	v.open("/dashboard?tab=2").expect(t, 200, "What the access token says", "token_use").header(t, "Cache-Control", "private, no-store")
+	v.open("/dashboard").expect(t, 200, `<dd id="groups">admins`, "nothing was refreshed", "decided <strong>passed</strong>")
+	v.open("/sign-in?next=%2Fadmin").expect(t, http.StatusSeeOther).leadsTo(t, "/admin")
+}
+
+func TestSignInLeadsToNoOtherSite(t *testing.T) {
+	d := newDemo(t)
+	for _, next := range []string{"", "https://example.com/", "//example.com/", `/\example.com`, "javascript:alert(1)"} {
+		form := credentials("grace")
+		form.Set("next", next)
+		d.visitor(t).send("/sign-in", form).expect(t, http.StatusSeeOther).leadsTo(t, "/dashboard")
+	}
+}
+
+func TestSignInWhileCognitoFails(t *testing.T) {
+	for _, code := range []struct {
+		code   string
+		status int
+		text   string
+	}{
+		{"TooManyRequestsException", http.StatusServiceUnavailable, "cannot be reached"},
+		{"PasswordResetRequiredException", http.StatusUnprocessableEntity, "another step"},
+		{"UserNotConfirmedException", http.StatusUnprocessableEntity, "another step"},
+		{"UserNotFoundException", http.StatusUnprocessableEntity, "is wrong"},
+	} {
+		d := newDemo(t)
+		d.pool.SetFault(func(op string) (f cognitotest.Fault) {
+			if op == "InitiateAuth" {
+				f.Code = code.code
+			}
+			return f
+		})
+		v := d.visitor(t)
+		answer := v.send("/sign-in", credentials("ada")).expect(t, code.status, code.text)
+		if code.status == http.StatusServiceUnavailable {
+			answer.header(t, "Retry-After", "5")
+		}
+		if n := d.pool.Calls("InitiateAuth"); n != 1 {
+			t.Errorf("%s: Cognito was asked %d times, want once", code.code, n)
+		}
+	}
+}
+
+func TestGroups(t *testing.T) {
+	d := newDemo(t)
+	v := d.visitor(t)
+	v.open("/admin").expect(t, http.StatusTemporaryRedirect).leadsTo(t, "/sign-in?next=%2Fadmin")
+	v.signIn("grace")
+	v.open("/admin").expect(t, http.StatusForbidden, "a group is missing", "Sign out grace", `<strong id="who">grace</strong>`)
+	v.fetch("/admin").expect(t, http.StatusForbidden).header(t, "Content-Type", "application/problem+json")
+	// The page names who is refused even if this very request has refreshed.
+	d.advance(2 * time.Minute)
+	v.open("/admin").expect(t, http.StatusForbidden, "Sign out grace")
+	if n := d.pool.Calls("GetTokensFromRefreshToken"); n != 1 {
+		t.Errorf("%d refreshes, want 1", n)
+	}
+
+	v = d.visitor(t)
+	v.signIn("ada")
+	v.open("/admin").expect(t, 200, "GetTokensFromRefreshToken")
+}
+
+func TestCurrentUser(t *testing.T) {
+	v := newDemo(t).visitor(t)
+	answer := v.fetch("/apis/get-current-user").expect(t, http.StatusUnauthorized, `"status":401`)
+	answer.header(t, "WWW-Authenticate", "Bearer")
+	v.signIn("ada")
+	answer = v.fetch("/apis/get-current-user").expect(t, 200)
+	answer.header(t, "Content-Type", "application/json")
+	var got struct {
+		User struct{ Username, UserID string }
+	}
+	if err := json.Unmarshal([]byte(answer.body), &got); err != nil || got.User.Username != "ada" || len(got.User.UserID) != 36 {
+		t.Errorf("the current user is %s (%v)", answer.body, err)
+	}
+	if timing := answer.Header.Get("Server-Timing"); !strings.Contains(timing, `guard;desc="passed";dur=`) {
+		t.Errorf("Server-Timing is %q", timing)
+	}
+}
+
+func TestExpiredTokensAreRefreshed(t *testing.T) {
+	d := newDemo(t)
+	v := d.visitor(t)
+	v.signIn("ada")
+	old := v.cookie("ada.accessToken")
+	d.advance(2 * time.Minute)
+	v.open("/dashboard").expect(t, 200, `data-how="call"`, "<strong>refreshed</strong>")
+	if fresh := v.cookie("ada.accessToken"); fresh == "" || fresh == old {
+		t.Error("the browser holds no new access token")
+	}
+	v.open("/dashboard").expect(t, 200, "nothing was refreshed")
+	if n := d.pool.Calls("GetTokensFromRefreshToken"); n != 1 {
+		t.Errorf("%d refreshes, want 1", n)
+	}
+}
+
+func TestNotes(t *testing.T) {
+	d := newDemo(t)
+	v := d.visitor(t)
+	note := func(text string) url.Values { return url.Values{"text": {text}} }
+	v.send("/dashboard/notes", note("nobody")).expect(t, http.StatusSeeOther).leadsTo(t, "/sign-in")
+	v.signIn("grace")
+	v.send("/dashboard/notes", note("<b>bugs</b>")).expect(t, http.StatusSeeOther).leadsTo(t, "/dashboard#notes")
+	d.advance(2 * time.Minute)
+	v.send("/dashboard/notes", note("nanoseconds")).expect(t, http.StatusSeeOther)
+	v.open("/dashboard").expect(t, 200, "&lt;b&gt;bugs&lt;/b&gt;", "nanoseconds", "came with expired tokens")
+
+	v.send("/dashboard/notes", note(" \n")).expect(t, http.StatusUnprocessableEntity, "Please write something.")
+	long := strings.Repeat("é", maxNote+1)
+	v.send("/dashboard/notes", note(long)).expect(t, http.StatusUnprocessableEntity, "at most 280 characters", long+"</textarea>")
+	v.send("/dashboard/notes", note(strings.Repeat("x", maxForm))).expect(t, http.StatusBadRequest)
+	for i := range 2 * maxNotes {
+		v.send("/dashboard/notes", note(fmt.Sprintf("note %d.", i))).expect(t, http.StatusSeeOther)
+	}
+	page := v.open("/dashboard").expect(t, 200, "note 39.", "note 20.")
+	if strings.Contains(page.body, "note 19.") || strings.Contains(page.body, "nanoseconds") {
+		t.Error("the guestbook grows without bound")
+	}
+}
+
+func TestOutageSignsNobodyOut(t *testing.T) {
+	d := newDemo(t)
+	v := d.visitor(t)
+	v.signIn("ada")
+	d.advance(2 * time.Minute)
+	d.pool.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 500} })
+	answer := v.open("/dashboard").expect(t, http.StatusServiceUnavailable, "You have not been signed out")
+	answer.header(t, "Retry-After", "5")
+	answer.header(t, "Cache-Control", "no-store")
+	if len(answer.Header["Set-Cookie"]) > 0 {
+		t.Error("an outage has changed cookies")
+	}
+	v.fetch("/apis/get-current-user").expect(t, http.StatusServiceUnavailable, `"status":503`).header(t, "Retry-After", "5")
+	v.open("/").expect(t, 200, "Nobody is signed in.")
+	d.pool.SetFault(nil)
+	v.open("/dashboard").expect(t, 200, "Signed in as")
+}
+
+func TestSignOut(t *testing.T) {
+	d := newDemo(t)
+	v := d.visitor(t)
+	v.send("/sign-out", nil).expect(t, http.StatusSeeOther).leadsTo(t, "/")
+	v.signIn("ada")
+	v.send("/sign-out", nil).expect(t, http.StatusSeeOther).leadsTo(t, "/")
+	if v.cookie("Token") != "" || v.cookie("LastAuthUser") != "" {
+		t.Error("cookies are left after the sign-out")
+	}
+	if n := d.pool.Calls("RevokeToken"); n != 1 {
+		t.Errorf("%d revocations, want 1", n)
+	}
+	v.open("/dashboard").expect(t, http.StatusTemporaryRedirect)
+
+	v.signIn("ada")
+	d.pool.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 500} })
+	v.send("/sign-out", nil).expect(t, http.StatusSeeOther)
+	if v.cookie("Token") != "" {
+		t.Error("cookies are left because Cognito was down")
+	}
+}
+
+func TestOtherSitesSendNoForms(t *testing.T) {
+	v := newDemo(t).visitor(t)
+	v.signIn("ada")
+	for _, path := range []string{"/sign-in", "/sign-out", "/dashboard/notes"} {
+		v.do("POST", path, url.Values{"text": {"spam"}}, func(h http.Header) { h.Set("Sec-Fetch-Site", "cross-site") }).
+			expect(t, http.StatusForbidden, "It was not obeyed.")
+	}
+	if page := v.open("/dashboard").expect(t, 200); strings.Contains(page.body, "spam") {
+		t.Error("another site has left a note")
+	}
+}
+
+// The emulator's pool has the same id in every run and new keys.
+func TestCookiesOfAnEarlierRun(t *testing.T) {
+	d := newDemo(t)
+	v := d.visitor(t)
+	v.signIn("ada")
+	d.pool.RotateKeys()
+	d.pool.RemoveUser("ada") // and with her, her refresh token
+	d.pool.SetUser(users[0])
+	d.start(t)
+	v.open("/dashboard").expect(t, http.StatusTemporaryRedirect)
+	if v.cookie("accessToken") != "" {
+		t.Error("dead cookies are left")
+	}
+	v.signIn("ada")
+	v.open("/dashboard").expect(t, 200)
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	if _, err := newApp(config{}); err == nil || !strings.Contains(err.Error(), "UserPool.") {
+		t.Errorf("newApp without a pool: %v", err)
+	}
+}

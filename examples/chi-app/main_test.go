@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"go/format"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestRun(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	out, stdout := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := run(ctx, []string{"-addr", "localhost:0", "-lifetime", "30s"}, stdout, io.Discard)
+		stdout.Close()
+		done <- err
+	}()
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		t.Fatal("run says nothing: ", <-done)
+	}
+	base := regexp.MustCompile(`http://localhost:[1-9]\d*`).FindString(lines.Text())
+	if base == "" {
+		t.Fatalf("run begins with %q, which names no URL", lines.Text())
+	}
+	var rest strings.Builder
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "Stop with") {
+		rest.WriteString(lines.Text() + "\n")
+	}
+	for _, want := range []string{"ada", "grace", users[0].Password, users[1].Password, "in the group admins", "30s"} {
+		if !strings.Contains(rest.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, rest.String())
+		}
+	}
+	answer, err := http.Get(base + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Errorf("healthz: status %d", answer.StatusCode)
+	}
+	stop()
+	if _, err := io.Copy(io.Discard, out); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("run, when stopped: %v", err)
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	taken, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for _, c := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"a port in use", []string{"-addr", taken.Addr().String()}, "is in use by another program"},
+		{"an address without port", []string{"-addr", "localhost"}, "-addr localhost: "},
+		{"a lifetime that is all refresh", []string{"-lifetime", "1s"}, "between 10s and 24h"},
+		{"an argument", []string{"8080"}, "is not a flag"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := run(t.Context(), c.args, io.Discard, io.Discard)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q in it", err, c.want)
+			}
+		})
+	}
+	if err := run(t.Context(), []string{"-nonsense"}, io.Discard, io.Discard); !errors.Is(err, errUsage) {
+		t.Errorf("an unknown flag: %v", err)
+	}
+	if err := run(t.Context(), []string{"-help"}, io.Discard, io.Discard); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("-help: %v", err)
+	}
+}
+
+func TestGreet(t *testing.T) {
+	for _, c := range []struct {
+		ip     net.IP
+		url    string
+		warned bool
+	}{
+		{net.IPv4(127, 0, 0, 1), "Open http://localhost:8080 and", false},
+		{net.IPv6loopback, "Open http://localhost:8080 and", false},
+		{net.IPv4zero, "Open http://localhost:8080 and", true},
+		{net.IPv6unspecified, "Open http://localhost:8080 and", true},
+		{net.IPv4(192, 0, 2, 1), "Open http://192.0.2.1:8080 and", true},
+	} {
+		var b strings.Builder
+		greet(&b, &net.TCPAddr{IP: c.ip, Port: 8080}, 0)
+		if s := b.String(); !strings.HasPrefix(s, c.url) || strings.Contains(s, "drop its cookies") != c.warned {
+			t.Errorf("on %v, greet says\n%s", c.ip, s)
+		}
+	}
+}
+
+// Pages quote whole pieces of Go, and every piece that is marked is quoted.
+func TestExcerpts(t *testing.T) {
+	var templates strings.Builder
+	err := fs.WalkDir(files, "templates", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := files.ReadFile(path)
+		templates.Write(b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := sources.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, entry := range entries {
+		b, err := sources.ReadFile(entry.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(string(b), "\n")
+		for _, m := range regexp.MustCompile(`(?m)^\t*//show:(.+)$`).FindAllStringSubmatch(string(b), -1) {
+			n++
+			e, err := source(m[1])
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			if !strings.Contains(templates.String(), `source "`+m[1]+`"`) {
+				t.Errorf("no page shows %q", m[1])
+			}
+			if formatted, err := format.Source([]byte(e.Code)); err != nil || string(formatted) != e.Code {
+				t.Errorf("%s is no formatted piece of Go: %v\n%s", m[1], err, e.Code)
+			}
+			if first, _, _ := strings.Cut(e.Code, "\n"); first != strings.TrimLeft(lines[e.First-1], "\t") {
+				t.Errorf("%s begins with %q, but line %d of %s is %q", m[1], first, e.First, e.File, lines[e.First-1])
+			}
+			if last := strings.TrimSpace(e.Code[strings.LastIndex(e.Code, "\n")+1:]); last != strings.TrimSpace(lines[e.Last-1]) {
+				t.Errorf("%s ends with %q, but line %d of %s is %q", m[1], last, e.Last, e.File, lines[e.Last-1])
+			}
+		}
+	}
+	if n < 10 {
+		t.Errorf("%d excerpts are marked, which is too few", n)
+	}
+	if _, err := source("nonsense"); err == nil {
+		t.Error("an unknown excerpt is no error")
+	}
+}
