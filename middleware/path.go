@@ -44,8 +44,8 @@ func (a *Auth) protects(r *http.Request) bool {
 }
 
 // plainPath returns the request's path if every router reads it the same way: it
-// has no escapes, no dot segments or empty ones, no backslash, and chi has not been
-// given another one. Only such a path can be exempt: what could be read as another
+// has no escapes and nothing to be escaped, no dot segments or empty ones, and chi
+// has not been given another one. Only such a path can be exempt: what could be read as another
 // path must not pass for the sign-in page.
 func plainPath(r *http.Request) (string, bool) {
 	p := r.URL.Path
@@ -61,8 +61,10 @@ func plainPath(r *http.Request) (string, bool) {
 			if i+1 < len(p) && (p[i+1] == '/' || p[i+1] == '.') {
 				return "", false
 			}
-		case c == '\\' || c == '%' || c <= ' ' || c >= 0x7f:
-			return "", false
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("-_.~$&+,:;=@", c) >= 0:
+		case r.URL.RawPath == p && strings.IndexByte("!'()*", c) >= 0:
+		default:
+			return "", false // EscapedPath escapes it, or somebody might
 		}
 	}
 	return p, true
@@ -76,7 +78,11 @@ func pathViews(r *http.Request) (views []string, ok bool) {
 	if decoded == "" || decoded[0] != '/' || raw == "" || raw[0] != '/' || len(raw) > maxPath {
 		return nil, false // "*" or a CONNECT without a path: there is nothing to match
 	}
-	v := viewSet{raw, decoded}
+	v := viewSet{raw}
+	v.add(decoded)
+	if r.URL.RawPath != "" {
+		v.add(r.URL.RawPath) // chi routes by it even when Path was rewritten since
+	}
 	if rc := chi.RouteContext(r.Context()); rc != nil && rc.RoutePath != "" {
 		routed, ok := chiPath(r, rc)
 		if !ok {
@@ -89,6 +95,12 @@ func pathViews(r *http.Request) (views []string, ok bool) {
 		if again, err := url.PathUnescape(p); err == nil {
 			v.add(again)
 		}
+	}
+	for _, p := range v[:len(v):len(v)] {
+		// Between raw and decoded are the forms in which only some is escaped. This
+		// is the one that patterns are written for: :path does not match a "#" or a
+		// "?", because in a target they are no part of the path.
+		v.add((&url.URL{Path: p}).EscapedPath())
 	}
 	for _, p := range v[:len(v):len(v)] {
 		v.addCleaned(p)
