@@ -143,14 +143,22 @@ func (v *viewSet) add(p string) {
 	*v = append(*v, p)
 }
 
-// addCleaned adds p without dot segments and empty ones, also as a reader sees it
-// that takes "\" for "/", and each of these without a slash at the end.
+// addCleaned adds p without empty segments, then without dot segments too, also as
+// a reader sees it that takes "\" for "/", and each with and without a slash at the
+// end. Not every reader that collapses slashes resolves dots.
 func (v *viewSet) addCleaned(p string) {
 	for _, form := range []string{p, strings.ReplaceAll(p, `\`, "/")} {
+		for strings.Contains(form, "//") {
+			form = strings.ReplaceAll(form, "//", "/")
+		}
+		v.add(form)
 		cleaned := path.Clean("/" + form)
 		v.add(cleaned)
 		if strings.HasSuffix(form, "/") && cleaned != "/" {
 			v.add(cleaned + "/")
+		}
+		if form != "/" {
+			v.add(strings.TrimSuffix(form, "/"))
 		}
 	}
 }

@@ -18,7 +18,7 @@ var allowed = map[string][]string{
 	"tokens":          {},
 	"session":         {"tokens", "internal/cookie", "internal/page"},
 	"middleware":      {"matcher", "session", "tokens", "internal/cookie", "internal/page"},
-	"cognitotest":     {"tokens", "session"},
+	"cognitotest":     {"tokens", "session", "middleware"},
 	"internal/cookie": {},
 	"internal/page":   {},
 	"internal/house":  {},
@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 var doors = map[string][]string{
 	"github.com/lestrrat-go/jwx/": {"tokens"},
 	"github.com/aws/":             {"tokens", "examples/chi-app"},
-	"github.com/go-chi/chi/":      {"middleware", "examples/chi-app"},
+	"github.com/go-chi/chi/":      {"middleware", "cognitotest", "examples/chi-app"},
 	"golang.org/x/time/":          {"session"},
 }
 

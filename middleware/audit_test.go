@@ -1,0 +1,185 @@
+package middleware_test
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+	chimiddleware "github.com/go-chi/chi/v5/middleware"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/matcher"
+	cognito "github.com/cognitogate/cognitogate/middleware"
+)
+
+func nothing(http.ResponseWriter, *http.Request) {}
+
+// auditedRouter has a route of every kind of guard.
+func auditedRouter(auth, other *cognito.Auth) chi.Router {
+	r := chi.NewRouter()
+	r.Use(chimiddleware.RequestID, auth.Protect)
+	r.Get("/", nothing)
+	r.Get("/sign-in", nothing)
+	r.Get("/dashboard/{id}", nothing)
+	r.Get("/files/*", nothing)
+	r.Get("/api/open", nothing)
+	r.Route("/api/admin", func(r chi.Router) {
+		r.Use(auth.RequireGroup("admins", "root"))
+		r.Post("/users/{id:[0-9]+}", nothing)
+	})
+	r.With(auth.Require).Get("/api/me", nothing)
+	r.With(other.Require).Get("/api/other", nothing)
+	r.With(func(next http.Handler) http.Handler {
+		guarded := auth.Require(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { guarded.ServeHTTP(w, r) })
+	}).Get("/api/wrapped", nothing)
+	sub := chi.NewRouter()
+	sub.Get("/x", nothing)
+	r.Mount("/mounted", sub)
+	return r
+}
+
+func newAuth(t testing.TB, edits ...func(*cognito.Config)) *cognito.Auth {
+	t.Helper()
+	pool := cognitotest.New()
+	cfg := cognito.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client()}
+	for _, edit := range edits {
+		edit(&cfg)
+	}
+	auth, err := cognito.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return auth
+}
+
+func TestAudit(t *testing.T) {
+	dots := "/((?!api|sign-in|.*\\..*).*)"
+	auth := newAuth(t, func(cfg *cognito.Config) {
+		cfg.Matcher = []string{dots}
+		// What a client can leave out guards nothing.
+		cfg.Rules = []matcher.Rule{{Source: "/api/open", Has: []matcher.Condition{{Type: "header", Key: "X-Guard-Me"}}}}
+	})
+	want := map[string]string{
+		"GET /":                             "by " + dots,
+		"GET /sign-in":                      "public at /sign-in",
+		"GET /dashboard/{id}":               "public at /dashboard/x.y",
+		"GET /files/*":                      "public at /files/x.y",
+		"GET /api/open":                     "public at /api/open",
+		"GET /api/me":                       "by signed in",
+		"GET /api/other":                    "public at /api/other",
+		"GET /api/wrapped":                  "public at /api/wrapped",
+		"GET /mounted/x":                    "by " + dots,
+		"POST /api/admin/users/{id:[0-9]+}": "by group admins or root",
+	}
+	for _, g := range auth.Audit(auditedRouter(auth, newAuth(t))) {
+		got := "by " + g.By
+		if g.Public != "" {
+			got = "public at " + g.Public
+		}
+		route := g.Method + " " + g.Route
+		if got != want[route] {
+			t.Errorf("%s: %s, want %s", route, got, want[route])
+		}
+		delete(want, route)
+	}
+	for route := range want {
+		t.Errorf("%s is missing", route)
+	}
+}
+
+func TestAuditWithoutAMatcherGuardsEveryPath(t *testing.T) {
+	auth := newAuth(t)
+	for _, g := range auth.Audit(auditedRouter(auth, newAuth(t))) {
+		if public := g.Route == "/sign-in"; public != (g.Public != "") {
+			t.Errorf("%+v", g)
+		}
+	}
+	outside := chi.NewRouter()
+	outside.Get("/", nothing)
+	if g := auth.Audit(outside); len(g) != 1 || g[0].Public != "/" {
+		t.Errorf("without Protect: %+v", g)
+	}
+}
+
+func TestFindings(t *testing.T) {
+	for pattern, paths := range map[string]string{
+		documented:                    "/apiary /_next/staticary /_next/imageary /favicon.icoary /sign-inary",
+		"/((?!api/|_next/static/).*)": "",
+		"/((?!api(?:/|$)).*)":         "",
+		"/((?!.*\\..*|_next).*)":      "/_nextary /x/y.z",
+		"/admin/(.*)":                 "/admin",
+		"/admin/:path+":               "/admin",
+		"/admin/:path*":               "",
+		"/admin":                      "",
+		"/(.*)":                       "",
+	} {
+		auth := newAuth(t, func(cfg *cognito.Config) { cfg.Matcher = []string{pattern} })
+		var got []string
+		for _, f := range auth.Findings() {
+			got = append(got, f.Path)
+			if matcher.MustCompile(f.Source).Match(f.Path) || f.Msg == "" || f.Source != pattern {
+				t.Errorf("%s: %+v shows nothing", pattern, f)
+			}
+		}
+		if strings.Join(got, " ") != paths {
+			t.Errorf("%s: %v, want %s", pattern, got, paths)
+		}
+	}
+}
+
+// recorder is a testing.TB that notes failures.
+type recorder struct {
+	testing.TB
+	failures []string
+}
+
+func (r *recorder) Helper() {}
+func (r *recorder) Errorf(format string, a ...any) {
+	r.failures = append(r.failures, fmt.Sprintf(format, a...))
+}
+
+func TestCheckRoutes(t *testing.T) {
+	auth := newAuth(t, func(cfg *cognito.Config) { cfg.Matcher = []string{documented} })
+	routes := auditedRouter(auth, newAuth(t))
+	public := []string{"GET /sign-in", "/api/open", "/api/other", "/api/wrapped"}
+	cognitotest.CheckRoutes(t, auth, routes, public...)
+
+	r := &recorder{TB: t}
+	cognitotest.CheckRoutes(r, auth, routes, "/sign-in", "/api/other", "/api/wrapped", "/gone")
+	if len(r.failures) != 2 || !strings.Contains(r.failures[0], "GET /api/open is not guarded") || !strings.Contains(r.failures[1], "/gone") {
+		t.Errorf("failures %q", r.failures)
+	}
+}
+
+func ExampleAuth_Audit() {
+	pool := cognitotest.New()
+	auth, err := cognito.New(cognito.Config{
+		UserPool: pool.UserPool(),
+		Matcher:  []string{"/((?!api|sign-in).*)"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	router := chi.NewRouter()
+	router.Use(auth.Protect)
+	router.Get("/dashboard", nothing)
+	router.With(auth.RequireGroup("admins")).Delete("/api/users/{id}", nothing)
+	router.Get("/api/users", nothing)
+
+	for _, g := range auth.Audit(router) {
+		fmt.Printf("%-6s %-16s %s\n", g.Method, g.Route, cmp.Or(g.By, "public"))
+	}
+	for _, f := range auth.Findings() {
+		fmt.Println(f.Path, "is public:", f.Msg)
+	}
+	// Output:
+	// GET    /api/users       public
+	// DELETE /api/users/{id}  group admins
+	// GET    /dashboard       /((?!api|sign-in).*)
+	// /apiary is public: leaving out /api leaves out every path that begins like it
+	// /sign-inary is public: leaving out /sign-in leaves out every path that begins like it
+}
