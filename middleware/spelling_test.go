@@ -34,7 +34,7 @@ func spellingRoutes(r chi.Router) {
 	r.HandleFunc("/public", publicly)
 	r.HandleFunc("/public/*", publicly)
 	r.HandleFunc("/sign-in", publicly)
-	r.HandleFunc("/sign-in/", publicly) // one slash is the same page
+	r.HandleFunc("/sign-in/", publicly)   // one slash is the same page
 	r.HandleFunc("/sign-in/*", privately) // no prefix is exempt
 }
 
