@@ -95,7 +95,6 @@ func (c *compiler) build(root *node, mirrored, search bool) (a *automaton, ok bo
 // the text passed so far, except for its last character: evaluation waits for
 // the next symbol, because ^, $ and \b look at both sides.
 func (c *compiler) determinize(p *program, a *automaton) bool {
-	c.limit = c.steps + maxSteps
 	words := (len(p.sets) + 63) / 64
 	masks := make([]uint64, c.alphabet.classes*words) // characters that read a class
 	for n, set := range p.sets {

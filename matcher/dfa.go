@@ -1,6 +1,7 @@
 package matcher
 
 import (
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -15,12 +16,18 @@ type dfa struct {
 
 // compile builds the automaton of an expression. It raises a fault if that is
 // too large.
-func compile(re *regexp) *dfa {
-	c := newCompiler(re)
+func (c *compiler) compile(re *regexp) *dfa {
+	c.alphabet, c.members = newAlphabet(re.sets)
+	c.sides = slices.Repeat([]side{sideOther}, c.alphabet.classes)
+	if re.word >= 0 {
+		for _, x := range c.members[re.word] {
+			c.sides[x] = sideWord
+		}
+	}
 	// The direction with fewer lookarounds against it comes first.
 	mirrored := re.behinds > re.aheads
 	for range 2 {
-		if d, ok := c.compile(re, mirrored); ok {
+		if d, ok := c.construct(re, mirrored); ok {
 			return d
 		}
 		mirrored = !mirrored
@@ -29,42 +36,27 @@ func compile(re *regexp) *dfa {
 	return nil
 }
 
-func newCompiler(re *regexp) *compiler {
-	c := &compiler{}
-	c.alphabet, c.members = newAlphabet(re.sets)
-	c.sides = make([]side, c.alphabet.classes)
-	for x := range c.sides {
-		c.sides[x] = sideOther
-	}
-	if re.word >= 0 {
-		for _, x := range c.members[re.word] {
-			c.sides[x] = sideWord
-		}
-	}
-	return c
-}
-
-func (c *compiler) compile(re *regexp, mirrored bool) (d *dfa, ok bool) {
+func (c *compiler) construct(re *regexp, mirrored bool) (d *dfa, ok bool) {
+	c.limit = c.steps + maxSteps
 	a, ok := c.build(re.root, mirrored, true)
 	if !ok {
 		return nil, false
 	}
 	backward := !mirrored
 	if len(a.opposites) > 0 {
-		if a, ok = c.reverse(a, maxStates); !ok {
+		if a, ok = c.reverse(a); !ok {
 			return nil, false
 		}
 		backward = !backward
 	}
-	// An automaton that reads from the left can stop at the first character
-	// that rules out a match: prefer it unless it is much larger.
-	limit := 8*a.states() + 64
-	if r, ok := c.reverse(a, limit); ok {
-		if backward {
-			return newDFA(c.alphabet, r, false), true
-		}
-		if m, ok := c.reverse(r, limit); ok {
-			a = m // the smallest in this direction
+	// The reverse of a deterministic automaton has as few states as possible
+	// (Brzozowski). One that reads from the left stops at the first character
+	// that rules out a match, so it is preferred unless it is much larger.
+	if r, ok := c.reverse(a); ok {
+		if backward && r.states() <= 8*a.states()+64 {
+			a, backward = r, false
+		} else if m, ok := c.reverse(r); ok {
+			a = m
 		}
 	}
 	return newDFA(c.alphabet, a, backward), true

@@ -66,7 +66,7 @@ func New(rules ...Rule) (*Matcher, error) {
 	if errs != nil {
 		return nil, errors.Join(errs...)
 	}
-	m.paths = paths
+	m.paths = unite(paths)
 	return m, nil
 }
 

@@ -97,26 +97,33 @@ const maxSource = 4096
 // compilePath compiles a pattern of the language of path-to-regexp.
 func compilePath(source string) (d *dfa, err error) {
 	defer catch(source, &err)
+	re, err := parsePath(source)
+	if err != nil {
+		return nil, err
+	}
+	return new(compiler).compile(re), nil
+}
+
+// parsePath parses the regular expression that Next.js makes of a pattern.
+func parsePath(source string) (re *regexp, err error) {
+	defer catch(source, &err)
 	text := decode(source)
 	if len(text) == 0 || text[0].c != '/' {
 		fail(0, `must start with "/"`)
 	}
 	tokens := parseTokens(text, len(source))
-	re, err := try(tokens, source)
-	if err != nil {
-		// Next.js (safeTokensToRegexp) answers any error with a second try, in
-		// which repeated tokens that have neither prefix nor suffix get the
-		// prefix "/". It is how "/foo:rest*" comes to be valid.
-		for i, t := range tokens {
-			if t.repeats() && len(t.prefix)+len(t.suffix) == 0 {
-				tokens[i].prefix = literal("/", t.offset)
-			}
-		}
-		if re, err = try(tokens, source); err != nil {
-			return nil, err
+	if re, err = try(tokens, source); err == nil {
+		return re, nil
+	}
+	// Next.js (safeTokensToRegexp) answers any error with a second try, in
+	// which repeated tokens that have neither prefix nor suffix get the prefix
+	// "/". It is how "/foo:rest*" comes to be valid.
+	for i, t := range tokens {
+		if t.repeats() && len(t.prefix)+len(t.suffix) == 0 {
+			tokens[i].prefix = literal("/", t.offset)
 		}
 	}
-	return compile(re), nil
+	return try(tokens, source)
 }
 
 // try assembles and parses the regular expression of tokens.
@@ -131,7 +138,8 @@ func try(tokens []token, source string) (re *regexp, err error) {
 func compileValue(value string) (d *dfa, err error) {
 	defer catch(value, &err)
 	text := append(literal("^", 0), decode(value)...)
-	return compile(parseRegexp(append(text, unit{'$', len(value)}), len(value))), nil
+	re := parseRegexp(append(text, unit{'$', len(value)}), len(value))
+	return new(compiler).compile(re), nil
 }
 
 // decode returns the UTF-16 code units of a source: JavaScript regular

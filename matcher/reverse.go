@@ -30,6 +30,12 @@ type part struct {
 // answers of all opposites.
 type guess = uint32
 
+// A link is an element of a list of guesses.
+type link struct {
+	guess
+	next int32 // index plus one, 0 at the end
+}
+
 func newReversal(a *automaton) *reversal {
 	r := &reversal{parts: []part{{a, 0, true}}, guides: 1, runs: 1}
 	for i := 0; i < len(r.parts); i++ {
@@ -72,17 +78,18 @@ func (r *reversal) step(against bool, state, symbol, answers int) (next int, yes
 }
 
 // reverse returns an automaton without opposites that accepts what a accepts
-// and reads the other way; ok is false if it has more than limit states. If a
-// has no opposites, the result has as few states as possible (Brzozowski).
-func (c *compiler) reverse(a *automaton, limit int) (out *automaton, ok bool) {
-	c.limit = c.steps + maxSteps
+// and reads the other way; ok is false if it is too large. If a has
+// no opposites, the result has as few states as possible (Brzozowski).
+func (c *compiler) reverse(a *automaton) (out *automaton, ok bool) {
 	r := newReversal(a)
 	edge := a.symbols - 1
-	if len(r.parts) > 8 || r.guides*r.runs<<r.answers() > maxTable || !c.spend(r.guides*a.symbols<<r.answers()) {
+	if r.answers() > 8 || r.guides*r.runs<<r.answers() > maxTable || !c.spend(r.guides*a.symbols<<r.answers()) {
 		return nil, false
 	}
-	// into lists, by symbol and state, the guesses about the position after.
-	into := make([][]guess, edge*r.guides)
+	// The guesses about the position after, by symbol and state before: the
+	// index of the first in links, less one.
+	heads := make([]int32, edge*r.guides)
+	var links []link
 	var start []guess
 	for state := range r.guides {
 		for answers := range 1 << r.answers() {
@@ -92,7 +99,9 @@ func (c *compiler) reverse(a *automaton, limit int) (out *automaton, ok bool) {
 				switch {
 				case !ok:
 				case x < edge:
-					into[x*r.guides+before] = append(into[x*r.guides+before], g)
+					head := &heads[x*r.guides+before]
+					links = append(links, link{g, *head})
+					*head = int32(len(links))
 				case yes:
 					start = append(start, g)
 				}
@@ -112,7 +121,7 @@ func (c *compiler) reverse(a *automaton, limit int) (out *automaton, ok bool) {
 	intern(start)
 	var set, next []guess
 	for s := 0; s < len(states.keys); s++ {
-		if s == limit || len(out.table)+out.symbols > maxTable {
+		if s == maxStates || len(out.table)+out.symbols > maxTable {
 			return nil, false
 		}
 		set = set[:0]
@@ -127,8 +136,8 @@ func (c *compiler) reverse(a *automaton, limit int) (out *automaton, ok bool) {
 				if !ok {
 					continue
 				}
-				for _, g := range into[x*r.guides+state/r.runs] {
-					next = append(next, g+guess(run<<r.answers()))
+				for i := heads[x*r.guides+state/r.runs]; i > 0; i = links[i-1].next {
+					next = append(next, links[i-1].guess+guess(run<<r.answers()))
 				}
 			}
 			slices.Sort(next)
