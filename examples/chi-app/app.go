@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/go-chi/chi/v5"
-	chimiddleware "github.com/go-chi/chi/v5/middleware"
+	chimw "github.com/go-chi/chi/v5/middleware"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
@@ -35,10 +35,11 @@ func (c config) now() time.Time {
 type app struct {
 	cfg    config
 	auth   *cognito.Auth
-	pool   *cognitoidentityprovider.Client // for sign-ins; see signin.go
+	pool   *cip.Client // for sign-ins; see signin.go
 	notes  guestbook
 	tally  tally
 	assets assets
+	guards []cognito.RouteGuard // for the admin page
 }
 
 // newApp returns the application's handler.
@@ -67,7 +68,7 @@ func (a *app) guard() (err error) {
 	//show:auth
 	a.auth, err = cognito.New(cognito.Config{
 		UserPool:     a.cfg.UserPool,
-		Matcher:      []string{"/dashboard/:path*"}, // /dashboard and all below
+		Matcher:      []string{"/dashboard/:path*"}, // /dashboard too
 		AfterSignIn:  "/dashboard",
 		ErrorHandler: a.serveError,
 		HTTPClient:   a.cfg.HTTPClient,
@@ -89,7 +90,8 @@ func (a *app) routes() http.Handler {
 
 	//show:routes
 	r := chi.NewRouter()
-	r.Use(a.observe, secure, crossOrigin.Handler, chimiddleware.GetHead, a.auth.Protect)
+	r.Use(a.observe, secure, crossOrigin.Handler, chimw.GetHead)
+	r.Use(a.auth.Protect)
 
 	r.Get("/dashboard", a.dashboard)
 	r.Post("/dashboard/notes", a.addNote)
@@ -116,6 +118,10 @@ func (a *app) routes() http.Handler {
 	r.Get("/static/{name}", a.assets.serve)
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	r.NotFound(a.auth.Load(http.HandlerFunc(a.notFound)).ServeHTTP)
+
+	//show:audit
+	a.guards = a.auth.Audit(r)
+	//end:audit
 	return r
 }
 

@@ -35,7 +35,7 @@ func loadAssets() assets {
 	funcs := template.FuncMap{
 		"source": source,
 		"millis": millis,
-		"clock":  func(t time.Time) string { return t.UTC().Format("15:04:05 UTC") },
+		"clock":  func(t time.Time) string { return t.UTC().Format("15:04:05") },
 		"max":    func() int { return maxNote },
 	}
 	layout := template.Must(template.New("").Funcs(funcs).ParseFS(files, "templates/layout.html"))

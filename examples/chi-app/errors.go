@@ -21,7 +21,7 @@ func (a *app) serveError(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Server-Timing", traceOf(r.Context()).String())
 		a.auth.ServeError(w, r, err)
 	case errors.Is(err, cognito.ErrForbidden):
-		// Who is refused? The guard's session is not in r, for it let nobody in.
+		// A guard that lets nobody in leaves no session in r. Whose is it?
 		s, _ := a.auth.Sessions().Fetch(w, r, nil)
 		r = r.WithContext(session.NewContext(r.Context(), s))
 		a.showError(w, r, http.StatusForbidden)
@@ -29,7 +29,8 @@ func (a *app) serveError(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "5")
 		a.showError(w, r, http.StatusServiceUnavailable)
 	default:
-		a.auth.ServeError(w, r, err) // to the sign-in page, and back afterwards
+		// To the sign-in page, and back here afterwards.
+		a.auth.ServeError(w, r, err)
 	}
 }
 
@@ -48,7 +49,8 @@ type errorPage struct {
 	Status  int
 	Text    string
 	SignOut bool // offer to go on as somebody else
-	Retry   bool // offer to try again
+	Retry   bool // offer to load the page again
+	Resend  bool // or to send the form again, which a link cannot
 }
 
 var errorPages = map[int]errorPage{
@@ -59,8 +61,7 @@ var errorPages = map[int]errorPage{
 	},
 	http.StatusNotFound: {Text: "There is nothing under this address."},
 	http.StatusServiceUnavailable: {
-		Text:  "Cognito cannot be reached, so it cannot be told whether you are still signed in. You have not been signed out: your cookies are untouched.",
-		Retry: true,
+		Text: "Cognito cannot be reached, so it cannot be told whether you are still signed in. You have not been signed out: your cookies are untouched.",
 	},
 }
 
@@ -68,6 +69,10 @@ var errorPages = map[int]errorPage{
 func (a *app) showError(w http.ResponseWriter, r *http.Request, status int) {
 	page := errorPages[status]
 	page.Status = status
+	if status == http.StatusServiceUnavailable {
+		page.Resend = r.Method == http.MethodPost
+		page.Retry = !page.Resend
+	}
 	a.render(w, r, status, "error", http.StatusText(status), page)
 }
 

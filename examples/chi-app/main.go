@@ -81,9 +81,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	pool := cognitotest.New(users...)
 	pool.SetLifetime(*lifetime)
 	handler, err := newApp(config{
-		UserPool:   pool.UserPool(), // on AWS: {ID: "eu-west-1_AbCdEf123", ClientID: "1h57kf…"}
-		HTTPClient: pool.Client(),   // on AWS: leave it out
-		Now:        pool.Now,        // on AWS: leave it out
+		UserPool:   pool.UserPool(), // on AWS: its ID and ClientID
+		HTTPClient: pool.Client(),   // on AWS: leave this out
+		Now:        pool.Now,        // on AWS: and this
 		Logger:     logger,
 		Demo:       users,
 	})

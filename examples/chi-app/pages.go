@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	cognito "github.com/cognitogate/cognitogate/middleware"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -97,7 +98,7 @@ func (a *app) describe(t *tokens.Token) token {
 	//show:claims
 	var claims map[string]json.RawMessage
 	if err := t.Claims(&claims); err != nil {
-		return v // what is asked for does not fit; the token is genuine all the same
+		return v // the token is genuine all the same
 	}
 	//end:claims
 	for _, name := range slices.Sorted(maps.Keys(claims)) {
@@ -136,7 +137,10 @@ func (a *app) addNote(w http.ResponseWriter, r *http.Request) {
 
 // admin is behind auth.RequireGroup("admins").
 func (a *app) admin(w http.ResponseWriter, r *http.Request) {
-	a.render(w, r, http.StatusOK, "admin", "Admin", a.tally.list())
+	a.render(w, r, http.StatusOK, "admin", "Admin", struct {
+		Calls  []calls
+		Guards []cognito.RouteGuard
+	}{a.tally.list(), a.guards})
 }
 
 // call shows a script's view of the guards.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
@@ -24,8 +24,8 @@ const maxForm = 16 << 10
 // newPoolClient makes a client for the pool's sign-in. It needs no AWS
 // credentials: the password is what authorizes the call. It does not try twice,
 // lest one mistyped password count as two.
-func newPoolClient(cfg config) *cognitoidentityprovider.Client {
-	options := cognitoidentityprovider.Options{
+func newPoolClient(cfg config) *cip.Client {
+	options := cip.Options{
 		Region:      cfg.UserPool.Region(),
 		Credentials: aws.AnonymousCredentials{},
 		Retryer:     aws.NopRetryer{},
@@ -36,7 +36,7 @@ func newPoolClient(cfg config) *cognitoidentityprovider.Client {
 	if cfg.UserPool.Endpoint != "" {
 		options.BaseEndpoint = aws.String(cfg.UserPool.Endpoint)
 	}
-	return cognitoidentityprovider.New(options)
+	return cip.New(options)
 }
 
 // signInForm is what the sign-in page shows.
@@ -56,7 +56,11 @@ func (a *app) signInPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *app) showSignIn(w http.ResponseWriter, r *http.Request, status int, problem string) {
-	a.render(w, r, status, "sign-in", "Sign in", signInForm{
+	title := "Sign in"
+	if problem != "" {
+		title = "Error: " + title // heard first by whoever listens to the page
+	}
+	a.render(w, r, status, "sign-in", title, signInForm{
 		Next:     a.auth.ReturnTo(r),
 		Username: r.PostForm.Get("username"),
 		Problem:  problem,
@@ -74,9 +78,11 @@ func (a *app) signIn(w http.ResponseWriter, r *http.Request) {
 		a.showError(w, r, http.StatusBadRequest)
 		return
 	}
-	set, err := a.authenticate(r.Context(), r.PostForm.Get("username"), r.PostForm.Get("password"))
+	form := r.PostForm
+	set, err := a.authenticate(r.Context(), form.Get("username"), form.Get("password"))
 	if err == nil {
-		_, err = a.auth.Sessions().Start(w, r, set) // verifies the tokens, writes the cookies
+		// Start verifies the tokens and writes the cookies.
+		_, err = a.auth.Sessions().Start(w, r, set)
 	}
 	if err != nil {
 		a.signInFailed(w, r, err)
@@ -89,7 +95,7 @@ func (a *app) signIn(w http.ResponseWriter, r *http.Request) {
 
 var (
 	errWrongPassword = errors.New("wrong name or password")
-	errAnotherStep   = errors.New("Cognito asks for another step")
+	errAnotherStep   = errors.New("another step is asked for")
 )
 
 // authenticate exchanges a name and a password for tokens. The app client must
@@ -102,10 +108,12 @@ func (a *app) authenticate(ctx context.Context, username, password string) (*tok
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	out, err := a.pool.InitiateAuth(ctx, &cognitoidentityprovider.InitiateAuthInput{
-		AuthFlow:       types.AuthFlowTypeUserPasswordAuth,
-		ClientId:       aws.String(a.cfg.UserPool.ClientID),
-		AuthParameters: map[string]string{"USERNAME": username, "PASSWORD": password},
+	out, err := a.pool.InitiateAuth(ctx, &cip.InitiateAuthInput{
+		AuthFlow: types.AuthFlowTypeUserPasswordAuth,
+		ClientId: aws.String(a.cfg.UserPool.ClientID),
+		AuthParameters: map[string]string{
+			"USERNAME": username, "PASSWORD": password,
+		},
 	})
 	if err != nil {
 		return nil, explain(err)
@@ -159,11 +167,15 @@ func (a *app) signInFailed(w http.ResponseWriter, r *http.Request, err error) {
 // signOut ends the session here and at Cognito. The cookies are cleared whatever
 // Cognito says, so an error is only worth a line in the log.
 //
+// Clear-Site-Data is for the back button: Chromium keeps whole pages in memory
+// for it, "no-store" or not, and would show the private ones again.
+//
 //show:sign-out
 func (a *app) signOut(w http.ResponseWriter, r *http.Request) {
 	if err := a.auth.Sessions().End(w, r); err != nil {
 		a.cfg.Logger.WarnContext(r.Context(), "the refresh token is not revoked", "error", err)
 	}
+	w.Header().Set("Clear-Site-Data", `"cache"`)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	chimiddleware "github.com/go-chi/chi/v5/middleware"
+	chimw "github.com/go-chi/chi/v5/middleware"
 
 	cognito "github.com/cognitogate/cognitogate/middleware"
 	"github.com/cognitogate/cognitogate/session"
@@ -106,7 +106,7 @@ func (a *app) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		t := new(trace)
-		ww := chimiddleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		ww := chimw.NewWrapResponseWriter(w, r.ProtoMajor)
 		defer func() {
 			a.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request",
 				slog.String("method", r.Method),
