@@ -2,22 +2,11 @@ package tokens
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
-)
-
-const (
-	callLimit    = 5 * time.Second         // a call with all its attempts
-	attemptLimit = 2500 * time.Millisecond // one attempt
 )
 
 // Client calls the user pool API. Its calls need no AWS credentials: the tokens
@@ -46,7 +35,7 @@ func NewClient(pool UserPool, opts *Options) (*Client, error) {
 	o := cip.Options{
 		Region:      pool.Region(),
 		Credentials: aws.AnonymousCredentials{},
-		HTTPClient:  c.opts.HTTPClient,
+		HTTPClient:  newBoundedClient(c.opts.HTTPClient),
 		Retryer:     aws.NopRetryer{}, // the SDK's three attempts repeat lost replies
 	}
 	if pool.Endpoint != "" {
@@ -78,7 +67,7 @@ func (c *Client) Refresh(ctx context.Context, refresh string, opts *RefreshOptio
 		in.ClientMetadata = opts.ClientMetadata
 	}
 	var set *Set
-	err := c.call(ctx, "GetTokensFromRefreshToken", func(ctx context.Context) error {
+	err := c.call(ctx, "GetTokensFromRefreshToken", refresh, func(ctx context.Context) error {
 		out, err := c.api.GetTokensFromRefreshToken(ctx, in)
 		if err != nil {
 			return err
@@ -102,7 +91,7 @@ func (c *Client) Refresh(ctx context.Context, refresh string, opts *RefreshOptio
 // the access tokens made from it any longer (RevokeToken). An app client that
 // has revocation switched off is no error: there is nothing more to be done.
 func (c *Client) Revoke(ctx context.Context, refresh string) error {
-	err := c.call(ctx, "RevokeToken", func(ctx context.Context) error {
+	err := c.call(ctx, "RevokeToken", refresh, func(ctx context.Context) error {
 		_, err := c.api.RevokeToken(ctx, &cip.RevokeTokenInput{
 			ClientId:     aws.String(c.pool.ClientID),
 			ClientSecret: optional(c.pool.ClientSecret),
@@ -118,7 +107,7 @@ func (c *Client) Revoke(ctx context.Context, refresh string) error {
 
 // GlobalSignOut ends all sessions of the access token's user.
 func (c *Client) GlobalSignOut(ctx context.Context, access string) error {
-	return c.call(ctx, "GlobalSignOut", func(ctx context.Context) error {
+	return c.call(ctx, "GlobalSignOut", access, func(ctx context.Context) error {
 		_, err := c.api.GlobalSignOut(ctx, &cip.GlobalSignOutInput{AccessToken: aws.String(access)})
 		return err
 	})
@@ -128,7 +117,7 @@ func (c *Client) GlobalSignOut(ctx context.Context, access string) error {
 // The token needs the scope aws.cognito.signin.user.admin.
 func (c *Client) UserAttributes(ctx context.Context, access string) (map[string]string, error) {
 	var attributes map[string]string
-	err := c.call(ctx, "GetUser", func(ctx context.Context) error {
+	err := c.call(ctx, "GetUser", access, func(ctx context.Context) error {
 		out, err := c.api.GetUser(ctx, &cip.GetUserInput{AccessToken: aws.String(access)})
 		if err != nil {
 			return err
@@ -148,68 +137,4 @@ func optional(s string) *string {
 		return nil
 	}
 	return &s
-}
-
-// call makes one call in at most two attempts and classifies its error.
-func (c *Client) call(ctx context.Context, op string, attempt func(context.Context) error) error {
-	start := c.opts.Now()
-	limited, cancel := context.WithTimeout(ctx, callLimit)
-	defer cancel()
-	err := c.attempt(limited, op, attempt)
-	if err != nil && hadNoEffect(err) && limited.Err() == nil {
-		err = c.attempt(limited, op, attempt)
-	}
-	if c.opts.Hooks.Called != nil {
-		c.opts.Hooks.Called(ctx, op, c.opts.Now().Sub(start), err)
-	}
-	return err
-}
-
-func (c *Client) attempt(ctx context.Context, op string, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
-	defer cancel()
-	err := do(ctx)
-	if err == nil {
-		return nil
-	}
-	var response *smithyhttp.ResponseError
-	var reply smithy.APIError
-	if errors.As(err, &reply) {
-		e := &APIError{Op: op, Code: reply.ErrorCode(), Message: reply.ErrorMessage()}
-		if errors.As(err, &response) {
-			e.Status = response.HTTPStatusCode()
-		}
-		if e.SignedOut() || e.Code == "RefreshTokenReuseException" {
-			return fmt.Errorf("tokens: %w", e)
-		}
-		return fmt.Errorf("%w: %w", ErrUnavailable, e)
-	}
-	// The SDK's text of other errors quotes the request's URL and, for an answer
-	// it cannot read, a piece of the body. Neither holds a token: requests carry
-	// them in the body, and a body with tokens in it is one that can be read.
-	return fmt.Errorf("%w: %s: %w", ErrUnavailable, op, err)
-}
-
-// hadNoEffect reports whether the operation certainly did not happen, so that it
-// may be tried again.
-func hadNoEffect(err error) bool {
-	var api *APIError
-	if errors.As(err, &api) {
-		switch api.Code {
-		case "TooManyRequestsException", "LimitExceededException", "ThrottlingException":
-			return true
-		case "UnknownError": // what the SDK calls an answer without a code
-			return false
-		}
-		return api.Status == http.StatusTooManyRequests || api.Status >= 500
-	}
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
-		return true // connection refused, no route, no name
-	}
-	var dns *net.DNSError
-	var cert *tls.CertificateVerificationError
-	var record tls.RecordHeaderError
-	var alert tls.AlertError
-	return errors.As(err, &dns) || errors.As(err, &cert) || errors.As(err, &record) || errors.As(err, &alert)
 }

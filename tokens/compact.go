@@ -18,35 +18,41 @@ const maxToken = 16 << 10
 // not verified.
 type compact struct {
 	signed    string // what the signature covers: header "." payload
-	payload   string
-	signature []byte
+	payload   string // decoded
+	signature []byte // decoded
 
 	alg string
 	kid string
-	ext bool // the header demands an extension: "crit" (§4.1.11) or "b64" (RFC 7797)
+
+	extension string // that the header demands: "crit" (§4.1.11) or "b64" (RFC 7797)
 }
 
 // parseCompact takes a token apart. The size and the number of dots are checked
-// first, so that junk costs no memory. ext and alg are for the caller to judge.
-func parseCompact(raw string) (compact, error) {
-	var c compact
+// first, so that junk costs no memory. alg and extension are for the caller to judge.
+func parseCompact(raw string) (c compact, err error) {
 	if len(raw) > maxToken {
 		return c, fmt.Errorf("%d bytes long", len(raw))
 	}
 	if strings.Count(raw, ".") != 2 {
-		return c, errors.New("not three parts")
+		return c, errNotThree
 	}
-	last := strings.LastIndexByte(raw, '.')
-	c.signed = raw[:last]
-	header, payload, _ := strings.Cut(c.signed, ".")
-	c.payload = payload
-
+	header, rest, _ := strings.Cut(raw, ".")
+	payload, signature, _ := strings.Cut(rest, ".")
+	c.signed = raw[:len(header)+1+len(payload)]
 	text, err := decodePart(header)
 	if err != nil {
 		return c, fmt.Errorf("header: %w", err)
 	}
+	header = string(text)
+	if text, err = decodePart(payload); err != nil {
+		return c, fmt.Errorf("payload: %w", err)
+	}
+	c.payload = string(text)
+	if c.signature, err = decodePart(signature); err != nil {
+		return c, fmt.Errorf("signature: %w", err)
+	}
 	var buf [8]member
-	ms, err := members(buf[:0], text)
+	ms, err := members(buf[:0], header)
 	if err != nil {
 		return c, fmt.Errorf("header: %w", err)
 	}
@@ -58,17 +64,19 @@ func parseCompact(raw string) (compact, error) {
 		case "kid":
 			c.kid, ok = unquote(m.value)
 		case "crit", "b64":
-			c.ext = true
+			c.extension = m.name
 		}
 		if !ok {
 			return c, fmt.Errorf("header: %q is not a string", m.name)
 		}
 	}
-	if c.signature, err = decodePart(raw[last+1:]); err != nil {
-		return c, fmt.Errorf("signature: %w", err)
-	}
 	return c, nil
 }
+
+var (
+	errNotThree = errors.New("not three parts")
+	base64url   = base64.RawURLEncoding.Strict()
+)
 
 // decodePart decodes base64url as RFC 7515 §2 has it: no padding, no line
 // breaks (which encoding/base64 skips) and no stray bits, so that every token
@@ -77,17 +85,18 @@ func decodePart(s string) ([]byte, error) {
 	if s == "" {
 		return nil, errors.New("empty")
 	}
-	if strings.ContainsAny(s, "\r\n") {
+	if strings.IndexByte(s, '\r') >= 0 || strings.IndexByte(s, '\n') >= 0 {
 		return nil, errors.New("line break in base64url")
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	b, err := base64url.DecodeString(s)
 	if err != nil {
 		return nil, errors.New("not base64url")
 	}
 	return b, nil
 }
 
-// claims are the members of a payload that this package reads.
+// claims are the members of a payload that this package reads. They are parts
+// of its text, and keep all of it in memory; a Token gets copies.
 type claims struct {
 	issuer, subject, use    string
 	clientID                string // "client_id"
@@ -99,15 +108,12 @@ type claims struct {
 	issuedAt, authenticated time.Time
 }
 
-// parseClaims decodes a payload. A known member of the wrong type is an error,
-// and so is a missing subject: whoever reads the token would have to guess.
+// parseClaims reads a payload. A known member of the wrong type is an error, and
+// so is a missing subject: whoever reads the token would have to guess. A missing
+// expiry is one that has passed.
 func parseClaims(payload string) (*claims, error) {
-	text, err := decodePart(payload)
-	if err != nil {
-		return nil, err
-	}
 	var buf [24]member
-	ms, err := members(buf[:0], text)
+	ms, err := members(buf[:0], payload)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +130,7 @@ func parseClaims(payload string) (*claims, error) {
 }
 
 func (c *claims) set(m member) (ok bool) {
-	switch m.name {
+	switch string(m.name) {
 	case "iss":
 		c.issuer, ok = unquote(m.value)
 	case "sub":
@@ -163,10 +169,46 @@ func (c *claims) set(m member) (ok bool) {
 	return ok
 }
 
+// client is the app client that the token was issued to. Which claim names it
+// depends on what the token says it is, and not on what was asked for: so an ID
+// token in the place of an access token is told apart from another client's.
+func (c *claims) client() string {
+	if c.use == string(ID) {
+		return c.audience
+	}
+	return c.clientID
+}
+
+// token makes the token that the claims describe, whose use has been judged.
+func (c *claims) token(raw string, use Use, key *publicKey) *Token {
+	username := c.username
+	if use == ID {
+		username = c.idUsername
+	}
+	t := &Token{
+		Use:       use,
+		Issuer:    strings.Clone(c.issuer),
+		ClientID:  strings.Clone(c.client()),
+		Subject:   strings.Clone(c.subject),
+		Username:  strings.Clone(username),
+		IssuedAt:  c.issuedAt,
+		ExpiresAt: c.expires,
+		AuthTime:  c.authenticated,
+		OriginID:  strings.Clone(c.originID),
+		scopes:    strings.Clone(c.scope),
+		raw:       raw,
+		key:       key,
+	}
+	for _, group := range c.groups {
+		t.groups = append(t.groups, strings.Clone(group))
+	}
+	return t
+}
+
 // numericDate decodes seconds since the epoch (RFC 7519 §2), which may have a
 // fraction. Dates past the year 9999 are refused: they would overflow.
-func numericDate(value []byte) (time.Time, bool) {
-	f, err := strconv.ParseFloat(string(value), 64)
+func numericDate(value string) (time.Time, bool) {
+	f, err := strconv.ParseFloat(value, 64)
 	const year10000 = 253402300800
 	if err != nil || f < 0 || f >= year10000 {
 		return time.Time{}, false
@@ -176,7 +218,7 @@ func numericDate(value []byte) (time.Time, bool) {
 }
 
 // stringArray decodes an array of strings.
-func stringArray(value []byte) ([]string, bool) {
+func stringArray(value string) ([]string, bool) {
 	s := scanner{text: value}
 	if !s.take('[') {
 		return nil, false
@@ -191,7 +233,7 @@ func stringArray(value []byte) ([]string, bool) {
 		if !ok {
 			return nil, false
 		}
-		item, ok := unquote(quoted)
+		item, ok := unescape(quoted)
 		if !ok {
 			return nil, false
 		}

@@ -40,7 +40,7 @@ const (
 	BadUse Reason = "bad_use"
 	// NotYetValid: "nbf" is in the future. A clock is wrong, here or there.
 	NotYetValid Reason = "not_yet_valid"
-	// Expired: "exp" has passed, and nothing else is wrong.
+	// Expired: "exp" has passed or is missing, and nothing else is wrong.
 	Expired Reason = "expired"
 )
 
@@ -83,6 +83,13 @@ func (e *VerifyError) Unwrap() []error {
 	return []error{e.Reason, e.Err}
 }
 
+// detail names what a token was refused for. Its text is made when it is read,
+// because refusing must cost little, and quoted and cut, because it goes to logs
+// and anybody may have written it.
+type detail struct{ what, value string }
+
+func (d detail) Error() string { return fmt.Sprintf("%s %.80q", d.what, d.value) }
+
 // APIError is an error that Cognito's user pool API answered.
 type APIError struct {
 	Op      string // the operation, "GetTokensFromRefreshToken"
@@ -99,9 +106,10 @@ func (e *APIError) Error() string {
 // SignedOut reports whether the answer says that the session is over: the
 // token is revoked, expired or unknown, or its user is gone or may not sign in.
 // It is false for a refusal of the app client (a wrong or missing client
-// secret, an unknown client), which is a fault of the deployment, and for
-// RefreshTokenReuseException, after which newer tokens may exist: whoever holds
-// this session has refreshed it already, usually Amplify in the same browser.
+// secret, an unknown client, a scope that it was not given), which is a fault of
+// the deployment, and for RefreshTokenReuseException, after which newer tokens may
+// exist: whoever holds this session has refreshed it already, usually Amplify in
+// the same browser.
 func (e *APIError) SignedOut() bool {
 	switch e.Code {
 	case "NotAuthorizedException":
@@ -113,11 +121,13 @@ func (e *APIError) SignedOut() bool {
 	return false
 }
 
-// aboutClient tells the two meanings of NotAuthorizedException apart. Cognito
-// has one code for both; "Unable to verify secret hash for client …" and
-// "Client … is configured with secret but …" are about the client, "Refresh Token
-// has different Client" is about the token.
+// aboutClient tells the meanings of NotAuthorizedException apart, for which
+// Cognito has one code. About the client are "Unable to verify secret hash for
+// client …", "Client … is configured for secret but secret was not received" and
+// "Access Token does not have required scopes"; "Refresh Token has different
+// Client" is about the token.
 func (e *APIError) aboutClient() bool {
 	m := strings.ToLower(e.Message)
-	return strings.Contains(m, "secret") || strings.Contains(m, "client") && !strings.Contains(m, "refresh token")
+	return strings.Contains(m, "secret") || strings.Contains(m, "scope") ||
+		strings.Contains(m, "client") && !strings.Contains(m, "refresh token")
 }

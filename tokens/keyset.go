@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
@@ -61,11 +62,7 @@ func parseKeySet(text []byte) (map[string]*rsa.PublicKey, error) {
 		}
 		keys[kid] = key
 	}
-	for kid, key := range keys {
-		if key == nil {
-			delete(keys, kid)
-		}
-	}
+	maps.DeleteFunc(keys, func(_ string, key *rsa.PublicKey) bool { return key == nil })
 	if len(keys) == 0 {
 		return nil, errors.New("JWK Set without a usable key")
 	}
@@ -73,28 +70,39 @@ func parseKeySet(text []byte) (map[string]*rsa.PublicKey, error) {
 }
 
 // parseKey returns a JWK's kid, and the key if tokens may be verified with it.
+// What the key is for is read here and not by jwk, which takes "use": "" for no
+// use, names without regard to case and the last of several members.
 func parseKey(raw []byte) (kid string, usable *rsa.PublicKey) {
-	key, err := jwk.ParseKey(raw)
+	ms, err := members(nil, string(raw))
 	if err != nil {
 		return "", nil
 	}
-	kid = key.KeyID()
-	if key.KeyType() != jwa.RSA {
-		return kid, nil
+	isRSA, fits := false, true
+	for _, m := range ms {
+		text, _ := unquote(m.value)
+		switch m.name {
+		case "kid":
+			kid = text
+		case "kty":
+			isRSA = text == jwa.RSA.String()
+		case "use":
+			fits = fits && text == string(jwk.ForSignature)
+		case "alg":
+			fits = fits && text == jwa.RS256.String()
+		case "key_ops":
+			ops, _ := stringArray(m.value)
+			fits = fits && slices.Contains(ops, string(jwk.KeyOpVerify))
+		}
 	}
-	if use := key.KeyUsage(); use != "" && use != string(jwk.ForSignature) {
-		return kid, nil
-	}
-	if alg := key.Algorithm().String(); alg != "" && alg != jwa.RS256.String() {
-		return kid, nil
-	}
-	if ops := key.KeyOps(); len(ops) > 0 && !slices.Contains(ops, jwk.KeyOpVerify) {
+	if !isRSA || !fits {
 		return kid, nil
 	}
 	// A private key in a public document is a disaster of somebody else's, and
-	// no reason to trust what it signs.
+	// no reason to trust what it signs. An exponent past four bytes is one that
+	// crypto/rsa refuses and jwk cuts off.
+	key, err := jwk.ParseKey(raw)
 	public, ok := key.(jwk.RSAPublicKey)
-	if !ok {
+	if err != nil || !ok || len(public.E()) > 4 {
 		return kid, nil
 	}
 	var k rsa.PublicKey

@@ -1,10 +1,12 @@
 package tokens
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -15,8 +17,7 @@ const maxDepth = 16
 // member is a top-level member of a JSON object: its unescaped name and the
 // text of its value.
 type member struct {
-	name  string
-	value []byte
+	name, value string
 }
 
 // members splits a JSON object (RFC 8259) into its top-level members. It is
@@ -25,9 +26,10 @@ type member struct {
 // members with one name win, where other parsers take the first (RFC 8725
 // §2.4): two readers of one token must not disagree on what it says. Names are
 // compared exactly, after unescaping; a name that comes twice, invalid UTF-8
-// and nesting past maxDepth are errors. dst is appended to and returned.
-func members(dst []member, text []byte) ([]member, error) {
-	if !utf8.Valid(text) {
+// and nesting past maxDepth are errors. dst is appended to and returned, in no
+// order.
+func members(dst []member, text string) ([]member, error) {
+	if !utf8.ValidString(text) {
 		return nil, errors.New("invalid UTF-8")
 	}
 	s := scanner{text: text}
@@ -54,11 +56,8 @@ func members(dst []member, text []byte) ([]member, error) {
 			return nil, s.fault()
 		}
 		m := member{value: text[start:s.pos]}
-		if m.name, ok = unquote(name); !ok {
+		if m.name, ok = unescape(name); !ok {
 			return nil, s.fault()
-		}
-		if slices.ContainsFunc(dst, func(o member) bool { return o.name == m.name }) {
-			return nil, fmt.Errorf("member %.40q comes twice", m.name)
 		}
 		dst = append(dst, m)
 	}
@@ -66,26 +65,57 @@ func members(dst []member, text []byte) ([]member, error) {
 	if s.pos != len(text) {
 		return nil, s.fault()
 	}
+	if name, twice := duplicate(dst); twice {
+		return nil, detail{"duplicate member", name}
+	}
 	return dst, nil
 }
 
-// unquote decodes a JSON string. Nearly all have no escapes, and those need no
-// decoder.
-func unquote(quoted []byte) (string, bool) {
-	if slices.Contains(quoted, '\\') {
-		var s string
-		err := json.Unmarshal(quoted, &s)
-		return s, err == nil
-	}
-	if len(quoted) < 2 || quoted[0] != '"' {
+// duplicate finds a name that comes twice. Many members are put in order for it:
+// somebody may have sent two thousand, and we will not compare two million pairs
+// for them.
+func duplicate(ms []member) (name string, twice bool) {
+	if len(ms) > 32 {
+		slices.SortFunc(ms, func(a, b member) int { return cmp.Compare(a.name, b.name) })
+		for i, m := range ms[1:] {
+			if m.name == ms[i].name {
+				return m.name, true
+			}
+		}
 		return "", false
 	}
-	return string(quoted[1 : len(quoted)-1]), true
+	for i, m := range ms {
+		for _, o := range ms[:i] {
+			if m.name == o.name {
+				return m.name, true
+			}
+		}
+	}
+	return "", false
+}
+
+// unquote decodes the value of a member, if it is a string.
+func unquote(value string) (string, bool) {
+	if value[0] != '"' {
+		return "", false
+	}
+	return unescape(value)
+}
+
+// unescape decodes a JSON string. Nearly all have no escapes, and those need no
+// decoder.
+func unescape(quoted string) (string, bool) {
+	if strings.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1], true
+	}
+	var s string
+	err := json.Unmarshal([]byte(quoted), &s)
+	return s, err == nil
 }
 
 // scanner checks JSON text and finds where its values end.
 type scanner struct {
-	text []byte
+	text string
 	pos  int
 }
 
@@ -174,19 +204,18 @@ func (s *scanner) list(opening, closing byte, depth int) bool {
 }
 
 func (s *scanner) literal(word string) bool {
-	end := s.pos + len(word)
-	if end > len(s.text) || string(s.text[s.pos:end]) != word {
+	if !strings.HasPrefix(s.text[s.pos:], word) {
 		return false
 	}
-	s.pos = end
+	s.pos += len(word)
 	return true
 }
 
 // string skips a string and returns it with its quotes.
-func (s *scanner) string() ([]byte, bool) {
+func (s *scanner) string() (quoted string, ok bool) {
 	start := s.pos
 	if !s.take('"') {
-		return nil, false
+		return "", false
 	}
 	for s.pos < len(s.text) {
 		c := s.text[s.pos]
@@ -195,12 +224,12 @@ func (s *scanner) string() ([]byte, bool) {
 		case c == '"':
 			return s.text[start:s.pos], true
 		case c < ' ':
-			return nil, false
+			return "", false
 		case c == '\\' && !s.escape():
-			return nil, false
+			return "", false
 		}
 	}
-	return nil, false
+	return "", false
 }
 
 func (s *scanner) escape() bool {

@@ -30,8 +30,9 @@ type Options struct {
 	Hooks Hooks
 }
 
-// Hooks are called when something has happened; any may be nil. They run on
-// the goroutine that waits for the result: return quickly.
+// Hooks are called when something has happened; any may be nil. Called runs on
+// the goroutine that waits for the result: return quickly. KeysFetched runs on
+// one of its own.
 type Hooks struct {
 	// Called is told of each call to Cognito's API, with the operation's name
 	// and the time it took with all its attempts.

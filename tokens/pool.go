@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"regexp"
 	"slices"
@@ -16,8 +17,8 @@ import (
 // UserPool names an Amazon Cognito user pool and the app client that users
 // sign in with. ID and ClientID are required; everything else has a default.
 //
-// A UserPool is a plain value: copy it, compare its fields, print it.
-// ClientSecret is the only member that must stay secret.
+// A UserPool is a plain value: copy it, compare its fields, print it. Only
+// ClientSecret is not printed.
 type UserPool struct {
 	// ID is the user pool's id, "eu-west-1_AbCdEf123". The region is its part
 	// before the underscore.
@@ -161,18 +162,17 @@ func (p UserPool) serviceHost() string {
 	return ep.URI.Host
 }
 
-// Set is what Cognito issues at a sign-in or a refresh: the raw tokens, not yet
-// verified. ID and Refresh may be empty.
-type Set struct {
-	Access  string
-	ID      string
-	Refresh string
+// String shows the pool without its client secret.
+func (p UserPool) String() string {
+	type plain UserPool // without this method
+	if p.ClientSecret != "" {
+		p.ClientSecret = "[redacted]"
+	}
+	return fmt.Sprintf("%+v", plain(p))
 }
 
-// String says which tokens are there and shows none of them.
-func (s Set) String() string {
-	return fmt.Sprintf("tokens.Set{access: %t, id: %t, refresh: %t}", s.Access != "", s.ID != "", s.Refresh != "")
-}
+// GoString keeps %#v from printing the client secret.
+func (p UserPool) GoString() string { return "tokens.UserPool" + p.String() }
 
-// GoString keeps %#v from printing the tokens.
-func (s Set) GoString() string { return s.String() }
+// LogValue keeps log/slog from printing the client secret.
+func (p UserPool) LogValue() slog.Value { return slog.StringValue(p.String()) }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -66,14 +67,17 @@ func (s *RemoteKeySet) Key(ctx context.Context, issuer, kid string) (crypto.Publ
 func (s *RemoteKeySet) lookup(ctx context.Context, issuer, kid string) (*publicKey, error) {
 	keys, ok := s.issuers[issuer]
 	if !ok {
-		return nil, BadIssuer
+		return nil, UnknownKey
 	}
 	return keys.lookup(ctx, kid)
 }
 
 // retired returns a key that has left the issuer's key set within the last day.
 func (s *RemoteKeySet) retired(issuer, kid string) *publicKey {
-	keys := s.issuers[issuer]
+	keys, ok := s.issuers[issuer]
+	if !ok {
+		return nil
+	}
 	keys.mu.Lock()
 	defer keys.mu.Unlock()
 	if k := keys.retired[kid]; k != nil && keys.opts.Now().Sub(k.retiredAt) < keysServeFor {
@@ -89,7 +93,7 @@ type publicKey struct {
 	gone atomic.Bool
 
 	set       *issuerKeys // where it comes from; nil if from a KeySet of the user's
-	until     time.Time   // without a set: believed until then
+	since     time.Time   // without a set: when it was asked for
 	retiredAt time.Time   // guarded by set.mu
 }
 
@@ -97,17 +101,7 @@ type publicKey struct {
 // has grown old fetched again: requests that are served from a cache ask for no
 // key, and must learn of a removed one all the same.
 func (k *publicKey) trusted() bool {
-	if k.gone.Load() {
-		return false
-	}
-	if k.set == nil {
-		return false
-	}
-	age := k.set.opts.Now().Sub(time.Unix(0, k.set.fetched.Load()))
-	if age > keysFreshFor {
-		k.set.refreshInBackground()
-	}
-	return age < keysServeFor
+	return !k.gone.Load() && k.set.serves(k.set.known.Load())
 }
 
 // issuerKeys is the key set of one issuer.
@@ -115,8 +109,7 @@ type issuerKeys struct {
 	issuer string
 	opts   Options
 
-	known   atomic.Pointer[map[string]*publicKey] // nil until the first fetch
-	fetched atomic.Int64                          // when, in Unix nanoseconds
+	known atomic.Pointer[knownKeys] // nil until the first fetch
 
 	mu       sync.Mutex
 	retired  map[string]*publicKey
@@ -127,22 +120,39 @@ type issuerKeys struct {
 	lastErr  error
 }
 
+// knownKeys is what a fetch brought. It is never written to.
+type knownKeys struct {
+	byID map[string]*publicKey
+	at   time.Time
+}
+
 // keyFlight is a fetch that any number of requests wait for.
 type keyFlight struct {
 	done chan struct{}
 	err  error // read after done
 }
 
-func (s *issuerKeys) lookup(ctx context.Context, kid string) (*publicKey, error) {
-	k, age := s.get(kid)
-	if k != nil && age < keysServeFor {
-		if age > keysFreshFor {
-			s.refreshInBackground()
-		}
-		return k, nil
+// serves reports whether known may still be used, and has it fetched again in
+// the background when it is old. One that comes from the future is old too: the
+// clock was wrong then or is wrong now.
+func (s *issuerKeys) serves(known *knownKeys) bool {
+	if known == nil {
+		return false
 	}
-	known := age < keysServeFor // there is a set, and this kid is not in it
-	flight, err := s.fetch(known)
+	age := s.opts.Now().Sub(known.at)
+	if age > keysFreshFor || age < 0 {
+		s.fetch(known, false) // whoever asks next sees the result
+	}
+	return age < keysServeFor
+}
+
+func (s *issuerKeys) lookup(ctx context.Context, kid string) (*publicKey, error) {
+	known := s.known.Load()
+	serves := s.serves(known)
+	if serves && known.byID[kid] != nil {
+		return known.byID[kid], nil
+	}
+	flight, err := s.fetch(known, serves)
 	if err != nil {
 		return nil, err
 	}
@@ -154,33 +164,30 @@ func (s *issuerKeys) lookup(ctx context.Context, kid string) (*publicKey, error)
 	if flight.err != nil {
 		return nil, flight.err
 	}
-	if k, _ = s.get(kid); k == nil {
-		return nil, UnknownKey
+	if k := s.known.Load().byID[kid]; k != nil {
+		return k, nil
 	}
-	return k, nil
+	return nil, UnknownKey
 }
 
-// get returns the key if it is known, and the age of the set it was looked for
-// in: for ever if there is none.
-func (s *issuerKeys) get(kid string) (*publicKey, time.Duration) {
-	known := s.known.Load()
-	if known == nil {
-		return nil, 1<<63 - 1
-	}
-	return (*known)[kid], s.opts.Now().Sub(time.Unix(0, s.fetched.Load()))
-}
+// landed is the flight of those who come just after one has landed.
+var landed = func() *keyFlight {
+	f := &keyFlight{done: make(chan struct{})}
+	close(f.done)
+	return f
+}()
 
-func (s *issuerKeys) refreshInBackground() {
-	s.fetch(false) // whoever asks next sees the result, or the next attempt
-}
-
-// fetch starts a fetch or joins the one under way. It fails at once after a
-// recent failure, and, for an unknown kid, when the last fetch was just now.
-func (s *issuerKeys) fetch(forUnknownKid bool) (*keyFlight, error) {
+// fetch starts a fetch for somebody who has seen the keys that were known, or
+// joins the one under way. It fails at once after a recent failure, and, for an
+// unknown kid, when the last fetch was just now.
+func (s *issuerKeys) fetch(seen *knownKeys, forUnknownKid bool) (*keyFlight, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.flight != nil {
 		return s.flight, nil
+	}
+	if s.known.Load() != seen {
+		return landed, nil
 	}
 	now := s.opts.Now()
 	// A clock that was set back must not stop fetching: a start in the future
@@ -229,37 +236,34 @@ func (s *issuerKeys) fly(flight *keyFlight) {
 
 // replace makes keys the whole set. s.mu is held.
 func (s *issuerKeys) replace(keys map[string]*rsa.PublicKey) {
-	now := s.opts.Now()
-	if s.retired == nil {
-		s.retired = make(map[string]*publicKey)
-	}
-	old := map[string]*publicKey{}
+	now := s.opts.Now().Round(0) // sleep stops the monotonic clock, and keys age
+	var old map[string]*publicKey
 	if known := s.known.Load(); known != nil {
-		old = *known
+		old = known.byID
 	}
 	fresh := make(map[string]*publicKey, len(keys))
 	for kid, key := range keys {
-		k := old[kid]
-		if k == nil || !k.rsa.Equal(key) {
-			k = &publicKey{rsa: key, set: s}
+		if k := old[kid]; k != nil && k.rsa.Equal(key) {
+			fresh[kid] = k
+			continue
 		}
-		fresh[kid] = k
-		delete(s.retired, kid)
+		fresh[kid] = &publicKey{rsa: key, set: s}
 	}
+	maps.DeleteFunc(s.retired, func(kid string, k *publicKey) bool {
+		return fresh[kid] != nil || now.Sub(k.retiredAt) >= keysServeFor
+	})
 	for kid, k := range old {
-		if fresh[kid] != k {
-			k.retiredAt = now
-			k.gone.Store(true)
-			s.retired[kid] = k
+		if fresh[kid] == k {
+			continue
 		}
-	}
-	for kid, k := range s.retired {
-		if now.Sub(k.retiredAt) >= keysServeFor {
-			delete(s.retired, kid)
+		k.gone.Store(true)
+		if s.retired == nil {
+			s.retired = make(map[string]*publicKey)
 		}
+		k.retiredAt = now
+		s.retired[kid] = k
 	}
-	s.known.Store(&fresh)
-	s.fetched.Store(now.UnixNano())
+	s.known.Store(&knownKeys{fresh, now})
 }
 
 func (s *issuerKeys) download(ctx context.Context) (map[string]*rsa.PublicKey, error) {

@@ -78,3 +78,27 @@ func (t Token) LogValue() slog.Value {
 		slog.String("sub", t.Subject),
 		slog.Time("exp", t.ExpiresAt))
 }
+
+// Set is what Cognito issues at a sign-in or a refresh: the raw tokens, not yet
+// verified. ID and Refresh may be empty. It prints, logs and marshals as which of
+// them are there.
+type Set struct {
+	Access  string
+	ID      string
+	Refresh string
+}
+
+// String says which tokens are there and shows none of them.
+func (s Set) String() string {
+	return fmt.Sprintf("tokens.Set{access: %t, id: %t, refresh: %t}", s.Access != "", s.ID != "", s.Refresh != "")
+}
+
+// GoString keeps %#v from printing the tokens.
+func (s Set) GoString() string { return s.String() }
+
+// LogValue keeps log/slog from printing the tokens.
+func (s Set) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalJSON keeps encoding/json from printing the tokens, for those who log in
+// JSON. To keep a Set somewhere, name its fields.
+func (s Set) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }

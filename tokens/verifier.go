@@ -59,43 +59,42 @@ func (v *Verifier) Verify(ctx context.Context, raw string, use Use) (*Token, err
 	}
 	claims, err := parseClaims(c.payload)
 	if err != nil {
-		return refuse(Malformed, err)
+		return refuse(Malformed, fmt.Errorf("payload: %w", err))
 	}
-	if c.alg != jwa.RS256.String() || c.ext {
-		return refuse(BadAlgorithm, fmt.Errorf("alg %.40q, extensions %t", c.alg, c.ext))
+	if c.alg != jwa.RS256.String() {
+		return refuse(BadAlgorithm, detail{"alg", c.alg})
+	}
+	if c.extension != "" {
+		return refuse(BadAlgorithm, detail{"header", c.extension})
 	}
 	if !slices.Contains(v.issuers, claims.issuer) {
-		return refuse(BadIssuer, fmt.Errorf("%.200q", claims.issuer))
+		return refuse(BadIssuer, detail{"iss", claims.issuer})
 	}
 	key, err := v.key(ctx, claims.issuer, c.kid)
 	retired := false
 	if errors.Is(err, UnknownKey) {
 		// Not a verdict yet: see VerifyError.Retired.
 		if key = v.retiredKey(claims.issuer, c.kid); key == nil {
-			return refuse(UnknownKey, fmt.Errorf("kid %.80q", c.kid))
+			return refuse(UnknownKey, detail{"kid", c.kid})
 		}
 		retired = true
 	} else if err != nil {
 		return nil, err
 	}
-	if err := v.rs256.Verify([]byte(c.signed), c.signature, key.rsa); err != nil {
-		if retired {
-			return refuse(UnknownKey, fmt.Errorf("kid %.80q", c.kid))
-		}
+	genuine := v.rs256.Verify([]byte(c.signed), c.signature, key.rsa) == nil
+	if !genuine && !retired {
 		return refuse(BadSignature, nil)
 	}
-
-	token := claims.token(raw, use, key)
-	reason, err := v.judge(claims, token)
+	reason, err := v.judge(claims, use)
 	if retired {
-		genuine := reason == "" || reason == Expired
-		return nil, &VerifyError{Reason: UnknownKey, Use: use, Retired: genuine, Err: fmt.Errorf("kid %.80q was retired", c.kid)}
+		genuine = genuine && (reason == "" || reason == Expired)
+		return nil, &VerifyError{Reason: UnknownKey, Use: use, Retired: genuine, Err: detail{"retired kid", c.kid}}
 	}
 	switch reason {
 	case "":
-		return token, nil
+		return claims.token(raw, use, key), nil
 	case Expired:
-		return nil, &VerifyError{Reason: Expired, Use: use, Token: token, Err: err}
+		return nil, &VerifyError{Reason: Expired, Use: use, Token: claims.token(raw, use, key)}
 	}
 	return refuse(reason, err)
 }
@@ -103,12 +102,12 @@ func (v *Verifier) Verify(ctx context.Context, raw string, use Use) (*Token, err
 // judge checks the claims of a token whose signature is good, expiry last: a
 // token that is only expired may be refreshed, and one that is expired and
 // somebody else's may not.
-func (v *Verifier) judge(c *claims, t *Token) (Reason, error) {
-	if t.ClientID != v.pool.ClientID {
-		return BadClient, fmt.Errorf("%.80q", t.ClientID)
+func (v *Verifier) judge(c *claims, use Use) (Reason, error) {
+	if c.client() != v.pool.ClientID {
+		return BadClient, detail{"client", c.client()}
 	}
-	if c.use != string(t.Use) {
-		return BadUse, fmt.Errorf("token_use %.40q", c.use)
+	if c.use != string(use) {
+		return BadUse, detail{"token_use", c.use}
 	}
 	now := v.opts.Now()
 	if c.notBefore.After(now.Add(v.opts.Leeway)) {
@@ -118,24 +117,6 @@ func (v *Verifier) judge(c *claims, t *Token) (Reason, error) {
 		return Expired, nil
 	}
 	return "", nil
-}
-
-// token makes the token that the claims describe. Which claim names the app
-// client depends on what the token says it is; whether it is what was asked for
-// is judged after that, so that an ID token in the place of an access token is
-// told apart from another client's token.
-func (c *claims) token(raw string, use Use, key *publicKey) *Token {
-	t := &Token{
-		Use: use, Issuer: c.issuer, Subject: c.subject,
-		ClientID: c.clientID, Username: c.username,
-		IssuedAt: c.issuedAt, ExpiresAt: c.expires, AuthTime: c.authenticated,
-		OriginID: c.originID, groups: c.groups, scopes: c.scope,
-		raw: raw, key: key,
-	}
-	if c.use == string(ID) {
-		t.ClientID, t.Username = c.audience, c.idUsername
-	}
-	return t
 }
 
 // key asks for the key that an accepted issuer's token names.
@@ -154,10 +135,10 @@ func (v *Verifier) key(ctx context.Context, issuer, kid string) (*publicKey, err
 		return nil, fmt.Errorf("%w: key set: %w", ErrUnavailable, err)
 	}
 	public, ok := key.(*rsa.PublicKey)
-	if !ok || public == nil || public.N.BitLen() < minKeyBits {
+	if !ok || public == nil || public.N == nil || public.N.BitLen() < minKeyBits {
 		return nil, UnknownKey
 	}
-	return &publicKey{rsa: public, until: v.opts.Now().Add(foreignKeyFor)}, nil
+	return &publicKey{rsa: public, since: v.opts.Now()}, nil
 }
 
 func (v *Verifier) retiredKey(issuer, kid string) *publicKey {
@@ -175,7 +156,8 @@ func (v *Verifier) Trusted(t *Token) bool {
 	case t == nil || t.key == nil:
 		return false
 	case t.key.set == nil:
-		return v.opts.Now().Before(t.key.until)
+		age := v.opts.Now().Sub(t.key.since)
+		return age >= 0 && age < foreignKeyFor // not for as long as a clock was set back
 	}
 	return t.key.trusted()
 }
