@@ -3,7 +3,6 @@ package matcher
 import (
 	"cmp"
 	"slices"
-	"unicode/utf8"
 )
 
 // A span is an inclusive range of UTF-16 code units.
@@ -69,9 +68,8 @@ func isWord(c uint16) bool { return wordChars.contains(c) }
 // An alphabet divides the code units into classes that no set of a pattern
 // tells apart, numbered from 0.
 type alphabet struct {
-	ascii   [utf8.RuneSelf]uint16 // class of each
-	starts  []uint16              // where runs of one class begin, from 0 on
-	class   []uint16              // of each run
+	starts  []uint16 // where runs of one class begin, from 0 on
+	class   []uint16 // of each run
 	classes int
 }
 
@@ -117,7 +115,6 @@ func newAlphabet(sets []charset) (*alphabet, [][]uint16) {
 			size[old] -= inside[old]
 		}
 	}
-	a.index()
 	members := make([][]uint16, len(sets))
 	for j, set := range sets {
 		for _, i := range a.runs(set) {
@@ -139,13 +136,6 @@ func (a *alphabet) runs(set charset) []int {
 		}
 	}
 	return out
-}
-
-// index fills the table for ASCII.
-func (a *alphabet) index() {
-	for c := range a.ascii {
-		a.ascii[c] = a.search(uint16(c))
-	}
 }
 
 // search returns the class of a code unit.

@@ -6,12 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// A dfa is an automaton ready to run. It is immutable.
+// A dfa is an automaton ready to run. It is immutable. In state 0 nothing
+// matches any more.
 type dfa struct {
-	*alphabet
-	next     []uint32 // by state and class; a state is the index of its row
-	start    uint32
-	backward bool // reads the text from its end
+	ascii     [utf8.RuneSelf][]uint16 // next states by character and state
+	columns   [][]uint16              // the same by class
+	alphabet  *alphabet
+	accepting []bool
+	start     uint16
+	backward  bool // reads the text from its end
 }
 
 // compile builds the automaton of an expression. It raises a fault if that is
@@ -62,91 +65,101 @@ func (c *compiler) construct(re *regexp, mirrored bool) (d *dfa, ok bool) {
 	return newDFA(c.alphabet, a, backward), true
 }
 
-// newDFA lays out an automaton without opposites. Row 0 is for the states from
-// which nothing matches any more.
+// newDFA lays out an automaton without opposites. Columns make the address of
+// an entry depend on the state by a single addition, which is what the speed
+// of a match depends on.
 func newDFA(alphabet *alphabet, a *automaton, backward bool) *dfa {
-	rows := make([]uint32, a.states())
-	n := uint32(1)
-	for s := range rows {
+	d := &dfa{alphabet: alphabet, columns: make([][]uint16, alphabet.classes), accepting: []bool{false}, backward: backward}
+	ids := make([]uint16, a.states())
+	for s := range ids {
 		if !a.dead(s) {
-			rows[s] = n * uint32(a.symbols)
-			n++
+			ids[s] = uint16(len(d.accepting))
+			_, yes := a.entry(s, alphabet.classes, 0)
+			d.accepting = append(d.accepting, yes)
 		}
 	}
-	d := &dfa{alphabet: alphabet, next: make([]uint32, int(n)*a.symbols), start: rows[0], backward: backward}
-	for s, row := range rows {
-		if row == 0 {
-			continue
+	d.start = ids[0]
+	for x := range d.columns {
+		d.columns[x] = make([]uint16, len(d.accepting))
+		for s, id := range ids {
+			if id != 0 {
+				next, _ := a.entry(s, x, 0)
+				d.columns[x][id] = ids[next]
+			}
 		}
-		for x := range a.symbols - 1 {
-			next, _ := a.entry(s, x, 0)
-			d.next[int(row)+x] = rows[next]
-		}
-		if _, yes := a.entry(s, a.symbols-1, 0); yes {
-			d.next[int(row)+a.symbols-1] = 1
-		}
+	}
+	for c := range d.ascii {
+		d.ascii[c] = d.columns[alphabet.search(uint16(c))]
 	}
 	return d
 }
 
-// match runs the automaton over the whole text. The column of the edge, after
-// those of the classes, says whether to accept.
+// match runs the automaton over the whole text.
 func (d *dfa) match(text string) bool {
-	if d == nil {
+	switch {
+	case d == nil:
 		return false
-	}
-	if d.backward {
+	case d.backward:
 		return d.matchBackward(text)
 	}
 	s := d.start
-	for i := 0; i < len(text); {
+	for i := range len(text) {
 		c := text[i]
 		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRuneInString(text[i:])
-			i += size
-			if r > 0xffff {
-				high, low := utf16.EncodeRune(r)
-				s = d.next[s+uint32(d.search(uint16(high)))]
-				r = low
-			}
-			s = d.next[s+uint32(d.search(uint16(r)))]
-			continue
+			return d.matchRunes(s, text[i:])
 		}
-		i++
-		// The processor predicts that a state goes to itself, as most do in
-		// long texts, and need not wait for the load.
-		if t := d.next[s+uint32(d.ascii[c])]; t != s {
+		// Most characters of a text leave the state as it is; the branch lets
+		// the processor guess so and not wait for the load.
+		if t := d.ascii[c][s]; t != s {
 			if t == 0 {
 				return false
 			}
 			s = t
 		}
 	}
-	return d.next[s+uint32(d.classes)] != 0
+	return d.accepting[s]
+}
+
+// matchRunes is match for the rest of a text that is not all ASCII, from a
+// state.
+func (d *dfa) matchRunes(s uint16, text string) bool {
+	for _, r := range text {
+		if r > 0xffff {
+			high, low := utf16.EncodeRune(r)
+			s = d.read(s, high)
+			r = low
+		}
+		if s = d.read(s, r); s == 0 {
+			return false
+		}
+	}
+	return d.accepting[s]
 }
 
 func (d *dfa) matchBackward(text string) bool {
 	s := d.start
-	for i := len(text); i > 0; {
-		c := text[i-1]
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeLastRuneInString(text[:i])
-			i -= size
-			if r > 0xffff {
-				high, low := utf16.EncodeRune(r)
-				s = d.next[s+uint32(d.search(uint16(low)))]
-				r = high
-			}
-			s = d.next[s+uint32(d.search(uint16(r)))]
+	for i := len(text); i > 0 && s != 0; {
+		if c := text[i-1]; c < utf8.RuneSelf {
+			s = d.ascii[c][s]
+			i--
 			continue
 		}
-		i--
-		if t := d.next[s+uint32(d.ascii[c])]; t != s {
-			if t == 0 {
-				return false
-			}
-			s = t
+		r, size := utf8.DecodeLastRuneInString(text[:i])
+		if r > 0xffff {
+			high, low := utf16.EncodeRune(r)
+			s = d.read(s, low)
+			r = high
 		}
+		s = d.read(s, r)
+		i -= size
 	}
-	return d.next[s+uint32(d.classes)] != 0
+	return d.accepting[s]
+}
+
+// read returns the state after one code unit.
+func (d *dfa) read(s uint16, unit rune) uint16 {
+	if unit < utf8.RuneSelf {
+		return d.ascii[unit][s]
+	}
+	return d.columns[d.alphabet.search(uint16(unit))][s]
 }

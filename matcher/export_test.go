@@ -8,7 +8,7 @@ const MaxSteps = 2 * maxSteps
 // tables, and whether it reads from the end of the text.
 func (p *Pattern) Size() (states, bytes int, backward bool) {
 	d := p.dfa
-	return len(d.next)/(d.classes+1) - 1, 4*len(d.next) + 2*len(d.ascii) + 4*len(d.starts), d.backward
+	return len(d.accepting) - 1, len(d.accepting)*(1+2*len(d.columns)) + 24*(len(d.ascii)+len(d.columns)) + 4*len(d.alphabet.starts), d.backward
 }
 
 // Automata returns how many automata answer for the rules without conditions.

@@ -27,10 +27,10 @@ func union(a, b *dfa) (d *dfa, ok bool) {
 	alphabet, inA, inB := merge(a.alphabet, b.alphabet)
 	out := &automaton{symbols: alphabet.classes + 1}
 	var states states
-	var key [8]byte
-	intern := func(s, t uint32) uint32 {
-		binary.LittleEndian.PutUint32(key[:], s)
-		binary.LittleEndian.PutUint32(key[4:], t)
+	var key [4]byte
+	intern := func(s, t uint16) uint32 {
+		binary.LittleEndian.PutUint16(key[:], s)
+		binary.LittleEndian.PutUint16(key[2:], t)
 		return states.intern(key[:])
 	}
 	intern(a.start, b.start)
@@ -39,18 +39,22 @@ func union(a, b *dfa) (d *dfa, ok bool) {
 			return nil, false
 		}
 		from := []byte(states.keys[i])
-		s, t := binary.LittleEndian.Uint32(from), binary.LittleEndian.Uint32(from[4:])
+		s, t := binary.LittleEndian.Uint16(from), binary.LittleEndian.Uint16(from[2:])
 		for x := range alphabet.classes {
-			out.table = append(out.table, intern(a.next[s+inA[x]], b.next[t+inB[x]])<<1)
+			out.table = append(out.table, intern(a.columns[inA[x]][s], b.columns[inB[x]][t])<<1)
 		}
-		out.table = append(out.table, a.next[s+uint32(a.classes)]|b.next[t+uint32(b.classes)])
+		accept := uint32(0)
+		if a.accepting[s] || b.accepting[t] {
+			accept = 1
+		}
+		out.table = append(out.table, accept)
 	}
 	return newDFA(alphabet, out, a.backward), true
 }
 
 // merge returns the coarsest alphabet that is finer than both, and for each of
 // its classes those of a and b that it lies in.
-func merge(a, b *alphabet) (out *alphabet, inA, inB []uint32) {
+func merge(a, b *alphabet) (out *alphabet, inA, inB []uint16) {
 	starts := slices.Concat(a.starts, b.starts)
 	slices.Sort(starts)
 	out = &alphabet{starts: slices.Compact(starts)}
@@ -61,11 +65,10 @@ func merge(a, b *alphabet) (out *alphabet, inA, inB []uint32) {
 		if !ok {
 			x = uint16(len(ids))
 			ids[pair] = x
-			inA, inB = append(inA, uint32(pair[0])), append(inB, uint32(pair[1]))
+			inA, inB = append(inA, pair[0]), append(inB, pair[1])
 		}
 		out.class = append(out.class, x)
 	}
 	out.classes = len(ids)
-	out.index()
 	return out, inA, inB
 }
