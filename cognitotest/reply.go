@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 )
@@ -43,6 +44,8 @@ type reply struct {
 	status      int
 	contentType string
 	code        string // of an error
+	header      http.Header
+	page        bool // for a person's browser, not for scripts of other sites
 	body        []byte
 }
 
@@ -55,8 +58,14 @@ func jsonReply(status int, v any) *reply {
 // setHeader writes the headers of r, of which CORS's let Amplify in a browser
 // call from another origin and read the code of an error.
 func (r *reply) setHeader(h http.Header) {
-	h.Set("Content-Type", r.contentType)
+	maps.Copy(h, r.header)
+	if r.contentType != "" {
+		h.Set("Content-Type", r.contentType)
+	}
 	h.Set("X-Amzn-Requestid", newUUID())
+	if r.page {
+		return
+	}
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Access-Control-Expose-Headers", "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Date")
 	if r.code != "" {
@@ -66,9 +75,30 @@ func (r *reply) setHeader(h http.Header) {
 
 // request is what the pool looks at in an http.Request.
 type request struct {
-	method, host, path string
-	target             string // X-Amz-Target
-	body               []byte
+	method, host, path, query string
+	secure                    bool   // https
+	target                    string // X-Amz-Target
+	header                    http.Header
+	body                      []byte
+}
+
+// newRequest takes from r what the pool looks at; path is below that of the URL
+// given to SetURL.
+func newRequest(r *http.Request, path string, body []byte) *request {
+	req := &request{
+		method: r.Method,
+		host:   r.Host,
+		path:   path,
+		query:  r.URL.RawQuery,
+		secure: r.TLS != nil || r.URL.Scheme == "https",
+		target: r.Header.Get("X-Amz-Target"),
+		header: r.Header,
+		body:   body,
+	}
+	if r.URL.Host != "" { // a request on its way out
+		req.host = r.URL.Host
+	}
+	return req
 }
 
 // errDropped stands for a connection that is closed without an answer.
@@ -153,7 +183,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "unreadable body", http.StatusBadRequest)
 		return
 	}
-	answer, err := s.pool.answer(r.Context(), &request{r.Method, r.Host, r.URL.Path, r.Header.Get("X-Amz-Target"), body})
+	answer, err := s.pool.answer(r.Context(), newRequest(r, r.URL.Path, body))
 	if err != nil {
 		panic(http.ErrAbortHandler) // closes the connection, silently
 	}

@@ -41,7 +41,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !ok {
 		return nil, fmt.Errorf("cognitotest: %s is no host of user pool %s, and there is no network", r.URL.Host, t.pool.id)
 	}
-	answer, err := t.pool.answer(r.Context(), &request{r.Method, r.URL.Host, path, r.Header.Get("X-Amz-Target"), body})
+	answer, err := t.pool.answer(r.Context(), newRequest(r, path, body))
 	if errors.Is(err, errDropped) {
 		// What a real transport says when the peer is gone.
 		err = &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
