@@ -88,7 +88,7 @@ func (a *Auth) recognise(mw func(http.Handler) http.Handler) *guard {
 func (a *Auth) auditPaths(judge *matcher.Matcher, rules []matcher.Rule, route string, protect bool) (by, public string) {
 	for _, p := range samplePaths(route) {
 		index, selected := judge.Rule(p, new(http.Request))
-		if !protect || !a.all && !selected || strings.TrimSuffix(p, "/") == a.exempt {
+		if !protect || !a.all && !selected || slices.Contains(a.exempt, strings.TrimSuffix(p, "/")) {
 			return "", p
 		}
 		if by == "" && selected {

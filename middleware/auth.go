@@ -1,9 +1,12 @@
 package middleware
 
 import (
+	"cmp"
+	"log/slog"
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/matcher"
@@ -17,6 +20,7 @@ import (
 func New(cfg Config) (*Auth, error) {
 	var wrong faults
 	a := &Auth{cfg: cfg, prefix: cookie.Prefix(cfg.UserPool.ClientID)}
+	a.configureOrigin(&wrong)
 	var err error
 	a.sessions, err = a.newSessions()
 	wrong.addErr(err, "")
@@ -29,35 +33,96 @@ func New(cfg Config) (*Auth, error) {
 		wrong.addErr(err, "Matcher: ")
 	}
 
-	if a.cfg.SignIn == "" {
-		a.cfg.SignIn = "/sign-in"
-	}
-	if a.signIn, err = url.Parse(a.cfg.SignIn); err != nil || !isLocal(a.cfg.SignIn) || a.signIn.Fragment != "" {
-		wrong.add("SignIn", `%q is not a path like "/sign-in"`, cfg.SignIn)
-	}
-	if a.signIn != nil {
-		a.exempt = strings.TrimSuffix(a.signIn.Path, "/")
-	}
+	a.configureSignIn(&wrong)
 	if a.cfg.ReturnParam == "" {
 		a.cfg.ReturnParam = "next"
 	}
 	if a.cfg.ReturnParam != "-" && !paramName.MatchString(a.cfg.ReturnParam) {
 		wrong.add("ReturnParam", `%q is not a parameter's name like "next"`, cfg.ReturnParam)
 	}
-	if a.cfg.AfterSignIn == "" {
-		a.cfg.AfterSignIn = "/"
-	}
-	if !isLocal(a.cfg.AfterSignIn) {
-		wrong.add("AfterSignIn", `%q is not a path like "/"`, cfg.AfterSignIn)
+	for field, path := range map[string]*string{"AfterSignIn": &a.cfg.AfterSignIn, "AfterSignOut": &a.cfg.AfterSignOut} {
+		*path = cmp.Or(*path, "/")
+		if !isLocal(*path) {
+			wrong.add(field, `%q is not a path like "/"`, *path)
+		}
 	}
 	if a.cfg.ErrorHandler == nil {
 		a.cfg.ErrorHandler = a.ServeError
+	}
+	if a.cfg.Now == nil {
+		a.cfg.Now = time.Now
+	}
+	if a.cfg.Logger == nil {
+		a.cfg.Logger = slog.Default()
 	}
 
 	if err := wrong.err(); err != nil {
 		return nil, err
 	}
+	if cfg.UserPool.ClientSecret != "" && cfg.Origin == "" {
+		a.cfg.Logger.Warn("cognitogate: the app client has a secret and there is no Origin: Amplify in a browser cannot sign in with such a client")
+	}
 	return a, nil
+}
+
+// configureOrigin sets what follows from an Origin.
+func (a *Auth) configureOrigin(wrong *faults) {
+	cfg := &a.cfg
+	cfg.RoutesPath = strings.TrimSuffix(cmp.Or(cfg.RoutesPath, "/api/auth"), "/")
+	if !isLocal(cfg.RoutesPath) || strings.ContainsAny(cfg.RoutesPath, "?#%") {
+		wrong.add("RoutesPath", `%q is not a path like "/api/auth"`, cfg.RoutesPath)
+	}
+	if cfg.Origin == "" {
+		return
+	}
+	u, err := url.Parse(cfg.Origin)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.Scheme+"://"+u.Host != cfg.Origin {
+		wrong.add("Origin", `%q is not an origin like "https://app.example.com"`, cfg.Origin)
+		return
+	}
+	cfg.Cookies.HTTPOnly = true
+	if u.Scheme == "http" {
+		// Browsers take localhost for secure, but not all of them store Secure
+		// cookies from it over http.
+		switch u.Hostname() {
+		case "localhost", "127.0.0.1", "::1":
+			cfg.Cookies.Insecure = true
+		}
+		if !cfg.Cookies.Insecure {
+			wrong.add("Origin", "%q is not https, and Cookies.Insecure is not set", cfg.Origin)
+		}
+	}
+	a.login, err = newLogin(cfg, u)
+	wrong.addErr(err, "")
+}
+
+// configureSignIn sets where whoever is signed out is sent to, and what Protect lets
+// through for it.
+func (a *Auth) configureSignIn(wrong *faults) {
+	cfg := &a.cfg
+	if cfg.SignIn == "" {
+		cfg.SignIn = "/sign-in"
+		if cfg.Origin != "" {
+			cfg.SignIn = cfg.RoutesPath + "/sign-in"
+		}
+	}
+	var err error
+	a.signIn, err = url.Parse(cfg.SignIn)
+	switch {
+	case err != nil || a.signIn.Fragment != "":
+		wrong.add("SignIn", `%q is not a path like "/sign-in"`, cfg.SignIn)
+	case isLocal(cfg.SignIn):
+		a.exempt = append(a.exempt, strings.TrimSuffix(a.signIn.Path, "/"))
+	case a.signIn.Scheme != "https" || a.signIn.Host == "" || a.signIn.User != nil:
+		wrong.add("SignIn", `%q is neither a path like "/sign-in" nor an https URL`, cfg.SignIn)
+	case cfg.Origin == "":
+		wrong.add("SignIn", "%q is on another site, which needs Origin to send users back", cfg.SignIn)
+	}
+	if cfg.Origin != "" {
+		for slug := range routes {
+			a.exempt = append(a.exempt, cfg.RoutesPath+"/"+slug)
+		}
+	}
 }
 
 // newSessions passes every setting on. The error has a line for each faulty field,
@@ -71,12 +136,13 @@ func (a *Auth) newSessions() (*session.Manager, error) {
 	if a.cfg.UserPool.Validate() == nil {
 		opts := &tokens.Options{HTTPClient: a.cfg.HTTPClient, Now: a.cfg.Now, Hooks: a.cfg.Hooks.Tokens}
 		var err error
-		if cfg.Verifier, err = tokens.NewVerifier(a.cfg.UserPool, opts); err != nil {
+		if a.verifier, err = tokens.NewVerifier(a.cfg.UserPool, opts); err != nil {
 			return nil, err
 		}
-		if cfg.Client, err = tokens.NewClient(a.cfg.UserPool, opts); err != nil {
+		if a.client, err = tokens.NewClient(a.cfg.UserPool, opts); err != nil {
 			return nil, err
 		}
+		cfg.Verifier, cfg.Client = a.verifier, a.client
 	}
 	return session.NewManager(cfg)
 }

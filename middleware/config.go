@@ -31,17 +31,35 @@ type Config struct {
 	Matcher []string
 	Rules   []matcher.Rule
 
-	// SignIn is the path of the sign-in page, which is not protected. Default
-	// "/sign-in".
+	// SignIn is the path of the sign-in page, which is not protected, or the absolute
+	// https URL of one elsewhere, which needs Origin. Default RoutesPath+"/sign-in"
+	// with Origin, else "/sign-in".
 	SignIn string
 
 	// ReturnParam is the query parameter that tells the sign-in page where the
 	// user wanted to go; see [Auth.ReturnTo]. Default "next"; "-" leaves it out.
 	ReturnParam string
 
-	// AfterSignIn is the path that ReturnTo answers when there is no other.
-	// Default "/".
-	AfterSignIn string
+	// Origin is where browsers find this site, "https://app.example.com", and says
+	// that users sign in on the server, through [Auth.Routes]: cookies are HttpOnly
+	// then. http is for localhost, or with Cookies.Insecure.
+	Origin string
+
+	// RoutesPath is where Routes is mounted, as browsers see it. Default "/api/auth".
+	RoutesPath string
+
+	// AfterSignIn and AfterSignOut are the paths where users arrive when there is no
+	// other. Default "/".
+	AfterSignIn, AfterSignOut string
+
+	// Login configures Routes.
+	Login Login
+
+	// Secret seals the cookies of sign-ins that are under way: at least 32 random
+	// bytes, the same for all replicas. Required with Origin. To replace it, move the
+	// old one to OldSecrets for ten minutes.
+	Secret     []byte
+	OldSecrets [][]byte
 
 	// Cookies are the attributes of the session's cookies.
 	Cookies session.Cookies
@@ -55,9 +73,9 @@ type Config struct {
 	Bearer bool
 
 	// ErrorHandler answers requests that are not let through. err wraps
-	// session.ErrSignedOut, [ErrForbidden] or tokens.ErrUnavailable. Default
-	// [Auth.ServeError], which your handler may call for what it leaves alone.
-	// Cookies are already on w. Do not let the request pass.
+	// session.ErrSignedOut, [ErrForbidden], with the session in r's context, or
+	// tokens.ErrUnavailable. Default [Auth.ServeError], which your handler may call
+	// for what it leaves alone. Cookies are already on w. Do not let the request pass.
 	ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 
 	// HTTPClient makes all requests to Cognito. Default http.DefaultClient. Every
@@ -73,6 +91,22 @@ type Config struct {
 
 	// Hooks observe what happens.
 	Hooks Hooks
+}
+
+// Login configures the sign-in through Cognito's managed login.
+type Login struct {
+	// Scopes are asked for (RFC 6749 §3.3). Default: none are named, and Cognito
+	// grants all that the app client allows, which must include openid.
+	Scopes []string
+
+	// State returns a state of your own for a sign-in. It is appended to our random
+	// one as Amplify does, "-" and its UTF-16 code units in hex, so that readers of
+	// the callback find it. Anybody can read it.
+	State func(*http.Request) string
+
+	// RedirectURI and LogoutURI are registered with the app client. Default: Origin
+	// and RoutesPath with "/sign-in-callback" and "/sign-out-callback".
+	RedirectURI, LogoutURI string
 }
 
 // Hooks are called when something has happened; any may be nil. They run on the
@@ -107,9 +141,12 @@ type Auth struct {
 	all      bool // no matcher: every path is protected
 	matcher  *matcher.Matcher
 	sessions *session.Manager
+	client   *tokens.Client
+	verifier *tokens.Verifier
 	prefix   string // of our cookies' names
 	signIn   *url.URL
-	exempt   string // the path of signIn, without a slash at its end
+	exempt   []string // paths that Protect lets through, without a slash at the end
+	login    *login   // nil without Origin
 }
 
 // Sessions returns the Manager of the sessions, for handlers that begin or end

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/page"
@@ -53,6 +52,28 @@ func (a *Auth) RequireGroup(anyOf ...string) func(http.Handler) http.Handler {
 	})
 }
 
+// RequireScope is Require for access tokens that have all of the scopes; others
+// get 403. It panics without an argument.
+func (a *Auth) RequireScope(allOf ...string) func(http.Handler) http.Handler {
+	if len(allOf) == 0 || slices.Contains(allOf, "") {
+		panic("cognitogate: RequireScope needs a scope")
+	}
+	allOf = slices.Clone(allOf)
+	return a.requiring("scope "+strings.Join(allOf, " and "), func(_ *http.Request, s *session.Session) bool {
+		return s.HasScope(allOf...)
+	})
+}
+
+// RequireFunc is Require for sessions that allow lets pass; others get 403. allow
+// must decide by what is verified: the session's tokens, not its User.LoginID. It
+// panics if allow is nil.
+func (a *Auth) RequireFunc(allow func(*http.Request, *session.Session) bool) func(http.Handler) http.Handler {
+	if allow == nil {
+		panic("cognitogate: RequireFunc needs a function")
+	}
+	return a.requiring("a function", allow)
+}
+
 func (a *Auth) requiring(what string, allow func(*http.Request, *session.Session) bool) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return &guard{auth: a, next: next, kind: kindRequire, what: what, allow: allow}
@@ -93,16 +114,13 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		decided(DecisionPassed)
 	case g.kind == kindLoad:
 		decided(DecisionAnonymous)
+		varyOnCookie(w.Header()) // with other cookies the page would be another
 	default:
 		decided(a.decision(r, err))
-		a.refuse(w, r, err)
+		a.refuse(w, attach(r, s), err)
 		return
 	}
-	if s != nil {
-		if outer, ok := session.FromContext(r.Context()); !ok || outer != s {
-			r = r.WithContext(session.NewContext(r.Context(), s))
-		}
-	}
+	r = attach(r, s)
 	if lines := w.Header()["Set-Cookie"]; len(lines) > 0 && a.ours(lines) {
 		// What follows sees the cookies as the browser will send them next, so that
 		// it does not refresh what has just been refreshed.
@@ -119,6 +137,18 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.next.ServeHTTP(w, r)
 }
 
+// attach puts the session into the request's context, if there is one and it is not
+// there.
+func attach(r *http.Request, s *session.Session) *http.Request {
+	if s == nil {
+		return r
+	}
+	if outer, ok := session.FromContext(r.Context()); ok && outer == s {
+		return r
+	}
+	return r.WithContext(session.NewContext(r.Context(), s))
+}
+
 // ours reports whether one of the Set-Cookie lines is of our sessions.
 func (a *Auth) ours(lines []string) bool {
 	return slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, a.prefix) })
@@ -131,8 +161,8 @@ func (a *Auth) stopwatch(r *http.Request) func(Decision) {
 	if hook == nil {
 		return func(Decision) {}
 	}
-	start := time.Now()
-	return func(d Decision) { hook(r.Context(), d, time.Since(start)) }
+	start := a.cfg.Now()
+	return func(d Decision) { hook(r.Context(), d, a.cfg.Now().Sub(start)) }
 }
 
 func (a *Auth) decision(r *http.Request, err error) Decision {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -22,7 +23,7 @@ func (a *Auth) protects(r *http.Request) bool {
 		// The usual path has one view, and one pass decides. A router may strip a
 		// slash at the end.
 		bare := strings.TrimSuffix(p, "/")
-		if bare == a.exempt {
+		if slices.Contains(a.exempt, bare) {
 			return false
 		}
 		return a.all || a.matcher.MatchPath(p, r) ||

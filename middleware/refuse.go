@@ -41,7 +41,8 @@ func varyOnCookie(h http.Header) {
 // ServeError is the default ErrorHandler. Whoever is signed out is sent to the
 // sign-in page: a page by 307, as Next.js does, another navigation such as a form
 // by 303; a request that is not a browser's navigation gets 401 with
-// "WWW-Authenticate: Bearer", and htmx 401 with HX-Redirect. [ErrForbidden] is 403,
+// "WWW-Authenticate: Bearer", and htmx 401 with HX-Redirect. Who has just signed in
+// twice through Routes and has no session gets a page that says why. [ErrForbidden] is 403,
 // tokens.ErrUnavailable 503 with Retry-After. The cause is never shown.
 func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
@@ -54,6 +55,8 @@ func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 		problem(w, r, http.StatusServiceUnavailable)
 	case !errors.Is(err, session.ErrSignedOut):
 		problem(w, r, http.StatusInternalServerError)
+	case page.Is(r) && a.looping(r):
+		a.serveLoop(w, r)
 	case page.Is(r):
 		h.Set("Location", a.signInURL(r))
 		w.WriteHeader(http.StatusTemporaryRedirect)
@@ -79,6 +82,9 @@ func (a *Auth) signInURL(r *http.Request) string {
 	}
 	if a.cfg.ReturnParam == "-" || len(target) > maxReturn || !isLocal(target) {
 		return a.signIn.String()
+	}
+	if a.signIn.Host != "" {
+		target = a.cfg.Origin + target // the sign-in page is on another site
 	}
 	u := *a.signIn
 	if u.RawQuery != "" {

@@ -7,16 +7,26 @@ import (
 	"strings"
 )
 
-// Is reports whether r is a navigation to a page: a GET or HEAD that says so by
-// Sec-Fetch-Mode (Fetch Metadata), or that has no such header and nothing else
-// that speaks against it.
+// Is reports whether r is a navigation to a page that can be repeated: a GET or a
+// HEAD, which may be sent elsewhere and come back.
 func Is(r *http.Request) bool {
 	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && Navigation(r)
 }
 
-// Navigation is Is for any method: a form's POST is a navigation too.
+// Navigation reports whether r is a browser's navigation: one that says so by
+// Sec-Fetch-Mode (Fetch Metadata), or that has no such header and nothing else
+// that speaks against it. A form's POST is one too; no other method is.
 func Navigation(r *http.Request) bool {
 	h := r.Header
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+	case http.MethodPost:
+		if strings.Contains(strings.ToLower(h.Get("Content-Type")), "json") {
+			return false // no form sends it
+		}
+	default:
+		return false
+	}
 	if IsUpgrade(r) || h.Get("HX-Request") != "" || h.Get("X-Requested-With") != "" {
 		return false
 	}

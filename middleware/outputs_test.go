@@ -1,0 +1,160 @@
+package middleware_test
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	cognito "github.com/cognitogate/cognitogate/middleware"
+)
+
+// resources is the part of Amplify's parsed configuration that Outputs holds.
+type resources struct {
+	Auth struct {
+		Cognito struct {
+			UserPoolID, UserPoolClientID, IdentityPoolID string
+			AllowGuestAccess                             bool
+			LoginWith                                    struct {
+				OAuth struct {
+					Domain                                             string
+					Scopes, RedirectSignIn, RedirectSignOut, Providers []string
+				}
+			}
+		}
+	}
+	API struct {
+		GraphQL struct{ Endpoint, Region, APIKey, DefaultAuthMode string }
+		REST    map[string]struct{ Endpoint, Region, Service string }
+	}
+	Storage struct {
+		S3 struct {
+			Bucket, Region string
+			Buckets        map[string]struct{ BucketName, Region string }
+		}
+	}
+}
+
+// outputs is what Amplify's parse result is here.
+func (r resources) outputs() *cognito.Outputs {
+	c, o := r.Auth.Cognito, r.Auth.Cognito.LoginWith.OAuth
+	out := &cognito.Outputs{
+		UserPool:   cognito.UserPool{ID: c.UserPoolID, ClientID: c.UserPoolClientID, IdentityPoolID: c.IdentityPoolID, Domain: o.Domain},
+		AllowGuest: c.AllowGuestAccess,
+		OAuth:      cognito.OAuth{Scopes: o.Scopes, Providers: o.Providers, RedirectSignIn: uris(o.RedirectSignIn), RedirectSignOut: uris(o.RedirectSignOut)},
+		Data:       cognito.Data{URL: r.API.GraphQL.Endpoint, Region: r.API.GraphQL.Region, APIKey: r.API.GraphQL.APIKey, AuthMode: r.API.GraphQL.DefaultAuthMode},
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.API.REST)) {
+		api := r.API.REST[name]
+		out.REST = append(out.REST, cognito.REST{Name: name, Endpoint: api.Endpoint, Region: api.Region, Service: api.Service})
+	}
+	if s := r.Storage.S3; s.Bucket != "" {
+		out.Buckets = []cognito.Bucket{{Bucket: s.Bucket, Region: s.Region}}
+		for name, b := range s.Buckets {
+			if b.BucketName == s.Bucket {
+				out.Buckets[0].Name = name
+			} else {
+				out.Buckets = append(out.Buckets, cognito.Bucket{Name: name, Bucket: b.BucketName, Region: b.Region})
+			}
+		}
+	}
+	return out
+}
+
+// uris are a list's members as we read them: without the white space and the empty
+// ones that Amplify leaves in.
+func uris(list []string) (tidy []string) {
+	for _, s := range list {
+		if s = strings.TrimSpace(s); s != "" {
+			tidy = append(tidy, s)
+		}
+	}
+	return tidy
+}
+
+// TestReadOutputsLikeAmplify reads the recorded files. A server needs a user pool
+// and an app client and exactly one generation, so some that Amplify accepts are
+// errors here.
+func TestReadOutputsLikeAmplify(t *testing.T) {
+	text, err := os.ReadFile("../testdata/amplify/config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var records []struct {
+		Name          string
+		Input, Output json.RawMessage
+	}
+	if err := json.Unmarshal(text, &records); err != nil {
+		t.Fatal(err)
+	}
+	refused := map[string]string{
+		"gen1-identity-pool-only": "aws_user_pools_id",
+		"gen1-no-auth":            "aws_user_pools_id",
+		"gen1-no-region":          "aws_project_region",
+		"gen2-duplicate-bucket":   "storage.buckets[1].name",
+		"gen2-version-2":          "version",
+		"gen2-no-version":         "version",
+		"gen2-with-aws-key":       "aws_project_region",
+		"resources-config":        "version",
+		"empty":                   "version",
+	}
+	for _, rec := range records {
+		got, err := cognito.ReadOutputs(bytes.NewReader(rec.Input))
+		if member, ok := refused[rec.Name]; ok {
+			if err == nil || !strings.Contains(err.Error(), "\n"+member+": ") {
+				t.Errorf("%s: %v, want a fault of %s", rec.Name, err, member)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", rec.Name, err)
+			continue
+		}
+		var r resources
+		if err := json.Unmarshal(rec.Output, &r); err != nil {
+			t.Fatal(err)
+		}
+		slices.SortFunc(got.REST, func(a, b cognito.REST) int { return cmp.Compare(a.Name, b.Name) })
+		if want := r.outputs(); !reflect.DeepEqual(normal(got), normal(want)) {
+			t.Errorf("%s:\ngot  %+v\nwant %+v", rec.Name, *got, *want)
+		}
+	}
+}
+
+// normal makes empty lists nil.
+func normal(o *cognito.Outputs) cognito.Outputs {
+	c := *o
+	for _, list := range []*[]string{&c.OAuth.Scopes, &c.OAuth.RedirectSignIn, &c.OAuth.RedirectSignOut, &c.OAuth.Providers} {
+		if len(*list) == 0 {
+			*list = nil
+		}
+	}
+	return c
+}
+
+func TestReadOutputsReportsEverything(t *testing.T) {
+	_, err := cognito.ReadOutputs(strings.NewReader(`{
+		"version": "1.3", "unknown": {"a": [1]},
+		"auth": {"user_pool_id": 5, "unauthenticated_identities_enabled": "yes", "oauth": {"scopes": "openid", "domain": "https://x/"}},
+		"storage": [], "data": {"url": "https://x", "api_key": null, "aws_region": {}}
+	}`))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, member := range []string{"auth.user_pool_id: is not a string", "auth.user_pool_id: is required", "auth.user_pool_client_id: is required", "Domain: ",
+		"auth.unauthenticated_identities_enabled: is not true or false", "auth.oauth.scopes: is not a list of strings", "storage: is not an object", "data.aws_region: "} {
+		if !strings.Contains(err.Error(), "\n"+member) {
+			t.Errorf("no line begins with %q in:\n%v", member, err)
+		}
+	}
+	for _, text := range []string{"", "[]", "nonsense", `{"version":"1"} x`} {
+		if _, err := cognito.ReadOutputs(strings.NewReader(text)); err == nil {
+			t.Errorf("%q is accepted", text)
+		}
+	}
+}
