@@ -1,0 +1,79 @@
+package hosts_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/cognitogate/cognitogate/internal/hosts"
+)
+
+func TestCheck(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		allowed []string
+		url     string
+		ok      bool
+	}{
+		{"an exact host", []string{"api.example.com"}, "https://api.example.com/x", true},
+		{"an exact host in capitals", []string{"API.example.com"}, "https://api.Example.COM/x", true},
+		{"a host below a suffix", []string{"*.example.com"}, "https://a.b.example.com/x", true},
+		{"the default port", []string{"api.example.com"}, "https://api.example.com:443/x", true},
+		{"a port that is listed", []string{"api.example.com:8443"}, "https://api.example.com:8443/x", true},
+		{"this machine on any port", []string{"127.0.0.1"}, "http://127.0.0.1:3456/x", true},
+		{"this machine by its IPv6 address", []string{"::1"}, "http://[::1]:3456/x", true},
+		{"this machine by name", []string{"localhost"}, "http://localhost:3456/x", true},
+		{"second entry", []string{"a.example.com", "b.example.com"}, "https://b.example.com/", true},
+
+		{"no hosts", nil, "https://api.example.com/x", false},
+		{"an empty entry", []string{""}, "https://api.example.com/x", false},
+		{"a bare star", []string{"*"}, "https://api.example.com/x", false},
+		{"a star and a dot", []string{"*."}, "https://api.example.com/x", false},
+		{"another host", []string{"api.example.com"}, "https://evil.example.com/x", false},
+		{"a host that ends alike", []string{"*.example.com"}, "https://evilexample.com/x", false},
+		{"the suffix itself", []string{"*.example.com"}, "https://example.com/x", false},
+		{"an empty label below the suffix", []string{"*.example.com"}, "https://.example.com/x", false},
+		{"the host as user info", []string{"api.example.com"}, "https://api.example.com@evil.com/x", false},
+		{"another port", []string{"api.example.com"}, "https://api.example.com:8443/x", false},
+		{"plain http", []string{"api.example.com"}, "http://api.example.com/x", false},
+		{"plain http below a suffix that looks local", []string{"*.localhost"}, "http://evil.localhost/x", false},
+		{"another scheme", []string{"api.example.com"}, "ftp://api.example.com/x", false},
+		{"this machine, not listed", []string{"api.example.com"}, "http://127.0.0.1:3456/x", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, err := http.NewRequest("GET", tt.url, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := hosts.Check(tt.allowed, r); (err == nil) != tt.ok {
+				t.Errorf("%v lets %s: %v", tt.allowed, tt.url, err)
+			}
+		})
+	}
+}
+
+func TestHostHeader(t *testing.T) {
+	r, _ := http.NewRequest("GET", "https://api.example.com/", nil)
+	r.Host = "evil.com"
+	if hosts.Check([]string{"api.example.com"}, r) == nil {
+		t.Error("credentials go to the host of a Host header that is not listed")
+	}
+	r.Host = "API.example.com:443"
+	if err := hosts.Check([]string{"api.example.com"}, r); err != nil {
+		t.Error("the same host in the Host header: ", err)
+	}
+}
+
+func TestRedirect(t *testing.T) {
+	first, _ := http.NewRequest("GET", "https://a.example.com/", nil)
+	for target, ok := range map[string]bool{
+		"https://a.example.com/next": true,
+		"https://b.example.com/":     false,
+		"http://a.example.com/":      false,
+	} {
+		r, _ := http.NewRequest("GET", target, nil)
+		r.Response = &http.Response{Request: first}
+		if err := hosts.Check([]string{"*.example.com"}, r); (err == nil) != ok {
+			t.Errorf("redirect to %s: %v", target, err)
+		}
+	}
+}
