@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,16 +37,29 @@ type app struct {
 	clock   *clock
 	handler http.Handler
 	seen    *http.Request // what the handler saw, nil if it did not run
+
+	before map[string]int // calls to Cognito before this test
 }
+
+// sharedPool is one pool for all tests of this package, for keys take time to make.
+var sharedPool = sync.OnceValue(func() *cognitotest.Server { return cognitotest.New() })
+
+// calls counts the calls of this test to Cognito.
+func (a *app) calls(op string) int { return a.cognito.Calls(op) - a.before[op] }
 
 func newApp(t *testing.T, edits ...func(*cognito.Config)) *app {
 	t.Helper()
 	a := &app{T: t, clock: &clock{time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)}}
-	a.cognito = cognitotest.New(
-		cognitotest.User{Username: "ada", Password: "Passw0rd!", Groups: []string{"admins"}},
-		cognitotest.User{Username: "grace", Password: "Passw0rd!"},
-	)
+	a.cognito = sharedPool()
+	a.cognito.SetUser(cognitotest.User{Username: "ada", Password: "Passw0rd!", Groups: []string{"admins"}})
+	a.cognito.SetUser(cognitotest.User{Username: "grace", Password: "Passw0rd!"})
+	a.cognito.SetFault(nil)
+	a.cognito.SetRotation(false, 0)
 	a.cognito.SetNow(a.clock.Now)
+	a.before = make(map[string]int)
+	for _, op := range []string{opRefresh, "RevokeToken"} {
+		a.before[op] = a.cognito.Calls(op)
+	}
 	cfg := cognito.Config{
 		UserPool:   a.cognito.UserPool(),
 		Matcher:    []string{documented},
@@ -145,7 +159,7 @@ func TestDocumentedExample(t *testing.T) {
 		if cc := resp.Header.Get("Cache-Control"); cc != "private, no-store" {
 			t.Errorf("Cache-Control %q", cc)
 		}
-		if n := a.cognito.Calls(opRefresh); n != 0 {
+		if n := a.calls(opRefresh); n != 0 {
 			t.Errorf("%d refreshes", n)
 		}
 	})
@@ -160,7 +174,7 @@ func TestDocumentedExample(t *testing.T) {
 		if resp.StatusCode != http.StatusOK || a.seen == nil {
 			t.Fatalf("got %d", resp.StatusCode)
 		}
-		if n := a.cognito.Calls(opRefresh); n != 1 {
+		if n := a.calls(opRefresh); n != 1 {
 			t.Errorf("%d calls to Cognito, want 1", n)
 		}
 		if set, cleared := cookies(resp); strings.Join(set, " ") != "LastAuthUser accessToken idToken refreshToken" || cleared != nil {
@@ -281,7 +295,7 @@ func TestNestedGuardsRefreshOnce(t *testing.T) {
 	if resp := a.do(r); resp.StatusCode != http.StatusOK {
 		t.Errorf("got %d", resp.StatusCode)
 	}
-	if n := a.cognito.Calls(opRefresh); n != 1 {
+	if n := a.calls(opRefresh); n != 1 {
 		t.Errorf("%d refreshes, want 1", n)
 	}
 }
@@ -306,7 +320,7 @@ func TestHandlersSignOutReplacesTheGuardsRefresh(t *testing.T) {
 	if cc := resp.Header.Get("Cache-Control"); cc != "private, no-store" {
 		t.Errorf("an answer with our cookies has Cache-Control %q", cc)
 	}
-	if n := a.cognito.Calls("RevokeToken"); n != 1 {
+	if n := a.calls("RevokeToken"); n != 1 {
 		t.Errorf("%d revocations", n)
 	}
 }

@@ -1,0 +1,274 @@
+package middleware_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	cognito "github.com/cognitogate/cognitogate/middleware"
+	"github.com/cognitogate/cognitogate/session"
+)
+
+// client is a kind of client, told by what it sends.
+type client struct {
+	name    string
+	methods []string
+	headers map[string]string
+	page    bool // a GET is sent to the sign-in page and back
+	form    bool // another navigation, sent to the sign-in page
+}
+
+var clients = []client{
+	{name: "a page in a browser", methods: []string{"GET", "HEAD"}, page: true,
+		headers: map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}},
+	{name: "a page in an old browser", methods: []string{"GET", "HEAD"}, page: true, headers: map[string]string{"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}},
+	{name: "a page in a frame", methods: []string{"GET"}, page: true, headers: map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}},
+	{name: "a page fetched ahead", methods: []string{"GET"}, page: true, headers: map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Purpose": "prefetch;prerender"}},
+	{name: "curl", methods: []string{"GET", "HEAD"}, page: true, headers: map[string]string{"Accept": "*/*", "User-Agent": "curl/8.0"}},
+	{name: "a client that sends nothing", methods: []string{"GET", "HEAD"}, page: true},
+	{name: "a form", methods: []string{"POST"}, form: true,
+		headers: map[string]string{"Sec-Fetch-Mode": "navigate", "Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}},
+	{name: "a form in an old browser", methods: []string{"POST"}, form: true, headers: map[string]string{"Content-Type": "multipart/form-data; boundary=x", "Accept": "text/html"}},
+	{name: "fetch", methods: []string{"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"}, headers: map[string]string{"Sec-Fetch-Mode": "cors", "Accept": "*/*"}},
+	{name: "fetch of this origin", methods: []string{"GET"}, headers: map[string]string{"Sec-Fetch-Mode": "same-origin", "Accept": "text/html"}},
+	{name: "an image", methods: []string{"GET"}, headers: map[string]string{"Sec-Fetch-Mode": "no-cors", "Accept": "image/avif,*/*"}},
+	{name: "XMLHttpRequest", methods: []string{"GET", "POST"}, headers: map[string]string{"X-Requested-With": "XMLHttpRequest", "Accept": "text/html"}},
+	{name: "an API's client", methods: []string{"GET", "POST", "DELETE"}, headers: map[string]string{"Accept": "application/json"}},
+	{name: "JSON from an old client", methods: []string{"POST"}, headers: map[string]string{"Content-Type": "application/json", "Accept": "*/*"}},
+	{name: "a method that no form has", methods: []string{"PUT", "DELETE", "OPTIONS"}},
+	{name: "EventSource", methods: []string{"GET"}, headers: map[string]string{"Accept": "text/event-stream"}},
+	{name: "a WebSocket", methods: []string{"GET"}, headers: map[string]string{"Sec-Fetch-Mode": "websocket", "Connection": "Upgrade", "Upgrade": "websocket"}},
+	{name: "a WebSocket of a program", methods: []string{"GET"}, headers: map[string]string{"Connection": "Upgrade", "Upgrade": "websocket"}},
+	{name: "htmx", methods: []string{"GET", "POST"}, headers: map[string]string{"HX-Request": "true", "Sec-Fetch-Mode": "cors", "Accept": "*/*"}},
+	{name: "a prefetched link", methods: []string{"GET"}, headers: map[string]string{"Sec-Fetch-Mode": "no-cors", "Sec-Purpose": "prefetch"}},
+	{name: "a bearer token that is off", methods: []string{"GET"}, headers: map[string]string{"Authorization": "Bearer x", "Accept": "text/html"}},
+}
+
+// state is what the cookies amount to.
+type state struct {
+	name    string
+	user    string
+	arrange func(*app)
+	status  int // when somebody may pass or not; 0: signed out
+	writes  string
+}
+
+var states = []state{
+	{name: "no session"},
+	{name: "valid", user: "ada", status: 200},
+	{name: "expired", user: "ada", status: 200, writes: "set", arrange: func(a *app) { a.clock.advance(2 * time.Hour) }},
+	{name: "refused", user: "ada", writes: "cleared", arrange: func(a *app) {
+		a.clock.advance(2 * time.Hour)
+		a.cognito.RemoveUser("ada")
+	}},
+	{name: "forbidden", user: "grace", status: 403},
+	{name: "unavailable", user: "ada", status: 503, arrange: func(a *app) {
+		a.clock.advance(2 * time.Hour)
+		a.cognito.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 500} })
+	}},
+}
+
+// TestEveryClientInEveryState asks for a page of the admins as every kind of client.
+func TestEveryClientInEveryState(t *testing.T) {
+	for _, st := range states {
+		for _, c := range clients {
+			for _, method := range c.methods {
+				t.Run(st.name+", "+c.name+", "+method, func(t *testing.T) {
+					a := newApp(t)
+					r := httptest.NewRequest(method, "/admin?q=1", nil)
+					for k, v := range c.headers {
+						r.Header.Set(k, v)
+					}
+					if st.user != "" {
+						a.cognito.SignIn(r, st.user)
+						a.do(r.Clone(r.Context())) // learns the keys
+					}
+					if st.arrange != nil {
+						st.arrange(a)
+					}
+					checkAnswer(t, c, st, method, a.do(r), a.seen != nil)
+				})
+			}
+		}
+	}
+}
+
+func checkAnswer(t *testing.T, c client, st state, method string, resp *http.Response, ran bool) {
+	want, location := st.status, ""
+	if want == 0 {
+		switch {
+		case c.page:
+			want, location = http.StatusTemporaryRedirect, "/sign-in?next=%2Fadmin%3Fq%3D1"
+		case c.form:
+			want, location = http.StatusSeeOther, "/sign-in"
+		default:
+			want = http.StatusUnauthorized
+		}
+	}
+	if resp.StatusCode != want || resp.Header.Get("Location") != location || ran != (want == 200) {
+		t.Errorf("%d to %q, handler ran %v; want %d to %q", resp.StatusCode, resp.Header.Get("Location"), ran, want, location)
+	}
+	cache := "no-store"
+	if want == http.StatusOK {
+		cache = "private, no-store"
+	}
+	if got := resp.Header.Get("Cache-Control"); got != cache {
+		t.Errorf("Cache-Control %q, want %q", got, cache)
+	}
+	if got := resp.Header.Get("Vary"); got != "Cookie" {
+		t.Errorf("Vary %q", got)
+	}
+	for name, when := range map[string]bool{
+		"WWW-Authenticate": want == 401,
+		"Retry-After":      want == 503,
+		"HX-Redirect":      want == 401 && c.headers["HX-Request"] != "",
+	} {
+		if got := resp.Header.Get(name); (got != "") != when {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch {
+	case want == 200, want < 400:
+	case method == "HEAD":
+		if len(body) > 0 {
+			t.Errorf("a HEAD is answered with %q", body)
+		}
+	case c.page || c.form:
+		if got := strings.TrimSpace(string(body)); got != http.StatusText(want) {
+			t.Errorf("a page gets %q", got)
+		}
+	default:
+		var problem struct {
+			Type, Title string
+			Status      int
+		}
+		if err := json.Unmarshal(body, &problem); err != nil || problem.Status != want || problem.Title != http.StatusText(want) || resp.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("a program gets %q", body)
+		}
+	}
+	set, cleared := cookies(resp)
+	writes := ""
+	switch {
+	case len(set) > 0:
+		writes = "set"
+	case len(cleared) > 0:
+		writes = "cleared"
+	}
+	wantWrites := st.writes
+	if wantWrites == "cleared" && !c.page {
+		wantWrites = "" // a script's answer may be read late, and deletes nothing
+	}
+	if writes != wantWrites {
+		t.Errorf("cookies set %v, cleared %v; want %q", set, cleared, wantWrites)
+	}
+}
+
+func TestBearer(t *testing.T) {
+	a := newApp(t, func(cfg *cognito.Config) { cfg.Bearer = true })
+	set := a.cognito.Issue("ada")
+	try := func(authorization string, cookies bool) *http.Response {
+		r := script("/admin")
+		if cookies {
+			a.cognito.SignIn(r, "ada")
+		}
+		if authorization != "" {
+			r.Header.Set("Authorization", authorization)
+		}
+		return a.do(r)
+	}
+	for name, c := range map[string]struct {
+		authorization string
+		cookies       bool
+		want          int
+	}{
+		"the access token":                       {"Bearer " + set.Access, false, 200},
+		"the scheme in another case":             {"bearer " + set.Access, false, 200},
+		"the ID token":                           {"Bearer " + set.ID, false, 401},
+		"garbage, though the cookies are good":   {"Bearer garbage", true, 401},
+		"an empty token, cookies are good":       {"Bearer ", true, 401},
+		"another scheme, cookies are good":       {"Basic YTpi", true, 200},
+		"no authorization, cookies are good":     {"", true, 200},
+		"another user's token beats the cookies": {"Bearer " + a.cognito.Issue("grace").Access, true, 403},
+	} {
+		resp := try(c.authorization, c.cookies)
+		if resp.StatusCode != c.want {
+			t.Errorf("%s: %d, want %d", name, resp.StatusCode, c.want)
+		}
+		if resp.Header["Set-Cookie"] != nil {
+			t.Errorf("%s: cookies are written", name)
+		}
+	}
+	a.clock.advance(2 * time.Hour)
+	if resp := try("Bearer "+set.Access, true); resp.StatusCode != 401 || a.calls(opRefresh) != 0 {
+		t.Errorf("an expired token: %d, %d refreshes", resp.StatusCode, a.calls(opRefresh))
+	}
+}
+
+func TestRequireScopeAndFunc(t *testing.T) {
+	a := newApp(t)
+	h := func(mw func(http.Handler) http.Handler) int {
+		r := script("/x")
+		a.cognito.SignIn(r, "ada")
+		w := httptest.NewRecorder()
+		mw(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
+		return w.Code
+	}
+	if got := h(a.auth.RequireScope("aws.cognito.signin.user.admin")); got != 200 {
+		t.Errorf("the token's scope: %d", got)
+	}
+	if got := h(a.auth.RequireScope("aws.cognito.signin.user.admin", "payments")); got != 403 {
+		t.Errorf("a scope that it lacks: %d", got)
+	}
+	is := func(name string) func(*http.Request, *session.Session) bool {
+		return func(_ *http.Request, s *session.Session) bool { return s.User().Username == name }
+	}
+	if ada, bob := h(a.auth.RequireFunc(is("ada"))), h(a.auth.RequireFunc(is("bob"))); ada != 200 || bob != 403 {
+		t.Errorf("a function: %d, %d", ada, bob)
+	}
+	for name, f := range map[string]func(){
+		"no group":    func() { a.auth.RequireGroup() },
+		"empty group": func() { a.auth.RequireGroup("") },
+		"no scope":    func() { a.auth.RequireScope() },
+		"no function": func() { a.auth.RequireFunc(nil) },
+		"no origin":   func() { a.auth.Routes() },
+	} {
+		func() {
+			defer func() {
+				if text, ok := recover().(string); !ok || !strings.HasPrefix(text, "cognitogate: ") {
+					t.Errorf("%s: recovered %q", name, text)
+				}
+			}()
+			f()
+		}()
+	}
+}
+
+func TestUpgradeIsNotRefreshedEarly(t *testing.T) {
+	a := newApp(t)
+	r := script("/dashboard")
+	r.Header.Set("Upgrade", "websocket")
+	a.cognito.SignIn(r, "ada")
+	a.clock.advance(time.Hour - 2*time.Second) // within RefreshBefore
+	if resp := a.do(r); resp.StatusCode != 200 || a.calls(opRefresh) != 0 {
+		t.Errorf("a session that is still good: %d, %d refreshes", resp.StatusCode, a.calls(opRefresh))
+	}
+	a.clock.advance(time.Minute)
+	if resp := a.do(r.Clone(r.Context())); resp.StatusCode != 200 || a.calls(opRefresh) != 1 {
+		t.Errorf("an expired one: %d, %d refreshes", resp.StatusCode, a.calls(opRefresh))
+	}
+	// A minute later the browser comes back with the old cookies: the 101 had none.
+	a.clock.advance(time.Minute)
+	a.cognito.SetRotation(true, 0)
+	if resp := a.do(r); resp.StatusCode != 200 || a.calls(opRefresh) != 1 {
+		t.Errorf("a minute later: %d, %d refreshes", resp.StatusCode, a.calls(opRefresh))
+	}
+}
