@@ -60,62 +60,80 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	if s, ok := FromContext(ctx); ok && m.owns(s) && !opts.ForceRefresh {
 		return s, nil
 	}
-	if raw, ok := bearer(r); ok && m.bearer {
-		return m.fetchBearer(ctx, raw)
-	}
-	j := m.read(r.Header)
-	f := m.judge(ctx, j)
-	if f.state == stateValid {
-		m.warnTwins(j, &f)
-		if !m.wantsRefresh(&f, opts, page.IsUpgrade(r)) || w == nil {
-			return newSession(f.access, f.id, f.user.signInDetails()), nil
+	if m.bearer {
+		if raw, ok := bearer(r.Header); ok {
+			return m.fetchBearer(ctx, raw)
 		}
 	}
-	a := attempt{m: m, w: w, r: r, j: j, f: &f, opts: opts, page: page.Is(r)}
-	switch f.state {
-	case stateNone:
-		return nil, a.over(f.err, f.refused)
-	case stateRefused:
-		return nil, a.over(f.err, true)
-	case stateDoubt:
-		return nil, unavailable(f.err)
+	j := m.read(r.Header)
+	if len(j.pairs) == 0 {
+		return nil, errNoCookies
+	}
+	v := m.judge(ctx, j)
+	m.warnTwins(j)
+	if v.state == stateValid && (w == nil || !m.wantsRefresh(&v.finding, opts, r)) {
+		return v.session(), nil
 	}
 	if w == nil {
-		return nil, fmt.Errorf("%w: %w", ErrSignedOut, orMissing(f.err))
+		if v.doubt != nil {
+			return nil, unavailable(v.doubt)
+		}
+		return nil, signedOutBecause(v.err)
+	}
+	a := attempt{m: m, w: w, r: r, j: j, v: &v, opts: opts, page: page.Is(r)}
+	switch v.state {
+	case stateNone:
+		return nil, signedOutBecause(nil)
+	case stateRefused:
+		return nil, a.over(v.err, !v.unjudged)
+	case stateDoubt:
+		return nil, unavailable(v.doubt)
 	}
 	return a.refresh(ctx)
 }
 
-var errNoAccessToken = errors.New("no access token")
+var (
+	errNoCookies      = fmt.Errorf("%w: no cookies", ErrSignedOut)
+	errNoAccessToken  = errors.New("no access token")
+	errNoRefreshToken = errors.New("no refresh token")
+	errOtherUser      = errors.New("the refreshed tokens are another user's")
+)
 
-func orMissing(err error) error {
+// signedOutBecause is ErrSignedOut with its reason.
+func signedOutBecause(err error) error {
 	if err == nil {
-		return errNoAccessToken
+		err = errNoAccessToken
 	}
-	return err
+	return fmt.Errorf("%w: %w", ErrSignedOut, err)
 }
 
 // owns reports whether a session in a context counts for this pool and client.
 // Two pools, or two clients of one pool, in one program are nothing to each other.
+// A long request may outlive its session, which is then no session any more.
 func (m *Manager) owns(s *Session) bool {
-	return s.access != nil && s.access.ClientID == m.pool.ClientID && m.issuers[s.access.Issuer]
+	return s.access != nil && s.access.ClientID == m.pool.ClientID && m.issuers[s.access.Issuer] &&
+		m.now().Before(s.access.ExpiresAt)
+}
+
+func (f *finding) session() *Session {
+	return newSession(f.access, f.id, f.user.signInDetails())
 }
 
 // wantsRefresh reports whether a valid session should be refreshed all the same.
 // The answer to an upgrade (WebSocket) may not carry cookies, so a session that is
 // still good is left to the next request.
-func (m *Manager) wantsRefresh(f *finding, opts *FetchOptions, upgrade bool) bool {
+func (m *Manager) wantsRefresh(f *finding, opts *FetchOptions, r *http.Request) bool {
 	if opts.ForceRefresh {
 		return true
 	}
-	if upgrade {
+	if len(f.user.refresh) == 0 || page.IsUpgrade(r) {
 		return false
 	}
 	now := m.now()
 	return m.expiring(f.access, now) ||
 		f.id != nil && m.expiring(f.id, now) ||
 		f.idFault == idExpired ||
-		f.idFault == idBroken && len(f.user.refresh) > 0 && m.refresher.mayRepair(f.user.refresh[0])
+		f.idFault == idBroken && m.refresher.mayRepair(f.user.refresh[0])
 }
 
 // expiring reports whether a token expires within RefreshBefore.
@@ -123,95 +141,150 @@ func (m *Manager) expiring(t *tokens.Token, now time.Time) bool {
 	return now.Add(m.refreshBefore).After(t.ExpiresAt)
 }
 
+// maxTries bounds the refresh tokens that Cognito is asked about for one request.
+const maxTries = 2
+
 // attempt is one request's try to get a session by a refresh.
 type attempt struct {
 	m    *Manager
 	w    http.ResponseWriter
 	r    *http.Request
 	j    *jar
-	f    *finding
+	v    *verdict
 	opts *FetchOptions
 	page bool
+
+	tries int   // refresh tokens tried
+	dead  bool  // Cognito has refused a refresh token of the session
+	alive bool  // something may still be a session, so nothing is cleared
+	doubt error // something could not be told
+	last  error // why the last refresh token brought nothing
 }
 
+// refresh tries the refresh tokens that the cookies hold: those beside the access
+// token that speaks for the session, and without a valid one those of the other
+// users whom LastAuthUser names too.
 func (a *attempt) refresh(ctx context.Context) (*Session, error) {
-	try := a.f.user.refreshTokens(a.f.position)
-	if len(try) == 0 {
-		return a.fallBack(orMissing(a.f.err), a.f.state == stateExpired)
+	a.alive = a.v.unjudged
+	a.doubt = a.v.doubt
+	if s := a.refreshUser(ctx, &a.v.finding); s != nil {
+		return s, nil
 	}
-	var presented string
-	if len(a.f.user.access) > 0 {
-		presented = a.f.user.access[a.f.position]
+	if a.v.state == stateValid {
+		return a.keepValid()
 	}
-	var got *refreshed
-	var err error
-	for _, token := range try {
-		got, err = a.m.refresher.do(ctx, refreshRequest{
-			token: token, device: a.f.user.device(), presented: presented,
-			verified: a.f.verified, subject: a.f.subject,
-			force: a.opts.ForceRefresh, metadata: a.opts.ClientMetadata,
-		})
-		if !dead(err) {
-			break
+	for i := range a.v.others {
+		f := &a.v.others[i]
+		a.m.judgeID(ctx, f, &a.v.checks)
+		if s := a.refreshUser(ctx, f); s != nil {
+			return s, nil
 		}
 	}
+	if a.doubt != nil {
+		return nil, unavailable(a.doubt)
+	}
+	if a.last == nil {
+		a.last = a.v.err
+	}
+	return nil, a.over(a.last, !a.alive)
+}
+
+// refreshUser returns the session that one of the user's refresh tokens brings, or
+// nil after noting what is known of them.
+func (a *attempt) refreshUser(ctx context.Context, f *finding) *Session {
 	switch {
-	case err == nil && a.f.subject != "" && got.access.Subject != a.f.subject:
-		// Somebody else's refresh token stands among this user's cookies (W4).
-		return a.fallBack(errors.New("the refreshed tokens are another user's"), true)
-	case err == nil:
-		a.writeBack(got)
-		return newSession(got.access, got.id, a.f.user.signInDetails()), nil
-	case signedOut(err):
-		return nil, a.over(err, true)
-	case dead(err):
-		// Rotation has replaced the token: another holder of this session has newer
-		// ones, and deleting cookies might delete those.
-		return a.fallBack(err, false)
+	case f.state == stateNone, f.state == stateRefused, f.state == stateDoubt:
+		return nil
+	case f.state == stateUnknown && len(f.user.refresh) == 0:
+		a.alive = true // its key may become known
 	}
-	return a.fallBackUnavailable(err)
+	for _, token := range f.user.refreshTokens(f.position) {
+		got, err := a.try(ctx, f, token)
+		switch {
+		case got != nil:
+			a.writeBack(f.user, got)
+			return newSession(got.access, got.id, f.user.signInDetails())
+		case signedOut(err):
+			a.dead = true
+		case errors.Is(err, errOtherUser):
+			// Somebody else's refresh token stands among this user's cookies (W4).
+		case dead(err):
+			// Rotation has replaced the token: another holder of this session has
+			// newer ones, and deleting cookies might delete those.
+			a.alive = true
+		case errors.Is(err, errTooMany):
+			a.doubt = err
+		default:
+			a.doubt, a.tries = err, maxTries
+		}
+		a.last = err
+	}
+	return nil
 }
 
-// fallBack serves an access token that is still valid, and otherwise reports that
-// the session is over.
-func (a *attempt) fallBack(err error, clear bool) (*Session, error) {
-	if a.f.state == stateValid && !a.opts.ForceRefresh {
-		return a.stillValid(), nil
+// try exchanges one refresh token. Only tokens that Cognito has to be asked about
+// count: otherwise two planted ones would hide the user's own for ever.
+func (a *attempt) try(ctx context.Context, f *finding, token string) (*refreshed, error) {
+	if err := a.m.refresher.refusal(token); err != nil {
+		return nil, err
 	}
-	return nil, a.over(err, clear && a.f.state != stateValid)
+	if a.tries == maxTries {
+		a.alive = true
+		return nil, a.last
+	}
+	a.tries++
+	req := refreshRequest{token: token, device: f.user.device(), subject: f.subject,
+		force: a.opts.ForceRefresh, metadata: a.opts.ClientMetadata}
+	if len(f.user.access) > 0 {
+		req.presented = f.user.access[f.position]
+	}
+	got, err := a.m.refresher.do(ctx, req)
+	if err == nil && f.subject != "" && got.access.Subject != f.subject {
+		return nil, errOtherUser
+	}
+	return got, err
 }
 
-func (a *attempt) fallBackUnavailable(err error) (*Session, error) {
-	if a.f.state == stateValid && !a.opts.ForceRefresh {
-		return a.stillValid(), nil
+// keepValid ends a refresh that has failed while the access token is still valid.
+// It goes on serving, unless Cognito says that the session is over or the refresh
+// was asked for.
+func (a *attempt) keepValid() (*Session, error) {
+	switch {
+	case a.doubt != nil && a.opts.ForceRefresh:
+		return nil, unavailable(a.doubt)
+	case a.doubt == nil && a.dead && !a.alive:
+		return nil, a.over(a.last, true)
+	case !a.opts.ForceRefresh:
+		return a.v.session(), nil
+	case a.last == nil:
+		a.last = errNoRefreshToken
 	}
-	return nil, unavailable(err)
-}
-
-func (a *attempt) stillValid() *Session {
-	return newSession(a.f.access, a.f.id, a.f.user.signInDetails())
+	return nil, a.over(a.last, false)
 }
 
 // over reports that nobody is signed in, and clears the cookies if that is for
 // good. A script's answer deletes nothing: it may be read late, when the browser
 // has signed in anew (W39); the next page clears what is still dead.
 func (a *attempt) over(err error, clear bool) error {
-	if clear && a.w != nil && a.page {
+	if clear && a.page {
 		w := a.m.writer(a.w, a.j)
 		for i := range a.j.users {
 			a.m.clear(w, a.j.users[i].user)
 		}
 	}
-	return fmt.Errorf("%w: %w", ErrSignedOut, orMissing(err))
+	return signedOutBecause(err)
 }
 
 // writeBack writes refreshed tokens in the order in which Amplify does. A script's
 // answer writes only cookies that carry the user's name: LastAuthUser may belong
 // to somebody else by the time it arrives (W39). clockDrift describes the
 // browser's clock and is left alone (W40).
-func (a *attempt) writeBack(got *refreshed) {
+func (a *attempt) writeBack(u *userCookies, got *refreshed) {
 	w := a.m.writer(a.w, a.j)
-	user := a.f.user.user
+	user := u.user
+	if a.page {
+		w.twins = 2
+	}
 	if a.page || !a.j.has("", lastAuthUser, 1) {
 		w.set("", lastAuthUser, user)
 	}
@@ -222,7 +295,7 @@ func (a *attempt) writeBack(got *refreshed) {
 		w.remove(user, slotID, false)
 	}
 	w.set(user, slotRefresh, got.refresh)
-	if d := a.f.user.signInDetails(); d != "" && !a.m.cookies.HTTPOnly {
+	if d := u.signInDetails(); d != "" && !a.m.cookies.HTTPOnly {
 		w.set(user, slotDetails, d)
 	}
 	if a.page {
@@ -241,13 +314,20 @@ func unavailable(err error) error {
 }
 
 // bearer returns the token of "Authorization: Bearer" (RFC 6750 §2.1). Another
-// scheme is nobody's business here.
-func bearer(r *http.Request) (string, bool) {
-	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") {
-		return "", false
+// scheme is nobody's business here. A second Authorization line (RFC 9110 allows
+// one) makes it a token that nobody can have: a proxy may have looked at the other.
+func bearer(h http.Header) (token string, ok bool) {
+	lines := h["Authorization"]
+	for _, line := range lines {
+		scheme, rest, _ := strings.Cut(line, " ")
+		if strings.EqualFold(scheme, "Bearer") {
+			if len(lines) > 1 {
+				return "", true
+			}
+			return strings.Trim(rest, " "), true
+		}
 	}
-	return strings.Trim(token, " "), true
+	return "", false
 }
 
 // fetchBearer judges a bearer token, which alone decides: no cookie is read or
@@ -260,5 +340,5 @@ func (m *Manager) fetchBearer(ctx context.Context, raw string) (*Session, error)
 	case errors.Is(err, tokens.ErrUnavailable), errors.Is(err, tokens.NotYetValid):
 		return nil, unavailable(err)
 	}
-	return nil, fmt.Errorf("%w: %w", ErrSignedOut, err)
+	return nil, signedOutBecause(err)
 }

@@ -2,7 +2,10 @@ package session
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -11,20 +14,20 @@ import (
 // twins of a cookie somebody has planted.
 const maxChecks = 4
 
-// state is what the cookies of a request amount to, the better the higher.
+// state is what the cookies of a user amount to, the better the higher.
 type state int
 
 const (
 	stateNone    state = iota // no access token and nothing to get one with
 	stateRefused              // an access token is refused for good
+	stateDoubt                // an access token cannot be judged now
 	stateMissing              // no access token, but a refresh token
 	stateUnknown              // an access token whose key is not known
 	stateExpired              // an access token that is only expired
-	stateDoubt                // an access token that cannot be judged now
 	stateValid                // a session
 )
 
-// finding is the verdict on a request's cookies.
+// finding is the verdict on one user's cookies.
 type finding struct {
 	state    state
 	user     *userCookies
@@ -32,69 +35,86 @@ type finding struct {
 	access   *tokens.Token // stateValid and stateExpired
 	err      error         // why not stateValid
 
-	id       *tokens.Token // a valid ID token of the same user
-	idFault  idFault
-	refused  bool   // some token was refused for good
-	verified bool   // Cognito issued some token of the session: see Manager.limit
-	subject  string // whose, if known
+	id      *tokens.Token // a valid ID token of the same user
+	idFault idFault
+	subject string // whose session it is, if Cognito certainly issued some token of it
 }
 
-// idFault says what is wrong with the ID token of a session.
+// verdict is the finding that speaks for a request's cookies, and what is to be
+// known of the others before any of them are cleared.
+type verdict struct {
+	finding
+	others   []finding // of the other users that LastAuthUser names
+	checks   int       // signatures that may still be checked
+	doubt    error     // some access token cannot be judged now
+	unjudged bool      // there are more access tokens than may be checked
+}
+
+// idFault says what is wrong with the ID token of a session, the worse the
+// higher. Of several tokens the best one counts.
 type idFault int
 
 const (
 	idFine    idFault = iota // or not there: a missing ID token is no fault
 	idExpired                // a refresh renews it
-	idBroken                 // refused, or another user's: a refresh may repair it
 	idDoubt                  // cannot be judged now
+	idBroken                 // refused, or another user's: a refresh may repair it
 )
 
 // judge verifies what the cookies hold. Among several candidates the best state
 // wins, and among valid or expired access tokens the latest.
-func (m *Manager) judge(ctx context.Context, j *jar) finding {
-	best := finding{state: stateNone}
-	checks := maxChecks
-	anyRefused := false
+func (m *Manager) judge(ctx context.Context, j *jar) verdict {
+	v := verdict{checks: maxChecks}
 	for i := range j.users {
-		u := &j.users[i]
-		if len(u.access) == 0 && len(u.refresh) > 0 {
-			best = better(best, finding{state: stateMissing, user: u})
-		}
-		for position, raw := range u.access {
-			if checks == 0 {
-				break
-			}
-			f := m.judgeAccess(ctx, raw, &checks)
-			f.user, f.position = u, position
-			anyRefused = anyRefused || f.refused
-			best = better(best, f)
+		f := m.judgeUser(ctx, &j.users[i], &v)
+		switch {
+		case i == 0:
+			v.finding = f
+		case f.beats(&v.finding):
+			v.others = append(v.others, v.finding)
+			v.finding = f
+		default:
+			v.others = append(v.others, f)
 		}
 	}
-	if best.user != nil {
-		m.judgeID(ctx, &best, &checks)
+	m.judgeID(ctx, &v.finding, &v.checks)
+	return v
+}
+
+func (m *Manager) judgeUser(ctx context.Context, u *userCookies, v *verdict) finding {
+	best := finding{user: u}
+	if len(u.access) == 0 && len(u.refresh) > 0 {
+		best.state = stateMissing
 	}
-	best.refused = best.refused || anyRefused
+	for position, raw := range u.access {
+		if v.checks == 0 {
+			v.unjudged = true
+			break
+		}
+		f := m.judgeAccess(ctx, raw, &v.checks)
+		f.user, f.position = u, position
+		if f.state == stateDoubt && v.doubt == nil {
+			v.doubt = f.err
+		}
+		if f.beats(&best) {
+			best = f
+		}
+	}
 	return best
 }
 
-func better(a, b finding) finding {
-	if b.state != a.state {
-		if b.state > a.state {
-			return b
-		}
-		return a
+func (f *finding) beats(other *finding) bool {
+	if f.state != other.state {
+		return f.state > other.state
 	}
-	if b.access != nil && a.access != nil && b.access.IssuedAt.After(a.access.IssuedAt) {
-		return b
-	}
-	return a
+	return f.access != nil && f.access.IssuedAt.After(other.access.IssuedAt)
 }
 
 // judgeAccess verifies one access token.
 func (m *Manager) judgeAccess(ctx context.Context, raw string, checks *int) finding {
 	token, err := m.verify(ctx, raw, tokens.Access, checks)
 	if err == nil {
-		return finding{state: stateValid, access: token, verified: true, subject: token.Subject}
+		return finding{state: stateValid, access: token, subject: token.Subject}
 	}
 	f := finding{err: err}
 	refusal := (*tokens.VerifyError)(nil)
@@ -102,46 +122,71 @@ func (m *Manager) judgeAccess(ctx context.Context, raw string, checks *int) find
 	case !errors.As(err, &refusal), refusal.Reason == tokens.NotYetValid:
 		f.state = stateDoubt
 	case refusal.Reason == tokens.Expired:
-		f.state, f.access = stateExpired, refusal.Token
-		f.verified, f.subject = true, refusal.Token.Subject
+		f.state, f.access, f.subject = stateExpired, refusal.Token, refusal.Token.Subject
 	case refusal.Reason == tokens.UnknownKey:
-		f.state, f.verified = stateUnknown, refusal.Retired
+		f.state = stateUnknown
+		if refusal.Retired {
+			f.subject = retiredSubject(raw)
+		}
 	default:
-		f.state, f.refused = stateRefused, true
+		f.state = stateRefused
 	}
 	return f
 }
 
 // judgeID looks for the ID token that belongs to the session. One of another
 // user, or one that is refused, is as good as missing, and worth a refresh (W3,
-// W31). Without an access token it still tells whose the session is.
+// W31). Without a genuine access token it still tells whose the session is,
+// unless ID tokens of several users claim that.
 func (m *Manager) judgeID(ctx context.Context, f *finding, checks *int) {
-	for _, raw := range f.user.id {
-		if *checks == 0 {
-			return
-		}
-		token, err := m.verify(ctx, raw, tokens.ID, checks)
-		expired := false
-		if refusal := (*tokens.VerifyError)(nil); errors.As(err, &refusal) {
-			token, expired = refusal.Token, refusal.Reason == tokens.Expired
-			f.refused = f.refused || final(refusal.Reason)
-			f.verified = f.verified || refusal.Retired
-		} else if err != nil {
-			f.idFault = idDoubt
-			continue
-		}
-		if token == nil || f.subject != "" && token.Subject != f.subject {
-			f.idFault = idBroken
-			continue
-		}
-		f.verified, f.subject = true, token.Subject
-		if expired {
-			f.idFault = idExpired
-			continue
-		}
-		f.id, f.idFault = token, idFine
+	if f.state < stateMissing {
 		return
 	}
+	known := f.subject != ""
+	claimed, claims := "", 0
+	for i, raw := range f.user.id {
+		fault := idDoubt
+		if *checks > 0 {
+			var token *tokens.Token
+			token, fault = m.judgeIDToken(ctx, raw, checks)
+			switch {
+			case token == nil:
+			case known && token.Subject != f.subject:
+				fault = idBroken
+			case fault == idFine && f.id == nil:
+				f.id = token
+			}
+			if token != nil && token.Subject != claimed {
+				claimed = token.Subject
+				claims++
+			}
+		}
+		if i == 0 || fault < f.idFault {
+			f.idFault = fault
+		}
+		if known && f.id != nil {
+			break
+		}
+	}
+	if !known && claims == 1 {
+		f.subject = claimed
+	}
+}
+
+// judgeIDToken verifies one ID token. An expired one is returned with its fault.
+func (m *Manager) judgeIDToken(ctx context.Context, raw string, checks *int) (*tokens.Token, idFault) {
+	token, err := m.verify(ctx, raw, tokens.ID, checks)
+	if err == nil {
+		return token, idFine
+	}
+	refusal := (*tokens.VerifyError)(nil)
+	switch {
+	case !errors.As(err, &refusal), refusal.Reason == tokens.NotYetValid:
+		return nil, idDoubt
+	case refusal.Reason == tokens.Expired:
+		return refusal.Token, idExpired
+	}
+	return nil, idBroken
 }
 
 // verify verifies a token and counts those whose signature had to be checked.
@@ -153,7 +198,11 @@ func (m *Manager) verify(ctx context.Context, raw string, use tokens.Use, checks
 		*checks--
 	case errors.As(err, &refusal):
 		switch refusal.Reason {
-		case tokens.Malformed, tokens.BadAlgorithm, tokens.BadIssuer, tokens.UnknownKey:
+		case tokens.Malformed, tokens.BadAlgorithm, tokens.BadIssuer:
+		case tokens.UnknownKey:
+			if refusal.Retired {
+				*checks--
+			}
 		default:
 			*checks--
 		}
@@ -161,13 +210,21 @@ func (m *Manager) verify(ctx context.Context, raw string, use tokens.Use, checks
 	return token, err
 }
 
-// final reports whether a token refused for this reason can never become valid
-// nor be refreshed. Amplify in the browser, which verifies nothing, would believe
-// in such a token for ever (W35), so it is cleared.
-func final(r tokens.Reason) bool {
-	switch r {
-	case tokens.Expired, tokens.NotYetValid, tokens.UnknownKey:
-		return false
+// retiredSubject is the subject of a token that Cognito has signed with a key
+// which it no longer uses. It is not believed to be valid, only to tell whose
+// refresh this is.
+func retiredSubject(raw string) string {
+	_, rest, _ := strings.Cut(raw, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	text, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil {
+		return ""
 	}
-	return true
+	var claims struct {
+		Subject string `json:"sub"`
+	}
+	if json.Unmarshal(text, &claims) != nil {
+		return ""
+	}
+	return claims.Subject
 }

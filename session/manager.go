@@ -205,28 +205,35 @@ func validDomain(s string) bool {
 
 // warnTwins says once a minute that a cookie comes twice: the browser holds it
 // with and without a Domain, and one of them is never renewed.
-func (m *Manager) warnTwins(j *jar, f *finding) {
-	if len(f.user.access) < 2 && len(f.user.refresh) < 2 && len(j.users) < 2 {
-		return
+func (m *Manager) warnTwins(j *jar) {
+	if twins(j) && j.repeats() {
+		m.warn.twins.Do(func() {
+			m.log.Warn("session: a cookie comes twice: Cookies.Domain must equal the domain given to Amplify's CookieStorage")
+		})
 	}
-	m.warn.twins.Do(func() {
-		m.log.Warn("session: a cookie comes twice: Cookies.Domain must equal the domain given to Amplify's CookieStorage")
-	})
+}
+
+func twins(j *jar) bool {
+	return len(j.users) > 1 || len(j.users) == 1 && (len(j.users[0].access) > 1 || len(j.users[0].refresh) > 1)
 }
 
 // Start begins the session of tokens that Cognito has just issued: it verifies
 // them, writes their cookies to w, and removes those of every earlier session of
-// this app client, so that nothing of one survives a sign-in. A refused token is a
-// *tokens.VerifyError; then nothing is written.
+// this app client, so that nothing of one survives a sign-in. After an error
+// nothing is written.
+//
+// A refused token is a *tokens.VerifyError. New tokens that are out of their time,
+// or signed with a key that is not known yet, say that a clock or a key set is
+// wrong and are tokens.ErrUnavailable too.
 func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set) (*Session, error) {
-	access, err := m.verifier.Verify(r.Context(), set.Access, tokens.Access)
+	access, err := m.verifyNew(r.Context(), set.Access, tokens.Access)
 	if err != nil {
-		return nil, fmt.Errorf("session: start: %w", err)
+		return nil, err
 	}
 	var id *tokens.Token
 	if set.ID != "" {
-		if id, err = m.verifier.Verify(r.Context(), set.ID, tokens.ID); err != nil {
-			return nil, fmt.Errorf("session: start: %w", err)
+		if id, err = m.verifyNew(r.Context(), set.ID, tokens.ID); err != nil {
+			return nil, err
 		}
 		if id.Subject != access.Subject {
 			return nil, errors.New("session: start: the tokens are two users'")
@@ -237,6 +244,7 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set)
 	}
 
 	wr := m.writer(w, m.read(r.Header))
+	wr.twins = 1
 	wr.drop()
 	user := access.Username
 	wr.set("", lastAuthUser, user)
@@ -251,9 +259,34 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set)
 	return newSession(access, id, ""), nil
 }
 
+// verifyNew verifies a token that Cognito has issued a moment ago.
+func (m *Manager) verifyNew(ctx context.Context, raw string, use tokens.Use) (*tokens.Token, error) {
+	token, err := m.verifier.Verify(ctx, raw, use)
+	refusal := (*tokens.VerifyError)(nil)
+	if errors.As(err, &refusal) && !final(refusal.Reason) {
+		return nil, fmt.Errorf("session: start: %w: %w", tokens.ErrUnavailable, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("session: start: %w", err)
+	}
+	return token, nil
+}
+
+// final reports whether a token refused for this reason is refused for good.
+func final(r tokens.Reason) bool {
+	return r != tokens.Expired && r != tokens.NotYetValid && r != tokens.UnknownKey
+}
+
+// maxRevoked bounds the refresh tokens that one sign-out revokes.
+const maxRevoked = 4
+
 // End signs the user out: it clears the cookies of every session of this app
-// client, whatever else fails, and has Cognito revoke the refresh token, so that
-// copies of it are worth nothing. The error is that of the revocation.
+// client, whatever else fails, and has Cognito revoke their refresh tokens, so
+// that copies of them are worth nothing. It takes at most five seconds. The error
+// is that of the revocation; the browser is signed out all the same.
+//
+// Tokens that nothing vouches for are revoked at the rate at which they would be
+// refreshed: nobody can spend Cognito's quota through a sign-out.
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	j := m.read(r.Header)
 	wr := m.writer(w, j)
@@ -262,12 +295,19 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 		m.clear(wr, j.users[i].user)
 	}
 	wr.clearOthers()
+
+	// A browser that does not wait for the answer has signed out nevertheless.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), refreshLimit)
+	defer cancel()
+	genuine := m.judge(ctx, j).subject != ""
 	var errs []error
-	for i := range j.users {
-		for _, token := range j.users[i].refreshTokens(0) {
-			if err := m.client.Revoke(r.Context(), token); err != nil && !signedOut(err) {
-				errs = append(errs, err)
-			}
+	for _, token := range j.allRefreshTokens() {
+		if !genuine && !m.refresher.unverified.AllowN(m.now(), 1) {
+			errs = append(errs, fmt.Errorf("%w without a genuine token", errTooMany))
+			break
+		}
+		if err := m.client.Revoke(ctx, token); err != nil && !signedOut(err) {
+			errs = append(errs, err)
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -286,16 +326,22 @@ func (m *Manager) clear(w *writer, user string) {
 	w.remove("", lastAuthUser, true)
 }
 
+// scopeAdmin lets a token ask for its own user. Sign-ins with the API have it;
+// those through the managed login only if the app client asks for it.
+const scopeAdmin = "aws.cognito.signin.user.admin"
+
 // UserAttributes returns the attributes of the session's user, like Amplify's
 // fetchUserAttributes. It asks Cognito each time. The error is [ErrSignedOut] for
 // a nil session and for one that Cognito says is over, tokens.ErrUnavailable, or a
-// *tokens.APIError.
+// *tokens.APIError, as for an access token without the scope
+// aws.cognito.signin.user.admin.
 func (m *Manager) UserAttributes(ctx context.Context, s *Session) (map[string]string, error) {
 	if s.AccessToken() == nil {
 		return nil, ErrSignedOut
 	}
 	attributes, err := m.client.UserAttributes(ctx, s.access.Raw())
-	if signedOut(err) {
+	// To a token without the scope Cognito answers as to one that is revoked.
+	if signedOut(err) && s.HasScope(scopeAdmin) {
 		return nil, fmt.Errorf("%w: %w", ErrSignedOut, err)
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
 )
@@ -24,17 +25,26 @@ const (
 	slotDevicePass  = "randomPasswordKey"
 )
 
-// nobody is the user's name that Amplify falls back to without LastAuthUser.
+// nobody is the user's name that Amplify falls back to without LastAuthUser (W6).
 const nobody = "username"
 
 // clearedSlots are cleared with a session. Device cookies stay: they belong to
 // the browser and its user, not to a sign-in.
 var clearedSlots = []string{slotAccess, slotID, slotRefresh, slotDrift, slotDetails, slotOAuth}
 
+// What is looked at of one request. No browser keeps as many cookies for a site;
+// a program that sends more gains nothing by it.
+const (
+	maxPairs = 256 // cookies of our app client
+	maxUsers = 4   // different values of LastAuthUser
+)
+
 // pair is one cookie of our app client, as the browser sent it.
 type pair struct {
 	name, value string
-	user, slot  string // decoded; user is "" for LastAuthUser
+	slot        string
+	raw         string // the user's part of the name, "" for LastAuthUser
+	user        string // raw decoded, "" if that cannot be done
 }
 
 // jar is what a request's cookies say of our app client.
@@ -42,6 +52,9 @@ type jar struct {
 	pairs []pair
 	users []userCookies // one for each LastAuthUser value, in header order
 }
+
+// emptyJar is shared by all requests without a cookie of ours.
+var emptyJar = new(jar)
 
 // userCookies are the values that one user's cookies hold, decoded, in header
 // order. A name that comes twice has several: a cookie set with a Domain beside
@@ -58,56 +71,62 @@ type userCookies struct {
 // read finds our app client's cookies in the request. It scans the raw header
 // once: r.Cookies would allocate for every cookie and lose some of ours.
 func (m *Manager) read(h http.Header) *jar {
-	var j jar
+	var pairs []pair
 	for _, header := range h["Cookie"] {
 		for name, value, rest := cookie.Next(header); name != ""; name, value, rest = cookie.Next(rest) {
-			if strings.HasPrefix(name, m.prefix) {
-				j.pairs = append(j.pairs, parsePair(name, value, name[len(m.prefix):]))
+			if strings.HasPrefix(name, m.prefix) && len(pairs) < maxPairs {
+				if pairs == nil {
+					pairs = make([]pair, 0, 10) // more than Amplify sets
+				}
+				pairs = append(pairs, parsePair(name, value, name[len(m.prefix):]))
 			}
 		}
 	}
-	var names []string
-	for _, p := range j.pairs {
-		if p.slot != lastAuthUser {
+	if pairs == nil {
+		return emptyJar
+	}
+	j := &jar{pairs: pairs}
+	for _, p := range pairs {
+		if p.slot != lastAuthUser || len(j.users) == maxUsers {
 			continue
 		}
-		// An undecodable value names nobody; an empty one is absent.
-		if u, ok := cookie.Decode(p.value); ok && u != "" && !slices.Contains(names, u) {
-			names = append(names, u)
+		// A value that cannot be decoded names nobody; an empty one is absent.
+		u, ok := cookie.Decode(p.value)
+		if ok && u != "" && utf8.ValidString(u) && !j.names(u) {
+			j.users = append(j.users, j.collect(u))
 		}
 	}
-	if len(names) == 0 && len(j.pairs) > 0 {
-		names = append(names, nobody)
+	if j.users == nil {
+		j.users = append(j.users, j.collect(nobody))
 	}
-	for _, u := range names {
-		j.users = append(j.users, j.collect(u))
-	}
-	return &j
+	return j
 }
 
-// parsePair takes the rest of a name apart.
+// parsePair takes the rest of a name apart. LastAuthUser is a slot of no user.
 func parsePair(name, value, rest string) pair {
 	p := pair{name: name, value: value}
-	if rest == lastAuthUser {
-		p.slot = lastAuthUser
-		return p
-	}
 	dot := strings.LastIndexByte(rest, '.')
-	if dot < 0 {
-		return p
+	switch {
+	case rest == lastAuthUser:
+		p.slot = lastAuthUser
+	case dot >= 0 && rest[dot+1:] != lastAuthUser:
+		p.slot, p.raw = rest[dot+1:], rest[:dot]
+		p.user, _ = cookie.Decode(p.raw)
 	}
-	p.slot = rest[dot+1:]
-	p.user, _ = cookie.Decode(rest[:dot])
 	return p
+}
+
+func (j *jar) names(user string) bool {
+	return slices.ContainsFunc(j.users, func(u userCookies) bool { return u.user == user })
 }
 
 // is reports whether the pair is one of the user's. Names are compared decoded,
 // so that every spelling that browsers hold is found: that of Amplify's client,
 // that of its server adapter, which differs for parentheses (W7), and the raw and
 // the doubly encoded names that older adapters wrote.
-func (p pair) is(user string) bool {
-	if p.user == user {
-		return true
+func (p *pair) is(user string) bool {
+	if p.user == user || p.raw == user {
+		return p.raw != ""
 	}
 	if strings.IndexByte(p.user, '%') < 0 {
 		return false
@@ -118,8 +137,9 @@ func (p pair) is(user string) bool {
 
 func (j *jar) collect(user string) userCookies {
 	u := userCookies{user: user}
-	for _, p := range j.pairs {
-		if p.user == "" || !p.is(user) {
+	for i := range j.pairs {
+		p := &j.pairs[i]
+		if !p.is(user) {
 			continue
 		}
 		var list *[]string
@@ -149,6 +169,44 @@ func (j *jar) collect(user string) userCookies {
 	return u
 }
 
+// allRefreshTokens returns the refresh tokens of all sessions of the app client,
+// also of those that LastAuthUser does not name, up to maxRevoked.
+func (j *jar) allRefreshTokens() []string {
+	var all []string
+	for i := range j.pairs {
+		if j.pairs[i].slot != slotRefresh || len(all) == maxRevoked {
+			continue
+		}
+		if v, ok := cookie.Decode(j.pairs[i].value); ok && v != "" && !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// has reports whether the request carried the cookie at least n times.
+func (j *jar) has(user, slot string, n int) bool {
+	for i := range j.pairs {
+		p := &j.pairs[i]
+		if p.slot == slot && (slot == lastAuthUser || p.is(user)) {
+			n--
+		}
+	}
+	return n <= 0
+}
+
+// repeats reports whether a cookie of the very same name came twice.
+func (j *jar) repeats() bool {
+	for i := range j.pairs {
+		for k := range i {
+			if j.pairs[i].name == j.pairs[k].name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // device is the device key to refresh with: Amplify sends it only when all three
 // cookies of a remembered device are there.
 func (u *userCookies) device() string {
@@ -165,22 +223,18 @@ func (u *userCookies) signInDetails() string {
 	return u.details[0]
 }
 
-// refreshTokens returns at most two refresh tokens to try: the one at the same
-// position among its twins as the access token that speaks for the session, or
-// the first, and one other.
+// refreshTokens returns the refresh tokens in the order to try them in: first the
+// one at the same position among its twins as the access token that speaks for
+// the session.
 func (u *userCookies) refreshTokens(position int) []string {
-	if len(u.refresh) == 0 {
-		return nil
+	if position == 0 || position >= len(u.refresh) {
+		return u.refresh
 	}
-	first := u.refresh[0]
-	if position < len(u.refresh) {
-		first = u.refresh[position]
-	}
-	try := []string{first}
-	for _, other := range u.refresh {
-		if other != first {
-			return append(try, other)
+	order := []string{u.refresh[position]}
+	for i, token := range u.refresh {
+		if i != position {
+			order = append(order, token)
 		}
 	}
-	return try
+	return order
 }

@@ -32,8 +32,7 @@ const (
 type refreshRequest struct {
 	token, device string
 	presented     string // the access token in the request's cookies
-	verified      bool   // Cognito certainly issued some token of this session
-	subject       string // whose, if known
+	subject       string // whose it is, if Cognito certainly issued some token of the session
 	force         bool
 	metadata      map[string]string
 }
@@ -177,18 +176,40 @@ func (r *refresher) board(ctx context.Context, req *refreshRequest, began time.T
 // allowed refuses a call to Cognito that would be in vain or that somebody makes
 // us repeat: nobody can use us as a hammer on Cognito's quota. r.mu is held.
 func (r *refresher) allowed(req *refreshRequest, now time.Time) error {
-	if no, ok := r.refused[sha256.Sum256([]byte(req.token))]; ok && now.Before(no.until) {
-		return no.err
+	if err := r.remembered(req.token, now); err != nil {
+		return err
 	}
-	if !req.verified {
+	if req.subject == "" {
 		if !r.unverified.AllowN(now, 1) {
-			return fmt.Errorf("%w: too many refreshes without a genuine token", tokens.ErrUnavailable)
+			return fmt.Errorf("%w without a genuine token", errTooMany)
 		}
 		return nil
 	}
 	// One expired token of one's own must not buy calls without end either.
 	if b := r.bySub[req.subject]; b != nil && now.Before(b.until) && b.refusals >= maxRefusals {
-		return fmt.Errorf("%w: too many refused refresh tokens of one user", tokens.ErrUnavailable)
+		return fmt.Errorf("%w of one user", errTooMany)
+	}
+	return nil
+}
+
+// errTooMany reports a refresh token that Cognito was not asked about.
+var errTooMany = fmt.Errorf("%w: too many refresh tokens", tokens.ErrUnavailable)
+
+// refusal is what Cognito has said of the refresh token within the last minute if
+// it will never accept it again, or nil.
+func (r *refresher) refusal(token string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.remembered(token, r.m.now())
+}
+
+// remembered is refusal with r.mu held.
+func (r *refresher) remembered(token string, now time.Time) error {
+	if len(r.refused) == 0 {
+		return nil
+	}
+	if no, ok := r.refused[sha256.Sum256([]byte(token))]; ok && now.Before(no.until) {
+		return no.err
 	}
 	return nil
 }
@@ -257,7 +278,7 @@ func (r *refresher) verify(ctx context.Context, set *tokens.Set, old string) (*r
 // user's session. One that is out of its time says that a clock is wrong.
 func (r *refresher) unbelievable(err error) error {
 	if errors.Is(err, tokens.Expired) || errors.Is(err, tokens.NotYetValid) {
-		r.m.warn.clock.Do(func() { r.m.log.Error(errClockWrong, "error", err) })
+		r.m.warn.clock.Do(func() { r.m.log.Error(errClockWrong, "error", err, "off", r.off(err)) })
 	} else if !errors.Is(err, tokens.ErrUnavailable) {
 		r.m.warn.answer.Do(func() { r.m.log.Error("session: Cognito's answer holds a token that is refused", "error", err) })
 	}
@@ -265,6 +286,16 @@ func (r *refresher) unbelievable(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: a refreshed token cannot be used: %w", tokens.ErrUnavailable, err)
+}
+
+// off is by how much at least a clock is wrong that finds a new token expired. Of
+// one that is not valid yet, the error says it.
+func (r *refresher) off(err error) time.Duration {
+	refusal := (*tokens.VerifyError)(nil)
+	if errors.As(err, &refusal) && refusal.Token != nil {
+		return r.m.now().Sub(refusal.Token.ExpiresAt).Round(time.Second)
+	}
+	return 0
 }
 
 // warnDeployment logs an answer that speaks of our configuration. It looks like a
@@ -292,7 +323,7 @@ func (r *refresher) remember(req *refreshRequest, err error, now time.Time) {
 	if len(r.refused) < maxKept {
 		r.refused[sha256.Sum256([]byte(req.token))] = refusal{err, now.Add(keepRefusal)}
 	}
-	if !req.verified {
+	if req.subject == "" {
 		return
 	}
 	b := r.bySub[req.subject]

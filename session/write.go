@@ -42,6 +42,10 @@ type writer struct {
 	m *Manager
 	h http.Header
 	j *jar // what the request carried
+
+	// With a Domain, a cookie that is written takes the host-only one of the same
+	// name away if the request carried the name this often. 0 leaves it alone.
+	twins int
 }
 
 func (m *Manager) writer(w http.ResponseWriter, j *jar) *writer {
@@ -60,7 +64,7 @@ func (w *writer) set(user, slot, value string) {
 		})
 	}
 	w.put(name, w.m.line(name, value, w.m.cookies.MaxAge, w.m.cookies.Domain))
-	if w.m.cookies.Domain != "" && w.j.has(user, slot, 2) {
+	if w.m.cookies.Domain != "" && w.twins > 0 && w.j.has(user, slot, w.twins) {
 		w.expire(name, "")
 	}
 }
@@ -71,7 +75,8 @@ func (w *writer) remove(user, slot string, always bool) {
 	if always {
 		w.removeName(w.m.cookieName(user, slot))
 	}
-	for _, p := range w.j.pairs {
+	for i := range w.j.pairs {
+		p := &w.j.pairs[i]
 		if p.slot == slot && (slot == lastAuthUser || p.is(user)) {
 			w.removeName(p.name)
 		}
@@ -82,7 +87,8 @@ func (w *writer) remove(user, slot string, always bool) {
 // adapter's copy would keep an old token alive beside the new one.
 func (w *writer) respell(user, slot string) {
 	name := w.m.cookieName(user, slot)
-	for _, p := range w.j.pairs {
+	for i := range w.j.pairs {
+		p := &w.j.pairs[i]
 		if p.slot == slot && p.name != name && p.is(user) {
 			w.removeName(p.name)
 		}
@@ -130,8 +136,8 @@ func (w *writer) wrote(name string) bool {
 	})
 }
 
-// put adds a line and takes out an earlier one for the same name and scope, so
-// that a sign-out replaces a refresh of the same answer.
+// put adds a line and takes out an earlier one for the same name and scope: RFC
+// 6265 §4.1.1 allows one, and a sign-out replaces a refresh of the same answer.
 func (w *writer) put(name, line string) {
 	scope := strings.Contains(line, "; Domain=")
 	w.h["Set-Cookie"] = append(slices.DeleteFunc(w.h["Set-Cookie"], func(old string) bool {
@@ -181,14 +187,4 @@ func (m *Manager) cookieName(user, slot string) string {
 		return m.prefix + lastAuthUser
 	}
 	return m.prefix + cookie.EncodeName(user) + "." + slot
-}
-
-// has reports whether the request carried the cookie at least n times.
-func (j *jar) has(user, slot string, n int) bool {
-	for _, p := range j.pairs {
-		if p.slot == slot && (slot == lastAuthUser || p.is(user)) {
-			n--
-		}
-	}
-	return n <= 0
 }

@@ -102,31 +102,36 @@ func Decode(s string) (string, bool) {
 // stay as they are. Pairs are compared by their decoded names, because a server
 // downstream must not find an old cookie in another spelling.
 func Forward(header []string, lines []string, prefix string) string {
-	fresh := make(map[string]bool)
-	var added []string
+	fresh := make(map[string]string) // by decoded name: the pair, "" if deleted
+	var order []string
 	for _, line := range lines {
-		name, value, deleted := parseLine(line)
+		name, pair, deleted := parseLine(line)
 		if !strings.HasPrefix(name, prefix) {
 			continue
 		}
 		key := decodedName(name)
-		if fresh[key] {
-			continue // a name's later lines only expire it in other scopes
+		if _, seen := fresh[key]; !seen {
+			order = append(order, key)
+			fresh[key] = ""
 		}
-		fresh[key] = true
-		if !deleted {
-			added = append(added, name+"="+value)
+		if !deleted { // a deletion beside it only takes the name's other scope away
+			fresh[key] = pair
 		}
 	}
-	var kept []string
+	var pairs []string
 	for _, h := range header {
 		for name, value, rest := Next(h); name != ""; name, value, rest = Next(rest) {
-			if !fresh[decodedName(name)] {
-				kept = append(kept, name+"="+value)
+			if _, seen := fresh[decodedName(name)]; !seen {
+				pairs = append(pairs, name+"="+value)
 			}
 		}
 	}
-	return strings.Join(append(kept, added...), "; ")
+	for _, key := range order {
+		if fresh[key] != "" {
+			pairs = append(pairs, fresh[key])
+		}
+	}
+	return strings.Join(pairs, "; ")
 }
 
 func decodedName(name string) string {
@@ -136,9 +141,9 @@ func decodedName(name string) string {
 	return name
 }
 
-// parseLine reads a Set-Cookie line that Line wrote.
-func parseLine(line string) (name, value string, deleted bool) {
+// parseLine reads a Set-Cookie line as package session writes it.
+func parseLine(line string) (name, pair string, deleted bool) {
 	pair, attributes, _ := strings.Cut(line, ";")
-	name, value, _ = strings.Cut(pair, "=")
-	return name, value, value == "" && strings.Contains(attributes, "Max-Age=0")
+	name, value, _ := strings.Cut(pair, "=")
+	return name, pair, value == "" && strings.Contains(attributes, "Max-Age=0")
 }

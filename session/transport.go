@@ -1,0 +1,164 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/cognitogate/cognitogate/tokens"
+)
+
+// Transport is an [http.RoundTripper] that calls other services in the name of
+// the signed-in user: it adds the access token of the session in the request's
+// context as "Authorization: Bearer" (RFC 6750 §2.1).
+//
+//	client := &http.Client{Transport: &session.Transport{Hosts: []string{"api.example.com"}}}
+//	…
+//	req, err := http.NewRequestWithContext(r.Context(), "GET", "https://api.example.com/orders", nil)
+//
+// A token must reach nobody else, so a request is refused, and not sent without
+// it, if
+//
+//   - its host is not one of Hosts,
+//   - it is neither https nor for a loopback address,
+//   - a redirect leads it to another host, whether that is one of Hosts or not,
+//   - there is no session in its context, which is [ErrSignedOut], or the session
+//     has no such token.
+//
+// On purpose a request that has an Authorization header of its own is sent with
+// that, with or without a session, to the same hosts. The caller's request is
+// never changed, so that no redirect, log or retry finds the token in it.
+//
+// A Transport may be used by many goroutines; its fields must not change then.
+type Transport struct {
+	// Hosts are the hosts that may be called: "api.example.com", with a port
+	// "api.example.com:8443" for that port alone, or "*.example.com" for all
+	// subdomains, but not example.com itself. International names are written in
+	// their ASCII form. Empty refuses every request.
+	Hosts []string
+
+	// Token chooses what is sent. Default (*Session).AccessToken; a service that
+	// wants the ID token, such as an API Gateway authorizer without scopes, takes
+	// (*Session).IDToken.
+	Token func(*Session) *tokens.Token
+
+	// Bare leaves out "Bearer ", as AppSync wants it.
+	Bare bool
+
+	// Base sends the requests. Default http.DefaultTransport.
+	Base http.RoundTripper
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	sent, err := t.authorize(req)
+	if err != nil {
+		if req.Body != nil {
+			req.Body.Close()
+		}
+		return nil, fmt.Errorf("session: Transport: %w", err)
+	}
+	base := t.Base
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	resp, err := base.RoundTrip(sent)
+	if resp != nil {
+		resp.Request = req
+	}
+	return resp, err
+}
+
+// authorize returns the request to send.
+func (t *Transport) authorize(req *http.Request) (*http.Request, error) {
+	u := req.URL
+	switch {
+	case u == nil:
+		return nil, errors.New("the request has no URL")
+	case !t.allows(u.Host, u.Hostname()):
+		return nil, fmt.Errorf("%.100q is not one of Hosts", u.Host)
+	case req.Host != "" && req.Host != u.Host && !t.allows(req.Host, (&url.URL{Host: req.Host}).Hostname()):
+		return nil, fmt.Errorf("the Host header %.100q is not one of Hosts", req.Host)
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+		return nil, fmt.Errorf("%.20q to %.100q is not encrypted", u.Scheme, u.Host)
+	case redirected(req):
+		return nil, fmt.Errorf("a redirect leads to another host, %.100q", u.Host)
+	}
+	for name := range req.Header {
+		if strings.EqualFold(name, "Authorization") {
+			return req, nil
+		}
+	}
+	s, ok := FromContext(req.Context())
+	if !ok {
+		return nil, fmt.Errorf("no session in the request's context: %w", ErrSignedOut)
+	}
+	choose := t.Token
+	if choose == nil {
+		choose = (*Session).AccessToken
+	}
+	token := choose(s)
+	if token == nil {
+		return nil, errors.New("the session has no such token")
+	}
+	value := token.Raw()
+	if !t.Bare {
+		value = "Bearer " + value
+	}
+	// Only the top of the request is copied: a RoundTripper must not modify it.
+	sent := *req
+	sent.Header = make(http.Header, len(req.Header)+1)
+	maps.Copy(sent.Header, req.Header)
+	sent.Header["Authorization"] = []string{value}
+	return &sent, nil
+}
+
+// allows reports whether one of Hosts is the host.
+func (t *Transport) allows(hostport, host string) bool {
+	hostport, host = strings.ToLower(hostport), strings.ToLower(host)
+	if host == "" || strings.ContainsFunc(host, func(r rune) bool { return r >= 0x80 }) {
+		return false // what a name means before it is mapped to ASCII is a guess
+	}
+	return slices.ContainsFunc(t.Hosts, func(allowed string) bool {
+		allowed = strings.ToLower(allowed)
+		if suffix, ok := strings.CutPrefix(allowed, "*."); ok {
+			name, found := strings.CutSuffix(host, "."+suffix)
+			return found && name != "" && suffix != ""
+		}
+		return allowed == host || allowed == hostport
+	})
+}
+
+// redirected reports whether the request follows a redirect from another host, or
+// another port of it.
+func redirected(req *http.Request) bool {
+	from := req.Response
+	if from == nil {
+		return false
+	}
+	return from.Request == nil || from.Request.URL == nil ||
+		address(from.Request.URL) != address(req.URL)
+}
+
+// address is the host and port that a URL leads to.
+func address(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true // RFC 6761 §6.3
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
