@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -89,6 +90,36 @@ func ReadOutputs(r io.Reader) (*Outputs, error) {
 	return &f.out, nil
 }
 
+// Login returns the Login for an Origin: the file's scopes, and those of its redirect
+// URIs that belong to the origin. An origin that has none is an error, because Cognito
+// would refuse to send users back. Mount [Auth.Routes] where the URIs point.
+func (o *Outputs) Login(origin string) (Login, error) {
+	l := Login{Scopes: slices.Clone(o.OAuth.Scopes)}
+	var wrong faults
+	for _, of := range []struct {
+		name string
+		uris []string
+		uri  *string
+	}{
+		{"redirect_sign_in_uri", o.OAuth.RedirectSignIn, &l.RedirectURI},
+		{"redirect_sign_out_uri", o.OAuth.RedirectSignOut, &l.LogoutURI},
+	} {
+		i := slices.IndexFunc(of.uris, func(uri string) bool {
+			u, err := url.Parse(uri)
+			return err == nil && u.Scheme+"://"+u.Host == origin // not a prefix: app.example.co is another site
+		})
+		if i < 0 {
+			wrong.add(of.name, "none of %q belongs to the origin %q", of.uris, origin)
+			continue
+		}
+		*of.uri = of.uris[i]
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return Login{}, fmt.Errorf("cognitogate: the outputs are wrong:\n%w", err)
+	}
+	return l, nil
+}
+
 type outputsFile struct {
 	object
 	faults faults
@@ -135,8 +166,8 @@ func (f *outputsFile) generation2() {
 		f.out.Buckets = append(f.out.Buckets, bucket)
 	}
 	data := f.sub("data")
-	if url := data.string("url"); url != "" {
-		f.out.Data = Data{URL: url, Region: data.string("aws_region"), APIKey: data.string("api_key"), AuthMode: authMode(data.string("default_authorization_type"))}
+	if u := data.string("url"); u != "" {
+		f.out.Data = Data{URL: u, Region: data.string("aws_region"), APIKey: data.string("api_key"), AuthMode: authMode(data.string("default_authorization_type"))}
 	}
 }
 
@@ -164,8 +195,8 @@ func (f *outputsFile) generation1() {
 	if bucket := f.string("aws_user_files_s3_bucket"); bucket != "" {
 		f.out.Buckets = []Bucket{{Bucket: bucket, Region: f.string("aws_user_files_s3_bucket_region")}}
 	}
-	if url := f.string("aws_appsync_graphqlEndpoint"); url != "" {
-		f.out.Data = Data{URL: url, Region: f.string("aws_appsync_region"), APIKey: f.string("aws_appsync_apiKey"), AuthMode: authMode(f.string("aws_appsync_authenticationType"))}
+	if u := f.string("aws_appsync_graphqlEndpoint"); u != "" {
+		f.out.Data = Data{URL: u, Region: f.string("aws_appsync_region"), APIKey: f.string("aws_appsync_apiKey"), AuthMode: authMode(f.string("aws_appsync_authenticationType"))}
 	}
 	for _, api := range f.list("aws_cloud_logic_custom") {
 		f.out.REST = append(f.out.REST, REST{Name: api.string("name"), Endpoint: api.string("endpoint"), Region: api.string("region"), Service: api.string("service")})

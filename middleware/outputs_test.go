@@ -158,3 +158,21 @@ func TestReadOutputsReportsEverything(t *testing.T) {
 		}
 	}
 }
+
+func TestOutputsLogin(t *testing.T) {
+	out := cognito.Outputs{OAuth: cognito.OAuth{
+		Scopes:          []string{"openid"},
+		RedirectSignIn:  []string{"http://localhost:3000/cb", "https://app.example.com/cb"},
+		RedirectSignOut: []string{"https://app.example.com/out"},
+	}}
+	l, err := out.Login("https://app.example.com")
+	if err != nil || l.RedirectURI != "https://app.example.com/cb" || l.LogoutURI != "https://app.example.com/out" || len(l.Scopes) != 1 {
+		t.Errorf("got %+v, %v", l, err)
+	}
+	if _, err := out.Login("http://localhost:3000"); err == nil || !strings.Contains(err.Error(), "\nredirect_sign_out_uri: ") || strings.Contains(err.Error(), "sign_in") {
+		t.Errorf("no sign-out URI: %v", err)
+	}
+	if _, err := out.Login("https://app.example.co"); err == nil {
+		t.Error("the beginning of another origin is accepted")
+	}
+}
