@@ -60,9 +60,9 @@ const (
 // A compiler builds the automata of one expression.
 type compiler struct {
 	alphabet *alphabet
-	members  [][]uint16 // classes of each set
-	sides    []side     // of each class
-	steps    int        // spent so far, to bound the time of construction
+	sets     []charset
+	sides    []side // of each class
+	steps    int    // spent so far, to bound the time of construction
 	limit    int
 }
 
@@ -98,8 +98,8 @@ func (c *compiler) determinize(p *program, a *automaton) bool {
 	words := (len(p.sets) + 63) / 64
 	masks := make([]uint64, c.alphabet.classes*words) // characters that read a class
 	for n, set := range p.sets {
-		for _, x := range c.members[set] {
-			masks[int(x)*words+n/64] |= 1 << (n % 64)
+		for i := range c.alphabet.runs(c.sets[set]) {
+			masks[int(c.alphabet.class[i])*words+n/64] |= 1 << (n % 64)
 		}
 	}
 	e := newEvaluator(p)

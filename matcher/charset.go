@@ -2,6 +2,7 @@ package matcher
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 )
 
@@ -65,17 +66,16 @@ var (
 
 func isWord(c uint16) bool { return wordChars.contains(c) }
 
-// An alphabet divides the code units into classes that no set of a pattern
+// An alphabet divides the code units into classes that no set of an expression
 // tells apart, numbered from 0.
 type alphabet struct {
-	starts  []uint16 // where runs of one class begin, from 0 on
+	starts  []uint16 // where runs of one class begin, the first at 0
 	class   []uint16 // of each run
 	classes int
 }
 
-// newAlphabet returns the coarsest alphabet for these sets and, for each set,
-// the classes in it.
-func newAlphabet(sets []charset) (*alphabet, [][]uint16) {
+// newAlphabet returns the coarsest alphabet for these sets.
+func newAlphabet(sets []charset) *alphabet {
 	starts := []uint16{0}
 	for _, set := range sets {
 		for _, s := range set {
@@ -88,58 +88,56 @@ func newAlphabet(sets []charset) (*alphabet, [][]uint16) {
 	slices.Sort(starts)
 	a := &alphabet{starts: slices.Compact(starts), classes: 1}
 	a.class = make([]uint16, len(a.starts))
-	// Each set splits every class that it cuts in two: the part inside moves
-	// to a class of its own, unless the whole class is inside.
 	size := []int{len(a.starts)} // runs of each class
 	for _, set := range sets {
-		runs := a.runs(set)
-		inside := make(map[uint16]int)
-		for _, i := range runs {
-			inside[a.class[i]]++
-		}
-		moved := make(map[uint16]uint16)
-		for _, i := range runs {
-			old := a.class[i]
-			if inside[old] == size[old] && moved[old] == 0 {
-				continue
-			}
-			if moved[old] == 0 {
-				moved[old] = uint16(a.classes)
-				a.classes++
-				size = append(size, 0)
-			}
-			a.class[i] = moved[old]
-			size[moved[old]]++
-		}
-		for old := range moved {
-			size[old] -= inside[old]
-		}
+		a.split(set, &size)
 	}
-	members := make([][]uint16, len(sets))
-	for j, set := range sets {
-		for _, i := range a.runs(set) {
-			members[j] = append(members[j], a.class[i])
-		}
-		slices.Sort(members[j])
-		members[j] = slices.Compact(members[j])
+	return a
+}
+
+// split moves the runs of a set out of every class that the set cuts in two,
+// into a class of their own.
+func (a *alphabet) split(set charset, size *[]int) {
+	inside := make(map[uint16]int)
+	for i := range a.runs(set) {
+		inside[a.class[i]]++
 	}
-	return a, members
+	moved := make(map[uint16]uint16)
+	for i := range a.runs(set) {
+		old := a.class[i]
+		if inside[old] == (*size)[old] {
+			continue
+		}
+		to, ok := moved[old]
+		if !ok {
+			to = uint16(a.classes)
+			moved[old] = to
+			a.classes++
+			*size = append(*size, inside[old])
+		}
+		a.class[i] = to
+	}
+	for old := range moved {
+		(*size)[old] -= inside[old]
+	}
 }
 
 // runs returns the runs that make up a set.
-func (a *alphabet) runs(set charset) []int {
-	var out []int
-	for _, s := range set {
-		i, _ := slices.BinarySearch(a.starts, s.lo)
-		for ; i < len(a.starts) && a.starts[i] <= s.hi; i++ {
-			out = append(out, i)
+func (a *alphabet) runs(set charset) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for _, s := range set {
+			i, _ := slices.BinarySearch(a.starts, s.lo)
+			for ; i < len(a.starts) && a.starts[i] <= s.hi; i++ {
+				if !yield(i) {
+					return
+				}
+			}
 		}
 	}
-	return out
 }
 
-// search returns the class of a code unit.
-func (a *alphabet) search(c uint16) uint16 {
+// classOf returns the class of a code unit.
+func (a *alphabet) classOf(c uint16) uint16 {
 	i, found := slices.BinarySearch(a.starts, c)
 	if !found {
 		i--

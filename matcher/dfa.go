@@ -20,11 +20,12 @@ type dfa struct {
 // compile builds the automaton of an expression. It raises a fault if that is
 // too large.
 func (c *compiler) compile(re *regexp) *dfa {
-	c.alphabet, c.members = newAlphabet(re.sets)
+	c.sets = re.sets
+	c.alphabet = newAlphabet(re.sets)
 	c.sides = slices.Repeat([]side{sideOther}, c.alphabet.classes)
 	if re.word >= 0 {
-		for _, x := range c.members[re.word] {
-			c.sides[x] = sideWord
+		for i := range c.alphabet.runs(wordChars) {
+			c.sides[c.alphabet.class[i]] = sideWord
 		}
 	}
 	// The direction with fewer lookarounds against it comes first.
@@ -35,7 +36,7 @@ func (c *compiler) compile(re *regexp) *dfa {
 		}
 		mirrored = !mirrored
 	}
-	fail(0, "is too large: its automaton exceeds %d states or %d entries", maxStates, maxTable)
+	fail(0, "needs too large an automaton")
 	return nil
 }
 
@@ -79,8 +80,9 @@ func newDFA(alphabet *alphabet, a *automaton, backward bool) *dfa {
 		}
 	}
 	d.start = ids[0]
+	entries := make([]uint16, len(d.columns)*len(d.accepting))
 	for x := range d.columns {
-		d.columns[x] = make([]uint16, len(d.accepting))
+		d.columns[x], entries = entries[:len(d.accepting)], entries[len(d.accepting):]
 		for s, id := range ids {
 			if id != 0 {
 				next, _ := a.entry(s, x, 0)
@@ -89,7 +91,7 @@ func newDFA(alphabet *alphabet, a *automaton, backward bool) *dfa {
 		}
 	}
 	for c := range d.ascii {
-		d.ascii[c] = d.columns[alphabet.search(uint16(c))]
+		d.ascii[c] = d.columns[alphabet.classOf(uint16(c))]
 	}
 	return d
 }
@@ -161,5 +163,5 @@ func (d *dfa) read(s uint16, unit rune) uint16 {
 	if unit < utf8.RuneSelf {
 		return d.ascii[unit][s]
 	}
-	return d.columns[d.alphabet.search(uint16(unit))][s]
+	return d.columns[d.alphabet.classOf(uint16(unit))][s]
 }

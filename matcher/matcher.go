@@ -36,31 +36,15 @@ func New(rules ...Rule) (*Matcher, error) {
 	var errs []error
 	var paths []*dfa
 	for i, r := range rules {
-		fault := func(err error) {
-			if err != nil {
-				errs = append(errs, ruleError{i, r.Source, err})
-			}
+		c, faults := compileRule(r)
+		for _, err := range faults {
+			errs = append(errs, ruleError{i, r.Source, err})
 		}
-		conditions := func(field string, in []Condition) (out []condition) {
-			for j, c := range in {
-				compiled, err := newCondition(c)
-				if err != nil {
-					fault(fmt.Errorf("%s[%d]: %w", field, j, err))
-				}
-				out = append(out, compiled)
-			}
-			return out
-		}
-		var err error
-		c := &m.rules[i]
-		c.path, err = compilePath(r.Source)
-		fault(err)
-		c.has = conditions("has", r.Has)
-		c.missing = conditions("missing", r.Missing)
+		m.rules[i] = c
 		if len(c.has)+len(c.missing) == 0 {
 			paths = append(paths, c.path)
 		} else {
-			m.rest = append(m.rest, *c)
+			m.rest = append(m.rest, c)
 		}
 	}
 	if errs != nil {
@@ -68,6 +52,26 @@ func New(rules ...Rule) (*Matcher, error) {
 	}
 	m.paths = unite(paths)
 	return m, nil
+}
+
+func compileRule(r Rule) (c rule, errs []error) {
+	var err error
+	if c.path, err = compilePath(r.Source); err != nil {
+		errs = append(errs, err)
+	}
+	conditions := func(field string, in []Condition) (out []condition) {
+		for i, c := range in {
+			compiled, err := newCondition(c)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s[%d]: %w", field, i, err))
+			}
+			out = append(out, compiled)
+		}
+		return out
+	}
+	c.has = conditions("has", r.Has)
+	c.missing = conditions("missing", r.Missing)
+	return c, errs
 }
 
 // Match reports whether Next.js would run its middleware on r: whether any

@@ -120,7 +120,7 @@ func ourRefusal(err error) bool {
 	if !errors.As(err, &syntax) {
 		return false
 	}
-	for _, msg := range []string{"backreferences", "too large", "repeat count", `"\" at the end`} {
+	for _, msg := range []string{"backreferences", "too large an automaton", "repeat count", `"\" at the end`} {
 		if strings.Contains(syntax.Msg, msg) {
 			return true
 		}

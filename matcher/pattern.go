@@ -3,6 +3,7 @@ package matcher
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -145,15 +146,15 @@ func compileValue(value string) (d *dfa, err error) {
 // decode returns the UTF-16 code units of a source: JavaScript regular
 // expressions without the u flag know nothing else.
 func decode(source string) []unit {
-	if !utf8.ValidString(source) {
-		fail(0, "is not valid UTF-8")
-	}
 	text := make([]unit, 0, len(source))
 	for i, r := range source {
+		if r == utf8.RuneError && !strings.HasPrefix(source[i:], "\ufffd") {
+			fail(i, "not valid UTF-8")
+		}
 		text = appendUnits(text, r, i)
-	}
-	if len(text) > maxSource {
-		fail(0, "is longer than %d UTF-16 code units", maxSource)
+		if len(text) > maxSource {
+			fail(i, "longer than %d UTF-16 code units", maxSource)
+		}
 	}
 	return text
 }

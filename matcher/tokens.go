@@ -30,9 +30,23 @@ func literal(ascii string, offset int) []unit {
 	return text
 }
 
-// The lexemes of path-to-regexp 6.3.0, named as in its error messages.
+// A kind of lexeme, as it is called in error messages. The kinds are those of
+// path-to-regexp 6.3.0: CHAR, ESCAPED_CHAR, MODIFIER and so on.
+type kind string
+
+const (
+	kindChar     kind = "character"
+	kindEscaped  kind = "escaped character"
+	kindModifier kind = "modifier"
+	kindOpen     kind = `"{"`
+	kindClose    kind = `"}"`
+	kindName     kind = "parameter name"
+	kindPattern  kind = "parenthesis"
+	kindEnd      kind = "end"
+)
+
 type lexeme struct {
-	kind   string
+	kind   kind
 	text   []unit
 	offset int
 }
@@ -42,40 +56,40 @@ func lex(text []unit, end int) []lexeme {
 	var out []lexeme
 	for i := 0; i < len(text); {
 		start := i
-		kind := "CHAR"
+		k := kindChar
 		value := text[i : i+1]
 		i++
 		switch c := text[start].c; c {
 		case '*', '+', '?':
-			kind = "MODIFIER"
+			k = kindModifier
 		case '{':
-			kind = "OPEN"
+			k = kindOpen
 		case '}':
-			kind = "CLOSE"
+			k = kindClose
 		case '\\':
 			// At the very end path-to-regexp drops the backslash, and Next.js
 			// lets it escape the first character of what it appends.
 			if i == len(text) {
 				fail(text[start].offset, `"\" at the end`)
 			}
-			kind = "ESCAPED_CHAR"
+			k = kindEscaped
 			value = text[i : i+1]
 			i++
 		case ':':
 			for i < len(text) && isWord(text[i].c) {
 				i++
 			}
-			if kind, value = "NAME", text[start+1:i]; len(value) == 0 {
+			if k, value = kindName, text[start+1:i]; len(value) == 0 {
 				fail(text[start].offset, "missing parameter name")
 			}
 		case '(':
-			kind = "PATTERN"
+			k = kindPattern
 			i = lexGroup(text, start)
 			value = text[start+1 : i-1]
 		}
-		out = append(out, lexeme{kind, value, text[start].offset})
+		out = append(out, lexeme{k, value, text[start].offset})
 	}
-	return append(out, lexeme{"END", nil, end})
+	return append(out, lexeme{kindEnd, nil, end})
 }
 
 // lexGroup returns the end of the parenthesised pattern that starts at start.
@@ -136,10 +150,10 @@ type tokenizer struct {
 func parseTokens(text []unit, end int) []token {
 	t := &tokenizer{lexemes: lex(text, end)}
 	for len(t.lexemes) > 0 {
+		char := t.take(kindChar)
 		offset := t.lexemes[0].offset
-		char := t.take("CHAR")
-		name := t.take("NAME")
-		if pattern := t.take("PATTERN"); name != nil || pattern != nil {
+		name := t.take(kindName)
+		if pattern := t.take(kindPattern); name != nil || pattern != nil {
 			// Only "." and "/" bind to the parameter that follows them.
 			if char != nil && char[0].c != '.' && char[0].c != '/' {
 				t.literal = append(t.literal, char...)
@@ -150,29 +164,29 @@ func parseTokens(text []unit, end int) []token {
 			continue
 		}
 		if char == nil {
-			char = t.take("ESCAPED_CHAR")
+			char = t.take(kindEscaped)
 		}
 		if char != nil {
 			t.literal = append(t.literal, char...)
 			continue
 		}
 		t.flush()
-		if t.take("OPEN") != nil {
+		if t.take(kindOpen) != nil {
 			prefix := t.text()
-			name, pattern := t.take("NAME"), t.take("PATTERN")
+			name, pattern := t.take(kindName), t.take(kindPattern)
 			suffix := t.text()
-			t.expect("CLOSE")
+			t.expect(kindClose)
 			t.parameter(prefix, name, pattern, suffix, offset)
 			continue
 		}
-		t.expect("END")
+		t.expect(kindEnd)
 	}
 	return t.tokens
 }
 
 // take consumes the next lexeme if it is of this kind.
-func (t *tokenizer) take(kind string) []unit {
-	if len(t.lexemes) == 0 || t.lexemes[0].kind != kind {
+func (t *tokenizer) take(k kind) []unit {
+	if len(t.lexemes) == 0 || t.lexemes[0].kind != k {
 		return nil
 	}
 	text := t.lexemes[0].text
@@ -180,10 +194,10 @@ func (t *tokenizer) take(kind string) []unit {
 	return text
 }
 
-func (t *tokenizer) expect(kind string) {
+func (t *tokenizer) expect(k kind) {
 	next := t.lexemes[0]
-	if next.kind != kind {
-		fail(next.offset, "unexpected %s, expected %s", next.kind, kind)
+	if next.kind != k {
+		fail(next.offset, "unexpected %s, expected %s", next.kind, k)
 	}
 	t.lexemes = t.lexemes[1:]
 }
@@ -191,9 +205,9 @@ func (t *tokenizer) expect(kind string) {
 // text consumes literal text inside a {group}.
 func (t *tokenizer) text() (text []unit) {
 	for {
-		char := t.take("CHAR")
+		char := t.take(kindChar)
 		if char == nil {
-			char = t.take("ESCAPED_CHAR")
+			char = t.take(kindEscaped)
 		}
 		if char == nil {
 			return text
@@ -225,7 +239,7 @@ func (t *tokenizer) parameter(prefix, name, pattern, suffix []unit, offset int) 
 		k.name = strconv.Itoa(t.unnamed)
 		t.unnamed++
 	}
-	k.modifier = t.take("MODIFIER")
+	k.modifier = t.take(kindModifier)
 	t.tokens = append(t.tokens, k)
 }
 

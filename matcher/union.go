@@ -6,24 +6,36 @@ import (
 )
 
 // unite returns automata that together match what any of the given ones
-// matches: one, if they all read in one direction and it is not too large.
+// matches: one for each direction of reading, or more where one would be too
+// large.
 func unite(dfas []*dfa) []*dfa {
+	var forward, backward []*dfa
+	for _, d := range dfas {
+		if d.backward {
+			backward = append(backward, d)
+		} else {
+			forward = append(forward, d)
+		}
+	}
+	return append(uniteHalves(forward), uniteHalves(backward)...)
+}
+
+func uniteHalves(dfas []*dfa) []*dfa {
 	if len(dfas) < 2 {
 		return dfas
 	}
-	left, right := unite(dfas[:len(dfas)/2]), unite(dfas[len(dfas)/2:])
+	left, right := uniteHalves(dfas[:len(dfas)/2]), uniteHalves(dfas[len(dfas)/2:])
 	last := len(left) - 1
 	if d, ok := union(left[last], right[0]); ok {
-		left[last], right = d, right[1:]
+		left = append(left[:last:last], d)
+		right = right[1:]
 	}
 	return slices.Concat(left, right)
 }
 
-// union runs two automata side by side in one.
+// union runs two automata that read in one direction side by side; ok is
+// false if the result is too large.
 func union(a, b *dfa) (d *dfa, ok bool) {
-	if a.backward != b.backward {
-		return nil, false
-	}
 	alphabet, inA, inB := merge(a.alphabet, b.alphabet)
 	out := &automaton{symbols: alphabet.classes + 1}
 	var states states
@@ -60,7 +72,7 @@ func merge(a, b *alphabet) (out *alphabet, inA, inB []uint16) {
 	out = &alphabet{starts: slices.Compact(starts)}
 	ids := make(map[[2]uint16]uint16)
 	for _, c := range out.starts {
-		pair := [2]uint16{a.search(c), b.search(c)}
+		pair := [2]uint16{a.classOf(c), b.classOf(c)}
 		x, ok := ids[pair]
 		if !ok {
 			x = uint16(len(ids))

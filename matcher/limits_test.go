@@ -1,0 +1,117 @@
+package matcher_test
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/cognitogate/cognitogate/matcher"
+)
+
+// adversarial are patterns that try to make a construction large, by the names
+// of their ways.
+func adversarial() map[string]string {
+	rnd := rand.New(rand.NewPCG(1, 1))
+	// fill repeats what next returns up to the longest source.
+	fill := func(before string, next func(i int) string, after string) string {
+		var b strings.Builder
+		length := len(before) + len(after)
+		for i := 0; ; i++ {
+			s := next(i)
+			if length += len([]rune(s)); length > 4096 {
+				return before + strings.TrimSuffix(b.String(), "|") + after
+			}
+			b.WriteString(s)
+		}
+	}
+	letter := func(i int) string { return string(rune('a' + i%26)) }
+	word := func(int) string {
+		w := ""
+		for range 3 + rnd.IntN(9) {
+			w += letter(rnd.IntN(26))
+		}
+		return w + "|"
+	}
+	han := func(i int) string { return string(rune(0x4e00 + 2*i)) }
+	all := func(n int, one func(i int) string) (s string) {
+		for i := range n {
+			s += one(i)
+		}
+		return s
+	}
+	return map[string]string{
+		"words":               fill("/(", word, ")"),
+		"words anywhere":      fill("/(.*(?:", word, ").*)"),
+		"no words":            fill("/((?!", word, ").*)"),
+		"no words anywhere":   fill("/((?!.*(?:", word, ")).*)"),
+		"segments":            fill("", func(int) string { return "/:a" }, ""),
+		"repeated segments":   fill("", func(int) string { return "/:a*" }, ""),
+		"dashes":              fill("/", func(int) string { return ":a-" }, ""),
+		"optional groups":     fill("/", func(int) string { return "{/a}?" }, ""),
+		"stars":               fill("/(", func(int) string { return "(?:ab|c)*" }, ")"),
+		"stars in a star":     fill("/((?:", func(int) string { return "(?:ab|c)*" }, ")*)+"),
+		"dots":                fill("/(", func(i int) string { return ".*" + letter(i) }, ")"),
+		"optional dots":       fill("/(", func(i int) string { return ".?" + letter(i%3) + "?" }, ")"),
+		"branches of dots":    fill("/(", func(i int) string { return ".*" + letter(i) + letter(i/26) + ".*|" }, ")"),
+		"boundaries":          fill("/(", func(int) string { return `\b.*` }, ")"),
+		"boundaries, classes": fill("/(", func(int) string { return `\b[^a]\B.?` }, ")"),
+		"many characters":     fill("/(", func(i int) string { return han(i) + "|" }, ")"),
+		"many classes":        fill("/(", func(i int) string { return "[^" + han(i) + "]" }, ")"),
+		"a large class":       fill("/([", han, "]+)"),
+		"nested counts":       "/((?:(?:(?:a{10}){10}){10}){10})",
+		"nested ranges":       "/((?:a{1,50}){1,50})",
+		"counts of unlike":    "/((?:(?:a{1,9}b?){1,9}c?){1,9})",
+		"counts of nothing":   "/((?:(?:(?:(?:){1000}){1000}){1000}){1000})",
+		"counts of stars":     "/((?:(?:(?:(?:)*){1000}){1000}){1000})",
+		"counts of looks":     "/((?:(?:(?:(?=a)){1000}){1000}){1000})",
+		"counted looks":       "/((?:(?=.*a.{6})(?<=b.{6}).){1,200})",
+		"long counts":         "/([ab]{1000}|[bc]{900}|[cd]{800})",
+		"optional counts":     "/((?:a?){500}a{500})",
+		"up to 999":           "/(.{0,999})",
+		"nested stars":        "/(" + strings.Repeat("(?:a", 240) + strings.Repeat(")*", 240) + ")",
+		"nested groups":       "/(" + strings.Repeat("(?:", 2000) + strings.Repeat(")", 2000) + ")",
+		"nested looks":        "/(" + strings.Repeat("(?!.*a", 240) + strings.Repeat(")", 240) + ".*)",
+		"looks both ways":     "/(" + strings.Repeat("(?=a*(?<=b*", 100) + strings.Repeat("))", 100) + ".*)",
+		"all letters":         "/(" + all(26, func(i int) string { return "(?=.*" + letter(i) + ")" }) + ".*)",
+		"eleven letters":      "/(" + all(11, func(i int) string { return "(?=.*" + letter(i) + ")" }) + ".*)",
+		"all letters behind":  "/(.*" + all(26, func(i int) string { return "(?<=" + letter(i) + ".*)" }) + ")",
+		"far from the left":   "/(.{20}a.*)",
+		"far from the right":  "/(.*a.{20})",
+		"far from both":       "/(.*a.{20}|.{20}a.*)",
+		"far looks":           "/((?=.*a.{9}).*(?<=b.{9}))",
+		"far looks, more":     "/((?=.*a.{7}).*(?<=b.{7})(?!.*c.{7})(?<!d.{7}))",
+	}
+}
+
+func TestConstructionIsBounded(t *testing.T) {
+	for name, source := range adversarial() {
+		steps, err := matcher.Steps(source)
+		if steps > matcher.MaxSteps {
+			t.Errorf("%s: %d steps", name, steps)
+		}
+		p, compileErr := matcher.Compile(source)
+		if (compileErr == nil) != (err == nil) {
+			t.Fatalf("%s: %v, but %v", name, err, compileErr)
+		}
+		if err != nil {
+			continue
+		}
+		if states, bytes, _ := p.Size(); states > 4096 || bytes > 2<<20 {
+			t.Errorf("%s: %d states, %d bytes", name, states, bytes)
+		}
+	}
+}
+
+// What the patterns of vectors cost, so that a change for the worse shows.
+func TestVectorsNeedSmallAutomata(t *testing.T) {
+	for _, v := range readVectors[patternVector](t, "patterns.json") {
+		p, err := matcher.Compile(v.Pattern)
+		if err != nil {
+			continue
+		}
+		steps, _ := matcher.Steps(v.Pattern)
+		if states, bytes, _ := p.Size(); steps > 2_000_000 || states > 200 || bytes > 12_000 {
+			t.Errorf("%q: %d steps, %d states, %d bytes", v.Pattern, steps, states, bytes)
+		}
+	}
+}

@@ -1,0 +1,212 @@
+package matcher_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/cognitogate/cognitogate/matcher"
+)
+
+func newMatcher(tb testing.TB, rules ...matcher.Rule) *matcher.Matcher {
+	tb.Helper()
+	m, err := matcher.New(rules...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return m
+}
+
+func TestMatchersWithoutRulesMatchNothing(t *testing.T) {
+	var none *matcher.Matcher
+	r := httptest.NewRequest("GET", "/", nil)
+	for _, m := range []*matcher.Matcher{none, new(matcher.Matcher), newMatcher(t)} {
+		if _, ok := m.Rule("/", r); ok || m.Match(r) || m.MatchPath("/", r) || m.MatchPath("", nil) {
+			t.Errorf("%#v matches", m)
+		}
+	}
+}
+
+func TestNewReportsEveryFaultyRule(t *testing.T) {
+	_, err := matcher.New(
+		matcher.Rule{Source: "/ok"},
+		matcher.Rule{Source: "/a("},
+		matcher.Rule{Source: "b", Has: []matcher.Condition{{Type: "header", Key: "a", Value: "é["}, {Type: "host"}}},
+		matcher.Rule{Source: "/c", Missing: []matcher.Condition{
+			{Type: "method", Key: "GET"},
+			{Type: "host", Key: "k", Value: "v"},
+			{Type: "header", Value: "v"},
+			{Type: "cookie"},
+			{Type: "query"},
+		}},
+	)
+	want := strings.Join([]string{
+		`rule 2 ("/a("): unbalanced pattern at offset 2`,
+		`rule 3 ("b"): must start with "/" at offset 0`,
+		`rule 3 ("b"): has[0]: value: invalid pattern "é[": unterminated character class at offset 2`,
+		`rule 3 ("b"): has[1]: host must have a value`,
+		`rule 4 ("/c"): missing[0]: type "method" is not header, query, cookie or host`,
+		`rule 4 ("/c"): missing[1]: host has no key`,
+		`rule 4 ("/c"): missing[2]: key is required for header, query and cookie`,
+		`rule 4 ("/c"): missing[3]: key is required for header, query and cookie`,
+	}, "\n")
+	if err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+	var syntax *matcher.SyntaxError
+	if !errors.As(err, &syntax) || syntax.Source != "/a(" || syntax.Offset != 2 {
+		t.Errorf("the first syntax error is %+v", syntax)
+	}
+}
+
+func TestMatchTakesThePathAsReceivedOrDecodedOnce(t *testing.T) {
+	for _, tt := range []struct {
+		source, target string
+		want           bool
+	}{
+		{"/dashboard/:path*", "/dashboard", true},
+		{"/dashboard/:path*", "/%64ashboard", true}, // decoded
+		{"/((?!api).*)", "/api/x", false},
+		{"/((?!api).*)", "/%61pi/x", true}, // as received
+		{"/((?!api).*)", "/x%0Ay", true},   // as received: . takes no newline
+		{"/a/:x", "/a/b%2Fc", true},        // as received
+		{"/a/:x/c", "/a/b%2Fc", true},      // decoded
+		{"/%2564", "/%2564", true},         // as received
+		{"/%64", "/%2564", true},           // decoded once
+		{"/d", "/%2564", false},            // not twice
+		{"/caf%C3%A9", "/caf%C3%A9", true}, // as received
+		{"/café", "/caf%C3%A9", true},      // decoded
+		{"/caf\ufffd", "/caf%E9", true},    // decoded, not UTF-8
+		{"/a", "/a?b=/c", true},            // never the query
+		{"/c", "/a?b=/c", false},
+		{"/a", "/a%3Fb", false},
+		{"/a", "/a%23b", false},
+		{"/a", "/a%3F", true}, // Next.js takes one / # or ? more
+		{"/admin", "/public%23/../admin", false},
+		{"/", "http://example.com", true}, // an empty path is /
+		{"/:path*", "*", true},
+		{"/x", "//x", false}, // spellings are the caller's
+	} {
+		r := receive(t, "GET", tt.target, nil)
+		if got := newMatcher(t, matcher.Rule{Source: tt.source}).Match(r); got != tt.want {
+			t.Errorf("%q matches %s: %v, want %v", tt.source, tt.target, got, tt.want)
+		}
+	}
+}
+
+func TestMatchPathTakesThePathAsItIs(t *testing.T) {
+	m := newMatcher(t, matcher.Paths("/dashboard/:path*")...)
+	if m.MatchPath("/%64ashboard", nil) || !m.MatchPath("/dashboard", nil) {
+		t.Error("the path was changed")
+	}
+}
+
+func TestRuleNamesTheFirstThatMatches(t *testing.T) {
+	m := newMatcher(t,
+		matcher.Rule{Source: "/a", Has: []matcher.Condition{{Type: "query", Key: "q"}}},
+		matcher.Rule{Source: "/b"},
+		matcher.Rule{Source: "/:x"},
+	)
+	for _, tt := range []struct {
+		path, target string
+		index        int
+		ok           bool
+	}{
+		{"/a", "/a?q=1", 0, true},
+		{"/a", "/a", 2, true},
+		{"/b", "/", 1, true},
+		{"/c/d", "/", 0, false},
+	} {
+		index, ok := m.Rule(tt.path, httptest.NewRequest("GET", tt.target, nil))
+		if index != tt.index || ok != tt.ok {
+			t.Errorf("Rule(%q) for %s = %d, %v, want %d, %v", tt.path, tt.target, index, ok, tt.index, tt.ok)
+		}
+	}
+}
+
+// A set of rules costs what one costs.
+func TestPathsWithoutConditionsShareOneAutomaton(t *testing.T) {
+	vectors := readVectors[patternVector](t, "patterns.json")
+	var sources []string
+	for _, v := range vectors {
+		if v.Error == nil && !v.NonRegular && !strings.Contains(v.Pattern, "*") {
+			sources = append(sources, v.Pattern)
+		}
+	}
+	for name, tt := range map[string]struct {
+		sources  []string
+		automata int
+	}{
+		"an application":          {twentyPaths, 1},
+		"both directions":         {[]string{"/a", "/(.*a.{12})", "/b", "/(.*b.{12})"}, 2},
+		"vectors, too many for 1": {sources, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMatcher(t, matcher.Paths(tt.sources...)...)
+			if n := m.Automata(); tt.automata > 0 && n != tt.automata || n > len(tt.sources)/4 && n > 2 {
+				t.Errorf("%d automata for %d rules", n, len(tt.sources))
+			}
+			g := newGenerator(2)
+			for range 2000 {
+				path := g.path()
+				_, want := m.Rule(path, nil) // asks one after the other
+				if got := m.MatchPath(path, nil); got != want {
+					t.Fatalf("%q matches: %v, want %v", path, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestMatchPathAllocatesNothing(t *testing.T) {
+	m := newMatcher(t, matcher.Paths(twentyPaths...)...)
+	r := httptest.NewRequest("GET", longPath, nil)
+	if n := testing.AllocsPerRun(100, func() {
+		m.MatchPath(longPath, r)
+		m.MatchPath("/public", r)
+		m.Match(r)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestConditionsOfAMissingRequestDoNotHold(t *testing.T) {
+	for _, kind := range []string{"header", "cookie", "query", "host"} {
+		c := matcher.Condition{Type: kind, Key: "k", Value: "v"}
+		if kind == "host" {
+			c.Key = ""
+		}
+		r := new(http.Request)
+		if newMatcher(t, matcher.Rule{Source: "/", Has: []matcher.Condition{c}}).MatchPath("/", r) {
+			t.Errorf("an empty request has a %s", kind)
+		}
+		if !newMatcher(t, matcher.Rule{Source: "/", Missing: []matcher.Condition{c}}).MatchPath("/", r) {
+			t.Errorf("an empty request does not miss a %s", kind)
+		}
+	}
+}
+
+// What a client can send is read in linear time and by the rules of Node.js.
+func TestConditionsReadHugeRequests(t *testing.T) {
+	const size = 2 << 20
+	huge := strings.Repeat("a", size)
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("X-A", huge+"\xe9")
+	r.Header.Add("X-A", "b")
+	r.Header["Cookie"] = []string{strings.Repeat("b=1;", size/4), "a=" + strings.Repeat("%41", size/3) + "; a=2"}
+	r.URL.RawQuery = strings.Repeat("b=1&", size/4) + "a=" + strings.Repeat("+", size)
+	r.Host = huge
+	for _, c := range []matcher.Condition{
+		{Type: "header", Key: "x-a", Value: `a*\u00e9, b`},
+		{Type: "cookie", Key: "a", Value: "(?:A|AA)*"},
+		{Type: "query", Key: "a", Value: `(?!b)\s+`},
+		{Type: "query", Key: "b", Value: "1"},
+		{Type: "host", Value: "(?:a+)+(?<!b)"},
+	} {
+		if !newMatcher(t, matcher.Rule{Source: "/", Has: []matcher.Condition{c}}).Match(r) {
+			t.Errorf("%+v does not hold", c)
+		}
+	}
+}
