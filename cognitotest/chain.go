@@ -18,6 +18,7 @@ type chain struct {
 	authTime          time.Time
 	expires           time.Time // of its refresh tokens
 	revoked           bool
+	scopes            []string // that the managed login granted; nil after a sign-in through the API
 }
 
 // refreshToken is one link of a session's chain.

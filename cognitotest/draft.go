@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cognitogate/cognitogate/tokens"
@@ -23,9 +24,9 @@ type Draft struct {
 	Use tokens.Use
 
 	// Header and Claims are what encoding/json makes of them. Times are int64
-	// seconds, groups a []string, everything else strings and bools; a
-	// json.RawMessage passes as it is. Without Claims, that is nil, the token
-	// is left out of the set.
+	// seconds, other numbers int64, groups a []string, everything else strings
+	// and bools; a json.RawMessage passes as it is. Without Claims, that is nil,
+	// the token is left out of the set.
 	Header, Claims map[string]any
 
 	// Sign returns the signature over header and payload, as they are joined
@@ -130,12 +131,27 @@ func (p *pool) drafts(c *chain, now time.Time) (access, id *Draft) {
 	access.Claims["client_id"] = c.clientID
 	access.Claims["username"] = c.user.Username
 	access.Claims["scope"] = adminScope
+	if c.scopes != nil {
+		access.Claims["scope"] = strings.Join(c.scopes, " ")
+		access.Claims["version"] = int64(2)
+	}
 
 	id = draft(tokens.ID)
+	if c.scopes != nil && !slices.Contains(c.scopes, "openid") {
+		id.Claims = nil
+		return access, id
+	}
 	id.Claims["aud"] = c.clientID
 	id.Claims["cognito:username"] = c.user.Username
 	for name, value := range c.user.Attributes {
+		if !shows(c.scopes, name) {
+			continue
+		}
 		switch name {
+		case "identities": // a list in tokens, a string elsewhere
+			if json.Valid([]byte(value)) {
+				id.Claims[name] = json.RawMessage(value)
+			}
 		case "email_verified", "phone_number_verified":
 			id.Claims[name] = value == "true" // booleans in tokens, strings elsewhere
 		default:

@@ -80,6 +80,7 @@ type request struct {
 	target                    string // X-Amz-Target
 	header                    http.Header
 	body                      []byte
+	original                  *http.Request // as it arrived, for its signature
 }
 
 // newRequest takes from r what the pool looks at; path is below that of the URL
@@ -94,6 +95,8 @@ func newRequest(r *http.Request, path string, body []byte) *request {
 		target: r.Header.Get("X-Amz-Target"),
 		header: r.Header,
 		body:   body,
+
+		original: r,
 	}
 	if r.URL.Host != "" { // a request on its way out
 		req.host = r.URL.Host
@@ -121,6 +124,9 @@ func (p *pool) answer(ctx context.Context, req *request) (*reply, error) {
 	if f.Drop {
 		return nil, errDropped
 	}
+	if failed := p.loginFault(f, req); failed != nil {
+		return failed, nil
+	}
 	if failed := f.reply(); failed != nil {
 		return failed, nil
 	}
@@ -133,6 +139,12 @@ func (p *pool) answer(ctx context.Context, req *request) (*reply, error) {
 // route finds the operation that req asks for, and what does it. An empty op is
 // for requests that the pool has no answer to.
 func (p *pool) route(req *request) (op string, run func() *reply) {
+	if op, run, ok := p.routeAWS(req); ok {
+		return op, run
+	}
+	if op, run, ok := p.routeLogin(req); ok {
+		return op, run
+	}
 	id, file, _ := strings.Cut(strings.TrimPrefix(req.path, "/"), "/")
 	switch {
 	case req.path == "" || req.path == "/":
@@ -144,12 +156,12 @@ func (p *pool) route(req *request) (op string, run func() *reply) {
 			return "", refuse("UnknownOperationException", "").reply
 		}
 		return op, func() *reply { return p.call(op, req.body) }
-	case file != ".well-known/jwks.json" || req.method != http.MethodGet && req.method != http.MethodHead:
+	case documents[file].op == "" || req.method != http.MethodGet && req.method != http.MethodHead:
 		return "", notFound
 	case id != p.id:
 		return "", refuse("ResourceNotFoundException", "User pool %s does not exist.", id).reply
 	}
-	return "JWKS", func() *reply {
+	return documents[file].op, func() *reply {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if strings.HasPrefix(req.host, "issuer-") && !p.switched {
@@ -157,16 +169,25 @@ func (p *pool) route(req *request) (op string, run func() *reply) {
 			r.status = http.StatusForbidden
 			return r
 		}
-		return p.keySet()
+		return documents[file].make(p, req)
 	}
+}
+
+// documents are what the pool publishes below its issuer.
+var documents = map[string]struct {
+	op   string
+	make func(*pool, *request) *reply
+}{
+	".well-known/jwks.json":            {"JWKS", func(p *pool, _ *request) *reply { return p.keySet() }},
+	".well-known/openid-configuration": {"OpenIDConfiguration", (*pool).discovery},
 }
 
 func notFound() *reply {
 	return &reply{status: http.StatusNotFound, contentType: "text/plain; charset=utf-8", body: []byte("not found\n")}
 }
 
-// maxBody is more than any input of the API.
-const maxBody = 1 << 20
+// maxBody is more than any input of the API, and enough for objects of tests.
+const maxBody = 16 << 20
 
 // ServeHTTP answers as the pool's key set and the user pool API do, for
 // browsers and other programs on a real port; see [Server.SetURL]. Below a

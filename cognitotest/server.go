@@ -29,6 +29,8 @@ type Server struct {
 type pool struct {
 	id        string
 	awsIssuer string // original issuer, below the regional API endpoint
+	identity  *identityPool
+	domain    string // host that AWS would give the managed login
 
 	mu              sync.Mutex
 	url             string // see SetURL; no slash at the end
@@ -37,6 +39,9 @@ type pool struct {
 	users           map[string]*account
 	chains          map[string]*chain                   // by origin_jti
 	refreshTokens   map[[sha256.Size]byte]*refreshToken // by hash: long tests keep many
+	loginSettings   map[string]Login                    // by app client
+	codes           map[string]*code
+	browsers        map[string]*browserSession // by cookie
 	keys            keyPair
 	oldKeys         []keyPair
 	now             func() time.Time
@@ -63,6 +68,9 @@ func New(users ...User) *Server {
 		users:           make(map[string]*account),
 		chains:          make(map[string]*chain),
 		refreshTokens:   make(map[[sha256.Size]byte]*refreshToken),
+		loginSettings:   make(map[string]Login),
+		codes:           make(map[string]*code),
+		browsers:        make(map[string]*browserSession),
 		keys:            newKeyPair(),
 		now:             time.Now,
 		lifetime:        defaultLifetime,
@@ -70,6 +78,8 @@ func New(users ...User) *Server {
 		calls:           make(map[string]int),
 	}
 	p.awsIssuer = tokens.UserPool{ID: p.id}.IssuerURL()
+	p.identity = newIdentityPool(tokens.UserPool{ID: p.id}.Region(), p.id)
+	p.domain = fmt.Sprintf("emulator%d.auth.eu-west-1.amazoncognito.com", n)
 	s := &Server{pool: p, clientID: fmt.Sprintf("1emulator%017d", n)}
 	p.clients[s.clientID] = ""
 	for _, u := range users {
@@ -97,14 +107,16 @@ func (s *Server) AddClient(id, secret string) *Server {
 }
 
 // UserPool describes the pool and the app client, for the configuration of the
-// code under test. Its issuer is the one that AWS would give the pool, which
-// [Server.Client] answers for; after [Server.SetURL], Endpoint and Issuer name
-// that URL.
+// code under test. Its issuer and the host of its managed login are those that
+// AWS would give the pool, which [Server.Client] answers for; after
+// [Server.SetURL], Endpoint, Issuer and Domain name that URL. If it has a path,
+// Domain is empty: the managed login wants a host to itself.
 func (s *Server) UserPool() tokens.UserPool {
 	p := s.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	up := tokens.UserPool{ID: p.id, ClientID: s.clientID, ClientSecret: p.clients[s.clientID]}
+	up := tokens.UserPool{ID: p.id, ClientID: s.clientID, ClientSecret: p.clients[s.clientID], Domain: p.loginHost()}
+	up.IdentityPoolID = p.identity.id
 	if p.url != "" {
 		up.Endpoint, up.Issuer = p.url, p.issuer()
 	}
@@ -208,7 +220,10 @@ func (s *Server) SetRotation(on bool, grace time.Duration) {
 
 // Calls counts the requests for an operation since New, failed ones and faults
 // included: "GetTokensFromRefreshToken", "InitiateAuth", "RevokeToken",
-// "GlobalSignOut", "GetUser", or "JWKS" for the key set.
+// "GlobalSignOut", "GetUser"; "JWKS" for the key set, "OpenIDConfiguration" for
+// the issuer's other document; and of the managed login "Authorize", "Login",
+// "Signup", "Logout", "Token", "Revoke", "UserInfo". "Login" are also the visits
+// to the emulated identity provider.
 func (s *Server) Calls(op string) int {
 	s.pool.mu.Lock()
 	defer s.pool.mu.Unlock()

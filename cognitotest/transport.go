@@ -78,6 +78,12 @@ func (p *pool) serves(u *url.URL) (path string, ok bool) {
 			return strings.CutPrefix(u.Path, b.Path)
 		}
 	}
+	if u.Scheme == "https" && u.Host == p.domain {
+		return u.Path, true
+	}
+	if p.servesAWS(u) {
+		return u.Path, true
+	}
 	for _, issuer := range []string{p.awsIssuer, p.updatedIssuer()} {
 		if strings.HasPrefix(issuer, u.Scheme+"://"+u.Host+"/") {
 			return u.Path, true

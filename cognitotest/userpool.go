@@ -13,7 +13,7 @@ import (
 )
 
 // adminScope lets an access token act for its user in the user pool API. Tokens
-// of a sign-in through the API have this scope and no other.
+// of a sign-in through the API have this scope and no other; see chain.scopes.
 const adminScope = "aws.cognito.signin.user.admin"
 
 // input has the members that the operations take; each knows some of them.
@@ -69,7 +69,7 @@ func (p *pool) result(c *chain, refresh string, now time.Time) func() any {
 		AuthenticationResult struct {
 			AccessToken  string
 			ExpiresIn    int64
-			IDToken      string `json:"IdToken"`
+			IDToken      string `json:"IdToken,omitempty"`
 			RefreshToken string `json:",omitempty"`
 			TokenType    string
 		}
@@ -219,9 +219,16 @@ func (p *pool) authorize(token string, now time.Time) (*account, error) {
 	if token == "" {
 		return nil, missing("accessToken")
 	}
+	_, a, err := p.bearer(token, adminScope, now)
+	return a, err
+}
+
+// bearer judges an access token that has to have a scope. The claims are those
+// of every token that the pool signed. Called with p.mu held.
+func (p *pool) bearer(token, scope string, now time.Time) (*accessClaims, *account, error) {
 	claims, err := p.verify(token)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	c := p.chains[claims.OriginID]
 	reason := ""
@@ -230,19 +237,19 @@ func (p *pool) authorize(token string, now time.Time) (*account, error) {
 		reason = "Invalid Access Token"
 	case now.Unix() >= claims.ExpiresAt:
 		reason = "Access Token has expired"
-	case !slices.Contains(strings.Fields(claims.Scope), adminScope):
+	case !slices.Contains(strings.Fields(claims.Scope), scope):
 		reason = "Access Token does not have required scopes"
 	case c != nil && c.revoked:
 		reason = "Access Token has been revoked"
 	}
 	if reason != "" {
-		return nil, refuse("NotAuthorizedException", "%s", reason)
+		return claims, nil, refuse("NotAuthorizedException", "%s", reason)
 	}
 	a := p.users[claims.Username]
 	if c != nil {
 		a = c.user // also one who was removed, or whose name an edit changed
 	}
-	return a, a.usable()
+	return claims, a, a.usable()
 }
 
 // verify checks the signature of a token. Called with p.mu held.

@@ -44,6 +44,13 @@ func (s *Server) SetUser(u User) {
 	if u.Username == "" {
 		panic("cognitotest: SetUser: a user needs a Username")
 	}
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	s.pool.setUser(u)
+}
+
+// setUser is SetUser. Called with p.mu held.
+func (p *pool) setUser(u User) *account {
 	u.Groups = slices.Clone(u.Groups)
 	u.Attributes = maps.Clone(u.Attributes)
 	if u.Attributes == nil {
@@ -58,14 +65,13 @@ func (s *Server) SetUser(u User) {
 		sum := sha256.Sum256([]byte("cognitotest user " + u.Username))
 		u.Attributes["sub"] = formatUUID([16]byte(sum[:16]))
 	}
-	p := s.pool
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if a := p.users[u.Username]; a != nil {
-		a.User = u
-		return
+	a := p.users[u.Username]
+	if a == nil {
+		a = new(account)
+		p.users[u.Username] = a
 	}
-	p.users[u.Username] = &account{User: u}
+	a.User = u
+	return a
 }
 
 // RemoveUser deletes a user, whose sessions are then refused with
