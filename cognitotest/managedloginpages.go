@@ -31,16 +31,16 @@ func digest(b []byte) string {
 
 // pageData fills managedlogin.html.
 type pageData struct {
-	Title       string
-	Style       template.CSS
-	CSRF        string
-	Query       template.URL // the authorization request, for links and forms
-	Providers   []providerLink
-	Provider    string // of the provider's own page
-	Fault       *fieldFault
-	Username    string
-	Email       string
-	Error       *oauthError
+	Title     string
+	Style     template.CSS
+	CSRF      string
+	Query     template.URL // the authorization request, for links and forms
+	Providers []providerLink
+	Provider  string // of the provider's own page
+	Fault     *fieldFault
+	Username  string
+	Email     string
+	Error     *oauthError
 }
 
 // Invalid reports whether the fault is of that field.

@@ -157,4 +157,3 @@ func (p *pool) loginHost() string {
 	}
 	return u.Host
 }
-
