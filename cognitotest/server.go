@@ -30,7 +30,6 @@ type pool struct {
 	id        string
 	awsIssuer string // original issuer, below the regional API endpoint
 	identity  *identityPool
-	identity  *identityPool
 	domain    string // host that AWS would give the managed login
 
 	mu              sync.Mutex
@@ -80,7 +79,6 @@ func New(users ...User) *Server {
 	}
 	p.awsIssuer = tokens.UserPool{ID: p.id}.IssuerURL()
 	p.identity = newIdentityPool(tokens.UserPool{ID: p.id}.Region(), p.id)
-	p.identity = newIdentityPool(tokens.UserPool{ID: p.id}.Region(), p.id)
 	p.domain = fmt.Sprintf("emulator%d.auth.eu-west-1.amazoncognito.com", n)
 	s := &Server{pool: p, clientID: fmt.Sprintf("1emulator%017d", n)}
 	p.clients[s.clientID] = ""
@@ -118,7 +116,6 @@ func (s *Server) UserPool() tokens.UserPool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	up := tokens.UserPool{ID: p.id, ClientID: s.clientID, ClientSecret: p.clients[s.clientID], Domain: p.loginHost()}
-	up.IdentityPoolID = p.identity.id
 	up.IdentityPoolID = p.identity.id
 	if p.url != "" {
 		up.Endpoint, up.Issuer = p.url, p.issuer()
