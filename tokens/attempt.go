@@ -66,7 +66,11 @@ func (c *Client) attempt(ctx context.Context, op, token string, do func(context.
 	if unreadable := (*smithy.DeserializationError)(nil); errors.As(err, &unreadable) {
 		// Not the SDK's error, which quotes the answer and keeps a piece of it:
 		// half an answer to a refresh has tokens in it.
-		return false, fmt.Errorf("%w: %s: unreadable answer with status %d", ErrUnavailable, op, status)
+		err = fmt.Errorf("unreadable answer with status %d", status)
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return false, fmt.Errorf("%w: %s: %w", ErrUnavailable, op, err)
 	}
 	again = ctx.Err() == nil && !sent()
 	return again, fmt.Errorf("%w: %s: %w", ErrUnavailable, op, err)

@@ -103,7 +103,7 @@ type claims struct {
 	audience                string // "aud", when it is a string
 	username, idUsername    string // "username", "cognito:username"
 	scope, originID         string
-	groups                  []string
+	groups                  string // the array's text
 	expires, notBefore      time.Time
 	issuedAt, authenticated time.Time
 }
@@ -154,7 +154,7 @@ func (c *claims) set(m member) (ok bool) {
 	case "origin_jti":
 		c.originID, ok = unquote(m.value)
 	case "cognito:groups":
-		c.groups, ok = stringArray(m.value)
+		c.groups, ok = m.value, eachString(m.value, nil)
 	case "exp":
 		c.expires, ok = numericDate(m.value)
 	case "nbf":
@@ -199,9 +199,7 @@ func (c *claims) token(raw string, use Use, key *publicKey) *Token {
 		raw:       raw,
 		key:       key,
 	}
-	for _, group := range c.groups {
-		t.groups = append(t.groups, strings.Clone(group))
-	}
+	eachString(c.groups, func(group string) { t.groups = append(t.groups, strings.Clone(group)) })
 	return t
 }
 
@@ -215,29 +213,4 @@ func numericDate(value string) (time.Time, bool) {
 	}
 	whole, fraction := math.Modf(f)
 	return time.Unix(int64(whole), int64(fraction*1e9)), true
-}
-
-// stringArray decodes an array of strings.
-func stringArray(value string) ([]string, bool) {
-	s := scanner{text: value}
-	if !s.take('[') {
-		return nil, false
-	}
-	var list []string
-	for s.space(); !s.take(']'); s.space() {
-		if len(list) > 0 {
-			s.take(',')
-			s.space()
-		}
-		quoted, ok := s.string()
-		if !ok {
-			return nil, false
-		}
-		item, ok := unescape(quoted)
-		if !ok {
-			return nil, false
-		}
-		list = append(list, item)
-	}
-	return list, true
 }

@@ -1,14 +1,21 @@
 package tokens_test
 
 import (
+	"crypto"
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/big"
 	"os"
+	"slices"
+	"strings"
 	"sync"
+	"testing"
+	"time"
 
+	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -22,8 +29,14 @@ func reasonOf(err error) error {
 	return err
 }
 
-// goldenKey returns one of the test keys in testdata/amplify/keys.json.
-var goldenKeys = sync.OnceValue(func() map[string]*rsa.PrivateKey {
+// goldenKey is one of the public test keys of the recordings.
+type goldenKey struct {
+	*rsa.PrivateKey
+	kid string
+	jwk string // of the public key
+}
+
+var goldenKeys = sync.OnceValue(func() map[string]goldenKey {
 	text, err := os.ReadFile("../testdata/amplify/keys.json")
 	if err != nil {
 		panic(err)
@@ -41,13 +54,100 @@ var goldenKeys = sync.OnceValue(func() map[string]*rsa.PrivateKey {
 		}
 		return new(big.Int).SetBytes(b)
 	}
-	keys := make(map[string]*rsa.PrivateKey)
+	keys := make(map[string]goldenKey)
 	for name, k := range file.Keys {
-		key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: number(k.N), E: int(number(k.E).Int64())}, D: number(k.D), Primes: []*big.Int{number(k.P), number(k.Q)}}
+		key := &rsa.PrivateKey{
+			PublicKey: rsa.PublicKey{N: number(k.N), E: int(number(k.E).Int64())},
+			D:         number(k.D),
+			Primes:    []*big.Int{number(k.P), number(k.Q)},
+		}
 		key.Precompute()
-		keys[name] = key
+		jwk := fmt.Sprintf(`{"alg":"RS256","e":%q,"kid":%q,"kty":"RSA","n":%q,"use":"sig"}`, k.E, k.Kid, k.N)
+		keys[name] = goldenKey{key, k.Kid, jwk}
 	}
 	return keys
 })
 
-func goldenKey(name string) *rsa.PrivateKey { return goldenKeys()[name] }
+// The pool that forgeries are aimed at, and the time at which they are tried.
+var (
+	goldenPool = tokens.UserPool{ID: "us-east-1_GoldenA01", ClientID: "1goldenweb2345678901234567"}
+	goldenNow  = time.Unix(1790000000, 0)
+)
+
+// accessKey and idKey are the pool's; rogueKey is not.
+func accessKey() goldenKey { return goldenKeys()["aAccess"] }
+func idKey() goldenKey     { return goldenKeys()["aId"] }
+func rogueKey() goldenKey  { return goldenKeys()["rogue"] }
+
+// newGoldenVerifier returns a Verifier that knows the pool's two keys.
+func newGoldenVerifier(t testing.TB) *tokens.Verifier {
+	t.Helper()
+	v, err := tokens.NewVerifier(goldenPool, &tokens.Options{
+		Now: func() time.Time { return goldenNow },
+		Keys: tokens.StaticKeySet{
+			accessKey().kid: crypto.PublicKey(&accessKey().PublicKey),
+			idKey().kid:     crypto.PublicKey(&idKey().PublicKey),
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// draft is a token that is about to be forged. Header and claims are lists of
+// JSON members, so that what no encoder writes can be written too.
+type draft struct {
+	use            tokens.Use
+	header, claims []string
+	sign           func(input string) []byte
+
+	text [2]string                    // replace the JSON of header and claims
+	join func(parts [3]string) string // replaces the compact serialisation
+}
+
+// newDraft is a genuine token of the golden pool that expires at exp.
+func newDraft(use tokens.Use, exp time.Time) *draft {
+	key := accessKey()
+	claims := []string{
+		`"sub":"e85a5a43-12c1-49d2-a969-727bff0dd8f6"`,
+		`"iss":"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_GoldenA01"`,
+		`"client_id":"1goldenweb2345678901234567"`,
+		`"token_use":"access"`,
+		fmt.Sprintf(`"exp":%d`, exp.Unix()),
+	}
+	if use == tokens.ID {
+		key = idKey()
+		claims[2], claims[3] = `"aud":"1goldenweb2345678901234567"`, `"token_use":"id"`
+	}
+	d := &draft{use: use, claims: claims, sign: rs256(key)}
+	d.header = []string{fmt.Sprintf(`"kid":%q`, key.kid), `"alg":"RS256"`}
+	return d
+}
+
+func rs256(key goldenKey) func(string) []byte {
+	sign := cognitotest.RS256(key.PrivateKey)
+	return func(input string) []byte { return sign([]byte(input)) }
+}
+
+// set replaces the member of that name in list by others, or adds them.
+func set(list *[]string, name string, members ...string) {
+	*list = slices.DeleteFunc(*list, func(m string) bool { return strings.HasPrefix(m, `"`+name+`":`) })
+	*list = append(*list, members...)
+}
+
+func (d *draft) token() string {
+	header, claims := "{"+strings.Join(d.header, ",")+"}", "{"+strings.Join(d.claims, ",")+"}"
+	if d.text[0] != "" {
+		header = d.text[0]
+	}
+	if d.text[1] != "" {
+		claims = d.text[1]
+	}
+	parts := [3]string{encode([]byte(header)), encode([]byte(claims))}
+	parts[2] = encode(d.sign(parts[0] + "." + parts[1]))
+	if d.join != nil {
+		return d.join(parts)
+	}
+	return strings.Join(parts[:], ".")
+}

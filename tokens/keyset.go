@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
+	"math"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jwk"
@@ -90,23 +90,24 @@ func parseKey(raw []byte) (kid string, usable *rsa.PublicKey) {
 		case "alg":
 			fits = fits && text == jwa.RS256.String()
 		case "key_ops":
-			ops, _ := stringArray(m.value)
-			fits = fits && slices.Contains(ops, string(jwk.KeyOpVerify))
+			verify := false
+			array := eachString(m.value, func(op string) { verify = verify || op == string(jwk.KeyOpVerify) })
+			fits = fits && array && verify
 		}
 	}
 	if !isRSA || !fits {
 		return kid, nil
 	}
 	// A private key in a public document is a disaster of somebody else's, and
-	// no reason to trust what it signs. An exponent past four bytes is one that
-	// crypto/rsa refuses and jwk cuts off.
+	// no reason to trust what it signs. An exponent past 31 bits is one that
+	// crypto/rsa refuses; jwk cuts off what is past eight bytes.
 	key, err := jwk.ParseKey(raw)
 	public, ok := key.(jwk.RSAPublicKey)
 	if err != nil || !ok || len(public.E()) > 4 {
 		return kid, nil
 	}
 	var k rsa.PublicKey
-	if public.Raw(&k) != nil || k.N.BitLen() < minKeyBits || k.E < 3 || k.E%2 == 0 {
+	if public.Raw(&k) != nil || k.N.BitLen() < minKeyBits || k.E < 3 || k.E%2 == 0 || k.E > math.MaxInt32 {
 		return kid, nil
 	}
 	return kid, &k

@@ -228,10 +228,10 @@ func (s *issuerKeys) fly(flight *keyFlight) {
 	flight.err = err
 	s.flight = nil
 	s.mu.Unlock()
-	close(flight.done)
 	if s.opts.Hooks.KeysFetched != nil {
 		s.opts.Hooks.KeysFetched(ctx, s.issuer, len(keys), err)
 	}
+	close(flight.done)
 }
 
 // replace makes keys the whole set. s.mu is held.
