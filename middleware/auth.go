@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/matcher"
@@ -34,16 +35,12 @@ func New(cfg Config) (*Auth, error) {
 	}
 
 	a.configureSignIn(&wrong)
-	if a.cfg.ReturnParam == "" {
-		a.cfg.ReturnParam = "next"
-	}
-	if a.cfg.ReturnParam != "-" && !paramName.MatchString(a.cfg.ReturnParam) {
-		wrong.add("ReturnParam", `%q is not a parameter's name like "next"`, cfg.ReturnParam)
-	}
-	for field, path := range map[string]*string{"AfterSignIn": &a.cfg.AfterSignIn, "AfterSignOut": &a.cfg.AfterSignOut} {
-		*path = cmp.Or(*path, "/")
-		if !isLocal(*path) {
-			wrong.add(field, `%q is not a path like "/"`, *path)
+	for _, after := range []struct {
+		field string
+		path  *string
+	}{{"AfterSignIn", &a.cfg.AfterSignIn}, {"AfterSignOut", &a.cfg.AfterSignOut}} {
+		if *after.path = cmp.Or(*after.path, "/"); !isLocal(*after.path) {
+			wrong.add(after.field, `%q is not a path like "/"`, *after.path)
 		}
 	}
 	if a.cfg.ErrorHandler == nil {
@@ -123,6 +120,17 @@ func (a *Auth) configureSignIn(wrong *faults) {
 			a.exempt = append(a.exempt, cfg.RoutesPath+"/"+slug)
 		}
 	}
+	if cfg.ReturnParam = cmp.Or(cfg.ReturnParam, "next"); cfg.ReturnParam == "-" {
+		return
+	}
+	if !paramName.MatchString(cfg.ReturnParam) {
+		wrong.add("ReturnParam", `%q is not a parameter's name like "next"`, cfg.ReturnParam)
+	}
+	mark := "?"
+	if strings.Contains(cfg.SignIn, "?") {
+		mark = "&"
+	}
+	a.signInTo = cfg.SignIn + mark + cfg.ReturnParam + "="
 }
 
 // newSessions passes every setting on. The error has a line for each faulty field,
@@ -152,16 +160,17 @@ func (a *Auth) newSessions() (*session.Manager, error) {
 var paramName = regexp.MustCompile(`^[A-Za-z0-9_.~-]{1,64}$`)
 
 // isLocal reports whether s is a path of this site, with or without a query, in
-// every reading. Browsers drop tabs and line breaks from a URL and take "\" for
-// "/", so that "/\t/evil.example" and "/\evil.example" name other sites (WHATWG
-// URL §4.4).
+// every reading. One slash at the beginning makes it one (WHATWG URL §4.4), but
+// browsers drop tabs and line breaks from a URL and take "\" for "/", so that
+// "/\t/evil.example" and "/\evil.example" name other sites.
 func isLocal(s string) bool {
-	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || strings.Contains(s, `\`) {
+	if s == "" || s[0] != '/' || len(s) > 1 && s[1] == '/' {
 		return false
 	}
-	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }) {
-		return false
+	for _, r := range s {
+		if r < ' ' || r == 0x7f || r == '\\' || r == utf8.RuneError {
+			return false
+		}
 	}
-	u, err := url.Parse(s)
-	return err == nil && u.Scheme == "" && u.Host == "" && u.User == nil && u.Opaque == ""
+	return true
 }

@@ -145,6 +145,7 @@ type Auth struct {
 	verifier *tokens.Verifier
 	prefix   string // of our cookies' names
 	signIn   *url.URL
+	signInTo string   // signIn up to the value of ReturnParam; "" without one
 	exempt   []string // paths that Protect lets through, without a slash at the end
 	login    *login   // nil without Origin
 }

@@ -26,15 +26,27 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	a.cfg.ErrorHandler(w, r, err)
 }
 
+// The values are shared by all answers; they are full, so that whoever appends to
+// them copies them.
+var (
+	noStoreOnly = []string{"no-store"}
+	cookieOnly  = []string{"Cookie"}
+)
+
 // unstorable keeps every cache from an answer that depends on cookies.
 func unstorable(h http.Header) {
-	h.Set("Cache-Control", "no-store")
+	h["Cache-Control"] = noStoreOnly[:1:1]
 	varyOnCookie(h)
 }
 
 func varyOnCookie(h http.Header) {
-	if !strings.Contains(strings.ToLower(strings.Join(h["Vary"], ",")), "cookie") {
-		h.Add("Vary", "Cookie")
+	vary := h["Vary"]
+	switch {
+	case len(vary) == 0:
+		h["Vary"] = cookieOnly[:1:1]
+	case len(vary) == 1 && vary[0] == "Cookie":
+	case !strings.Contains(strings.ToLower(strings.Join(vary, ",")), "cookie"):
+		h["Vary"] = append(vary[:len(vary):len(vary)], "Cookie")
 	}
 }
 
@@ -61,11 +73,11 @@ func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("Location", a.signInURL(r))
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	case page.Navigation(r):
-		h.Set("Location", a.signIn.String())
+		h.Set("Location", a.cfg.SignIn)
 		w.WriteHeader(http.StatusSeeOther)
 	default:
 		if r.Header.Get("HX-Request") != "" {
-			h.Set("HX-Redirect", a.signIn.String())
+			h.Set("HX-Redirect", a.cfg.SignIn)
 		}
 		h.Set("WWW-Authenticate", "Bearer")
 		problem(w, r, http.StatusUnauthorized)
@@ -80,18 +92,13 @@ func (a *Auth) signInURL(r *http.Request) string {
 	if target == "" {
 		target = r.URL.RequestURI()
 	}
-	if a.cfg.ReturnParam == "-" || len(target) > maxReturn || !isLocal(target) {
-		return a.signIn.String()
+	if a.signInTo == "" || len(target) > maxReturn || !isLocal(target) {
+		return a.cfg.SignIn
 	}
 	if a.signIn.Host != "" {
 		target = a.cfg.Origin + target // the sign-in page is on another site
 	}
-	u := *a.signIn
-	if u.RawQuery != "" {
-		u.RawQuery += "&"
-	}
-	u.RawQuery += a.cfg.ReturnParam + "=" + url.QueryEscape(target)
-	return u.String()
+	return a.signInTo + url.QueryEscape(target)
 }
 
 // ReturnTo returns where to send a user who has just signed in: the path that
