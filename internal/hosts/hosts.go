@@ -1,80 +1,81 @@
-// Package hosts decides whether a request may carry credentials to where it goes.
-// The transports of packages session and identity have this rule in common.
+// Package hosts decides whether a request may carry credentials to where it goes:
+// the rule that the transports of packages session and identity have in common.
 package hosts
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
-// Check reports why r may not be sent with credentials; nil lets it. Credentials
-// go to the hosts in allowed, over https (or http to this machine), and never to
-// where a redirect by another host leads.
+// Check reports why r may not be sent with credentials; nil lets it. They go to
+// the hosts in allowed, over https, or http to a loopback address, and never to
+// where another host's redirect leads.
 //
-// An entry is a host, "api.example.com", with its port unless that is the
-// scheme's own; or "*.example.com" for every host below example.com. Of this
-// machine ("localhost", 127.0.0.1, ::1) an entry without a port means every port.
+// An entry is a host, "api.example.com", with a port for that port alone, or
+// "*.example.com" for all subdomains but not example.com itself. Without entries
+// nothing is let.
 func Check(allowed []string, r *http.Request) error {
-	if len(allowed) == 0 {
-		return fmt.Errorf("no hosts are allowed: Hosts is empty")
-	}
-	host := hostPort(r.URL)
-	if !listed(allowed, host) {
-		return fmt.Errorf("host %q is not in Hosts", host)
-	}
-	if r.URL.Scheme != "https" && (r.URL.Scheme != "http" || !loopback(r.URL.Hostname())) {
-		return fmt.Errorf("credentials are sent over https only, not over %q to %q", r.URL.Scheme, host)
-	}
+	u := r.URL
+	switch {
+	case u == nil:
+		return errors.New("the request has no URL")
+	case !listed(allowed, u.Host, u.Hostname()):
+		return fmt.Errorf("%.100q is not one of Hosts", u.Host)
 	// Many hosts answer at one address: the Host header says who reads it.
-	if r.Host != "" && r.Host != r.URL.Host {
-		if header := hostPort(&url.URL{Scheme: r.URL.Scheme, Host: r.Host}); !listed(allowed, header) {
-			return fmt.Errorf("host %q of the Host header is not in Hosts", header)
-		}
-	}
-	// net/http notes in a request which redirect it follows.
-	if from := r.Response; from != nil && from.Request != nil && hostPort(from.Request.URL) != host {
-		return fmt.Errorf("a redirect from %q to %q is not followed with credentials", hostPort(from.Request.URL), host)
+	case r.Host != "" && r.Host != u.Host && !listed(allowed, r.Host, (&url.URL{Host: r.Host}).Hostname()):
+		return fmt.Errorf("the Host header %.100q is not one of Hosts", r.Host)
+	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
+		return fmt.Errorf("%.20q to %.100q is not encrypted", u.Scheme, u.Host)
+	case redirected(r):
+		return fmt.Errorf("a redirect leads to another host, %.100q", u.Host)
 	}
 	return nil
 }
 
-func listed(allowed []string, host string) bool {
-	name := host
-	if h, _, err := net.SplitHostPort(host); err == nil && loopback(h) {
-		name = h
+func listed(allowed []string, hostport, host string) bool {
+	hostport, host = strings.ToLower(hostport), strings.ToLower(host)
+	if host == "" || strings.ContainsFunc(host, func(r rune) bool { return r >= 0x80 }) {
+		return false // what a name means before it is mapped to ASCII is a guess
 	}
-	name = strings.Trim(name, "[]")
-	for _, entry := range allowed {
+	return slices.ContainsFunc(allowed, func(entry string) bool {
 		entry = strings.ToLower(entry)
 		if suffix, ok := strings.CutPrefix(entry, "*."); ok {
-			if suffix != "" && strings.HasSuffix(host, "."+suffix) && len(host) > len(suffix)+1 {
-				return true
-			}
-			continue
+			name, found := strings.CutSuffix(host, "."+suffix)
+			return found && name != "" && suffix != ""
 		}
-		if entry != "" && (entry == host || strings.Trim(entry, "[]") == name) {
-			return true
-		}
-	}
-	return false
+		return entry == host || entry == hostport
+	})
 }
 
-// hostPort is where u leads, in lower case, without the scheme's own port.
-func hostPort(u *url.URL) string {
-	host := strings.ToLower(u.Host)
-	switch u.Scheme {
-	case "https":
-		host = strings.TrimSuffix(host, ":443")
-	case "http":
-		host = strings.TrimSuffix(host, ":80")
+// redirected reports whether the request follows a redirect from another host, or
+// another port of it. net/http notes in a request which redirect led to it.
+func redirected(r *http.Request) bool {
+	from := r.Response
+	if from == nil {
+		return false
 	}
-	return host
+	return from.Request == nil || from.Request.URL == nil || address(from.Request.URL) != address(r.URL)
 }
 
-func loopback(name string) bool {
-	ip := net.ParseIP(strings.Trim(name, "[]"))
-	return strings.EqualFold(name, "localhost") || ip != nil && ip.IsLoopback()
+// address is the host and port that a URL leads to.
+func address(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}
+
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true // RFC 6761 §6.3
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
 }

@@ -18,6 +18,7 @@ func TestCheck(t *testing.T) {
 		{"an exact host in capitals", []string{"API.example.com"}, "https://api.Example.COM/x", true},
 		{"a host below a suffix", []string{"*.example.com"}, "https://a.b.example.com/x", true},
 		{"the default port", []string{"api.example.com"}, "https://api.example.com:443/x", true},
+		{"any port", []string{"api.example.com"}, "https://api.example.com:8443/x", true},
 		{"a port that is listed", []string{"api.example.com:8443"}, "https://api.example.com:8443/x", true},
 		{"this machine on any port", []string{"127.0.0.1"}, "http://127.0.0.1:3456/x", true},
 		{"this machine by its IPv6 address", []string{"::1"}, "http://[::1]:3456/x", true},
@@ -33,7 +34,8 @@ func TestCheck(t *testing.T) {
 		{"the suffix itself", []string{"*.example.com"}, "https://example.com/x", false},
 		{"an empty label below the suffix", []string{"*.example.com"}, "https://.example.com/x", false},
 		{"the host as user info", []string{"api.example.com"}, "https://api.example.com@evil.com/x", false},
-		{"another port", []string{"api.example.com"}, "https://api.example.com:8443/x", false},
+		{"another port than the one listed", []string{"api.example.com:8443"}, "https://api.example.com/x", false},
+		{"a name in other letters", []string{"*.example.com"}, "https://ä.example.com/x", false},
 		{"plain http", []string{"api.example.com"}, "http://api.example.com/x", false},
 		{"plain http below a suffix that looks local", []string{"*.localhost"}, "http://evil.localhost/x", false},
 		{"another scheme", []string{"api.example.com"}, "ftp://api.example.com/x", false},
@@ -57,7 +59,7 @@ func TestHostHeader(t *testing.T) {
 	if hosts.Check([]string{"api.example.com"}, r) == nil {
 		t.Error("credentials go to the host of a Host header that is not listed")
 	}
-	r.Host = "API.example.com:443"
+	r.Host = "API.example.com:8443"
 	if err := hosts.Check([]string{"api.example.com"}, r); err != nil {
 		t.Error("the same host in the Host header: ", err)
 	}
@@ -69,6 +71,7 @@ func TestRedirect(t *testing.T) {
 		"https://a.example.com/next": true,
 		"https://b.example.com/":     false,
 		"http://a.example.com/":      false,
+		"https://a.example.com:444/": false,
 	} {
 		r, _ := http.NewRequest("GET", target, nil)
 		r.Response = &http.Response{Request: first}
