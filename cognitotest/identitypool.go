@@ -7,8 +7,6 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -220,9 +218,10 @@ func (p *pool) owner(logins map[string]string) (*idClaims, error) {
 		return nil, refuse("InvalidParameterException", "Please provide a single login.")
 	}
 	for provider, token := range logins {
-		claims, err := p.judge(token)
-		if err != nil {
-			return nil, refuse("NotAuthorizedException", "Invalid login token. %s", err.Error())
+		claims, refusal := p.judge(token)
+		if refusal != nil {
+			refusal.message = "Invalid login token. " + refusal.message
+			return nil, refusal
 		}
 		switch {
 		case claims.TokenUse != string(tokens.ID):
@@ -237,27 +236,28 @@ func (p *pool) owner(logins map[string]string) (*idClaims, error) {
 
 // judge checks a token of either use as a service that trusts the pool does: its
 // signature, issuer, app client and expiry.
-func (p *pool) judge(token string) (*idClaims, error) {
+func (p *pool) judge(token string) (*idClaims, *refusal) {
+	const code = "NotAuthorizedException"
 	now := p.time()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, err := p.verify(token); err != nil {
-		return nil, errors.New("Token signature invalid")
+		return nil, refuse(code, "Token signature invalid")
 	}
 	claims := new(idClaims)
 	payload, _ := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
 	if json.Unmarshal(payload, claims) != nil {
-		return nil, errors.New("Not a valid OpenId Connect identity token.")
+		return nil, refuse(code, "Not a valid OpenId Connect identity token.")
 	}
 	claims.Username = cmp.Or(claims.Username, claims.AccessUsername)
 	_, known := p.clients[cmp.Or(claims.Audience, claims.ClientID)]
 	switch {
 	case !slices.Contains([]string{p.issuer(), p.awsIssuer, p.updatedIssuer()}, claims.Issuer):
-		return nil, errors.New("Token is not from a supported provider of this identity pool.")
+		return nil, refuse(code, "Token is not from a supported provider of this identity pool.")
 	case !known:
-		return nil, errors.New("Incorrect token audience.")
+		return nil, refuse(code, "Incorrect token audience.")
 	case now.Unix() >= claims.ExpiresAt:
-		return nil, fmt.Errorf("Token expired: %d >= %d", now.Unix(), claims.ExpiresAt)
+		return nil, refuse(code, "Token expired: %d >= %d", now.Unix(), claims.ExpiresAt)
 	}
 	return claims, nil
 }

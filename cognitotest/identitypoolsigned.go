@@ -187,9 +187,10 @@ func (p *pool) viewer(req *request, service string) (*Viewer, *refusal) {
 	if token == "" {
 		return nil, nil
 	}
-	claims, err := p.judge(strings.TrimPrefix(token, "Bearer "))
-	if err != nil {
-		return nil, refuse("UnauthorizedException", "%s", err)
+	claims, refusal := p.judge(strings.TrimPrefix(token, "Bearer "))
+	if refusal != nil {
+		refusal.code = "UnauthorizedException"
+		return nil, refusal
 	}
 	if claims.TokenUse != string(tokens.Access) && claims.TokenUse != string(tokens.ID) {
 		return nil, refuse("UnauthorizedException", "Unauthorized")
