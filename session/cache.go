@@ -1,0 +1,175 @@
+package session
+
+import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	defaultCacheBytes = 48 << 20 // about 10 000 sessions
+	cacheShards       = 16
+	hashedTail        = 64 // of the access token's signature
+	// entryOverhead is what an entry takes beside the texts that are counted: two
+	// tokens, the session, the entry, its places in the map and the ring.
+	entryOverhead = 1200
+)
+
+// cache holds verified sessions, so that the next request with the same cookies
+// needs no signature check. It is bounded in bytes; what has not been used for
+// longest goes first, approximately (CLOCK).
+//
+// Only what has been verified goes in, so a forger cannot fill it, and an entry is
+// found only by the whole texts that were verified: two users can never meet in it.
+// The index is a seeded hash of the end of the access token, which is random, and
+// needs no cryptographic strength.
+type cache struct {
+	seed   maphash.Seed
+	limit  int // of a shard, in bytes
+	shards [cacheShards]cacheShard
+}
+
+type cacheShard struct {
+	mu      sync.Mutex
+	entries map[uint64]*cacheEntry
+	ring    []*cacheEntry
+	hand    int
+	bytes   int
+	_       [24]byte // keeps the shards on cache lines of their own
+}
+
+type cacheEntry struct {
+	hash    uint64
+	session *Session
+	bytes   int
+	place   int // in the ring
+	used    atomic.Bool
+}
+
+// newCache returns a cache of at most so many bytes: 0 means the default, and for a
+// negative number it is nil, which finds and keeps nothing.
+func newCache(bytes int64) *cache {
+	if bytes < 0 {
+		return nil
+	}
+	if bytes == 0 {
+		bytes = defaultCacheBytes
+	}
+	c := &cache{seed: maphash.MakeSeed(), limit: int(bytes / cacheShards)}
+	for i := range c.shards {
+		c.shards[i].entries = make(map[uint64]*cacheEntry)
+	}
+	return c
+}
+
+func (c *cache) hash(access string) uint64 {
+	return maphash.String(c.seed, access[max(0, len(access)-hashedTail):])
+}
+
+func (c *cache) shard(hash uint64) *cacheShard { return &c.shards[hash%cacheShards] }
+
+// get returns the session of exactly these texts.
+func (c *cache) get(access, id, details string) *Session {
+	if c == nil {
+		return nil
+	}
+	hash := c.hash(access)
+	s := c.shard(hash)
+	s.mu.Lock()
+	e := s.entries[hash]
+	s.mu.Unlock()
+	if e == nil || !e.session.isOf(access, id, details) {
+		return nil
+	}
+	if !e.used.Load() {
+		e.used.Store(true)
+	}
+	return e.session
+}
+
+// put keeps a session. Its texts must be its own, not parts of a request's header,
+// which they would keep in memory.
+func (c *cache) put(session *Session) {
+	if c == nil {
+		return
+	}
+	access := session.access.Raw()
+	e := &cacheEntry{hash: c.hash(access), session: session, bytes: session.size()}
+	if e.bytes > c.limit {
+		return
+	}
+	s := c.shard(e.hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old := s.entries[e.hash]; old != nil {
+		s.remove(old)
+	}
+	for s.bytes+e.bytes > c.limit {
+		s.evict()
+	}
+	e.place = len(s.ring)
+	s.ring = append(s.ring, e)
+	s.entries[e.hash] = e
+	s.bytes += e.bytes
+}
+
+// drop forgets a session that has expired or that is not trusted any more.
+func (c *cache) drop(session *Session) {
+	hash := c.hash(session.access.Raw())
+	s := c.shard(hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.entries[hash]; e != nil && e.session == session {
+		s.remove(e)
+	}
+}
+
+// evict removes the next entry that has not been used since the hand last passed.
+// The mutex is held, and the ring is not empty.
+func (s *cacheShard) evict() {
+	for {
+		if s.hand >= len(s.ring) {
+			s.hand = 0
+		}
+		e := s.ring[s.hand]
+		if !e.used.Swap(false) {
+			s.remove(e)
+			return
+		}
+		s.hand++
+	}
+}
+
+// remove takes an entry out; the last of the ring takes its place.
+func (s *cacheShard) remove(e *cacheEntry) {
+	last := len(s.ring) - 1
+	s.ring[e.place] = s.ring[last]
+	s.ring[e.place].place = e.place
+	s.ring[last] = nil
+	s.ring = s.ring[:last]
+	s.bytes -= e.bytes
+	delete(s.entries, e.hash)
+}
+
+// isOf reports whether the session is that of exactly these texts.
+func (s *Session) isOf(access, id, details string) bool {
+	raw := ""
+	if s.id != nil {
+		raw = s.id.Raw()
+	}
+	return s.access.Raw() == access && raw == id && s.details == details
+}
+
+// size is about what a session takes in memory, in bytes.
+func (s *Session) size() int {
+	n := entryOverhead + len(s.details) + len(s.access.Raw())
+	if s.id != nil {
+		n += len(s.id.Raw())
+	}
+	for _, list := range [][]string{s.groups, s.scopes} {
+		for _, item := range list {
+			n += 2*len(item) + 48 // in the token too, and in the ID token
+		}
+	}
+	return n
+}
