@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // Login is what an app client has set up for the managed login (hosted UI); see
@@ -77,7 +78,7 @@ func allows(registered []string, uri string) bool {
 // have schemes of their own, such as "myapp://signed-in".
 func registrable(uri string) bool {
 	u, err := url.Parse(uri)
-	if err != nil || u.Scheme == "" || u.Host == "" || u.Fragment != "" {
+	if err != nil || u.Scheme == "" || u.Host == "" || strings.Contains(uri, "#") {
 		return false
 	}
 	return u.Scheme != "http" || slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, u.Hostname())
