@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/go-chi/chi/v5"
 	chimw "github.com/go-chi/chi/v5/middleware"
 
@@ -14,14 +13,20 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// config is what the application needs from outside. With a pool on AWS,
-// UserPool is all of it.
+// maxForm bounds what a form may send; the largest is a note of a few hundred
+// characters.
+const maxForm = 16 << 10
+
+// config is what the application needs from outside; see pool.go.
 type config struct {
 	UserPool   cognito.UserPool
+	Origin     string // where browsers find this site
+	Secret     []byte
+	Login      cognito.Login
 	HTTPClient *http.Client     // reaches the pool
 	Now        func() time.Time // the pool's clock
 	Logger     *slog.Logger
-	Demo       []cognitotest.User // whom the sign-in page suggests
+	Demo       []cognitotest.User // who may sign in; nil on a real pool
 }
 
 func (c config) now() time.Time {
@@ -35,40 +40,45 @@ func (c config) now() time.Time {
 type app struct {
 	cfg    config
 	auth   *cognito.Auth
-	pool   *cip.Client // for sign-ins; see signin.go
+	router *chi.Mux
 	notes  guestbook
 	tally  tally
 	assets assets
-	guards []cognito.RouteGuard // for the admin page
 }
 
-// newApp returns the application's handler.
-func newApp(cfg config) (http.Handler, error) {
-	a := &app{cfg: cfg, pool: newPoolClient(cfg), assets: loadAssets()}
+func newApp(cfg config) (*app, error) {
+	a := &app{cfg: cfg, assets: loadAssets()}
 	if err := a.guard(); err != nil {
 		return nil, err
 	}
-	return a.routes(), nil
+	a.route()
+	return a, nil
 }
+
+func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.router.ServeHTTP(w, r) }
+
+// routesPath is where users sign in and out, as in Amplify's documentation.
+const routesPath = "/api/auth"
 
 // guard makes the Auth that guards the routes.
 //
 // The Matcher names what is private, because most pages here are public: home,
-// sign-in, style sheets, health check. An application whose every page is private
-// says it the other way round, as in Next.js, and lists what is public:
+// style sheets, health check. An application whose every page is private says it
+// the other way round, as in Next.js, and lists what is public:
 //
-//	"/((?!api|_next/static|_next/image|favicon.ico|sign-in).*)"
+//	"/((?!api|_next/static|_next/image|favicon.ico).*)"
 //
-// Cookies are left at their zero value, those of Amplify's browser client. They
-// are Secure; browsers take http://localhost for secure enough (Safari may not:
-// then set Cookies.Insecure, and only there). An application in which no script
-// needs the tokens, because Amplify never runs in the browser, adds
-// Cookies.HTTPOnly.
+// Origin says that users sign in through auth.Routes, on the server. No script
+// needs their tokens then, and their cookies are HttpOnly.
 func (a *app) guard() (err error) {
 	//show:auth
 	a.auth, err = cognito.New(cognito.Config{
 		UserPool:     a.cfg.UserPool,
 		Matcher:      []string{"/dashboard/:path*"}, // /dashboard too
+		Origin:       a.cfg.Origin,
+		RoutesPath:   routesPath,
+		Secret:       a.cfg.Secret,
+		Login:        a.cfg.Login,
 		AfterSignIn:  "/dashboard",
 		ErrorHandler: a.serveError,
 		HTTPClient:   a.cfg.HTTPClient,
@@ -80,22 +90,26 @@ func (a *app) guard() (err error) {
 	return err
 }
 
-// routes says who may see what. auth.Protect guards what the Matcher names;
+// route says who may see what. auth.Protect guards what the Matcher names;
 // auth.Require and auth.RequireGroup guard a route whatever the Matcher says;
 // auth.Load guards nothing and only tells who is there.
-func (a *app) routes() http.Handler {
+func (a *app) route() {
 	// Other sites may not send our forms with our users' cookies (CSRF).
 	crossOrigin := http.NewCrossOriginProtection()
 	crossOrigin.SetDenyHandler(http.HandlerFunc(a.crossOrigin))
 
 	//show:routes
 	r := chi.NewRouter()
-	r.Use(a.observe, secure, crossOrigin.Handler, chimw.GetHead)
+	r.Use(a.observe, a.secure, crossOrigin.Handler, chimw.GetHead)
 	r.Use(a.auth.Protect)
 
 	r.Get("/dashboard", a.dashboard)
 	r.Post("/dashboard/notes", a.addNote)
 	//end:routes
+
+	//show:login
+	r.Mount("/api/auth", a.auth.Routes())
+	//end:login
 
 	//show:admin
 	r.With(a.auth.RequireGroup("admins")).Get("/admin", a.admin)
@@ -110,25 +124,19 @@ func (a *app) routes() http.Handler {
 	public.Get("/", a.home)
 	//end:load
 	public.Get("/call", a.call)
-	public.Get("/sign-in", a.signInPage)
-
-	r.Post("/sign-in", a.signIn)
-	r.Post("/sign-out", a.signOut)
 
 	r.Get("/static/{name}", a.assets.serve)
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	r.NotFound(a.auth.Load(http.HandlerFunc(a.notFound)).ServeHTTP)
-
-	//show:audit
-	a.guards = a.auth.Audit(r)
-	//end:audit
-	return r
+	a.router = r
 }
 
 // secure sets what every answer carries.
-func secure(next http.Handler) http.Handler {
-	const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+func (a *app) secure(next http.Handler) http.Handler {
+	// The form that signs out leads on to the managed login, which ends its own
+	// session, and browsers ask form-action about that redirect too.
+	policy := "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+		"form-action 'self' " + a.cfg.UserPool.LoginURL() + "; base-uri 'none'; frame-ancestors 'none'"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +21,6 @@ func TestPublicPages(t *testing.T) {
 	}{
 		{"/", 200, "Nobody is signed in."},
 		{"/call", 200, "Call it without cookies"},
-		{"/sign-in", 200, `autocomplete="current-password"`},
 		{"/healthz", 200, "ok"},
 		{"/static/app.js", 200, "data-remains"},
 		{"/static/style.css", 200, "prefers-color-scheme"},
@@ -52,69 +50,43 @@ func TestStaticFilesAreKeptByTheBrowser(t *testing.T) {
 }
 
 func TestSignIn(t *testing.T) {
-	d := newDemo(t)
-	v := d.visitor(t)
-	v.open("/dashboard?tab=2").expect(t, http.StatusTemporaryRedirect).leadsTo(t, "/sign-in?next=%2Fdashboard%3Ftab%3D2")
-	v.open("/sign-in?next=%2Fdashboard%3Ftab%3D2").expect(t, 200, `name="next" value="/dashboard?tab=2"`)
-
-	wrong := url.Values{"username": {`<ada>`}, "password": {"wrong"}, "next": {"/dashboard?tab=2"}}
-	v.send("/sign-in", wrong).expect(t, http.StatusUnprocessableEntity,
-		"<title>Error: Sign in", `role="alert"`, "The name or the password is wrong.", `value="&lt;ada&gt;"`, `name="next" value="/dashboard?tab=2"`)
-	v.send("/sign-in", url.Values{"username": {"ada"}}).expect(t, http.StatusUnprocessableEntity, "is wrong")
-	if v.cookie("accessToken") != "" {
-		t.Fatal("a refused sign-in has set a cookie")
-	}
-
-	right := credentials("ada")
-	right.Set("next", "/dashboard?tab=2")
-	v.send("/sign-in", right).expect(t, http.StatusSeeOther).leadsTo(t, "/dashboard?tab=2")
+	v := newDemo(t).visitor(t)
+	const link = "/api/auth/sign-in?next=%2Fdashboard%3Ftab%3D2"
+	v.open("/dashboard?tab=2").expect(t, http.StatusTemporaryRedirect).leadsTo(t, link)
+	v.answer(link, "ada").expect(t, http.StatusFound).leadsTo(t, "/dashboard?tab=2")
 	v.open("/dashboard?tab=2").expect(t, 200, "What the access token says", "token_use").header(t, "Cache-Control", "private, no-store")
 	v.open("/dashboard").expect(t, 200, `<dd id="groups">admins`, "nothing was refreshed", "decided <strong>passed</strong>")
-	v.open("/sign-in?next=%2Fadmin").expect(t, http.StatusSeeOther).leadsTo(t, "/admin")
+	v.open("/api/auth/sign-in?next=%2Fadmin").expect(t, http.StatusFound).leadsTo(t, "/admin")
 }
 
 func TestSignInLeadsToNoOtherSite(t *testing.T) {
 	d := newDemo(t)
 	for _, next := range []string{"", "https://example.com/", "//example.com/", `/\example.com`, "javascript:alert(1)"} {
-		form := credentials("grace")
-		form.Set("next", next)
-		d.visitor(t).send("/sign-in", form).expect(t, http.StatusSeeOther).leadsTo(t, "/dashboard")
+		d.visitor(t).answer("/api/auth/sign-in?next="+url.QueryEscape(next), "grace").leadsTo(t, "/dashboard")
 	}
 }
 
 func TestSignInWhileCognitoFails(t *testing.T) {
-	for _, code := range []struct {
-		code   string
-		status int
-		text   string
-	}{
-		{"TooManyRequestsException", http.StatusServiceUnavailable, "cannot be reached"},
-		{"PasswordResetRequiredException", http.StatusUnprocessableEntity, "another step"},
-		{"UserNotConfirmedException", http.StatusUnprocessableEntity, "another step"},
-		{"UserNotFoundException", http.StatusUnprocessableEntity, "is wrong"},
-	} {
-		d := newDemo(t)
-		d.pool.SetFault(func(op string) (f cognitotest.Fault) {
-			if op == "InitiateAuth" {
-				f.Code = code.code
-			}
-			return f
-		})
-		v := d.visitor(t)
-		answer := v.send("/sign-in", credentials("ada")).expect(t, code.status, code.text)
-		if code.status == http.StatusServiceUnavailable {
-			answer.header(t, "Retry-After", "5")
+	d := newDemo(t)
+	d.pool.SetFault(func(op string) (f cognitotest.Fault) {
+		if op == "Token" {
+			f.Status = 500
 		}
-		if n := d.pool.Calls("InitiateAuth"); n != 1 {
-			t.Errorf("%s: Cognito was asked %d times, want once", code.code, n)
-		}
+		return f
+	})
+	v := d.visitor(t)
+	v.answer("/api/auth/sign-in?next=%2Fadmin", "ada").
+		expect(t, http.StatusServiceUnavailable, "cannot be reached just now", `href="/api/auth/sign-in?next=%2Fadmin"`).
+		header(t, "Retry-After", "5")
+	if v.cookie("accessToken") != "" {
+		t.Error("a sign-in that failed has set a cookie")
 	}
 }
 
 func TestGroups(t *testing.T) {
 	d := newDemo(t)
 	v := d.visitor(t)
-	v.open("/admin").expect(t, http.StatusTemporaryRedirect).leadsTo(t, "/sign-in?next=%2Fadmin")
+	v.open("/admin").expect(t, http.StatusTemporaryRedirect).leadsTo(t, "/api/auth/sign-in?next=%2Fadmin")
 	v.signIn("grace")
 	v.open("/admin").expect(t, http.StatusForbidden, "a group is missing", "Sign out grace", `<strong id="who">grace</strong>`)
 	v.fetch("/admin").expect(t, http.StatusForbidden).header(t, "Content-Type", "application/problem+json")
@@ -168,7 +140,7 @@ func TestNotes(t *testing.T) {
 	d := newDemo(t)
 	v := d.visitor(t)
 	note := func(text string) url.Values { return url.Values{"text": {text}} }
-	v.send("/dashboard/notes", note("nobody")).expect(t, http.StatusSeeOther).leadsTo(t, "/sign-in")
+	v.send("/dashboard/notes", note("nobody")).expect(t, http.StatusSeeOther).leadsTo(t, "/api/auth/sign-in")
 	v.signIn("grace")
 	v.send("/dashboard/notes", note("<b>bugs</b>")).expect(t, http.StatusSeeOther).leadsTo(t, "/dashboard#notes")
 	d.advance(2 * time.Minute)
@@ -210,9 +182,12 @@ func TestOutageSignsNobodyOut(t *testing.T) {
 func TestSignOut(t *testing.T) {
 	d := newDemo(t)
 	v := d.visitor(t)
-	v.send("/sign-out", nil).expect(t, http.StatusSeeOther).leadsTo(t, "/")
 	v.signIn("ada")
-	v.send("/sign-out", nil).expect(t, http.StatusSeeOther).leadsTo(t, "/")
+	out := v.send("/api/auth/sign-out", nil).expect(t, http.StatusSeeOther).Header.Get("Location")
+	if !strings.HasPrefix(out, d.pool.UserPool().LoginURL()+"/logout?") {
+		t.Errorf("the sign-out leads to %s, want the managed login's", out)
+	}
+	v.open("/api/auth/sign-out-callback").expect(t, http.StatusFound).leadsTo(t, "/")
 	if v.cookie("Token") != "" || v.cookie("LastAuthUser") != "" {
 		t.Error("cookies are left after the sign-out")
 	}
@@ -223,7 +198,7 @@ func TestSignOut(t *testing.T) {
 
 	v.signIn("ada")
 	d.pool.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 500} })
-	v.send("/sign-out", nil).expect(t, http.StatusSeeOther)
+	v.send("/api/auth/sign-out", nil).expect(t, http.StatusSeeOther)
 	if v.cookie("Token") != "" {
 		t.Error("cookies are left because Cognito was down")
 	}
@@ -232,7 +207,7 @@ func TestSignOut(t *testing.T) {
 func TestOtherSitesSendNoForms(t *testing.T) {
 	v := newDemo(t).visitor(t)
 	v.signIn("ada")
-	for _, path := range []string{"/sign-in", "/sign-out", "/dashboard/notes"} {
+	for _, path := range []string{"/api/auth/sign-out", "/dashboard/notes"} {
 		v.do("POST", path, url.Values{"text": {"spam"}}, func(h http.Header) { h.Set("Sec-Fetch-Site", "cross-site") }).
 			expect(t, http.StatusForbidden, "It was not obeyed.")
 	}
@@ -261,25 +236,11 @@ func TestCookiesOfAnEarlierRun(t *testing.T) {
 // A route that is new must be guarded, or be added here on purpose.
 func TestPublicRoutes(t *testing.T) {
 	pool := cognitotest.New()
-	a := &app{cfg: config{UserPool: pool.UserPool(), HTTPClient: pool.Client()}}
-	if err := a.guard(); err != nil {
+	a, err := newApp(config{UserPool: pool.UserPool(), Origin: "https://app.example.com", Secret: newSecret()})
+	if err != nil {
 		t.Fatal(err)
 	}
-	a.routes()
-	public := []string{
-		"GET /", "GET /call", "GET /healthz", "GET /sign-in", "GET /static/{name}",
-		"POST /sign-in", "POST /sign-out",
-	}
-	var got []string
-	for _, guard := range a.guards {
-		if guard.By == "" {
-			got = append(got, guard.Method+" "+guard.Route)
-		}
-	}
-	slices.Sort(got)
-	if !slices.Equal(got, public) {
-		t.Errorf("public are %q, want %q", got, public)
-	}
+	cognitotest.CheckRoutes(t, a.auth, a.router, "/", "/api/auth/*", "/call", "/healthz", "/static/{name}")
 }
 
 func TestConfigIsChecked(t *testing.T) {

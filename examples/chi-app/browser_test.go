@@ -17,6 +17,9 @@ func TestBrowser(t *testing.T) {
 	}{
 		{"ada signs in and sees the admin page", browseAsAda},
 		{"grace is refused the admin page", browseAsGrace},
+		{"somebody signs up", browseSignUp},
+		{"a cancelled sign-in can begin again", browseCancel},
+		{"two tabs sign in at once", browseTwoTabs},
 		{"a deep link survives the sign-in", browseDeepLink},
 		{"a navigation with expired tokens is seamless", browseExpired},
 		{"a script with expired tokens is answered", browseFetch},
@@ -34,14 +37,10 @@ func TestBrowser(t *testing.T) {
 func browseAsAda(b *tab) {
 	b.open("/")
 	b.shows("h1", "Nobody is signed in.")
-	b.arrive(200, "/sign-in", chromedp.Click(chromedp.CSS(".who a")))
-	b.arrive(422, "/sign-in",
-		chromedp.SendKeys(chromedp.ID("username"), "ada"),
-		chromedp.SendKeys(chromedp.ID("password"), "wrong"),
-		chromedp.Click(chromedp.CSS("main button")))
-	b.shows("[role=alert]", "The name or the password is wrong.")
-	b.do(chromedp.Clear(chromedp.ID("username")))
-	b.signIn("ada", "/dashboard")
+	b.atLogin("Sign in", chromedp.Click(chromedp.CSS(".who a:last-child")))
+	b.atLogin("Sign in", b.fill("ada", "wrong")...)
+	b.shows("[role=alert]", "Incorrect username or password.")
+	b.submit("ada", password("ada"), "/dashboard")
 	b.shows("#who", "ada")
 	b.shows("#groups", "admins")
 	b.shows("#refresh", "nothing was refreshed")
@@ -49,31 +48,68 @@ func browseAsAda(b *tab) {
 	b.shows("h1", "Admin")
 	b.open("/")
 	b.shows("h1", "Hello, ada.")
-	if c := b.cookie("ada.accessToken"); c == nil || !c.Secure {
-		b.t.Errorf("the access token's cookie on http://localhost is %+v, want one that is Secure", c)
+	if c := b.cookie("ada.accessToken"); c == nil || !c.HTTPOnly {
+		b.t.Errorf("the access token's cookie is %+v, want one that scripts cannot read", c)
 	}
 }
 
 func browseAsGrace(b *tab) {
-	b.arrive(200, "/sign-in?next=%2Fadmin", chromedp.Navigate(b.base+"/admin"))
-	b.arrive(403, "/admin",
-		chromedp.SendKeys(chromedp.ID("username"), "grace"),
-		chromedp.SendKeys(chromedp.ID("password"), credentials("grace").Get("password")),
-		chromedp.Click(chromedp.CSS("main button")))
+	b.atLogin("Sign in", chromedp.Navigate(b.base+"/admin"))
+	b.arrive(403, "/admin", b.fill("grace", password("grace"))...)
 	b.shows("main", "Forbidden", "a group is missing", "Sign out grace")
 	b.open("/dashboard")
 	b.shows("#groups", "none")
 }
 
 func browseDeepLink(b *tab) {
-	b.arrive(200, "/sign-in?next=%2Fdashboard%3Ftab%3D2", chromedp.Navigate(b.base+"/dashboard?tab=2"))
-	b.signIn("ada", "/dashboard?tab=2")
+	b.atLogin("Sign in", chromedp.Navigate(b.base+"/dashboard?tab=2"))
+	b.submit("ada", password("ada"), "/dashboard?tab=2")
 	b.shows("main", "What the access token says", "cognito:groups")
 }
 
+func browseSignUp(b *tab) {
+	b.open("/")
+	b.atLogin("Sign up", chromedp.Click(chromedp.CSS(".who a")))
+	b.arrive(200, "/dashboard",
+		chromedp.SendKeys(chromedp.ID("username"), "mary"),
+		chromedp.SendKeys(chromedp.ID("email"), "mary@example.com"),
+		chromedp.SendKeys(chromedp.ID("password"), "Somerville-1831"),
+		chromedp.Click(chromedp.CSS("form button:not([name])")))
+	b.shows("#who", "mary")
+	b.signOut()
+	b.atLogin("Sign in", chromedp.Navigate(b.base+"/dashboard"))
+	b.submit("mary", "Somerville-1831", "/dashboard")
+}
+
+func browseCancel(b *tab) {
+	b.atLogin("Sign in", chromedp.Navigate(b.base+"/dashboard?tab=2"))
+	answer, err := chromedp.RunResponse(b.ctx, chromedp.Click(chromedp.CSS("button[name=cancel]")))
+	if err != nil || answer.Status != 400 {
+		b.t.Fatalf("a cancelled sign-in ends with %+v (%v)", answer, err)
+	}
+	b.shows("h1", "You are not signed in")
+	b.atLogin("Sign in", chromedp.Click(chromedp.CSS("main a")))
+	b.submit("grace", password("grace"), "/dashboard?tab=2")
+}
+
+// Two tabs may sign in at the same time: neither disturbs the other.
+func browseTwoTabs(b *tab) {
+	const link = "/api/auth/sign-in?next="
+	b.atLogin("Sign in", chromedp.Navigate(b.base+link+"%2Fadmin"))
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	b.t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		b.t.Fatal(err)
+	}
+	other := &tab{b.t, ctx, b.demo, b.base}
+	other.atLogin("Sign in", chromedp.Navigate(b.base+link+"%2Fdashboard%3Ftab%3D2"))
+	b.submit("ada", password("ada"), "/admin")
+	other.submit("ada", password("ada"), "/dashboard?tab=2")
+	b.open("/admin")
+}
+
 func browseExpired(b *tab) {
-	b.open("/sign-in")
-	b.signIn("ada", "/dashboard")
+	b.signIn("ada")
 	access, refresh := b.cookie("ada.accessToken").Value, b.cookie("ada.refreshToken").Value
 	b.demo.advance(2 * time.Minute)
 	b.arrive(200, "/dashboard?tab=2", chromedp.Click(chromedp.CSS(".tabs a:last-child")))
@@ -96,8 +132,7 @@ func browseFetch(b *tab) {
 	b.open("/call")
 	b.callAPI("same-origin", "401")
 	b.shows("#body", `"title": "Unauthorized"`)
-	b.open("/sign-in")
-	b.signIn("ada", "/dashboard")
+	b.signIn("ada")
 	b.open("/call")
 	b.demo.advance(2 * time.Minute)
 	b.callAPI("same-origin", "200")
@@ -107,14 +142,13 @@ func browseFetch(b *tab) {
 	b.callAPI("omit", "401")
 	b.callAPI("same-origin", "200")
 	b.refreshes(1)
-	b.arrive(200, "/", chromedp.Click(chromedp.CSS(".who button")))
+	b.signOut()
 	b.open("/call")
 	b.callAPI("same-origin", "401")
 }
 
 func browsePost(b *tab) {
-	b.open("/sign-in")
-	b.signIn("grace", "/dashboard")
+	b.signIn("grace")
 	b.do(chromedp.SendKeys(chromedp.ID("text"), "A note that took its time"))
 	b.demo.advance(2 * time.Minute)
 	b.arrive(200, "/dashboard#notes", chromedp.Click(chromedp.CSS("main form button")))
@@ -123,11 +157,9 @@ func browsePost(b *tab) {
 }
 
 func browseBack(b *tab) {
-	b.open("/sign-in")
-	b.signIn("ada", "/dashboard")
+	b.signIn("ada")
 	b.open("/dashboard?tab=2")
-	b.arrive(200, "/", chromedp.Click(chromedp.CSS(".who button")))
-	b.shows("h1", "Nobody is signed in.")
+	b.signOut()
 	if c := b.cookie("Token"); c != nil {
 		b.t.Errorf("%s is left after the sign-out", c.Name)
 	}
@@ -145,8 +177,7 @@ func browseBack(b *tab) {
 
 func browseCountdown(b *tab) {
 	b.demo.freeze()
-	b.open("/sign-in")
-	b.signIn("ada", "/dashboard")
+	b.signIn("ada")
 	b.shows("[data-remains]", "s")
 	b.do(chromedp.WaitNotVisible(chromedp.ID("expired")))
 	b.demo.advance(54 * time.Second) // six seconds before the end, one before a refresh
@@ -162,8 +193,7 @@ func browseWithoutScripts(b *tab) {
 	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
 		b.t.Fatal(err)
 	}
-	b.arrive(200, "/sign-in?next=%2Fdashboard", chromedp.Navigate(b.base+"/dashboard"))
-	b.signIn("ada", "/dashboard")
+	b.signIn("ada")
 	b.demo.advance(2 * time.Minute)
 	b.do(chromedp.SendKeys(chromedp.ID("text"), "no scripts"))
 	b.arrive(200, "/dashboard#notes", chromedp.Click(chromedp.CSS("main form button")))
@@ -174,15 +204,16 @@ func browseWithoutScripts(b *tab) {
 	b.arrive(200, "/apis/get-current-user", chromedp.Click(chromedp.CSS("noscript a")))
 	b.shows("body", `"username":"ada"`)
 	b.open("/")
-	b.arrive(200, "/", chromedp.Click(chromedp.CSS(".who button")))
-	b.arrive(200, "/sign-in?next=%2Fdashboard", chromedp.Navigate(b.base+"/dashboard"))
+	b.signOut()
+	b.atLogin("Sign in", chromedp.Navigate(b.base+"/dashboard"))
 }
 
 func browseByKeyboard(b *tab) {
-	b.arrive(200, "/sign-in?next=%2Fadmin", chromedp.Navigate(b.base+"/admin"))
+	b.open("/")
 	b.do(chromedp.KeyEvent("\t"), chromedp.KeyEvent("\r"))
-	b.at("/sign-in?next=%2Fadmin#main")
-	for _, keys := range []string{"\t", "ada", "\t", credentials("ada").Get("password")} {
+	b.at("/#main")
+	b.atLogin("Sign in", chromedp.Navigate(b.base+"/admin"))
+	for _, keys := range []string{"ada", "\t", password("ada")} {
 		b.do(chromedp.KeyEvent(keys))
 	}
 	b.arrive(200, "/admin", chromedp.KeyEvent("\r"))
@@ -228,11 +259,10 @@ func browsePages(b *tab) {
 		}
 	}
 	b.do(chromedp.EmulateViewport(390, 800, chromedp.EmulateMobile))
-	for _, path := range []string{"/", "/sign-in", "/call", "/nowhere"} {
+	for _, path := range []string{"/", "/call", "/nowhere"} {
 		check(path)
 	}
-	b.open("/sign-in")
-	b.signIn("ada", "/dashboard")
+	b.signIn("ada")
 	b.demo.advance(2 * time.Minute)
 	for _, path := range []string{"/dashboard", "/dashboard?tab=2", "/admin", "/"} {
 		check(path)

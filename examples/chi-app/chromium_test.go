@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -86,9 +85,7 @@ type tab struct {
 // newTab opens a tab with no cookies, on http://localhost as a newcomer does.
 func newTab(t *testing.T, browser context.Context) *tab {
 	t.Helper()
-	d := newDemo(t)
-	server := httptest.NewServer(d)
-	t.Cleanup(server.Close)
+	d := newLocalDemo(t)
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
 	if err := chromedp.Do(ctx); err != nil {
@@ -96,7 +93,7 @@ func newTab(t *testing.T, browser context.Context) *tab {
 	}
 	ctx, cancel = context.WithTimeout(ctx, time.Minute)
 	t.Cleanup(cancel)
-	b := &tab{t, ctx, d, strings.Replace(server.URL, "127.0.0.1", "localhost", 1)}
+	b := &tab{t, ctx, d, d.origin}
 	b.watch()
 	return b
 }
@@ -181,13 +178,51 @@ func (b *tab) shows(selector string, texts ...string) {
 	}
 }
 
-// signIn fills in the form that the tab shows, and arrives.
-func (b *tab) signIn(username, path string) {
+// atLogin runs steps that lead to a page of the managed login.
+func (b *tab) atLogin(title string, steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	b.arrive(200, path,
+	if _, err := chromedp.RunResponse(b.ctx, steps...); err != nil {
+		b.t.Fatal(err)
+	}
+	location, err := chromedp.Run(b.ctx, chromedp.Location())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if login := b.demo.pool.UserPool().LoginURL(); !strings.HasPrefix(location, login+"/") {
+		b.t.Fatalf("at %s, want a page of %s", location, login)
+	}
+	b.shows("h1", title)
+}
+
+// submit fills in the form that the managed login shows, and arrives.
+func (b *tab) submit(username, password, path string) {
+	b.t.Helper()
+	b.arrive(200, path, b.fill(username, password)...)
+}
+
+// fill fills in the managed login's form and sends it.
+func (b *tab) fill(username, password string) []chromedp.Action[chromedp.Void] {
+	return []chromedp.Action[chromedp.Void]{
+		chromedp.Clear(chromedp.ID("username")),
 		chromedp.SendKeys(chromedp.ID("username"), username),
-		chromedp.SendKeys(chromedp.ID("password"), credentials(username).Get("password")),
-		chromedp.Click(chromedp.CSS("main button")))
+		chromedp.SendKeys(chromedp.ID("password"), password),
+		chromedp.Click(chromedp.CSS("form button:not([name])")),
+	}
+}
+
+// signIn signs in from wherever the tab is.
+func (b *tab) signIn(username string) {
+	b.t.Helper()
+	b.atLogin("Sign in", chromedp.Navigate(b.base+"/api/auth/sign-in"))
+	b.submit(username, password(username), "/dashboard")
+}
+
+// signOut presses the button in the header, and comes back through the managed
+// login.
+func (b *tab) signOut() {
+	b.t.Helper()
+	b.arrive(200, "/", chromedp.Click(chromedp.CSS(".who button")))
+	b.shows("h1", "Nobody is signed in.")
 }
 
 // callAPI presses one of the buttons and waits for the answer.

@@ -18,8 +18,10 @@ import (
 
 // demo is the application on a pool of its own, with a clock that tests move.
 type demo struct {
-	pool *cognitotest.Server
-	log  *syncBuffer
+	pool   *cognitotest.Server
+	log    *syncBuffer
+	server *httptest.Server
+	origin string
 
 	mu      sync.Mutex
 	frozen  time.Time // zero while the clock runs
@@ -27,7 +29,34 @@ type demo struct {
 	handler http.Handler
 }
 
+// newDemo serves the application with TLS, because net/http's cookie jar makes no
+// exception for http://localhost as browsers do. The pool is reached in memory.
 func newDemo(t *testing.T) *demo {
+	t.Helper()
+	d := prepare(t)
+	d.server = httptest.NewTLSServer(d)
+	t.Cleanup(d.server.Close)
+	d.origin = d.server.URL
+	d.start(t)
+	return d
+}
+
+// newLocalDemo serves the application and the pool as a newcomer has them: on two
+// ports of http://localhost.
+func newLocalDemo(t *testing.T) *demo {
+	t.Helper()
+	d := prepare(t)
+	d.server = httptest.NewServer(d)
+	t.Cleanup(d.server.Close)
+	d.origin = localhost(d.server.Listener.Addr().String())
+	login := httptest.NewServer(d.pool)
+	t.Cleanup(login.Close)
+	d.pool.SetURL(localhost(login.Listener.Addr().String()))
+	d.start(t)
+	return d
+}
+
+func prepare(t *testing.T) *demo {
 	t.Helper()
 	d := &demo{pool: cognitotest.New(users...), log: new(syncBuffer)}
 	d.pool.SetNow(func() time.Time {
@@ -39,7 +68,6 @@ func newDemo(t *testing.T) *demo {
 		return time.Now().Add(d.ahead)
 	})
 	d.pool.SetLifetime(time.Minute)
-	d.start(t)
 	t.Cleanup(func() {
 		for _, secret := range []string{"eyJ", users[0].Password, users[1].Password} {
 			if strings.Contains(d.log.String(), secret) {
@@ -55,6 +83,8 @@ func (d *demo) start(t *testing.T) {
 	t.Helper()
 	handler, err := newApp(config{
 		UserPool:   d.pool.UserPool(),
+		Origin:     d.origin,
+		Secret:     []byte("the same in every start, as for replicas"),
 		HTTPClient: d.pool.Client(),
 		Now:        d.pool.Now,
 		Logger:     slog.New(slog.NewTextHandler(d.log, nil)),
@@ -109,24 +139,23 @@ func (s *syncBuffer) String() string {
 // visitor is a browser without scripts.
 type visitor struct {
 	t      *testing.T
-	base   string
+	demo   *demo
 	client *http.Client
 }
 
-// visitor opens a new browser. The server speaks TLS, because net/http's cookie
-// jar makes no exception for http://localhost as browsers do.
+// visitor opens a new browser.
 func (d *demo) visitor(t *testing.T) *visitor {
 	t.Helper()
-	server := httptest.NewTLSServer(d)
-	t.Cleanup(server.Close)
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := server.Client()
-	client.Jar = jar
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &visitor{t, server.URL, client}
+	client := &http.Client{
+		Jar:           jar,
+		Transport:     d.server.Client().Transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return &visitor{t, d, client}
 }
 
 // reply is an answer that has been read.
@@ -137,7 +166,7 @@ type reply struct {
 
 func (v *visitor) do(method, path string, form url.Values, edit func(http.Header)) *reply {
 	v.t.Helper()
-	r, err := http.NewRequestWithContext(v.t.Context(), method, v.base+path, strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(v.t.Context(), method, v.demo.origin+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -178,15 +207,33 @@ func (v *visitor) fetch(path string) *reply {
 	})
 }
 
+// signIn signs in through the managed login, whose pages are left to the tests in
+// a real browser.
 func (v *visitor) signIn(username string) {
 	v.t.Helper()
-	v.send("/sign-in", credentials(username)).expect(v.t, http.StatusSeeOther)
+	v.answer("/api/auth/sign-in", username).expect(v.t, http.StatusFound).leadsTo(v.t, "/dashboard")
 }
 
-func credentials(username string) url.Values {
+// answer begins a sign-in with a link, and returns what the application makes of
+// the managed login's answer.
+func (v *visitor) answer(link, username string) *reply {
+	v.t.Helper()
+	asked := v.open(link).expect(v.t, http.StatusFound).Header.Get("Location")
+	callback, err := v.demo.pool.Authorize(asked, username)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	path, ok := strings.CutPrefix(callback, v.demo.origin)
+	if !ok {
+		v.t.Fatalf("the managed login answers to %s, want %s", callback, v.demo.origin)
+	}
+	return v.open(path)
+}
+
+func password(username string) string {
 	for _, u := range users {
 		if u.Username == username {
-			return url.Values{"username": {username}, "password": {u.Password}}
+			return u.Password
 		}
 	}
 	panic("no user " + username)
@@ -195,7 +242,7 @@ func credentials(username string) url.Values {
 // cookie returns the value of the session's cookie whose name ends so.
 func (v *visitor) cookie(suffix string) string {
 	v.t.Helper()
-	u, err := url.Parse(v.base)
+	u, err := url.Parse(v.demo.origin)
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -230,9 +277,25 @@ func (r *reply) leadsTo(t *testing.T, location string) {
 	}
 }
 
-func (r *reply) header(t *testing.T, name, want string) {
+func (r *reply) header(t *testing.T, name, want string) *reply {
 	t.Helper()
 	if got := r.Header.Get(name); got != want {
 		t.Errorf("%s %s: %s is %q, want %q", r.Request.Method, r.Request.URL.Path, name, got, want)
 	}
+	return r
+}
+
+// ask asks without a network and without cookies, as the browser that knows the
+// site by its origin.
+func (d *demo) ask(method, path string) *reply {
+	r := httptest.NewRequest(method, path, nil)
+	_, r.Host, _ = strings.Cut(d.origin, "://")
+	r.Header.Set("Accept", "text/html")
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	answer := w.Result()
+	answer.Request = r
+	return &reply{answer, w.Body.String()}
 }

@@ -5,10 +5,19 @@
 //	go run ./examples/chi-app
 //
 // then open http://localhost:8080 and sign in as ada or grace. Every page shows
-// the lines of this program that made it. Read this file first, then app.go.
+// the lines of this program that made it. Read app.go first, then pool.go.
+//
+// With -outputs it runs on a real user pool, the one that an Amplify configuration
+// file names:
+//
+//	go run ./examples/chi-app -outputs amplify_outputs.json
+//
+// Users then sign in through the pool's managed login. With -routes it prints who
+// guards which route.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -19,26 +28,10 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/cognitogate/cognitogate/cognitotest"
 )
-
-// users are the people of the demonstration. In a real pool nobody but Cognito
-// knows their passwords.
-var users = []cognitotest.User{
-	{
-		Username: "ada", Password: "engine-1843", Groups: []string{"admins"},
-		Attributes: map[string]string{"name": "Ada Lovelace", "email": "ada@example.com"},
-	},
-	{
-		Username: "grace", Password: "compiler-1952",
-		Attributes: map[string]string{"name": "Grace Hopper", "email": "grace@example.com"},
-	},
-}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -56,57 +49,74 @@ func main() {
 
 var errUsage = errors.New("usage")
 
-// run serves until ctx is done.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+// options are the command line.
+type options struct {
+	addr, origin string
+	lifetime     time.Duration
+	outputs      string // a file; without one, the pool is in this process
+	routes       bool
+}
+
+func parse(args []string, stderr io.Writer) (*options, error) {
+	var o options
 	flags := flag.NewFlagSet("chi-app", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	addr := flags.String("addr", "localhost:8080", "`host:port` to listen on; port 0 takes a free one")
-	lifetime := flags.Duration("lifetime", time.Minute, "lifetime of access and ID tokens; Cognito's default is 1h")
+	flags.StringVar(&o.addr, "addr", "localhost:8080", "`host:port` to listen on; port 0 takes a free one")
+	flags.StringVar(&o.origin, "origin", "", "`URL` where browsers find this site (default http://localhost with the port of -addr)")
+	flags.DurationVar(&o.lifetime, "lifetime", time.Minute, "lifetime of access and ID tokens; Cognito's default is 1h, and -outputs has its own")
+	flags.StringVar(&o.outputs, "outputs", "", "Amplify configuration `file` that names a real user pool to run on")
+	flags.BoolVar(&o.routes, "routes", false, "print who guards which route, and exit")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return err
+		return nil, err
 	} else if err != nil {
-		return errUsage
+		return nil, errUsage
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("%q is not a flag; see -help", flags.Arg(0))
+		return nil, fmt.Errorf("%q is not a flag; see -help", flags.Arg(0))
 	}
 	// Tokens are refreshed five seconds before they expire, so shorter ones would
 	// be refreshed by every request.
-	if *lifetime < 10*time.Second || *lifetime > 24*time.Hour {
-		return fmt.Errorf("-lifetime %v: between 10s and 24h, please", *lifetime)
+	if o.lifetime < 10*time.Second || o.lifetime > 24*time.Hour {
+		return nil, fmt.Errorf("-lifetime %v: between 10s and 24h, please", o.lifetime)
+	}
+	return &o, nil
+}
+
+// run serves until ctx is done.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := parse(args, stderr)
+	if err != nil {
+		return err
 	}
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
-
-	//show:wiring
-	pool := cognitotest.New(users...)
-	pool.SetLifetime(*lifetime)
-	handler, err := newApp(config{
-		UserPool:   pool.UserPool(), // on AWS: its ID and ClientID
-		HTTPClient: pool.Client(),   // on AWS: leave this out
-		Now:        pool.Now,        // on AWS: and this
-		Logger:     logger,
-		Demo:       users,
-	})
+	if o.routes {
+		a, _, err := o.setUp(o.addr, "http://localhost", logger)
+		if err != nil {
+			return err
+		}
+		return a.printRoutes(stdout)
+	}
+	listener, err := listen(o.addr)
 	if err != nil {
 		return err
 	}
-	//end:wiring
-
-	listener, err := listen(*addr)
+	defer listener.Close()
+	login, err := listen("localhost:0")
 	if err != nil {
 		return err
 	}
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    64 << 10, // a session's cookies are a few KiB
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	defer login.Close()
+	a, emulator, err := o.setUp(listener.Addr().String(), localhost(login.Addr().String()), logger)
+	if err != nil {
+		return err
 	}
-	greet(stdout, listener.Addr().(*net.TCPAddr), *lifetime)
+	if emulator != nil {
+		// It goes down with the process: nobody waits for its answers then.
+		go newServer(emulator, logger).Serve(login)
+	}
+	a.cfg.greet(stdout, listener.Addr().(*net.TCPAddr), o.lifetime)
 
+	server := newServer(a, logger)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
@@ -121,6 +131,34 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return server.Shutdown(ctx)
 }
 
+// setUp makes the application, and the pool that it runs on unless there is
+// another.
+func (o *options) setUp(addr, login string, logger *slog.Logger) (a *app, emulator http.Handler, err error) {
+	cfg := config{Origin: cmp.Or(o.origin, localhost(addr)), Logger: logger}
+	if o.outputs != "" {
+		err = cfg.useOutputs(o.outputs, os.Getenv(secretVariable))
+	} else {
+		emulator = cfg.useEmulator(login, o.lifetime)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err = newApp(cfg)
+	return a, emulator, err
+}
+
+func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    64 << 10, // a session's cookies are a few KiB
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}
+}
+
 // listen says what to do when the port is taken.
 func listen(addr string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
@@ -133,20 +171,26 @@ func listen(addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-// greet says where to go. The name localhost matters: the session's cookies are
-// Secure, and on plain HTTP browsers keep such cookies only there.
-func greet(w io.Writer, addr *net.TCPAddr, lifetime time.Duration) {
-	host := addr.IP.String()
-	if addr.IP.IsLoopback() || addr.IP.IsUnspecified() {
-		host = "localhost"
+// localhost is the URL of an address on this machine. The name matters: the pool
+// knows the site by it, and browsers take plain HTTP for secure enough only there.
+func localhost(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return "http://" + net.JoinHostPort("localhost", port)
+}
+
+// greet says where to go.
+func (c config) greet(w io.Writer, addr *net.TCPAddr, lifetime time.Duration) {
+	if c.Demo == nil {
+		fmt.Fprintf(w, "Open %s and sign in as a user of %s.\n", c.Origin, c.UserPool.ID)
+	} else {
+		fmt.Fprintf(w, "Open %s and sign in as\n\n", c.Origin)
+		for _, u := range c.Demo {
+			fmt.Fprintf(w, "    %-7s with the password  %-15s %s\n", u.Username, u.Password, membership(u.Groups))
+		}
+		fmt.Fprintf(w, "\nTokens live for %v: wait that long, go on, and see them refreshed.\n", lifetime)
 	}
-	fmt.Fprintf(w, "Open http://%s and sign in as\n\n", net.JoinHostPort(host, strconv.Itoa(addr.Port)))
-	for _, u := range users {
-		fmt.Fprintf(w, "    %-7s with the password  %-15s %s\n", u.Username, u.Password, membership(u.Groups))
-	}
-	fmt.Fprintf(w, "\nTokens live for %v: wait that long, go on, and see them refreshed.\n", lifetime)
-	if !addr.IP.IsLoopback() {
-		fmt.Fprintln(w, "Other machines reach this server too, but without TLS their browsers drop its cookies.")
+	if !addr.IP.IsLoopback() && strings.HasPrefix(c.Origin, "http://localhost") {
+		fmt.Fprintln(w, "Other machines reach this server too, but nobody can sign in from there: that needs TLS and -origin.")
 	}
 	fmt.Fprintln(w, "Stop with Ctrl-C.")
 }

@@ -93,19 +93,34 @@ func TestRunRefuses(t *testing.T) {
 func TestGreet(t *testing.T) {
 	for _, c := range []struct {
 		ip     net.IP
-		url    string
+		origin string
 		warned bool
 	}{
-		{net.IPv4(127, 0, 0, 1), "Open http://localhost:8080 and", false},
-		{net.IPv6loopback, "Open http://localhost:8080 and", false},
-		{net.IPv4zero, "Open http://localhost:8080 and", true},
-		{net.IPv6unspecified, "Open http://localhost:8080 and", true},
-		{net.IPv4(192, 0, 2, 1), "Open http://192.0.2.1:8080 and", true},
+		{net.IPv4(127, 0, 0, 1), "http://localhost:8080", false},
+		{net.IPv6loopback, "http://localhost:8080", false},
+		{net.IPv4zero, "http://localhost:8080", true},
+		{net.IPv4(192, 0, 2, 1), "http://localhost:8080", true},
+		{net.IPv4zero, "https://app.example.com", false},
 	} {
 		var b strings.Builder
-		greet(&b, &net.TCPAddr{IP: c.ip, Port: 8080}, 0)
-		if s := b.String(); !strings.HasPrefix(s, c.url) || strings.Contains(s, "drop its cookies") != c.warned {
+		config{Origin: c.origin, Demo: users}.greet(&b, &net.TCPAddr{IP: c.ip, Port: 8080}, 0)
+		if s := b.String(); !strings.HasPrefix(s, "Open "+c.origin+" and") || strings.Contains(s, "nobody can sign in") != c.warned {
 			t.Errorf("on %v, greet says\n%s", c.ip, s)
+		}
+	}
+}
+
+func TestRoutesArePrinted(t *testing.T) {
+	var out strings.Builder
+	if err := run(t.Context(), []string{"-routes"}, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`(?m)^METHOD +ROUTE +GUARDED BY$`, `(?m)^GET +/admin +group admins$`, `(?m)^GET +/apis/get-current-user +signed in$`,
+		`(?m)^POST +/dashboard/notes +/dashboard/:path\*$`, `(?m)^any +/api/auth/\* +– public –$`,
+	} {
+		if !regexp.MustCompile(want).MatchString(out.String()) {
+			t.Errorf("%s is missing in\n%s", want, out.String())
 		}
 	}
 }

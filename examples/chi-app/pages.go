@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	cognito "github.com/cognitogate/cognitogate/middleware"
+	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -17,6 +17,7 @@ import (
 // view is what every template gets.
 type view struct {
 	Page, Title string
+	Demo        []cognitotest.User
 	Session     *session.Session // nil if nobody is signed in
 	Request     *trace
 	Data        any
@@ -27,7 +28,10 @@ type view struct {
 func (a *app) render(w http.ResponseWriter, r *http.Request, status int, page, title string, data any) {
 	s, _ := session.FromContext(r.Context())
 	var b bytes.Buffer
-	err := a.assets.pages[page].ExecuteTemplate(&b, "layout.html", view{page, title, s, traceOf(r.Context()), data})
+	err := a.assets.pages[page].ExecuteTemplate(&b, "layout.html", view{
+		Page: page, Title: title, Demo: a.cfg.Demo,
+		Session: s, Request: traceOf(r.Context()), Data: data,
+	})
 	if err != nil {
 		a.cfg.Logger.ErrorContext(r.Context(), "page", "page", page, "error", err)
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
@@ -139,8 +143,8 @@ func (a *app) addNote(w http.ResponseWriter, r *http.Request) {
 func (a *app) admin(w http.ResponseWriter, r *http.Request) {
 	a.render(w, r, http.StatusOK, "admin", "Admin", struct {
 		Calls  []calls
-		Guards []cognito.RouteGuard
-	}{a.tally.list(), a.guards})
+		Guards []guarded
+	}{a.tally.list(), a.guards()})
 }
 
 // call shows a script's view of the guards.

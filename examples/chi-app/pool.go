@@ -1,0 +1,110 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	cognito "github.com/cognitogate/cognitogate/middleware"
+)
+
+// users are the people of the demonstration. In a real pool nobody but Cognito
+// knows their passwords.
+var users = []cognitotest.User{
+	{
+		Username: "ada", Password: "engine-1843", Groups: []string{"admins"},
+		Attributes: map[string]string{"name": "Ada Lovelace", "email": "ada@example.com"},
+	},
+	{
+		Username: "grace", Password: "compiler-1952",
+		Attributes: map[string]string{"name": "Grace Hopper", "email": "grace@example.com"},
+	},
+}
+
+// useEmulator makes the application run on a Cognito of its own, which returned
+// handler serves: browsers find its managed login at the URL login.
+func (c *config) useEmulator(login string, lifetime time.Duration) http.Handler {
+	//show:wiring
+	pool := cognitotest.New(users...)
+	pool.SetURL(login)
+	pool.SetLifetime(lifetime)
+	pool.SetLogin(cognitotest.Login{
+		RedirectURIs: []string{c.Origin + routesPath + "/sign-in-callback"},
+		LogoutURIs:   []string{c.Origin + routesPath + "/sign-out-callback"},
+	})
+	c.UserPool = pool.UserPool()
+	c.HTTPClient = pool.Client() // on AWS: leave this out
+	c.Now = pool.Now             // on AWS: and this
+	//end:wiring
+	c.Demo = users
+	c.Secret = newSecret() // the sign-ins under way end with the process, as the pool does
+	return pool
+}
+
+// secretVariable names the environment variable with the Config's Secret.
+const secretVariable = "CHI_APP_SECRET"
+
+// useOutputs makes the application run on the pool of an Amplify configuration
+// file.
+func (c *config) useOutputs(name, secret string) error {
+	//show:outputs
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	outputs, err := cognito.ReadOutputs(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if err := checkOAuth(outputs.OAuth, c.Origin); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	c.UserPool = outputs.UserPool
+	c.Login.Scopes = outputs.OAuth.Scopes
+	c.Secret = []byte(secret)
+	//end:outputs
+	if secret == "" {
+		c.Logger.Warn("a new secret is made for every start: a sign-in that is under way when the program restarts has to begin again, and replicas would not know each other's",
+			"remedy", secretVariable+"=$(openssl rand -base64 32)")
+		c.Secret = newSecret()
+	}
+	return nil
+}
+
+func newSecret() []byte {
+	secret := make([]byte, 32)
+	rand.Read(secret) // never fails
+	return secret
+}
+
+// checkOAuth finds at the start what users would otherwise find on Cognito's error
+// page: a site that the pool does not know.
+func checkOAuth(oauth cognito.OAuth, origin string) error {
+	var wrong []error
+	check := func(what string, registered []string, uri string) {
+		if !slices.Contains(registered, uri) { // Cognito compares letter by letter
+			wrong = append(wrong, fmt.Errorf("%s is none of the %s URLs (%s): register it with the app client, or say with -origin where browsers find this site",
+				uri, what, list(registered)))
+		}
+	}
+	check("redirect sign-in", oauth.RedirectSignIn, origin+routesPath+"/sign-in-callback")
+	check("redirect sign-out", oauth.RedirectSignOut, origin+routesPath+"/sign-out-callback")
+	if len(oauth.Scopes) > 0 && !slices.Contains(oauth.Scopes, "openid") {
+		wrong = append(wrong, errors.New("the scopes lack openid, without which Cognito issues no ID token"))
+	}
+	return errors.Join(wrong...)
+}
+
+func list(uris []string) string {
+	if len(uris) == 0 {
+		return "there are none"
+	}
+	return strings.Join(uris, ", ")
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// guarded is a route with all methods that are guarded alike.
+type guarded struct {
+	Methods, Route string
+	By             string // empty: everybody gets through
+}
+
+// guards asks the guards who guards what.
+func (a *app) guards() (list []guarded) {
+	//show:audit
+	for _, g := range a.auth.Audit(a.router) {
+		list = append(list, guarded{g.Method, g.Route, g.By})
+	}
+	//end:audit
+	return merge(list)
+}
+
+// merge puts the methods of a route that are guarded alike into one line. What is
+// mounted answers to all methods.
+func merge(list []guarded) (merged []guarded) {
+	const all = 9 // methods of chi
+	for i := 0; i < len(list); {
+		g, methods := list[i], []string(nil)
+		for ; i < len(list) && list[i].Route == g.Route && list[i].By == g.By; i++ {
+			methods = append(methods, list[i].Methods)
+		}
+		if g.Methods = strings.Join(methods, ", "); len(methods) >= all {
+			g.Methods = "any"
+		}
+		merged = append(merged, g)
+	}
+	return merged
+}
+
+// printRoutes prints who guards what, and what is surprising about the Matcher.
+func (a *app) printRoutes(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "METHOD\tROUTE\tGUARDED BY")
+	for _, g := range a.guards() {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", g.Methods, g.Route, cmp.Or(g.By, "– public –"))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, f := range a.auth.Findings() {
+		fmt.Fprintf(w, "\nMatcher %q, %s: %s\n", f.Source, f.Path, f.Msg)
+	}
+	return nil
+}
