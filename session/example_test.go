@@ -6,6 +6,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/session"
@@ -92,4 +93,93 @@ func ExampleManager_UserAttributes() {
 	}
 	fmt.Println(attributes["email"])
 	// Output: ada@example.com
+}
+
+// A sign-out clears the cookies whatever Cognito answers.
+func ExampleManager_End() {
+	pool := cognitotest.New(cognitotest.User{Username: "ada"})
+	sessions, err := session.NewManager(session.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	pool.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: http.StatusServiceUnavailable} })
+
+	r := httptest.NewRequest("POST", "/sign-out", nil)
+	pool.SignIn(r, "ada")
+	w := httptest.NewRecorder()
+	err = sessions.End(w, r)
+	fmt.Println("not revoked:", errors.Is(err, tokens.ErrUnavailable))
+	fmt.Println("signed out:", strings.Contains(w.Header().Get("Set-Cookie"), "Max-Age=0"))
+	// Output:
+	// not revoked: true
+	// signed out: true
+}
+
+// A handler behind a guard of package middleware finds the session in the context.
+func ExampleFromContext() {
+	hello := func(w http.ResponseWriter, r *http.Request) {
+		s, ok := session.FromContext(r.Context())
+		fmt.Println(ok, s.User().Username == "", s.InGroup("admins"))
+	}
+	hello(nil, httptest.NewRequest("GET", "/", nil))
+	// Output: false true false
+}
+
+// A test, or a guard of one's own, puts a session where handlers look for it.
+func ExampleNewContext() {
+	pool := cognitotest.New(cognitotest.User{Username: "ada", Groups: []string{"admins"}})
+	sessions, err := session.NewManager(session.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	pool.SignIn(r, "ada")
+	s, err := sessions.Fetch(nil, r, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := session.NewContext(r.Context(), s)
+
+	found, ok := session.FromContext(ctx)
+	fmt.Println(ok, found.User().Username, found.InGroup("admins", "staff"))
+	// Output: true ada true
+}
+
+// A handler calls another service in the name of its user. No request carries the
+// token to a host that is not listed.
+func ExampleTransport() {
+	pool := cognitotest.New(cognitotest.User{Username: "ada"})
+	sessions, err := session.NewManager(session.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	orders := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		fmt.Println("the service got a token:", strings.Count(token, ".") == 2)
+	}))
+	defer orders.Close()
+	client := &http.Client{Transport: &session.Transport{Hosts: []string{"127.0.0.1"}}}
+
+	r := httptest.NewRequest("GET", "/", nil)
+	pool.SignIn(r, "ada")
+	s, err := sessions.Fetch(nil, r, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := session.NewContext(r.Context(), s) // as a guard does
+	for _, url := range []string{orders.URL, "https://elsewhere.example/"} {
+		req, err := http.NewRequestWithContext(ctx, "GET", url, nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		resp.Body.Close()
+	}
+	// Output:
+	// the service got a token: true
+	// Get "https://elsewhere.example/": session: Transport: "elsewhere.example" is not one of Hosts
 }

@@ -326,22 +326,18 @@ func (m *Manager) clear(w *writer, user string) {
 	w.remove("", lastAuthUser, true)
 }
 
-// scopeAdmin lets a token ask for its own user. Sign-ins with the API have it;
-// those through the managed login only if the app client asks for it.
-const scopeAdmin = "aws.cognito.signin.user.admin"
-
 // UserAttributes returns the attributes of the session's user, like Amplify's
 // fetchUserAttributes. It asks Cognito each time. The error is [ErrSignedOut] for
-// a nil session and for one that Cognito says is over, tokens.ErrUnavailable, or a
-// *tokens.APIError, as for an access token without the scope
-// aws.cognito.signin.user.admin.
+// a nil session and for one that Cognito says is over, else tokens.ErrUnavailable,
+// with the *tokens.APIError if Cognito has answered. The access token needs the
+// scope aws.cognito.signin.user.admin, which a sign-in through the managed login
+// has only if the app client asks for it.
 func (m *Manager) UserAttributes(ctx context.Context, s *Session) (map[string]string, error) {
 	if s.AccessToken() == nil {
 		return nil, ErrSignedOut
 	}
 	attributes, err := m.client.UserAttributes(ctx, s.access.Raw())
-	// To a token without the scope Cognito answers as to one that is revoked.
-	if signedOut(err) && s.HasScope(scopeAdmin) {
+	if signedOut(err) {
 		return nil, fmt.Errorf("%w: %w", ErrSignedOut, err)
 	}
 	if err != nil {

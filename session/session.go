@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"time"
@@ -110,8 +112,9 @@ func (s *Session) String() string {
 	return "session of " + s.access.Subject
 }
 
-// GoString keeps %#v from printing tokens.
-func (s *Session) GoString() string { return s.String() }
+// Format implements [fmt.Formatter], so that no verb prints the tokens, not even
+// of a copy of the session.
+func (s Session) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
 
 // LogValue shows whose session it is and no token.
 func (s *Session) LogValue() slog.Value { return slog.StringValue(s.String()) }
