@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -16,19 +17,23 @@ import (
 // serveSignInCallback receives the managed login's answer (RFC 6749 §4.1.2).
 func (a *Auth) serveSignInCallback(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	f, ok := a.takeFlow(w, r, q.Get("state"))
+	state := q.Get("state")
+	if len(q["state"]) > 1 || len(q["code"]) > 1 || len(q["error"]) > 1 {
+		state = "" // RFC 6749 §3.1: nothing comes twice, or two readers may take each another
+	}
+	f, ok := a.takeFlow(w, r, state)
 	if !ok {
 		a.servePage(w, r, http.StatusBadRequest, pageText{
 			Title: "This sign-in cannot go on",
 			Text:  "It has taken longer than ten minutes, was finished in another tab, or this browser does not keep cookies for this site.",
-			Again: a.signInAgain("/"),
+			Again: a.signInAgain(a.cfg.AfterSignIn),
 		})
 		return
 	}
-	if code := q.Get("error"); code != "" {
+	if q.Has("error") || q.Has("error_description") {
 		a.servePage(w, r, http.StatusBadRequest, pageText{
 			Title: "You are not signed in",
-			Text:  "The sign-in was cancelled or refused.", Detail: q.Get("error_description"),
+			Text:  "The sign-in was cancelled or refused.", Detail: oneLine(q.Get("error_description")),
 			Again: a.signInAgain(f.Next),
 		})
 		return
@@ -37,7 +42,7 @@ func (a *Auth) serveSignInCallback(w http.ResponseWriter, r *http.Request) {
 		a.failSignIn(w, r, f, err)
 		return
 	}
-	a.markSignIn(w, r)
+	a.markSignIn(w, f)
 	if a.cfg.Cookies.SameSite == http.SameSiteStrictMode {
 		// The redirect would still belong to the navigation from the login's site, and
 		// Strict cookies are not sent on that. A page of our own begins a new one.
@@ -47,19 +52,31 @@ func (a *Auth) serveSignInCallback(w http.ResponseWriter, r *http.Request) {
 	a.redirect(w, r, f.Next)
 }
 
-var errNonce = errors.New("cognitogate: the ID token has no nonce of this sign-in")
+var (
+	errNoCode = errors.New("cognitogate: the callback has no code")
+	errNoID   = errors.New(`cognitogate: the answer has no ID token: the app client or Login.Scopes lacks "openid"`)
+	errNonce  = errors.New("cognitogate: the ID token has no nonce of this sign-in")
+	errClock  = errors.New("cognitogate: a clock or the key set is wrong")
+)
 
 // finish exchanges the code and begins the session. Nothing is believed or written
 // before all of it is verified.
 func (a *Auth) finish(w http.ResponseWriter, r *http.Request, f *flow, code string) error {
 	if code == "" {
-		return errors.New("cognitogate: the callback has no code")
+		return errNoCode
 	}
 	set, err := a.client.Exchange(r.Context(), code, f.Verifier, a.login.redirectURI)
 	if err != nil {
 		return err
 	}
+	if set.ID == "" {
+		return errNoID
+	}
 	id, err := a.verifier.Verify(r.Context(), set.ID, tokens.ID)
+	if errors.Is(err, tokens.Expired) || errors.Is(err, tokens.NotYetValid) || errors.Is(err, tokens.UnknownKey) {
+		// Cognito has issued it a moment ago.
+		return fmt.Errorf("%w: %w: %w", tokens.ErrUnavailable, errClock, err)
+	}
 	if err != nil {
 		return fmt.Errorf("cognitogate: sign-in: %w", err)
 	}
@@ -71,7 +88,7 @@ func (a *Auth) finish(w http.ResponseWriter, r *http.Request, f *flow, code stri
 	}
 	// The nonce binds the token to this browser's request (OpenID Connect Core
 	// §3.1.3.7): a code that somebody else has put into the callback brings theirs.
-	if subtle.ConstantTimeCompare([]byte(claims.Nonce), []byte(f.Nonce)) != 1 {
+	if f.Nonce == "" || subtle.ConstantTimeCompare([]byte(claims.Nonce), []byte(f.Nonce)) != 1 {
 		return errNonce
 	}
 	_, err = a.sessions.Start(w, r, set)
@@ -91,7 +108,9 @@ func (a *Auth) failSignIn(w http.ResponseWriter, r *http.Request, f *flow, err e
 
 // serveSignOut ends the session here and sends the browser to end the managed
 // login's. Only this site may ask for it: a POST by CrossOriginProtection, a GET by
-// Sec-Fetch-Site, and a browser that sends neither is asked to confirm.
+// Sec-Fetch-Site, and a browser that sends neither is asked to confirm. A GET that
+// says it is no navigation is refused too: an image in somebody's comment must not
+// sign readers out, nor a script that loads links ahead.
 func (a *Auth) serveSignOut(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
 		if a.login.forgery.Check(r) != nil {
@@ -99,6 +118,10 @@ func (a *Auth) serveSignOut(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	} else {
+		if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
+			problem(w, r, http.StatusForbidden)
+			return
+		}
 		switch r.Header.Get("Sec-Fetch-Site") {
 		case "same-origin", "same-site", "none": // "none": typed, or a bookmark
 		case "":
@@ -113,7 +136,7 @@ func (a *Auth) serveSignOut(w http.ResponseWriter, r *http.Request) {
 		// The cookies are cleared all the same, which is what the user asked for.
 		a.cfg.Logger.Warn("cognitogate: a session could not be revoked", "error", err)
 	}
-	a.dropCookie(w, markerName)
+	a.dropCookie(w, a.markerName())
 	q := url.Values{"client_id": {a.cfg.UserPool.ClientID}, "logout_uri": {a.login.logoutURI}}
 	a.redirect(w, r, a.cfg.UserPool.LoginURL()+"/logout?"+q.Encode())
 }
@@ -124,19 +147,22 @@ func (a *Auth) serveSignOutCallback(w http.ResponseWriter, r *http.Request) {
 	a.redirect(w, r, a.cfg.AfterSignOut)
 }
 
-// markerName is the cookie that a sign-in leaves for a minute. Whoever has just
-// signed in twice and has no session all the same would go round in a loop.
 const (
-	markerName     = "cognitogate.signed-in"
 	markerLifetime = time.Minute
 	maxCookie      = 4096 // name and value; browsers drop longer ones (RFC 6265bis §5.6)
 )
 
-// markSignIn leaves the marker: "1", or "2" for the second sign-in in a minute, with
-// "large" if a browser will have dropped a cookie.
-func (a *Auth) markSignIn(w http.ResponseWriter, r *http.Request) {
+// markerName is the cookie that a sign-in leaves for a minute. Whoever signs in with
+// it, because there is no session all the same, goes round in a loop.
+func (a *Auth) markerName() string { return a.hostName("signed-in") }
+
+// markSignIn leaves the marker: "1", or "2" if this sign-in was begun without a
+// session within a minute after another, with "large" if a browser will have dropped
+// a cookie. Browsers send it exactly when they send the session's: with Strict ones,
+// a visit from another site is no sign of a loop.
+func (a *Auth) markSignIn(w http.ResponseWriter, f *flow) {
 	value := "1"
-	if marker(r) != "" {
+	if f.Again {
 		value = "2"
 	}
 	for _, line := range w.Header()["Set-Cookie"] {
@@ -145,13 +171,15 @@ func (a *Auth) markSignIn(w http.ResponseWriter, r *http.Request) {
 			break
 		}
 	}
-	a.setCookie(w, markerName, value, markerLifetime)
+	a.setCookie(w, a.markerName(), value, markerLifetime, cmp.Or(a.cfg.Cookies.SameSite, http.SameSiteLaxMode))
 }
 
-func marker(r *http.Request) string {
+// marker returns what markSignIn has left, or nothing.
+func (a *Auth) marker(r *http.Request) string {
+	own := a.markerName()
 	for _, h := range r.Header["Cookie"] {
 		for name, value, rest := cookie.Next(h); name != ""; name, value, rest = cookie.Next(rest) {
-			if name == markerName {
+			if name == own {
 				return value
 			}
 		}

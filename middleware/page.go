@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 )
 
 // pageText is what a page of the routes says. All of it is escaped.
@@ -49,12 +50,16 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 </html>
 `))
 
-// pagePolicy allows nothing but the page's own style and form; the form's answer
-// leads to the managed login.
+// pagePolicy allows nothing but the page's own style and form. Browsers hold
+// form-action against the redirects of the form's answer too, which lead to the
+// managed login and on to whatever provider the user came from.
 func (a *Auth) pagePolicy() string {
 	sum := sha256.Sum256([]byte(pageStyle))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; form-action 'self' " + a.cfg.UserPool.LoginURL() + "; base-uri 'none'; frame-ancestors 'none'"
+	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; form-action 'self' https:"
+	if login := a.cfg.UserPool.LoginURL(); strings.HasPrefix(login, "http:") { // an emulator's
+		policy += " " + login
+	}
+	return policy + "; base-uri 'none'; frame-ancestors 'none'"
 }
 
 // servePage answers with a page of the routes.
@@ -64,12 +69,38 @@ func (a *Auth) servePage(w http.ResponseWriter, r *http.Request, status int, tex
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", a.pagePolicy())
 	h.Set("Referrer-Policy", "no-referrer") // the URL holds a code
+	if text.Confirm != "" {
+		// With no-referrer browsers send "Origin: null" with the form (Fetch §3.1),
+		// and those that have to confirm are judged by their Origin.
+		h.Set("Referrer-Policy", "same-origin")
+	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		// An error here is the browser's going away.
 		_ = pageTemplate.Execute(w, text)
 	}
+}
+
+// maxDetail bounds what a page quotes, in characters.
+const maxDetail = 300
+
+// oneLine makes a text of somebody else's fit to be quoted: not too long, and
+// without characters that would change how the page around it looks.
+func oneLine(s string) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
+		if n++; n > maxDetail {
+			b.WriteString("…")
+			break
+		}
+		if !unicode.IsPrint(r) && r != '\uFFFD' { // controls, bidirectional marks
+			r = ' '
+		}
+		b.WriteRune(r)
+	}
+	return strings.TrimSpace(b.String())
 }
 
 // signInAgain is a link that begins a sign-in with the same way back.
@@ -84,13 +115,13 @@ func (a *Auth) signInAgain(next string) string {
 // looping reports whether the user has signed in twice within a minute and the
 // browser has no session all the same: to sign in again would not help.
 func (a *Auth) looping(r *http.Request) bool {
-	return a.login != nil && strings.HasPrefix(marker(r), "2")
+	return a.login != nil && strings.HasPrefix(a.marker(r), "2")
 }
 
 // serveLoop says what keeps the browser from holding the session.
 func (a *Auth) serveLoop(w http.ResponseWriter, r *http.Request) {
 	var causes []string
-	if strings.Contains(marker(r), "large") {
+	if strings.Contains(a.marker(r), "large") {
 		causes = append(causes, "The user has so many groups or claims that a token does not fit into a cookie. The operator has to make the tokens smaller.")
 	}
 	if !a.cfg.Cookies.Insecure && r.TLS == nil && r.Header.Get("X-Forwarded-Proto") == "http" {
@@ -102,9 +133,8 @@ func (a *Auth) serveLoop(w http.ResponseWriter, r *http.Request) {
 		}
 		causes = append(causes, "The browser may be set to keep no cookies for this site.")
 	}
-	w.Header().Set("Retry-After", "60")
 	a.servePage(w, r, http.StatusBadRequest, pageText{
 		Title: "You have signed in, and this browser does not keep it",
-		Text:  "To sign in again would lead here again.", Causes: causes, Again: a.signInAgain("/"),
+		Text:  "To sign in again would lead here again.", Causes: causes, Again: a.signInAgain(a.cfg.AfterSignIn),
 	})
 }
