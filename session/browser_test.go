@@ -78,7 +78,7 @@ func TestBrowserCookies(t *testing.T) {
 			UserPool:   tokens.UserPool{ID: rec.Config.UserPoolID, ClientID: rec.Config.ClientID},
 			HTTPClient: &http.Client{Transport: &recordedCognito{jwks: keys}},
 			Now:        func() time.Time { return time.UnixMilli(rec.Now) },
-			Logger:     slog.New(slog.DiscardHandler),
+			Logger:     slog.Default(),
 		})
 		if err != nil {
 			t.Fatal(err)

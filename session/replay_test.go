@@ -183,7 +183,7 @@ func (rec *record) manager(cognito http.RoundTripper) (*session.Manager, error) 
 		Cookies:    cookies,
 		HTTPClient: &http.Client{Transport: cognito},
 		Now:        func() time.Time { return now },
-		Logger:     slog.New(slog.DiscardHandler),
+		Logger:     slog.Default(),
 	})
 }
 
@@ -205,9 +205,9 @@ type result struct {
 }
 
 // replay runs a record here.
-func (rec *record) replay(t *testing.T) result {
+func (rec *record) replay(t *testing.T, replies []exchange) result {
 	t.Helper()
-	cognito := &recordedCognito{jwks: rec.JWKS, replies: rec.Cognito}
+	cognito := &recordedCognito{jwks: rec.JWKS, replies: replies}
 	m, err := rec.manager(cognito)
 	if err != nil {
 		return result{Session: "no manager"}
@@ -217,11 +217,24 @@ func (rec *record) replay(t *testing.T) result {
 		r.Header.Set("Cookie", rec.Request.Headers["cookie"])
 	}
 	w := httptest.NewRecorder()
+	if rec.Name == "parallel-refresh" { // two calls at once
+		second := make(chan error)
+		go func() {
+			_, err := m.Fetch(httptest.NewRecorder(), r, nil)
+			second <- err
+		}()
+		defer func() {
+			if err := <-second; err != nil {
+				t.Error("the second call: ", err)
+			}
+		}()
+	}
 	s, err := m.Fetch(w, r, &session.FetchOptions{ForceRefresh: rec.Options.ForceRefresh, ClientMetadata: rec.Options.ClientMetadata})
 	got := result{}
 	if err == nil && rec.API == "fetchUserAttributes" {
 		got.Attributes, err = m.UserAttributes(r.Context(), s)
 	}
+	note(err)
 	switch {
 	case err == nil:
 		got.Session, got.Sub = "yes", s.User().ID
@@ -343,30 +356,59 @@ func rawAttribute(line, name string) string {
 	return ""
 }
 
-// deviation is an entry of testdata/amplify/deviations.json: where we differ from
-// Amplify on purpose, by which weakness of Amplify's (W) or decision of ours, and
-// what we do instead.
+// deviationFile is testdata/amplify/deviations.json: where we differ from Amplify
+// on purpose. It explains itself.
+type deviationFile struct {
+	Weaknesses, Decisions map[string]string
+	Deviations            []*deviation
+}
+
 type deviation struct {
-	Record, Decision, Text string
-	Ours                   result // Cookies: slots that are "set" or "cleared"
+	Because []string
+	Text    string
+	Records map[string]struct {
+		result         // Cookies: slots that are "set" or "cleared"
+		After  *result // when Cognito answers a refresh that the record has no reply to
+	}
 }
 
 func TestReplay(t *testing.T) {
-	var records []record
+	var records []*record
 	readJSON(t, "session.json", &records)
-	var list []deviation
-	readJSON(t, "deviations.json", &list)
-	deviations := make(map[string]deviation)
-	for _, d := range list {
-		deviations[d.Record] = d
+	var file deviationFile
+	readJSON(t, "deviations.json", &file)
+	deviations := make(map[string]*deviation)
+	used := make(map[string]bool)
+	for _, d := range file.Deviations {
+		for name := range d.Records {
+			if deviations[name] != nil {
+				t.Errorf("%s deviates twice", name)
+			}
+			deviations[name] = d
+		}
+		for _, id := range d.Because {
+			used[id] = true
+			if file.Weaknesses[id] == "" && file.Decisions[id] == "" {
+				t.Errorf("%s is not explained", id)
+			}
+		}
+		if len(d.Because) == 0 || d.Text == "" {
+			t.Errorf("no reason is given for %v", d.Records)
+		}
 	}
+	for id := range file.Decisions {
+		if !used[id] {
+			t.Errorf("%s is explained and not used", id)
+		}
+	}
+	replies := repliesByRefreshToken(records)
 	for _, rec := range records {
+		d := deviations[rec.Name]
+		delete(deviations, rec.Name)
 		t.Run(rec.Name, func(t *testing.T) {
-			got, recorded := rec.replay(t), rec.recorded(t)
-			d, deviates := deviations[rec.Name]
-			delete(deviations, rec.Name)
+			got, recorded := rec.replay(t, rec.Cognito), rec.recorded(t)
 			same := equal(got, recorded)
-			if !deviates {
+			if d == nil {
 				if !same {
 					t.Errorf("got      %v\nrecorded %v", short(got), short(recorded))
 				}
@@ -375,16 +417,71 @@ func TestReplay(t *testing.T) {
 			if same {
 				t.Errorf("the deviation %q is stale: we do what Amplify does", d.Text)
 			}
-			got.Cookies = summary(got.Cookies)
-			if !equal(got, d.Ours) {
-				t.Errorf("got  %v\nwant %v: %s (%s)", short(got), short(d.Ours), d.Text, d.Decision)
+			want := d.Records[rec.Name]
+			rec.compare(t, got, want.result, d)
+
+			// What the original never asked, Cognito answers in another record.
+			reply, ok := replies[rec.refreshToken()]
+			if len(rec.Cognito) > 0 || len(got.Calls) == 0 || !ok {
+				if want.After != nil {
+					t.Error("there is nothing after this")
+				}
+				return
 			}
+			got = rec.replay(t, []exchange{reply})
+			if want.After == nil {
+				want.After = new(result)
+			}
+			want.After.Calls = want.Calls
+			rec.compare(t, got, *want.After, d)
 		})
 	}
-	delete(deviations, "*") // W40, for every record: see recorded
 	for name := range deviations {
 		t.Errorf("deviation of an unknown record %q", name)
 	}
+}
+
+func (rec *record) compare(t *testing.T, got, want result, d *deviation) {
+	t.Helper()
+	got.Cookies = summary(got.Cookies)
+	for i, call := range got.Calls {
+		got.Calls[i] = rec.abbreviate(call)
+	}
+	if !equal(got, want) {
+		t.Errorf("got  %v\nwant %v: %s (%s)", short(got), short(want), d.Text, d.Because)
+	}
+}
+
+// abbreviate replaces what comes from the request's cookies by their names.
+func (rec *record) abbreviate(call string) string {
+	for pair := range strings.SplitSeq(rec.Request.Headers["cookie"], ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		if v, err := url.PathUnescape(value); err == nil && len(v) > 20 {
+			call = strings.ReplaceAll(call, v, "<the request's "+name[strings.LastIndexByte(name, '.')+1:]+">")
+		}
+	}
+	return call
+}
+
+func (rec *record) refreshToken() string {
+	_, rest, _ := strings.Cut(rec.Request.Headers["cookie"], ".refreshToken=")
+	token, _, _ := strings.Cut(rest, ";")
+	return token
+}
+
+// repliesByRefreshToken are Cognito's good answers in all records, the first for a
+// refresh token.
+func repliesByRefreshToken(records []*record) map[string]exchange {
+	replies := make(map[string]exchange)
+	for _, rec := range records {
+		for _, e := range rec.Cognito {
+			token, _ := e.Expect.Body["RefreshToken"].(string)
+			if _, ok := replies[token]; token != "" && !ok && rec.Outcome.Authenticated && e.Reply.Status == http.StatusOK {
+				replies[token] = e
+			}
+		}
+	}
+	return replies
 }
 
 func equal(a, b result) bool {
