@@ -159,7 +159,7 @@ func (p *Pool) sign(ctx context.Context, creds Credentials, r *http.Request, pay
 
 // awsHost is a host of the services that Amplify calls, with what names service
 // and region.
-var awsHost = regexp.MustCompile(`^(?:.+\.)?(execute-api|appsync-api|s3)(?:-fips)?(?:\.dualstack)?\.([a-z]{2,}(?:-[a-z]+)+-[0-9]+)\.(?:amazonaws\.[a-z.]+|api\.aws)$`)
+var awsHost = regexp.MustCompile(`^(?:.+\.)?(execute-api|appsync-api|s3)(?:-fips)?(?:\.dualstack)?\.([a-z]{2,}(?:-[a-z]+)+-[0-9]+)\.(?:amazonaws\.(?:com|com\.cn|eu)|api\.aws)$`)
 
 // scope is what a signature for host is for.
 func (t *Transport) scope(host string) (region, service string, err error) {

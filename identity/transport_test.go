@@ -1,0 +1,323 @@
+package identity_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/identity"
+	"github.com/cognitogate/cognitogate/session"
+)
+
+// rest is a REST API that is called with signed requests.
+type rest struct {
+	srv    *cognitotest.Server
+	client *http.Client
+}
+
+func restClient(srv *cognitotest.Server, pool *identity.Pool) *rest {
+	return &rest{srv, &http.Client{Transport: &identity.Transport{
+		Pool:  pool,
+		Hosts: []string{"rest.execute-api.eu-west-1.amazonaws.com"},
+		Base:  srv.Client().Transport,
+	}}}
+}
+
+type restReply struct {
+	Method, Path, Body string
+	Query              map[string][]string
+	Viewer             cognitotest.Viewer
+}
+
+func (r *rest) do(req *http.Request) (*restReply, error) {
+	resp, err := r.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s %s: %v", resp.Status, text, err)
+	}
+	reply := new(restReply)
+	return reply, json.Unmarshal(text, reply)
+}
+
+func (r *rest) whoami(ctx context.Context) (cognitotest.Viewer, error) {
+	req, err := http.NewRequestWithContext(ctx, "GET", r.srv.RESTURL()+"/whoami", nil)
+	if err != nil {
+		return cognitotest.Viewer{}, err
+	}
+	reply, err := r.do(req)
+	if err != nil {
+		return cognitotest.Viewer{}, err
+	}
+	return reply.Viewer, nil
+}
+
+// The emulator computes every signature again, so what it answers was signed well.
+func TestTransportSignsAllKindsOfRequests(t *testing.T) {
+	p := open(t, nil)
+	ctx := session.NewContext(t.Context(), signedIn(p.srv, "ada"))
+	api := restClient(p.srv, p.pool)
+	for _, tt := range []struct {
+		name, method, target, body string
+		header                     map[string]string
+	}{
+		{"plain", "GET", "/things", "", nil},
+		{"root of the stage", "GET", "/", "", nil},
+		{"query with spaces, umlauts, and order", "GET", "/things?b=%C3%BC&a=1+2&a=1%202&c=a/b&c=a-b&empty", "", nil},
+		{"escaped path", "GET", "/a%20b/%C3%BC/x%2By/~tilde/(x)", "", nil},
+		{"post", "POST", "/things", `{"n":1}`, map[string]string{"Content-Type": "application/json"}},
+		{"patch", "PATCH", "/things", `{"n":1}`, map[string]string{"X-Amz-Invocation-Type": "Event", "X-Trace": "  two  spaces "}},
+		{"head", "DELETE", "/things/1", "", nil},
+		{"what proxies change", "GET", "/things", "", map[string]string{"X-Forwarded-For": "192.0.2.1", "User-Agent": "x", "Accept-Encoding": "br"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, rereadable := range []bool{true, false} {
+				req, err := http.NewRequestWithContext(ctx, tt.method, p.srv.RESTURL()+tt.target, strings.NewReader(tt.body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !rereadable && tt.body != "" {
+					req.Body, req.GetBody, req.ContentLength = io.NopCloser(strings.NewReader(tt.body)), nil, -1
+				}
+				for name, value := range tt.header {
+					req.Header.Set(name, value)
+				}
+				before := req.Header.Clone()
+				reply, err := api.do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if reply.Method != tt.method || reply.Body != tt.body || reply.Viewer.Username != "ada" || reply.Viewer.Mode != "iam" {
+					t.Errorf("%+v", reply)
+				}
+				if fmt.Sprint(before) != fmt.Sprint(req.Header) {
+					t.Error("the caller's request was changed")
+				}
+			}
+		})
+	}
+	if got := p.calls(); got != [2]int{1, 1} {
+		t.Errorf("calls: %v", got)
+	}
+}
+
+// sink counts what is sent, and shows it.
+type sink struct {
+	sent   []*http.Request
+	answer func(*http.Request) *http.Response
+}
+
+func (s *sink) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		r.Body.Close()
+	}
+	s.sent = append(s.sent, r)
+	if s.answer != nil {
+		return s.answer(r), nil
+	}
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+}
+
+// closing notes whether a body was closed.
+type closing struct {
+	io.Reader
+	closed bool
+}
+
+func (c *closing) Close() error { c.closed = true; return nil }
+
+func TestTransportRefuses(t *testing.T) {
+	p := open(t, nil)
+	ada := session.NewContext(t.Context(), signedIn(p.srv, "ada"))
+	const api = "https://x.execute-api.eu-west-1.amazonaws.com/dev"
+	for _, tt := range []struct {
+		name      string
+		transport identity.Transport
+		ctx       context.Context
+		url       string
+		is        error
+	}{
+		{"every host, without Hosts", identity.Transport{Pool: p.pool}, ada, api, nil},
+		{"a host that is not listed", identity.Transport{Pool: p.pool, Hosts: []string{"y.execute-api.eu-west-1.amazonaws.com"}}, ada, api, nil},
+		{"plain http", identity.Transport{Pool: p.pool, Hosts: []string{"*.amazonaws.com"}}, ada, strings.Replace(api, "https", "http", 1), nil},
+		{"a host that names no service", identity.Transport{Pool: p.pool, Hosts: []string{"api.example.com"}}, ada, "https://api.example.com/", nil},
+		{"a host that names no service, with a region only", identity.Transport{Pool: p.pool, Region: "eu-west-1", Hosts: []string{"api.example.com"}}, ada, "https://api.example.com/", nil},
+		{"a query that cannot be read", identity.Transport{Pool: p.pool, Hosts: []string{"*.amazonaws.com"}}, ada, api + "?a=%zz", nil},
+		{"nobody", identity.Transport{Pool: p.pool, Hosts: []string{"*.amazonaws.com"}}, t.Context(), api, session.ErrSignedOut},
+		{"a transport without a pool", identity.Transport{Hosts: []string{"*.amazonaws.com"}}, ada, api, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			base := new(sink)
+			tt.transport.Base = base
+			body := &closing{Reader: strings.NewReader("x")}
+			req, err := http.NewRequestWithContext(tt.ctx, "POST", tt.url, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = tt.transport.RoundTrip(req)
+			if err == nil || tt.is != nil && !errors.Is(err, tt.is) {
+				t.Error(err)
+			}
+			if len(base.sent) != 0 || !body.closed {
+				t.Errorf("%d requests were sent, body closed: %t", len(base.sent), body.closed)
+			}
+		})
+	}
+	if p.calls() != [2]int{} {
+		t.Error("credentials were fetched for a request that is refused")
+	}
+}
+
+func TestTransportLeavesAuthorizedRequestsAlone(t *testing.T) {
+	p := open(t, nil)
+	base := new(sink)
+	tr := &identity.Transport{Pool: p.pool, Hosts: []string{"*.amazonaws.com"}, Base: base}
+	own, _ := http.NewRequest("GET", "https://x.execute-api.eu-west-1.amazonaws.com/dev", nil)
+	own.Header["authorization"] = []string{"Bearer abc"}
+	presigned, _ := http.NewRequest("GET", "https://b.s3.eu-west-1.amazonaws.com/k?X-Amz-Signature=00", nil)
+	for _, req := range []*http.Request{own, presigned} {
+		if _, err := tr.RoundTrip(req); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(base.sent) != 2 || base.sent[0] != own || base.sent[1] != presigned || p.calls() != [2]int{} {
+		t.Errorf("sent %v, calls %v", base.sent, p.calls())
+	}
+}
+
+func TestTransportFollowsNoRedirectElsewhere(t *testing.T) {
+	p := open(t, nil)
+	base := &sink{answer: func(r *http.Request) *http.Response {
+		target := "https://evil.execute-api.eu-west-1.amazonaws.com/"
+		if r.URL.Path == "/dev" {
+			target = "/next"
+		}
+		return &http.Response{StatusCode: 307, Header: http.Header{"Location": {target}}, Body: http.NoBody, Request: r}
+	}}
+	client := &http.Client{Transport: &identity.Transport{Pool: p.pool, Hosts: []string{"*.execute-api.eu-west-1.amazonaws.com"}, Base: base}}
+	ctx := session.NewContext(t.Context(), signedIn(p.srv, "ada"))
+	req, _ := http.NewRequestWithContext(ctx, "GET", "https://x.execute-api.eu-west-1.amazonaws.com/dev", nil)
+	if resp, err := client.Do(req); err == nil {
+		t.Errorf("answered %s", resp.Status)
+	}
+	if len(base.sent) != 2 || base.sent[0].Header.Get("Authorization") == base.sent[1].Header.Get("Authorization") {
+		t.Errorf("%d requests were sent", len(base.sent))
+	}
+}
+
+func TestTransportKnowsHostsOfAWS(t *testing.T) {
+	p := open(t, nil)
+	ctx := session.NewContext(t.Context(), signedIn(p.srv, "ada"))
+	for host, scope := range map[string]string{
+		"abc.execute-api.us-east-1.amazonaws.com":          "us-east-1/execute-api",
+		"abc-vpce-1.execute-api.us-gov-west-1.api.aws":     "us-gov-west-1/execute-api",
+		"abc.appsync-api.eu-central-1.amazonaws.com":       "eu-central-1/appsync",
+		"abc.appsync-api.cn-north-1.amazonaws.com.cn":      "cn-north-1/appsync",
+		"s3.eu-west-1.amazonaws.com":                       "eu-west-1/s3",
+		"my.dotted.bucket.s3.eu-west-1.amazonaws.com":      "eu-west-1/s3",
+		"bucket.s3.dualstack.ap-southeast-2.amazonaws.com": "ap-southeast-2/s3",
+		"bucket.s3-fips.us-east-2.amazonaws.com":           "us-east-2/s3",
+		"bucket.s3.amazonaws.com":                          "",
+		"abc.lambda.eu-west-1.amazonaws.com":               "",
+		"abc.execute-api.eu-west-1.amazonaws.example.com":  "",
+		"abc.execute-api.eu-west-1.example.com":            "",
+	} {
+		base := new(sink)
+		tr := &identity.Transport{Pool: p.pool, Hosts: []string{host}, Base: base}
+		req, _ := http.NewRequestWithContext(ctx, "GET", "https://"+host+"/", nil)
+		got := ""
+		if _, err := tr.RoundTrip(req); err == nil {
+			parts := strings.Split(base.sent[0].Header.Get("Authorization"), "/")
+			got = parts[2] + "/" + parts[3]
+		}
+		if got != scope {
+			t.Errorf("%s is signed for %q, want %q", host, got, scope)
+		}
+	}
+}
+
+func TestTransportToS3(t *testing.T) {
+	p := open(t, nil)
+	ctx := session.NewContext(t.Context(), signedIn(p.srv, "ada"))
+	client := &http.Client{Transport: &identity.Transport{Pool: p.pool, Hosts: []string{"*.amazonaws.com"}, Base: p.srv.Client().Transport}}
+	url := "https://" + p.srv.Bucket() + ".s3.eu-west-1.amazonaws.com/public/a%20b%2B%C3%BC.txt"
+	for name, body := range map[string]io.Reader{
+		"body that can be read twice": strings.NewReader("hello"),
+		"body that cannot":            io.MultiReader(strings.NewReader("hello")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			req, _ := http.NewRequestWithContext(ctx, "PUT", url, body)
+			resp, err := client.Do(req)
+			if err != nil || resp.StatusCode != 200 {
+				t.Fatal(resp, err)
+			}
+			if got, _ := p.srv.Object("public/a b+ü.txt"); !bytes.Equal(got, []byte("hello")) {
+				t.Errorf("the object is %q", got)
+			}
+		})
+	}
+}
+
+func TestTransportBoundsBodiesInMemory(t *testing.T) {
+	p := open(t, nil)
+	ctx := session.NewContext(t.Context(), signedIn(p.srv, "ada"))
+	base := new(sink)
+	tr := &identity.Transport{Pool: p.pool, Hosts: []string{"*.amazonaws.com"}, Base: base}
+	endless := &closing{Reader: zeros{}}
+	req, _ := http.NewRequestWithContext(ctx, "POST", "https://x.execute-api.eu-west-1.amazonaws.com/dev", endless)
+	if _, err := tr.RoundTrip(req); err == nil || len(base.sent) != 0 || !endless.closed {
+		t.Errorf("%v, %d sent, closed: %t", err, len(base.sent), endless.closed)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+// A request that takes longer than credentials live gets new ones from the
+// provider; the API is on a real port, as an emulator's user has it.
+func TestLongRequestRenewsOverTheNetwork(t *testing.T) {
+	srv := cognitotest.New(cognitotest.User{Username: "ada"})
+	ts := httptest.NewServer(srv)
+	defer ts.Close()
+	srv.SetURL(ts.URL)
+	srv.SetCredentialsLifetime(30 * time.Second) // so that every request is in their last minute
+	pool, err := identity.NewPool(srv.UserPool(), &identity.Options{Endpoint: ts.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := s3.New(s3.Options{
+		Region:       "eu-west-1",
+		Credentials:  pool.Provider(signedIn(srv, "ada")),
+		BaseEndpoint: aws.String(srv.S3Endpoint()),
+		UsePathStyle: true,
+	})
+	for range 3 {
+		if _, err := files.PutObject(t.Context(), &s3.PutObjectInput{
+			Bucket: aws.String(srv.Bucket()), Key: aws.String("public/part"), Body: strings.NewReader("part"),
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := srv.Calls("GetCredentialsForIdentity"); got != 3 {
+		t.Errorf("%d exchanges", got)
+	}
+	if got := srv.Calls("GetId"); got != 1 {
+		t.Errorf("%d identities asked for", got)
+	}
+}
