@@ -27,6 +27,8 @@ type FetchOptions struct {
 	ClientMetadata map[string]string
 }
 
+var noOptions FetchOptions
+
 // Fetch returns the session that the request's cookies hold, like Amplify's
 // fetchAuthSession. A session whose tokens have expired, or will within
 // RefreshBefore, is refreshed: the new tokens are verified and written to w. A
@@ -43,7 +45,7 @@ type FetchOptions struct {
 // context is returned as it is, unless ForceRefresh is set.
 func (m *Manager) Fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptions) (*Session, error) {
 	if opts == nil {
-		opts = new(FetchOptions)
+		opts = &noOptions
 	}
 	s, err := m.fetch(w, r, opts)
 	if err != nil {

@@ -73,13 +73,13 @@ type userCookies struct {
 func (m *Manager) read(h http.Header) *jar {
 	var pairs []pair
 	for _, header := range h["Cookie"] {
-		for name, value, rest := cookie.Next(header); name != ""; name, value, rest = cookie.Next(rest) {
-			if strings.HasPrefix(name, m.prefix) && len(pairs) < maxPairs {
-				if pairs == nil {
-					pairs = make([]pair, 0, 10) // more than Amplify sets
-				}
-				pairs = append(pairs, parsePair(name, value, name[len(m.prefix):]))
+		name, value, rest := cookie.NextOf(header, m.prefix)
+		for name != "" && len(pairs) < maxPairs {
+			if pairs == nil {
+				pairs = make([]pair, 0, 10) // more than Amplify sets
 			}
+			pairs = append(pairs, parsePair(name, value, name[len(m.prefix):]))
+			name, value, rest = cookie.NextOf(rest, m.prefix)
 		}
 	}
 	if pairs == nil {

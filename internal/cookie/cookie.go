@@ -33,6 +33,24 @@ func Next(header string) (name, value, rest string) {
 	return "", "", ""
 }
 
+// NextOf is Next for the first pair whose name begins with prefix. It costs little
+// more for the others than finding where they end.
+func NextOf(header, prefix string) (name, value, rest string) {
+	for {
+		for header != "" && (header[0] == ' ' || header[0] == '\t') {
+			header = header[1:]
+		}
+		if strings.HasPrefix(header, prefix) {
+			return Next(header)
+		}
+		end := strings.IndexByte(header, ';')
+		if end < 0 {
+			return "", "", ""
+		}
+		header = header[end+1:]
+	}
+}
+
 // trim removes white space at both ends. Nearly always there is one space in
 // front, which a general trim would pay more for.
 func trim(s string) string {

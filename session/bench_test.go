@@ -1,0 +1,51 @@
+package session_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/session"
+)
+
+// BenchmarkRead finds the cookies of a session among others.
+func BenchmarkRead(b *testing.B) {
+	pool := cognitotest.New(cognitotest.User{Username: "ada"})
+	m, err := session.NewManager(session.Config{UserPool: pool.UserPool()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, n := range []int{5, 150} {
+		others := make([]string, n)
+		for i := range others {
+			others[i] = fmt.Sprintf("_ga_%d=GS1.1.1790000000.%d.1.1790000000", i, i)
+		}
+		anonymous := http.Header{"Cookie": {strings.Join(others, "; ")}}
+		r, err := http.NewRequest("GET", "/", nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		pool.SignIn(r, "ada")
+		signedIn := http.Header{"Cookie": {r.Header.Get("Cookie") + "; " + strings.Join(others, "; ")}}
+		for kind, h := range map[string]http.Header{"anonymous": anonymous, "signed-in": signedIn} {
+			b.Run(fmt.Sprint(kind, "-", n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					m.ReadOnly(h)
+				}
+			})
+		}
+	}
+}
+
+// TestAnonymousAllocatesNothing is a promise: public pages of strangers are read in
+// passing.
+func TestAnonymousAllocatesNothing(t *testing.T) {
+	p := open(t, nil)
+	r := page("theme=dark", "_ga=GA1.1.1", "CognitoIdentityServiceProvider.another.LastAuthUser=bob")
+	if n := testing.AllocsPerRun(100, func() { _, _ = p.m.Fetch(nil, r, nil) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -1,0 +1,151 @@
+package session_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/session"
+)
+
+// FuzzCookies reads any Cookie header. $A, $I and $R stand for ada's tokens, $X for
+// an expired access token of hers, $B, $J and $S for bob's tokens, $O for ada's of
+// another app client, and $P for the prefix of a name, so that the fuzzer can put
+// genuine tokens anywhere.
+func FuzzCookies(f *testing.F) {
+	pool := cognitotest.New(cognitotest.User{Username: "ada"}, cognitotest.User{Username: "bob"})
+	m, err := session.NewManager(session.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client(), Now: pool.Now})
+	if err != nil {
+		f.Fatal(err)
+	}
+	ada, bob := pool.Issue("ada"), pool.Issue("bob")
+	expired := pool.Issue("ada", cognitotest.Expired)
+	other := pool.AddClient("7other", "").Issue("ada")
+	prefix := cookie.Prefix(pool.UserPool().ClientID)
+	replacer := strings.NewReplacer("$P", prefix, "$A", ada.Access, "$I", ada.ID, "$R", ada.Refresh, "$X", expired.Access,
+		"$B", bob.Access, "$J", bob.ID, "$S", bob.Refresh, "$O", other.Access)
+	for _, seed := range []string{
+		"", "a=b", "$PLastAuthUser=ada; $Pada.accessToken=$A; $Pada.idToken=$I; $Pada.refreshToken=$R",
+		"$PLastAuthUser=ada; $Pada.accessToken=$X; $Pada.idToken=$I; $Pada.refreshToken=$R; $Pada.signInDetails={\"loginId\":\"x\"}",
+		"$PLastAuthUser=bob; $PLastAuthUser=ada; $Pbob.accessToken=$B; $Pada.accessToken=$A; $Pada.accessToken=$O",
+		"$Pusername.accessToken=$A;$Pusername.idToken=$J", "$PLastAuthUser=%61da; $P%2561da.accessToken=$B; =;;= ; $P.accessToken=$A",
+		"$PLastAuthUser=ada; $Pada.refreshToken=$S; $Pada.deviceKey=a; $Pada.deviceGroupKey=b; $Pada.randomPasswordKey=c",
+		"$PLastAuthUser=a.b; $Pa.b.accessToken=$X; $Pa.b.refreshToken=$S; $Pa.b.refreshToken=$R", "\"$PLastAuthUser\"=\"ada\"; \x00=\xff",
+	} {
+		f.Add(seed, false)
+		f.Add(seed, true)
+	}
+	f.Fuzz(func(t *testing.T, header string, isPage bool) {
+		text := replacer.Replace(header)
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header["Cookie"] = strings.Split(text, "\n")
+		if !isPage {
+			r.Header.Set("Sec-Fetch-Mode", "cors")
+		}
+		has := func(secret string) bool { return strings.Contains(text, secret) }
+		start := time.Now()
+		w := httptest.NewRecorder()
+		s, err := m.Fetch(w, r, nil)
+		note(err)
+		lines := w.Header()["Set-Cookie"]
+		if s != nil {
+			switch name := s.User().Username; {
+			case name == "ada" && (has(ada.Access) || has(ada.Refresh)):
+			case name == "bob" && (has(bob.Access) || has(bob.Refresh)):
+			default:
+				t.Fatalf("%s is signed in", name)
+			}
+			if id := s.IDToken(); id != nil && id.Subject != s.AccessToken().Subject {
+				t.Fatal("the ID token is another user's")
+			}
+			if s.ExpiresAt().Before(pool.Now()) {
+				t.Fatal("an expired session")
+			}
+		}
+		if (s == nil) == (err == nil) {
+			t.Fatal(s, err)
+		}
+		if s == nil && !isPage && len(lines) > 0 {
+			t.Fatalf("a script's answer changes %q", lines)
+		}
+		checkLines(t, prefix, lines)
+		w = httptest.NewRecorder()
+		end := r.Clone(r.Context())
+		for _, genuine := range []string{ada.Refresh, bob.Refresh} { // they must live on for the next input
+			for i, h := range end.Header["Cookie"] {
+				end.Header["Cookie"][i] = strings.ReplaceAll(h, genuine, "revoked")
+			}
+		}
+		note(m.End(w, end))
+		checkLines(t, prefix, w.Header()["Set-Cookie"])
+		if d := time.Since(start); d > 5*time.Second {
+			t.Fatalf("it took %v", d)
+		}
+	})
+}
+
+// checkLines fails for Set-Cookie lines that set more than one cookie of ours, or
+// anything but one.
+func checkLines(t *testing.T, prefix string, lines []string) {
+	t.Helper()
+	for _, line := range lines {
+		pair, attributes, _ := strings.Cut(line, "; ")
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || !strings.HasPrefix(name, prefix) || strings.ContainsAny(name+value, ";\r\n\x00") {
+			t.Fatalf("a line for %q", pair)
+		}
+		set := attributes == "Path=/; Max-Age=31536000; Secure; SameSite=Lax"
+		if !set && (value != "" || attributes != "Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Secure; SameSite=Lax") {
+			t.Fatalf("the attributes %q", attributes)
+		}
+		if set {
+			if _, err := http.ParseSetCookie(line); err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+		}
+	}
+}
+
+// FuzzCookieName writes and reads the cookies of any username.
+func FuzzCookieName(f *testing.F) {
+	m, err := session.NewManager(session.Config{UserPool: cognitotest.New().UserPool()})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range oddNames {
+		f.Add(name)
+	}
+	f.Add("ada")
+	f.Add("été")
+	f.Add("\U0001F600\u0301")
+	f.Fuzz(func(t *testing.T, user string) {
+		if user == "" || !utf8.ValidString(user) {
+			return // no JavaScript string
+		}
+		name, value := m.CookieName(user, "accessToken"), cookie.EncodeValue(user)
+		c, err := http.ParseSetCookie(name + "=" + value)
+		if err != nil || c.Name != name || c.Value != value && c.Value != strings.Trim(value, `"`) {
+			t.Fatalf("%q is written as %q=%q, which is read as %v: %v", user, name, value, c, err)
+		}
+		for i := range len(name) {
+			if !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(name[i])) && (name[i]|0x20 < 'a' || name[i]|0x20 > 'z') && (name[i] < '0' || name[i] > '9') {
+				t.Fatalf("%q is no RFC 6265 token", name)
+			}
+		}
+		if strings.ContainsAny(value, ";, \"\\\r\n\x00\x7f") {
+			t.Fatalf("%q is no RFC 6265 value", value)
+		}
+		if got, ok := cookie.Decode(value); !ok || got != user {
+			t.Fatalf("%q is read as %q", user, got)
+		}
+		pairs, access := m.Read(http.Header{"Cookie": {m.CookieName("", "LastAuthUser") + "=" + value + "; " + name + "=x"}})
+		if pairs != 2 || len(access[user]) != 1 || access[user][0] != "x" {
+			t.Fatalf("%q is read as %q", user, access)
+		}
+	})
+}
