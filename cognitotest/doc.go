@@ -34,6 +34,26 @@
 // tokens. Every other operation is refused as unknown, and USER_SRP_AUTH as not
 // enabled: sign in with Amplify's authFlowType USER_PASSWORD_AUTH.
 //
+// # Managed login
+//
+// The pool has a managed login (hosted UI) with the paths, parameters, cookies
+// and refusals of Cognito's: /oauth2/authorize, /login, /signup and /logout for
+// browsers, and for apps /oauth2/token, /oauth2/revoke, /oauth2/userInfo and, at
+// the issuer, /.well-known/openid-configuration. It grants authorization codes,
+// with PKCE, to public app clients and to those with a secret; there is neither
+// the implicit nor the client credentials grant. Beside the pool's users, it can
+// offer external identity providers, which are emulated at /idp.
+//
+// A new Server takes every callback URL on https, localhost and the loopback
+// addresses; [Server.SetLogin] registers the right ones, and all others are
+// refused. A test signs in without a browser by [Server.Authorize]:
+//
+//	callback, err := srv.Authorize(cfg.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier)), "ada")
+//
+// Nothing is sent by e-mail: whoever signs up is confirmed, under Cognito's
+// default password policy. Passwords cannot be reset, and the pages speak
+// English whatever lang says.
+//
 // # Over the network
 //
 // A Server is an [http.Handler]. For a real port, say where it is reached:
@@ -41,8 +61,9 @@
 //	ts := httptest.NewServer(srv)
 //	srv.SetURL(ts.URL)
 //
-// From then on UserPool names that address as Endpoint and Issuer, and tokens
-// carry that issuer. A browser may call it from another origin.
+// From then on UserPool names that address as Endpoint, Issuer and Domain, and
+// tokens carry that issuer. The scheme of the managed login is that of Issuer. A
+// browser may call the API from another origin.
 //
 // # Several pools and app clients
 //

@@ -13,6 +13,10 @@ type Fault struct {
 	// is by default what Cognito sends with Code: mostly 400. Code is by default
 	// TooManyRequestsException for 429, ForbiddenException for 403,
 	// InternalErrorException from 500 and InvalidParameterException for others.
+	//
+	// The managed login's endpoints say it in the shape of OAuth, with codes
+	// such as "invalid_grant" and "server_error", and its pages with a page; but
+	// a Code without a Status is sent to the app, to its callback URL.
 	Status int
 	Code   string // "TooManyRequestsException", "NotAuthorizedException", …
 

@@ -2,6 +2,7 @@ package cognitotest_test
 
 import (
 	"context"
+	"fmt"
 	"html"
 	"io"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/endpoints"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -240,4 +242,61 @@ func TestCodeFlow(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestLoginsAtOnce: everything is safe for concurrent use.
+func TestLoginsAtOnce(t *testing.T) {
+	srv := cognitotest.New(ada)
+	for i := range 8 {
+		name := fmt.Sprintf("user%d", i)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBrowser(t, srv.Client())
+			p := b.submit(b.get(authorizeURL(srv)), "username", "ada", "password", ada.Password)
+			p.code(t, "st")
+			srv.SetLogin(cognitotest.Login{Scopes: []string{"openid", "email"}})
+			p = b.submit(b.click(b.get(authorizeURL(srv, with("prompt", "login"))), "Create an account"),
+				"username", name, "email", name+"@example.com", "password", "Difference-2")
+			token := redeem(t, srv, loginConfig(srv), p.app.String())
+			if got := userInfo(t, srv, "GET", "Bearer "+token.AccessToken); got.body["username"] != name {
+				t.Errorf("status %d, username %v, want %s", got.status, got.body["username"], name)
+			}
+			b.get(srv.UserPool().LoginURL() + "/logout?" + strings.SplitN(authorizeURL(srv), "?", 2)[1])
+		})
+	}
+}
+
+// An app's test of its sign-in: the callback that the browser would come with,
+// without a browser.
+func ExampleServer_Authorize() {
+	srv := cognitotest.New(cognitotest.User{Username: "ada"})
+	srv.SetLogin(cognitotest.Login{RedirectURIs: []string{"https://app.example.com/callback"}})
+	pool := srv.UserPool()
+	cfg := oauth2.Config{
+		ClientID:    pool.ClientID,
+		RedirectURL: "https://app.example.com/callback",
+		Scopes:      []string{"openid"},
+		Endpoint:    endpoints.AWSCognito(pool.LoginURL()),
+	}
+	verifier := oauth2.GenerateVerifier()
+	callback, err := srv.Authorize(cfg.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier)), "ada")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	u, _ := url.Parse(callback)
+	fmt.Println(u.Host, u.Path, u.Query().Get("state"))
+
+	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, srv.Client())
+	token, err := cfg.Exchange(ctx, u.Query().Get("code"), oauth2.VerifierOption(verifier))
+	fmt.Println(token.Type(), err)
+
+	// The app has forgotten to register another one.
+	cfg.RedirectURL = "https://app.example.com/other"
+	_, err = srv.Authorize(cfg.AuthCodeURL("state"), "ada")
+	fmt.Println(err)
+	// Output:
+	// app.example.com /callback state
+	// Bearer <nil>
+	// cognitotest: Authorize: redirect_mismatch: redirect_uri is none of the app client's callback URLs.
 }

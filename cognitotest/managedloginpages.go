@@ -7,8 +7,8 @@ import (
 	"embed"
 	"encoding/base64"
 	"html/template"
+	"maps"
 	"net/http"
-	"net/url"
 	"strings"
 )
 
@@ -117,10 +117,7 @@ func (p *pool) loginPage(v *visit) *reply {
 func (p *pool) loginForm(v *visit, a *authorization, username string, fault *fieldFault) *reply {
 	d := &pageData{Title: "Sign in", Username: username, Fault: fault}
 	for _, name := range a.settings.Providers {
-		q := url.Values{}
-		for k, values := range a.params {
-			q[k] = values
-		}
+		q := maps.Clone(a.params)
 		q.Set("identity_provider", name)
 		d.Providers = append(d.Providers, providerLink{providerLabel(name), template.URL(q.Encode())})
 	}

@@ -108,9 +108,9 @@ const noStore = "no-cache, no-store, max-age=0, must-revalidate"
 
 // loginFault is the reply that a fault puts in the place of the managed login's
 // own; nil if op is not the managed login's.
-func (p *pool) loginFault(f Fault, req *request) *reply {
-	route, known := loginRoutes[req.path]
-	if !known || f.Body != "" || f.Status == 0 && f.Code == "" {
+func (p *pool) loginFault(op string, f Fault, req *request) *reply {
+	route := loginRoutes[req.path]
+	if route.op != op || f.Body != "" || f.Status == 0 && f.Code == "" {
 		return nil
 	}
 	code := f.Code

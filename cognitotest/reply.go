@@ -124,7 +124,7 @@ func (p *pool) answer(ctx context.Context, req *request) (*reply, error) {
 	if f.Drop {
 		return nil, errDropped
 	}
-	if failed := p.loginFault(f, req); failed != nil {
+	if failed := p.loginFault(op, f, req); failed != nil {
 		return failed, nil
 	}
 	if failed := f.reply(); failed != nil {

@@ -13,8 +13,9 @@ type User struct {
 	// Username is the user's immutable name in the pool.
 	Username string
 
-	// Password is what InitiateAuth asks for. A user without one cannot sign
-	// in that way; Issue and SignIn ask for none.
+	// Password is what InitiateAuth and the sign-in page ask for. A user
+	// without one cannot sign in that way; Issue, SignIn and Authorize ask for
+	// none.
 	Password string
 
 	// Groups become the claim "cognito:groups" of both tokens.
