@@ -2,12 +2,15 @@ package matcher
 
 import (
 	"encoding/binary"
+	"iter"
+	"math/bits"
 )
 
 // The bounds of one automaton. Every pattern of Next.js's documentation needs
 // less than a hundredth of each.
 const (
 	maxStates    = 4096
+	maxGuesses   = 1 << 19 // of a reversal
 	maxTable     = 1 << 19 // entries
 	maxOpposites = 4
 	maxSteps     = 1 << 24 // elementary steps of one construction
@@ -96,34 +99,26 @@ func (c *compiler) build(root *node, mirrored, search bool) (a *automaton, ok bo
 // the next symbol, because ^, $ and \b look at both sides.
 func (c *compiler) determinize(p *program, a *automaton) bool {
 	words := (len(p.sets) + 63) / 64
-	masks := make([]uint64, c.alphabet.classes*words) // characters that read a class
+	masks := make(bitset, c.alphabet.classes*words) // characters that read a class
 	for n, set := range p.sets {
 		for i := range c.alphabet.runs(c.sets[set]) {
-			masks[int(c.alphabet.class[i])*words+n/64] |= 1 << (n % 64)
+			masks.add(int(c.alphabet.class[i])*words*64 + n)
 		}
 	}
 	e := newEvaluator(p)
 	var states states
-	set := make([]uint64, words)
-	key := make([]byte, 8*words+1)
-	intern := func(s side) uint32 {
-		for i, w := range set {
-			binary.LittleEndian.PutUint64(key[8*i:], w)
-		}
-		key[8*words] = byte(s)
-		return states.intern(key)
-	}
-	intern(sideEdge)
+	from, set := make(bitset, words), make(bitset, words)
+	states.intern(from, sideEdge)
 	for s := 0; s < len(states.keys); s++ {
 		row := len(a.table)
 		if s == maxStates || row+a.width() > maxTable {
 			return false
 		}
 		a.table = append(a.table, make([]uint32, a.width())...)
-		from := states.keys[s]
+		passed := states.load(s, from)
 		for answers := range 1 << len(a.opposites) {
 			for _, coming := range []side{sideEdge, sideOther, sideWord} {
-				if !c.spend(e.evaluate(from, coming, answers)) {
+				if !c.spend(e.evaluate(from, passed, coming, answers)) {
 					return false
 				}
 				for x := range a.symbols {
@@ -135,7 +130,7 @@ func (c *compiler) determinize(p *program, a *automaton) bool {
 						for i := range set {
 							set[i] = e.ready[i] & masks[x*words+i]
 						}
-						next = intern(coming)
+						next = states.intern(set, coming)
 						c.steps += words
 					} else if coming != sideEdge {
 						continue
@@ -148,23 +143,57 @@ func (c *compiler) determinize(p *program, a *automaton) bool {
 	return true
 }
 
-// states numbers the states found so far by keys that say what they are.
+// A bitset is a set of small numbers.
+type bitset []uint64
+
+func (b bitset) add(i int)      { b[i/64] |= 1 << (i % 64) }
+func (b bitset) has(i int) bool { return b[i/64]>>(i%64)&1 == 1 }
+
+func (b bitset) all() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i, word := range b {
+			for ; word != 0; word &= word - 1 {
+				if !yield(64*i + bits.TrailingZeros64(word)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// states numbers the states of a subset construction. A state is a set and
+// what is known of one side; its key holds both.
 type states struct {
 	ids  map[string]uint32
 	keys []string
+	buf  []byte
 }
 
-func (s *states) intern(key []byte) uint32 {
-	id, ok := s.ids[string(key)]
+// intern returns the number of a state, the next one if it is new.
+func (s *states) intern(set bitset, known side) uint32 {
+	s.buf = append(s.buf[:0], byte(known))
+	for _, w := range set {
+		s.buf = binary.LittleEndian.AppendUint64(s.buf, w)
+	}
+	id, ok := s.ids[string(s.buf)]
 	if !ok {
 		if s.ids == nil {
 			s.ids = make(map[string]uint32)
 		}
 		id = uint32(len(s.keys))
-		s.keys = append(s.keys, string(key))
+		s.keys = append(s.keys, string(s.buf))
 		s.ids[s.keys[id]] = id
 	}
 	return id
+}
+
+// load returns what intern was given; it writes the set to set.
+func (s *states) load(state int, set bitset) side {
+	key := []byte(s.keys[state])
+	for i := range set {
+		set[i] = binary.LittleEndian.Uint64(key[1+8*i:])
+	}
+	return side(key[0])
 }
 
 // An evaluator computes the values of all instructions at a position.
@@ -176,8 +205,8 @@ type evaluator struct {
 	value   []bool
 	stack   []int32
 
-	ready  []uint64 // characters whose next instruction is true
-	answer uint32   // the value of the first instruction
+	ready  bitset // characters whose next instruction is true
+	answer uint32 // the value of the first instruction
 }
 
 func newEvaluator(p *program) *evaluator {
@@ -187,7 +216,7 @@ func newEvaluator(p *program) *evaluator {
 		readers: make([][]int32, len(p.insts)),
 		charAt:  make([]int32, len(p.sets)),
 		value:   make([]bool, len(p.insts)),
-		ready:   make([]uint64, (len(p.sets)+63)/64),
+		ready:   make(bitset, (len(p.sets)+63)/64),
 	}
 	for i, in := range p.insts {
 		switch in.op {
@@ -210,14 +239,13 @@ func newEvaluator(p *program) *evaluator {
 // routine it follows the instructions backwards from those that are true, so
 // that loops over nothing need no care. Routines come after those they look
 // up, so that negation has final values to negate.
-func (e *evaluator) evaluate(state string, coming side, answers int) (steps int) {
+func (e *evaluator) evaluate(state bitset, passed, coming side, answers int) (steps int) {
 	clear(e.value)
 	clear(e.ready)
-	passed := side(state[len(state)-1])
 	for _, r := range e.routines {
 		e.push(r.match)
 		for _, n := range r.chars {
-			if state[n/8]>>(n%8)&1 == 1 {
+			if state.has(int(n)) {
 				e.push(e.charAt[n])
 			}
 		}
@@ -226,7 +254,7 @@ func (e *evaluator) evaluate(state string, coming side, answers int) (steps int)
 			i := e.stack[len(e.stack)-1]
 			e.stack = e.stack[:len(e.stack)-1]
 			for _, n := range e.readers[i] {
-				e.ready[n/64] |= 1 << (n % 64)
+				e.ready.add(int(n))
 			}
 			for _, j := range e.before[i] {
 				if !e.value[j] && e.holds(&e.insts[j], passed, coming, answers) {

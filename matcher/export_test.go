@@ -1,8 +1,9 @@
 package matcher
 
 // MaxSteps bounds the steps of one construction: those of one direction of
-// reading, and of the other where the first is too large.
-const MaxSteps = 2 * maxSteps
+// reading, and of the other where the first is too large. The last step of
+// each may exceed the bound by what one position costs.
+const MaxSteps = 2 * (maxSteps + 1<<16)
 
 // Size describes the automaton of a pattern: its states, the bytes of its
 // tables, and whether it reads from the end of the text.
@@ -14,17 +15,17 @@ func (p *Pattern) Size() (states, bytes int, backward bool) {
 // Automata returns how many automata answer for the rules without conditions.
 func (m *Matcher) Automata() int { return len(m.paths) }
 
-// Steps returns the steps that the construction of a pattern takes.
-func Steps(source string) (steps int, err error) {
+// CompileCounted is Compile that returns the steps of the construction, also of
+// one that failed.
+func CompileCounted(source string) (p *Pattern, steps int, err error) {
 	defer catch(source, &err)
-	c := compiler{}
-	defer func() { steps = c.steps }()
 	re, err := parsePath(source)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	c.compile(re)
-	return 0, nil
+	var c compiler
+	defer func() { steps = c.steps }()
+	return &Pattern{source, c.compile(re)}, 0, nil
 }
 
 // Oracle returns the answer of the plain simulation for a pattern.

@@ -8,12 +8,19 @@ import (
 // An oracle answers by walking the syntax tree with sets of positions: no
 // program, no automaton, no choice of direction. It is slow and plain.
 type oracle struct {
-	re   *regexp
-	text []uint16
+	re    *regexp
+	text  []uint16
+	looks map[look]bool // answers known
+}
+
+// A look is a lookaround at a position.
+type look struct {
+	n *node
+	i int
 }
 
 func (re *regexp) simulate(text string) bool {
-	o := oracle{re, utf16.Encode([]rune(text))}
+	o := oracle{re, utf16.Encode([]rune(text)), make(map[look]bool)}
 	everywhere := make([]bool, len(o.text)+1)
 	for i := range everywhere {
 		everywhere[i] = true
@@ -41,14 +48,18 @@ func (o *oracle) match(n *node, at []bool, back bool) []bool {
 	case opRepeat:
 		out = at
 		for range n.min {
-			out = o.match(n.sub[0], out, back)
-		}
-		for i := n.min; i != n.max; i++ {
-			more := either(out, o.match(n.sub[0], out, back))
-			if slices.Equal(more, out) {
+			next := o.match(n.sub[0], out, back)
+			if slices.Equal(next, out) { // and so for ever
 				break
 			}
-			out = more
+			out = next
+		}
+		for i := n.min; i != n.max; i++ {
+			next := either(out, o.match(n.sub[0], out, back))
+			if slices.Equal(next, out) {
+				break
+			}
+			out = next
 		}
 	default:
 		for i := range at {
@@ -76,9 +87,14 @@ func (o *oracle) holds(n *node, i int) bool {
 		after := i < len(o.text) && isWord(o.text[i])
 		return before != after != n.negative
 	}
-	here := make([]bool, len(o.text)+1)
-	here[i] = true
-	return slices.Contains(o.match(n.sub[0], here, n.behind), true) != n.negative
+	found, ok := o.looks[look{n, i}]
+	if !ok {
+		here := make([]bool, len(o.text)+1)
+		here[i] = true
+		found = slices.Contains(o.match(n.sub[0], here, n.behind), true)
+		o.looks[look{n, i}] = found
+	}
+	return found != n.negative
 }
 
 func either(a, b []bool) []bool {

@@ -1,10 +1,5 @@
 package matcher
 
-import (
-	"encoding/binary"
-	"slices"
-)
-
 // A reversal is the subset construction that turns an automaton with
 // opposites, if any, into one without that reads in the other direction.
 //
@@ -26,14 +21,10 @@ type part struct {
 	against bool // reads against the new direction
 }
 
-// A guess packs: states of the parts against, states of the parts along,
-// answers of all opposites.
-type guess = uint32
-
 // A link is an element of a list of guesses.
 type link struct {
-	guess
-	next int32 // index plus one, 0 at the end
+	guess int
+	next  int32 // index plus one, 0 at the end
 }
 
 func newReversal(a *automaton) *reversal {
@@ -42,9 +33,9 @@ func newReversal(a *automaton) *reversal {
 		p := &r.parts[i]
 		p.shift = len(r.parts) - 1
 		if p.against {
-			r.guides = min(r.guides*p.states(), maxTable+1)
+			r.guides = min(r.guides*p.states(), maxGuesses+1)
 		} else {
-			r.runs = min(r.runs*p.states(), maxTable+1)
+			r.runs = min(r.runs*p.states(), maxGuesses+1)
 		}
 		for _, o := range p.opposites {
 			r.parts = append(r.parts, part{o, 0, !r.parts[i].against})
@@ -54,6 +45,10 @@ func newReversal(a *automaton) *reversal {
 }
 
 func (r *reversal) answers() int { return len(r.parts) - 1 }
+
+// guesses returns the number of guesses. Each packs the states of the parts
+// against, those of the parts along, and the answers of all opposites.
+func (r *reversal) guesses() int { return r.guides * r.runs << r.answers() }
 
 // step moves the parts of one direction, unless their answers are not those
 // guessed. yes is the answer of the whole.
@@ -78,80 +73,68 @@ func (r *reversal) step(against bool, state, symbol, answers int) (next int, yes
 }
 
 // reverse returns an automaton without opposites that accepts what a accepts
-// and reads the other way; ok is false if it is too large. If a has
-// no opposites, the result has as few states as possible (Brzozowski).
+// and reads the other way; ok is false if it is too large. If a has no
+// opposites, the result has as few states as possible (Brzozowski).
 func (c *compiler) reverse(a *automaton) (out *automaton, ok bool) {
 	r := newReversal(a)
 	edge := a.symbols - 1
-	if r.answers() > 8 || r.guides*r.runs<<r.answers() > maxTable || !c.spend(r.guides*a.symbols<<r.answers()) {
+	if r.answers() > 8 || r.guesses() > maxGuesses || !c.spend(r.guides*a.symbols<<r.answers()) {
 		return nil, false
 	}
-	// The guesses about the position after, by symbol and state before: the
-	// index of the first in links, less one.
+	start := make(bitset, (r.guesses()+63)/64)
+	// Lists of the guesses about the position after, by symbol and state
+	// before: the index of the first in links, plus one.
 	heads := make([]int32, edge*r.guides)
 	var links []link
-	var start []guess
 	for state := range r.guides {
 		for answers := range 1 << r.answers() {
-			g := guess(state*r.runs<<r.answers() | answers)
+			guess := state*r.runs<<r.answers() | answers
 			for x := range a.symbols {
 				before, yes, ok := r.step(true, state, x, answers)
 				switch {
 				case !ok:
 				case x < edge:
 					head := &heads[x*r.guides+before]
-					links = append(links, link{g, *head})
+					links = append(links, link{guess, *head})
 					*head = int32(len(links))
 				case yes:
-					start = append(start, g)
+					start.add(guess)
 				}
 			}
 		}
 	}
 	out = &automaton{symbols: a.symbols}
 	var states states
-	var key []byte
-	intern := func(set []guess) uint32 {
-		key = key[:0]
-		for _, g := range set {
-			key = binary.LittleEndian.AppendUint32(key, g)
-		}
-		return states.intern(key)
-	}
-	intern(start)
-	var set, next []guess
+	states.intern(start, 0)
+	set, next := make(bitset, len(start)), make(bitset, len(start))
 	for s := 0; s < len(states.keys); s++ {
 		if s == maxStates || len(out.table)+out.symbols > maxTable {
 			return nil, false
 		}
-		set = set[:0]
-		for k := states.keys[s]; k != ""; k = k[4:] {
-			set = append(set, binary.LittleEndian.Uint32([]byte(k[:4])))
-		}
+		states.load(s, set)
 		for x := range edge {
-			next = next[:0]
-			for _, g := range set {
-				state := int(g >> r.answers())
-				run, _, ok := r.step(false, state%r.runs, x, int(g)&(1<<r.answers()-1))
+			clear(next)
+			steps := len(next)
+			for guess := range set.all() {
+				run, _, ok := r.step(false, guess>>r.answers()%r.runs, x, guess&(1<<r.answers()-1))
 				if !ok {
 					continue
 				}
-				for i := heads[x*r.guides+state/r.runs]; i > 0; i = links[i-1].next {
-					next = append(next, links[i-1].guess+guess(run<<r.answers()))
+				before := (guess >> r.answers()) / r.runs
+				for i := heads[x*r.guides+before]; i > 0; i = links[i-1].next {
+					next.add(links[i-1].guess + run<<r.answers())
+					steps++
 				}
 			}
-			slices.Sort(next)
-			next = slices.Compact(next)
-			out.table = append(out.table, intern(next)<<1)
-			if !c.spend(len(set) + len(next)) {
+			out.table = append(out.table, states.intern(next, 0)<<1)
+			if !c.spend(steps) {
 				return nil, false
 			}
 		}
 		accept := uint32(0)
-		for _, g := range set {
-			state := int(g >> r.answers())
-			_, _, ok := r.step(false, state%r.runs, edge, int(g)&(1<<r.answers()-1))
-			if ok && state/r.runs == 0 {
+		for guess := range set.all() {
+			_, _, ok := r.step(false, guess>>r.answers()%r.runs, edge, guess&(1<<r.answers()-1))
+			if ok && guess>>r.answers() < r.runs {
 				accept = 1
 			}
 		}

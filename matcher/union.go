@@ -1,9 +1,6 @@
 package matcher
 
-import (
-	"encoding/binary"
-	"slices"
-)
+import "slices"
 
 // unite returns automata that together match what any of the given ones
 // matches: one for each direction of reading, or more where one would be too
@@ -33,30 +30,36 @@ func uniteHalves(dfas []*dfa) []*dfa {
 	return slices.Concat(left, right)
 }
 
+// A pair holds a state, or a class, of each of two automata.
+type pair struct{ a, b uint16 }
+
 // union runs two automata that read in one direction side by side; ok is
 // false if the result is too large.
 func union(a, b *dfa) (d *dfa, ok bool) {
-	alphabet, inA, inB := merge(a.alphabet, b.alphabet)
+	alphabet, classes := merge(a.alphabet, b.alphabet)
 	out := &automaton{symbols: alphabet.classes + 1}
-	var states states
-	var key [4]byte
-	intern := func(s, t uint16) uint32 {
-		binary.LittleEndian.PutUint16(key[:], s)
-		binary.LittleEndian.PutUint16(key[2:], t)
-		return states.intern(key[:])
+	ids := make(map[pair]uint32)
+	var pairs []pair // of states
+	intern := func(p pair) uint32 {
+		id, ok := ids[p]
+		if !ok {
+			id = uint32(len(pairs))
+			ids[p] = id
+			pairs = append(pairs, p)
+		}
+		return id << 1
 	}
-	intern(a.start, b.start)
-	for i := 0; i < len(states.keys); i++ {
+	intern(pair{a.start, b.start})
+	for i := 0; i < len(pairs); i++ {
 		if i == maxStates || len(out.table)+out.symbols > maxTable {
 			return nil, false
 		}
-		from := []byte(states.keys[i])
-		s, t := binary.LittleEndian.Uint16(from), binary.LittleEndian.Uint16(from[2:])
-		for x := range alphabet.classes {
-			out.table = append(out.table, intern(a.columns[inA[x]][s], b.columns[inB[x]][t])<<1)
+		p := pairs[i]
+		for _, x := range classes {
+			out.table = append(out.table, intern(pair{a.columns[x.a][p.a], b.columns[x.b][p.b]}))
 		}
 		accept := uint32(0)
-		if a.accepting[s] || b.accepting[t] {
+		if a.accepting[p.a] || b.accepting[p.b] {
 			accept = 1
 		}
 		out.table = append(out.table, accept)
@@ -65,22 +68,22 @@ func union(a, b *dfa) (d *dfa, ok bool) {
 }
 
 // merge returns the coarsest alphabet that is finer than both, and for each of
-// its classes those of a and b that it lies in.
-func merge(a, b *alphabet) (out *alphabet, inA, inB []uint16) {
+// its classes those that it lies in.
+func merge(a, b *alphabet) (out *alphabet, classes []pair) {
 	starts := slices.Concat(a.starts, b.starts)
 	slices.Sort(starts)
 	out = &alphabet{starts: slices.Compact(starts)}
-	ids := make(map[[2]uint16]uint16)
+	ids := make(map[pair]uint16)
 	for _, c := range out.starts {
-		pair := [2]uint16{a.classOf(c), b.classOf(c)}
-		x, ok := ids[pair]
+		p := pair{a.classOf(c), b.classOf(c)}
+		id, ok := ids[p]
 		if !ok {
-			x = uint16(len(ids))
-			ids[pair] = x
-			inA, inB = append(inA, pair[0]), append(inB, pair[1])
+			id = uint16(len(classes))
+			ids[p] = id
+			classes = append(classes, p)
 		}
-		out.class = append(out.class, x)
+		out.class = append(out.class, id)
 	}
-	out.classes = len(ids)
-	return out, inA, inB
+	out.classes = len(classes)
+	return out, classes
 }

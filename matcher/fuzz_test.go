@@ -1,0 +1,83 @@
+package matcher_test
+
+import (
+	"testing"
+	"unicode/utf8"
+
+	"github.com/cognitogate/cognitogate/matcher"
+)
+
+// seedPatterns adds the vectors' patterns, each with one of its paths.
+func seedPatterns(f *testing.F, add func(pattern, path string)) {
+	for i, v := range readVectors[patternVector](f, "patterns.json") {
+		if i%10 > 0 {
+			continue
+		}
+		path := ""
+		if len(v.Cases) > 0 {
+			path = v.Cases[0].Path
+		}
+		add(v.Pattern, path)
+	}
+	for _, source := range adversarial() {
+		if len(source) < 100 {
+			add(source, "/ab")
+		}
+	}
+}
+
+func FuzzCompile(f *testing.F) {
+	seedPatterns(f, func(pattern, _ string) { f.Add(pattern) })
+	f.Fuzz(func(t *testing.T, source string) {
+		p, steps, err := matcher.CompileCounted(source)
+		if steps > matcher.MaxSteps {
+			t.Errorf("%d steps", steps)
+		}
+		if err != nil {
+			syntax, ok := err.(*matcher.SyntaxError)
+			if !ok || syntax.Source != source || syntax.Offset < 0 || syntax.Offset > len(source) {
+				t.Fatalf("%#v", err)
+			}
+			if syntax.Offset < len(source) && utf8.ValidString(source) && !utf8.RuneStart(source[syntax.Offset]) {
+				t.Errorf("offset %d is inside of a character", syntax.Offset)
+			}
+			return
+		}
+		if p.String() != source {
+			t.Errorf("String() = %q", p)
+		}
+		if _, err := matcher.New(matcher.Rule{Source: source}, matcher.Rule{Source: "/a"}); err != nil {
+			t.Errorf("New refuses what Compile takes: %v", err)
+		}
+	})
+}
+
+func FuzzMatch(f *testing.F) {
+	seedPatterns(f, func(pattern, path string) { f.Add(pattern, path) })
+	f.Fuzz(func(t *testing.T, source, path string) {
+		// The simulation is cubic in the length of the path.
+		if len(source) > 200 || len(path) > 40 {
+			return
+		}
+		p, err := matcher.Compile(source)
+		if err != nil {
+			return
+		}
+		oracle, err := matcher.Oracle(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := oracle(path)
+		if got := p.Match(path); got != want {
+			t.Errorf("%q matches %q: %v, want %v", source, path, got, want)
+		}
+		m, err := matcher.New(matcher.Paths("/b/:x", source, "/((?!a).*)c")...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, want = m.Rule(path, nil)
+		if got := m.MatchPath(path, nil); got != want {
+			t.Errorf("with others, %q matches %q: %v, want %v", source, path, got, want)
+		}
+	})
+}
