@@ -138,7 +138,7 @@ func (a *Auth) configureSignIn(wrong *faults) {
 func (a *Auth) newSessions() (*session.Manager, error) {
 	cfg := session.Config{
 		UserPool: a.cfg.UserPool, HTTPClient: a.cfg.HTTPClient,
-		Cookies: a.cfg.Cookies, RefreshBefore: a.cfg.RefreshBefore, Bearer: a.cfg.Bearer,
+		Cookies: a.cfg.Cookies, RefreshBefore: a.cfg.RefreshBefore, CacheBytes: a.cfg.CacheBytes, Bearer: a.cfg.Bearer,
 		Now: a.cfg.Now, Logger: a.cfg.Logger, Hooks: a.cfg.Hooks.Session,
 	}
 	if a.cfg.UserPool.Validate() == nil {

@@ -119,4 +119,13 @@ func TestPublicPathAllocatesNothing(t *testing.T) {
 	}
 }
 
-func noCache(*cognito.Config) {}
+func noCache(cfg *cognito.Config) { cfg.CacheBytes = -1 }
+
+// TestSignedInRequestAllocatesTwice is a promise: a context and a request.
+func TestSignedInRequestAllocatesTwice(t *testing.T) {
+	x := newBench(t)
+	r := x.signedIn("/dashboard/1")
+	if over := testing.AllocsPerRun(100, serve(x.chi, r)) - testing.AllocsPerRun(100, serve(x.bare, r)); over > 2 {
+		t.Errorf("%v allocations over a middleware that does nothing", over)
+	}
+}

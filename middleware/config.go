@@ -68,6 +68,10 @@ type Config struct {
 	// seconds, like Amplify.
 	RefreshBefore time.Duration
 
+	// CacheBytes bounds the memory for verified sessions, which spare a request its
+	// signature checks. Default 48 MiB, about 10 000 sessions; negative keeps none.
+	CacheBytes int64
+
 	// Bearer accepts "Authorization: Bearer <access token>" beside cookies. Such a
 	// token alone decides.
 	Bearer bool

@@ -2,6 +2,7 @@ package session
 
 import (
 	"hash/maphash"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -87,13 +88,18 @@ func (c *cache) get(access, id, details string) *Session {
 	return e.session
 }
 
-// put keeps a session. Its texts must be its own, not parts of a request's header,
-// which they would keep in memory.
+// put keeps a session. Its tokens must be texts of their own, not parts of a request's
+// header, which they would keep in memory.
 func (c *cache) put(session *Session) {
 	if c == nil {
 		return
 	}
 	access := session.access.Raw()
+	if session.details != "" {
+		copied := *session
+		copied.details = strings.Clone(session.details)
+		session = &copied
+	}
 	e := &cacheEntry{hash: c.hash(access), session: session, bytes: session.size()}
 	if e.bytes > c.limit {
 		return

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/page"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -67,14 +68,27 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 			return m.fetchBearer(ctx, raw)
 		}
 	}
+	if !opts.ForceRefresh {
+		if s := m.cached(m.glance(r.Header)); s != nil {
+			return s, nil
+		}
+	}
 	j := m.read(r.Header)
 	if len(j.pairs) == 0 {
 		return nil, errNoCookies
 	}
+	if !opts.ForceRefresh {
+		if s := m.cached(j.only()); s != nil {
+			return s, nil // among cookies of other users, or in another spelling
+		}
+	}
 	v := m.judge(ctx, j)
 	m.warnTwins(j)
-	if v.state == stateValid && (w == nil || !m.wantsRefresh(&v.finding, opts, r)) {
-		return v.session(), nil
+	if v.state == stateValid {
+		m.refresher.saw(v.access.Raw())
+		if w == nil || !m.wantsRefresh(&v.finding, opts, r) {
+			return m.keep(&v.finding), nil
+		}
 	}
 	if w == nil {
 		if v.doubt != nil {
@@ -119,6 +133,36 @@ func (m *Manager) owns(s *Session) bool {
 
 func (f *finding) session() *Session {
 	return newSession(f.access, f.id, f.user.signInDetails())
+}
+
+// cached returns the session of exactly these texts if it has been verified before,
+// is not about to expire, and was signed with keys that are still trusted.
+func (m *Manager) cached(access, id, details string) *Session {
+	if access == "" {
+		return nil
+	}
+	s := m.cache.get(access, id, details)
+	if s == nil {
+		return nil
+	}
+	now := m.now()
+	if m.expiring(s.access, now) || !m.verifier.Trusted(s.access) ||
+		s.id != nil && (m.expiring(s.id, now) || !m.verifier.Trusted(s.id)) {
+		m.cache.drop(s)
+		return nil
+	}
+	m.refresher.saw(access)
+	return s
+}
+
+// keep is the session of a finding that nothing is wrong with, kept for the next
+// request with the same cookies.
+func (m *Manager) keep(f *finding) *Session {
+	s := f.session()
+	if f.idFault == idFine && (f.id != nil || len(f.user.id) == 0) {
+		m.cache.put(s)
+	}
+	return s
 }
 
 // wantsRefresh reports whether a valid session should be refreshed all the same.
@@ -205,11 +249,15 @@ func (a *attempt) refreshUser(ctx context.Context, f *finding) *Session {
 		switch {
 		case got != nil:
 			a.writeBack(f.user, got)
-			return newSession(got.access, got.id, f.user.signInDetails())
+			s := newSession(got.access, got.id, f.user.signInDetails())
+			a.m.cache.put(s) // the browser's next request shows it
+			return s
 		case signedOut(err):
 			a.dead = true
 		case errors.Is(err, errOtherUser):
 			// Somebody else's refresh token stands among this user's cookies (W4).
+		case errors.Is(err, errEnded):
+			a.alive = true // the sign-out has cleared what there was
 		case dead(err):
 			// Rotation has replaced the token: another holder of this session has
 			// newer ones, and deleting cookies might delete those.
@@ -235,7 +283,7 @@ func (a *attempt) try(ctx context.Context, f *finding, token string) (*refreshed
 		return nil, a.last
 	}
 	a.tries++
-	req := refreshRequest{token: token, device: f.user.device(), subject: f.subject,
+	req := refreshRequest{token: token, device: f.user.device(), subject: f.subject, upgrade: page.IsUpgrade(a.r),
 		force: a.opts.ForceRefresh, metadata: a.opts.ClientMetadata}
 	if len(f.user.access) > 0 {
 		req.presented = f.user.access[f.position]
@@ -297,7 +345,7 @@ func (a *attempt) writeBack(u *userCookies, got *refreshed) {
 		w.remove(user, slotID, false)
 	}
 	w.set(user, slotRefresh, got.refresh)
-	if d := u.signInDetails(); d != "" && !a.m.cookies.HTTPOnly {
+	if d, ok := cookie.Decode(u.signInDetails()); ok && d != "" && !a.m.cookies.HTTPOnly {
 		w.set(user, slotDetails, d)
 	}
 	if a.page {
@@ -335,10 +383,15 @@ func bearer(h http.Header) (token string, ok bool) {
 // fetchBearer judges a bearer token, which alone decides: no cookie is read or
 // written and nothing is refreshed.
 func (m *Manager) fetchBearer(ctx context.Context, raw string) (*Session, error) {
-	token, err := m.verifier.Verify(ctx, raw, tokens.Access)
+	if s := m.cached(raw, "", ""); s != nil {
+		return s, nil
+	}
+	token, err := m.verifier.Verify(ctx, strings.Clone(raw), tokens.Access)
 	switch {
 	case err == nil:
-		return newSession(token, nil, ""), nil
+		s := newSession(token, nil, "")
+		m.cache.put(s)
+		return s, nil
 	case errors.Is(err, tokens.ErrUnavailable), errors.Is(err, tokens.NotYetValid):
 		return nil, unavailable(err)
 	}

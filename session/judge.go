@@ -191,7 +191,8 @@ func (m *Manager) judgeIDToken(ctx context.Context, raw string, checks *int) (*t
 
 // verify verifies a token and counts those whose signature had to be checked.
 func (m *Manager) verify(ctx context.Context, raw string, use tokens.Use, checks *int) (*tokens.Token, error) {
-	token, err := m.verifier.Verify(ctx, raw, use)
+	// A copy, because the token may be kept, and would keep the whole header.
+	token, err := m.verifier.Verify(ctx, strings.Clone(raw), use)
 	refusal := (*tokens.VerifyError)(nil)
 	switch {
 	case err == nil:

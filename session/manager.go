@@ -38,6 +38,10 @@ type Config struct {
 	// values suit handlers that call other services with the token.
 	RefreshBefore time.Duration
 
+	// CacheBytes bounds the memory for verified sessions, which spare a request its
+	// signature checks. Default 48 MiB, about 10 000 sessions; negative keeps none.
+	CacheBytes int64
+
 	// Bearer accepts "Authorization: Bearer <access token>" (RFC 6750) too. Such a
 	// token alone decides: no cookie is read, nothing is refreshed or written.
 	Bearer bool
@@ -100,6 +104,7 @@ type Manager struct {
 	log           *slog.Logger
 	hooks         Hooks
 	refresher     *refresher
+	cache         *cache
 	warn          struct{ tooLarge, twins, clock, answer, deployment rate.Sometimes }
 }
 
@@ -158,6 +163,7 @@ func NewManager(cfg Config) (*Manager, error) {
 		}
 	}
 	m.refresher = newRefresher(m)
+	m.cache = newCache(cfg.CacheBytes)
 	return m, nil
 }
 
@@ -282,7 +288,8 @@ const maxRevoked = 4
 
 // End signs the user out: it clears the cookies of every session of this app
 // client, whatever else fails, and has Cognito revoke their refresh tokens, so
-// that copies of them are worth nothing. It takes at most five seconds. The error
+// that copies of them are worth nothing. A refresh that is under way is waited for,
+// and no late answer to one brings the session back. It takes at most five seconds. The error
 // is that of the revocation; the browser is signed out all the same.
 //
 // Tokens that nothing vouches for are revoked at the rate at which they would be
@@ -302,11 +309,11 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	genuine := m.judge(ctx, j).subject != ""
 	var errs []error
 	for _, token := range j.allRefreshTokens() {
-		if !genuine && !m.refresher.unverified.AllowN(m.now(), 1) {
+		if !genuine && !m.refresher.mayRevoke() {
 			errs = append(errs, fmt.Errorf("%w without a genuine token", errTooMany))
 			break
 		}
-		if err := m.client.Revoke(ctx, token); err != nil && !signedOut(err) {
+		if err := m.client.Revoke(ctx, m.refresher.end(ctx, token)); err != nil && !signedOut(err) {
 			errs = append(errs, err)
 		}
 	}

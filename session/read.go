@@ -68,6 +68,53 @@ type userCookies struct {
 	devicePass          []string
 }
 
+// glance returns the texts of the usual request's session, as they stand in its
+// cookies: one user, each cookie once. It allocates nothing. For every other request
+// access is empty, and read sorts it out.
+func (m *Manager) glance(h http.Header) (access, id, details string) {
+	var last, accessOf, idOf, detailsOf string
+	for _, header := range h["Cookie"] {
+		for name, value, rest := cookie.Next(header); name != ""; name, value, rest = cookie.Next(rest) {
+			if !strings.HasPrefix(name, m.prefix) {
+				continue
+			}
+			name = name[len(m.prefix):]
+			user, slot := "", name
+			if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
+				user, slot = name[:dot], name[dot+1:]
+			}
+			var text, of *string
+			switch slot {
+			case lastAuthUser:
+				text, of = &last, &last
+			case slotAccess:
+				text, of = &access, &accessOf
+			case slotID:
+				text, of = &id, &idOf
+			case slotDetails:
+				text, of = &details, &detailsOf
+			default:
+				continue
+			}
+			if *text != "" || value == "" || user == "" && slot != lastAuthUser || user != "" && slot == lastAuthUser {
+				return "", "", ""
+			}
+			if *text = value; of != text {
+				*of = user
+			}
+		}
+	}
+	if accessOf == "" || id != "" && idOf != accessOf || details != "" && detailsOf != accessOf ||
+		strings.IndexByte(access, '%') >= 0 || strings.IndexByte(id, '%') >= 0 {
+		return "", "", ""
+	}
+	user, ok := cookie.Decode(last)
+	if named, also := cookie.Decode(accessOf); !ok || !also || user != named || user == "" {
+		return "", "", ""
+	}
+	return access, id, details
+}
+
 // read finds our app client's cookies in the request. It scans the raw header
 // once: r.Cookies would allocate for every cookie and lose some of ours.
 func (m *Manager) read(h http.Header) *jar {
@@ -100,6 +147,19 @@ func (m *Manager) read(h http.Header) *jar {
 		j.users = append(j.users, j.collect(nobody))
 	}
 	return j
+}
+
+// only returns the texts of the session if there is no choice of any of them; else
+// access is empty.
+func (j *jar) only() (access, id, details string) {
+	u := &j.users[0]
+	if len(j.users) > 1 || len(u.access) != 1 || len(u.id) > 1 || len(u.details) > 1 {
+		return "", "", ""
+	}
+	if len(u.id) == 1 {
+		id = u.id[0]
+	}
+	return u.access[0], id, u.signInDetails()
 }
 
 // parsePair takes the rest of a name apart. LastAuthUser is a slot of no user.
@@ -162,7 +222,11 @@ func (j *jar) collect(user string) userCookies {
 			continue
 		}
 		// Like Amplify, a value that cannot be decoded or is empty is absent.
-		if v, ok := cookie.Decode(p.value); ok && v != "" {
+		v, ok := cookie.Decode(p.value)
+		if p.slot == slotDetails {
+			v = p.value // decoded when somebody asks; see Session.User
+		}
+		if ok && v != "" {
 			*list = append(*list, v)
 		}
 	}
@@ -216,6 +280,7 @@ func (u *userCookies) device() string {
 	return u.deviceKey[0]
 }
 
+// signInDetails is the cookie's value as it was sent, still encoded.
 func (u *userCookies) signInDetails() string {
 	if len(u.details) == 0 {
 		return ""

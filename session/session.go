@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -20,7 +21,7 @@ type Session struct {
 	id      *tokens.Token // nil if there is none
 	groups  []string      // of the access token
 	scopes  []string      // of the access token
-	details string        // Amplify's signInDetails, a JSON text, as the cookie has it
+	details string        // Amplify's signInDetails, a JSON text, encoded as in the cookie
 }
 
 func newSession(access, id *tokens.Token, details string) *Session {
@@ -45,12 +46,12 @@ func (s *Session) User() User {
 	if s.id != nil && s.id.Username != "" {
 		u.Username = s.id.Username
 	}
-	if s.details != "" {
+	if text, ok := cookie.Decode(s.details); ok && text != "" {
 		var d struct {
 			LoginID string `json:"loginId"`
 		}
 		// Any JSON may stand there; what is not an object names nobody (W12).
-		if json.Unmarshal([]byte(s.details), &d) == nil {
+		if json.Unmarshal([]byte(text), &d) == nil {
 			u.LoginID = d.LoginID
 		}
 	}
