@@ -116,7 +116,9 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		decided(DecisionAnonymous)
 		varyOnCookie(w.Header()) // with other cookies the page would be another
 	default:
-		decided(a.decision(r, err))
+		if a.cfg.Hooks.Decided != nil {
+			decided(a.decision(r, err))
+		}
 		a.refuse(w, attach(r, s), err)
 		return
 	}

@@ -59,6 +59,8 @@ func varyOnCookie(h http.Header) {
 func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
 	unstorable(h)
+	navigation := page.Navigation(r)
+	repeatable := navigation && r.Method != http.MethodPost
 	switch {
 	case errors.Is(err, ErrForbidden):
 		problem(w, r, http.StatusForbidden)
@@ -67,12 +69,12 @@ func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 		problem(w, r, http.StatusServiceUnavailable)
 	case !errors.Is(err, session.ErrSignedOut):
 		problem(w, r, http.StatusInternalServerError)
-	case page.Is(r) && a.looping(r):
+	case repeatable && a.looping(r):
 		a.serveLoop(w, r)
-	case page.Is(r):
+	case repeatable:
 		h.Set("Location", a.signInURL(r))
 		w.WriteHeader(http.StatusTemporaryRedirect)
-	case page.Navigation(r):
+	case navigation:
 		h.Set("Location", a.cfg.SignIn)
 		w.WriteHeader(http.StatusSeeOther)
 	default:

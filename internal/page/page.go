@@ -17,26 +17,26 @@ func Is(r *http.Request) bool {
 // Sec-Fetch-Mode (Fetch Metadata), or that has no such header and nothing else
 // that speaks against it. A form's POST is one too; no other method is.
 func Navigation(r *http.Request) bool {
-	h := r.Header
+	h := header(r.Header)
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 	case http.MethodPost:
-		if strings.Contains(strings.ToLower(h.Get("Content-Type")), "json") {
+		if strings.Contains(strings.ToLower(h.get("Content-Type")), "json") {
 			return false // no form sends it
 		}
 	default:
 		return false
 	}
-	if IsUpgrade(r) || h.Get("HX-Request") != "" || h.Get("X-Requested-With") != "" {
+	if IsUpgrade(r) || h.get("Hx-Request") != "" || h.get("X-Requested-With") != "" {
 		return false
 	}
-	if scheme, _, _ := strings.Cut(h.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
+	if scheme, _, _ := strings.Cut(h.get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
 		return false
 	}
-	if mode := h.Get("Sec-Fetch-Mode"); mode != "" {
+	if mode := h.get("Sec-Fetch-Mode"); mode != "" {
 		return mode == "navigate"
 	}
-	accept := strings.ToLower(strings.Join(h.Values("Accept"), ","))
+	accept := strings.ToLower(strings.Join(h["Accept"], ","))
 	return strings.Contains(accept, "text/html") ||
 		!strings.Contains(accept, "json") && !strings.Contains(accept, "text/event-stream")
 }
@@ -44,5 +44,15 @@ func Navigation(r *http.Request) bool {
 // IsUpgrade reports whether r asks to change the protocol, as a WebSocket's
 // opening handshake does (RFC 9110 §7.8). Its answer may not carry cookies.
 func IsUpgrade(r *http.Request) bool {
-	return r.Header.Get("Upgrade") != "" || r.Method == http.MethodConnect
+	return header(r.Header).get("Upgrade") != "" || r.Method == http.MethodConnect
+}
+
+// header is read by canonical names, which spares Get's work of making them so.
+type header map[string][]string
+
+func (h header) get(canonical string) string {
+	if v := h[canonical]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
 }
