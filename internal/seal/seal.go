@@ -5,6 +5,7 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/json"
@@ -47,7 +48,7 @@ func New(purpose string, now func() time.Time, secrets ...[]byte) (*Sealer, erro
 		}
 		c := securecookie.New(keys[:32], keys[32:]) // HMAC-SHA-256 and AES-256
 		c.MaxAge(0)
-		c.SetSerializer(securecookie.JSONEncoder{})
+		c.SetSerializer(securecookie.NopEncoder{}) // the JSON is ours
 		s.codecs = append(s.codecs, c)
 	}
 	return s, nil
@@ -60,28 +61,44 @@ type sealed struct {
 }
 
 // Seal returns v as a text that only Open with the same name can read, for as long
-// as ttl. The text holds characters of base64url alone.
+// as ttl. The text holds characters of base64url alone. A text that would be longer
+// than any browser keeps, 4096 bytes, is an error.
 func (s *Sealer) Seal(name string, v any, ttl time.Duration) (string, error) {
-	value, err := json.Marshal(v)
+	value, err := marshal(v)
 	if err != nil {
 		return "", fmt.Errorf("seal: %w", err)
 	}
-	text, err := s.codecs[0].Encode(name, sealed{s.now().Add(ttl).Unix(), value})
+	plain, err := marshal(sealed{s.now().Add(ttl).Unix(), value})
+	if err != nil {
+		return "", fmt.Errorf("seal: %w", err)
+	}
+	text, err := s.codecs[0].Encode(name, plain)
 	if err != nil {
 		return "", fmt.Errorf("seal: %w", err)
 	}
 	return text, nil
 }
 
-// Open reads what Seal has returned for this name into v, which is untouched if the
-// error, [ErrInvalid], is not nil.
+// marshal is json.Marshal without the escapes that make JSON safe inside of HTML:
+// they make six bytes of every "&".
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return b.Bytes(), err
+}
+
+// Open reads what Seal has returned for this name into v. After an error, which is
+// [ErrInvalid], v is not to be used.
 func (s *Sealer) Open(name, text string, v any) error {
 	for _, c := range s.codecs {
-		var got sealed
-		if c.Decode(name, text, &got) != nil {
+		var plain []byte
+		if c.Decode(name, text, &plain) != nil {
 			continue
 		}
-		if s.now().Unix() >= got.Expires || json.Unmarshal(got.Value, v) != nil {
+		var got sealed
+		if json.Unmarshal(plain, &got) != nil || s.now().Unix() >= got.Expires || json.Unmarshal(got.Value, v) != nil {
 			return ErrInvalid
 		}
 		return nil

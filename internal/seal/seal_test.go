@@ -2,6 +2,7 @@ package seal_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
@@ -78,20 +79,78 @@ func TestSecretsCanBeReplaced(t *testing.T) {
 	}
 }
 
+func TestSealRefusesWhatNoBrowserKeeps(t *testing.T) {
+	s := newSealer(t, "flow", &clock{time.Unix(1_800_000_000, 0)}, secret)
+	text, err := s.Seal("name", strings.Repeat("&", 2000), time.Minute)
+	if err != nil || len(text) > 3800 {
+		t.Errorf("2000 bytes become %d, %v", len(text), err)
+	}
+	if _, err := s.Seal("name", strings.Repeat("&", 4000), time.Minute); err == nil {
+		t.Error("a text of more than 4096 bytes")
+	}
+	if _, err := s.Seal("name", func() {}, time.Minute); err == nil {
+		t.Error("a function is sealed")
+	}
+}
+
+func TestAnotherType(t *testing.T) {
+	s := newSealer(t, "flow", &clock{time.Unix(1_800_000_000, 0)}, secret)
+	text, err := s.Seal("name", "a string", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ A int }
+	if err := s.Open("name", text, &got); !errors.Is(err, seal.ErrInvalid) {
+		t.Errorf("a string opens as a struct: %v", err)
+	}
+}
+
+// texts are "value" under "name", sealed by each of the secrets. They are constants
+// because every process that fuzzes would seal its own, and because what an older
+// release has sealed must open in a newer one.
+var texts = []string{
+	"MTc5NTQ2Mjg0OHxMbWw5NDdLYmF4dFhmTWFzMDJjdDJQdDNua2FIejFSOXR4TGI4YXNfc3BORG84TGh3QnZLUi1jZGYtTG5NbzQ9fJBD8jr3pu-x2gnRK1x_cUI_0UTBRPzlSpWX4KNhomw7",
+	"MTc5NTQ2Mjg0OHxqOFZTYVR3Z3VuSWVwZHZGa1Zma3l5MVZOekozd2NJd3lJY0Q3SGRoUDJidTdjRlI3ZlpJd0lIRGd3SVhaV1k9fHDoP5dhW4DaneMld8CYtzsdIdkTvT5dHoCkUROItUJB",
+}
+
+// FuzzOpen: nothing opens but what was sealed, under its name, by one of the
+// secrets.
 func FuzzOpen(f *testing.F) {
 	c := &clock{time.Unix(1_800_000_000, 0)}
-	s := newSealer(f, "flow", c, secret)
-	text, err := s.Seal("name", "value", time.Minute)
-	if err != nil {
-		f.Fatal(err)
+	s := newSealer(f, "flow", c, secret, older)
+	for _, text := range texts {
+		f.Add("name", text)
+		f.Add("name", text[:len(text)-1])
+		f.Add("nam", "e"+text)
 	}
-	f.Add(text)
-	f.Add("")
-	f.Fuzz(func(t *testing.T, text2 string) {
+	f.Add("", "")
+	f.Fuzz(func(t *testing.T, name, text string) {
 		var got string
-		// base64 has more than one spelling of the same bytes; those are no forgery.
-		if err := s.Open("name", text2, &got); err == nil && got != "value" {
-			t.Errorf("%q opens to %q", text2, got)
+		err := s.Open(name, text, &got)
+		if err != nil {
+			if !errors.Is(err, seal.ErrInvalid) {
+				t.Errorf("%q, %q: %v", name, text, err)
+			}
+			return
 		}
+		if got != "value" || name != "name" {
+			t.Fatalf("%q opens to %q as %q", text, got, name)
+		}
+		// base64 has more than one spelling of the same bytes: those are no forgery.
+		for _, original := range texts {
+			if bytes.Equal(decoded(t, text), decoded(t, original)) {
+				return
+			}
+		}
+		t.Errorf("%q was never sealed", text)
 	})
+}
+
+func decoded(t *testing.T, text string) []byte {
+	t.Helper()
+	b, err := base64.URLEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

@@ -1,0 +1,316 @@
+package middleware_test
+
+import (
+	"html"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	cognito "github.com/cognitogate/cognitogate/middleware"
+)
+
+const (
+	origin = "https://app.example.com"
+	host   = "app.example.com"
+)
+
+var routesSecret = []byte("a secret of thirty-two bytes or more")
+
+// newSite is an application with the sign-in routes, on the emulator. Its protected
+// page greets the user.
+func newSite(t *testing.T, edits ...func(*cognito.Config)) *app {
+	t.Helper()
+	a := newApp(t, append([]func(*cognito.Config){func(cfg *cognito.Config) {
+		cfg.Origin, cfg.Secret = origin, routesSecret
+	}}, edits...)...)
+	for _, op := range []string{"Token", "Authorize", "Login"} {
+		a.before[op] = a.cognito.Calls(op)
+	}
+	a.mount("/api/auth/", a.auth.Routes())
+	return a
+}
+
+// mount puts a handler before the application.
+func (a *app) mount(pattern string, h http.Handler) {
+	mux := http.NewServeMux()
+	mux.Handle("/", a.handler)
+	mux.Handle(pattern, h)
+	a.handler = mux
+}
+
+// browser keeps cookies, follows redirects, forms and refreshes, and says in Fetch
+// Metadata where it comes from. It knows the site and the managed login's.
+type browser struct {
+	*testing.T
+	site *app
+	jar  *cookiejar.Jar
+
+	strict  map[string]bool         // names of SameSite=Strict cookies
+	refuses func(*http.Cookie) bool // cookies that it does not keep
+	old     bool                    // it sends no Fetch Metadata
+
+	at      *url.URL // the page it shows
+	status  int
+	body    string
+	header  http.Header
+	visited []string // the URLs of the last navigation
+}
+
+func newBrowser(a *app) *browser {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		a.Fatal(err)
+	}
+	return &browser{T: a.T, site: a, jar: jar, strict: make(map[string]bool)}
+}
+
+// send makes one request with the cookies it deserves.
+func (b *browser) send(r *http.Request, crossSite bool) *http.Response {
+	b.Helper()
+	for _, c := range b.jar.Cookies(r.URL) {
+		if !crossSite || !b.strict[c.Name] {
+			r.AddCookie(c)
+		}
+	}
+	var resp *http.Response
+	if "https://"+r.URL.Host == origin {
+		w := httptest.NewRecorder()
+		r.RequestURI, r.Host = r.URL.RequestURI(), r.URL.Host
+		if r.Body == nil {
+			r.Body = http.NoBody
+		}
+		b.site.handler.ServeHTTP(w, r)
+		resp = w.Result()
+	} else {
+		client := b.site.cognito.Client()
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		var err error
+		if resp, err = client.Do(r); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var kept []*http.Cookie
+	for _, c := range resp.Cookies() {
+		if strings.HasPrefix(c.Name, "__Host-") && (!c.Secure || c.Path != "/" || c.Domain != "") {
+			b.Errorf("no browser takes %s", c.Name)
+			continue
+		}
+		if len(c.Name)+len(c.Value) > 4096 || b.refuses != nil && b.refuses(c) {
+			continue
+		}
+		b.strict[c.Name] = c.SameSite == http.SameSiteStrictMode
+		kept = append(kept, c)
+	}
+	b.jar.SetCookies(r.URL, kept)
+	return resp
+}
+
+// navigate goes to a target and follows whatever leads on. from is where a link or a
+// form is; empty is the address bar.
+func (b *browser) navigate(method, target, from string, form url.Values) {
+	b.Helper()
+	b.visited = nil
+	site := "none"
+	if from != "" {
+		site = "same-origin"
+	}
+	for range 20 {
+		u, err := url.Parse(target)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if b.at != nil {
+			u = b.at.ResolveReference(u)
+		}
+		// One hop to another site makes the whole chain cross-site, unless the user
+		// has typed its beginning.
+		if site != "none" && "https://"+u.Host != from {
+			site = "cross-site"
+		}
+		r, err := http.NewRequest(method, u.String(), strings.NewReader(form.Encode()))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if method == "POST" {
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("Origin", cmpOrigin(from, b.header))
+		}
+		r.Header.Set("Accept", "text/html,*/*;q=0.8")
+		if !b.old {
+			r.Header.Set("Sec-Fetch-Mode", "navigate")
+			r.Header.Set("Sec-Fetch-Site", site)
+		}
+		resp := b.send(r, site == "cross-site")
+		b.at, b.status, b.header = u, resp.StatusCode, resp.Header
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.body = string(text)
+		b.visited = append(b.visited, u.String())
+		switch location := resp.Header.Get("Location"); {
+		case resp.StatusCode >= 300 && resp.StatusCode < 400:
+			if resp.StatusCode != http.StatusTemporaryRedirect {
+				method, form = "GET", nil
+			}
+			target = location
+		default:
+			m := refresh.FindStringSubmatch(b.body)
+			if m == nil {
+				return
+			}
+			target, method, form = html.UnescapeString(m[1]), "GET", nil
+			from, site = "https://"+u.Host, "same-origin"
+		}
+	}
+	b.Fatalf("redirected for ever: %q", b.visited)
+}
+
+// cmpOrigin is the Origin header of a form on a page (Fetch §3.1).
+func cmpOrigin(from string, page http.Header) string {
+	if page.Get("Referrer-Policy") == "no-referrer" {
+		return "null"
+	}
+	return from
+}
+
+var (
+	refresh   = regexp.MustCompile(`<meta http-equiv="refresh" content="0;url=([^"]*)"`)
+	csrfField = regexp.MustCompile(`name="_csrf" value="([^"]*)"`)
+)
+
+// open types a path or a URL.
+func (b *browser) open(target string) {
+	b.Helper()
+	if strings.HasPrefix(target, "/") {
+		target = origin + target
+	}
+	b.navigate("GET", target, "", nil)
+}
+
+// link follows a link of the page.
+func (b *browser) link(target string) {
+	b.Helper()
+	b.navigate("GET", target, "https://"+b.at.Host, nil)
+}
+
+// submit sends the page's form.
+func (b *browser) submit(target string, fields ...string) {
+	b.Helper()
+	form := url.Values{}
+	if m := csrfField.FindStringSubmatch(b.body); m != nil {
+		form.Set("_csrf", html.UnescapeString(m[1]))
+	}
+	for i := 0; i < len(fields); i += 2 {
+		form.Set(fields[i], fields[i+1])
+	}
+	b.navigate("POST", target, "https://"+b.at.Host, form)
+}
+
+// login fills in the managed login's form.
+func (b *browser) login(user string) {
+	b.Helper()
+	if b.at.Path != "/login" {
+		b.Fatalf("at %s, not at the login: %d %.300s", b.at, b.status, b.body)
+	}
+	b.submit("?"+b.at.RawQuery, "username", user, "password", "Passw0rd!")
+}
+
+// shows fails unless the page is a path of the site and says so.
+func (b *browser) shows(path, text string) {
+	b.Helper()
+	if got := b.at.Scheme + "://" + b.at.Host + b.at.RequestURI(); got != origin+path || !strings.Contains(b.body, text) {
+		b.Errorf("at %s: %d %.600s\nwant %s with %q", got, b.status, b.body, path, text)
+	}
+}
+
+// cookieNames are the names of the site's cookies that begin with a prefix.
+func (b *browser) cookieNames(prefix string) (names []string) {
+	for _, c := range b.jar.Cookies(mustParse(origin + "/")) {
+		if strings.HasPrefix(c.Name, prefix) {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+const (
+	flowCookie   = "__Host-cognitogate.flow."
+	markerCookie = "__Host-cognitogate.signed-in."
+	ourCookies   = "CognitoIdentityServiceProvider."
+)
+
+func mustParse(s string) *url.URL {
+	u, err := url.Parse(s)
+	if err != nil {
+		panic(err)
+	}
+	return u
+}
+
+// get asks the site for a path as a page, with these cookies.
+func (a *app) get(target string, cookies ...*http.Cookie) *http.Response {
+	r := page(target)
+	r.Host = host
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	for _, c := range cookies {
+		r.AddCookie(c)
+	}
+	return a.do(r)
+}
+
+// begin begins a sign-in and returns the authorization request and the flow's
+// cookie.
+func (a *app) begin(target string, cookies ...*http.Cookie) (authorize *url.URL, flow *http.Cookie) {
+	a.Helper()
+	resp := a.get(target, cookies...)
+	for _, c := range resp.Cookies() {
+		if strings.HasPrefix(c.Name, flowCookie) && c.MaxAge > 0 {
+			flow = c
+		}
+	}
+	if resp.StatusCode != http.StatusFound || flow == nil {
+		a.Fatalf("%s: %d to %q, cookies %v", target, resp.StatusCode, resp.Header.Get("Location"), resp.Cookies())
+	}
+	return mustParse(resp.Header.Get("Location")), flow
+}
+
+// consent signs the user in at the managed login and returns the callback.
+func (a *app) consent(authorize *url.URL, user string) *url.URL {
+	a.Helper()
+	to, err := a.cognito.Authorize(authorize.String(), user)
+	if err != nil {
+		a.Fatal(err)
+	}
+	return mustParse(to)
+}
+
+// sessionUser is whose session an answer begins, by LastAuthUser; "" is nobody's.
+func sessionUser(resp *http.Response) string {
+	for _, c := range resp.Cookies() {
+		if strings.HasSuffix(c.Name, ".LastAuthUser") && c.MaxAge > 0 {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+func bodyOf(t testing.TB, resp *http.Response) string {
+	t.Helper()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// logged collects what is logged.
+func logged(b *strings.Builder) func(*cognito.Config) {
+	return func(cfg *cognito.Config) { cfg.Logger = slog.New(slog.NewTextHandler(b, nil)) }
+}

@@ -1,0 +1,346 @@
+package middleware_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	cognito "github.com/cognitogate/cognitogate/middleware"
+)
+
+func TestSignInLeadsBackToTheDeepLink(t *testing.T) {
+	for _, strict := range []bool{false, true} {
+		t.Run(fmt.Sprintf("Strict cookies %v", strict), func(t *testing.T) {
+			a := newSite(t, func(cfg *cognito.Config) {
+				if strict {
+					cfg.Cookies.SameSite = http.SameSiteStrictMode
+				}
+			})
+			b := newBrowser(a)
+			const deep = "/dashboard?tab=2&q=a%20b%26c#top"
+			b.open(deep)
+			b.login("ada")
+			b.shows("/dashboard?tab=2&q=a%20b%26c", "Hello, ada")
+			if left := b.cookieNames(flowCookie); left != nil {
+				t.Errorf("the flow is left behind: %v", left)
+			}
+			if n := a.calls("Token"); n != 1 {
+				t.Errorf("%d exchanges", n)
+			}
+			b.link("/api/auth/sign-in?next=%2Fdashboard%3Fagain")
+			b.shows("/dashboard?again", "Hello, ada")
+			if n := a.calls("Token"); n != 1 {
+				t.Error("somebody who is signed in was sent to the login")
+			}
+		})
+	}
+}
+
+func TestSignUpSignsIn(t *testing.T) {
+	a := newSite(t)
+	a.cognito.RemoveUser("hedy")
+	b := newBrowser(a)
+	b.open("/api/auth/sign-up?next=/dashboard&lang=de")
+	if b.at.Path != "/signup" || b.at.Query().Get("lang") != "de" {
+		t.Fatalf("at %s", b.at)
+	}
+	b.submit("?"+b.at.RawQuery, "username", "hedy", "email", "hedy@example.com", "password", "Passw0rd!")
+	b.shows("/dashboard", "Hello, hedy")
+}
+
+func TestWrongPasswordAndCancelling(t *testing.T) {
+	a := newSite(t)
+	b := newBrowser(a)
+	b.open("/dashboard?tab=2")
+	b.submit("?"+b.at.RawQuery, "username", "ada", "password", "wrong")
+	if b.at.Path != "/login" {
+		t.Fatalf("a wrong password leads to %s", b.at)
+	}
+	b.submit("?"+b.at.RawQuery, "cancel", "cancel")
+	if b.status != http.StatusBadRequest || !strings.Contains(b.body, "You are not signed in") {
+		t.Errorf("cancelled: %d %s", b.status, b.body)
+	}
+	again := linkTo(t, b.body)
+	if again != "/api/auth/sign-in?next=%2Fdashboard%3Ftab%3D2" {
+		t.Errorf("the way to start again is %q", again)
+	}
+	b.link(again)
+	b.login("ada")
+	b.shows("/dashboard?tab=2", "Hello, ada")
+}
+
+func TestTwoTabsSignInAtOnce(t *testing.T) {
+	a := newSite(t)
+	b := newBrowser(a)
+	b.open("/dashboard?tab=1")
+	first := *b
+	b.open("/dashboard?tab=2")
+	second := *b
+	if n := len(b.cookieNames(flowCookie)); n != 2 {
+		t.Errorf("%d flows", n)
+	}
+	first.login("ada")
+	first.shows("/dashboard?tab=1", "Hello, ada")
+	second.login("ada")
+	second.shows("/dashboard?tab=2", "Hello, ada")
+}
+
+func TestSixTabsEvictTheOldest(t *testing.T) {
+	a := newSite(t)
+	b := newBrowser(a)
+	var tabs []browser
+	for i := range 6 {
+		b.open(fmt.Sprintf("/dashboard?tab=%d", i))
+		tabs = append(tabs, *b)
+		if i%2 == 0 { // in one second, or not
+			a.clock.advance(time.Second)
+		}
+	}
+	if n := len(b.cookieNames(flowCookie)); n != 5 {
+		t.Errorf("%d flows are kept", n)
+	}
+	tabs[0].login("ada")
+	if tabs[0].status != http.StatusBadRequest || !strings.Contains(tabs[0].body, "cannot go on") {
+		t.Errorf("the oldest: %d %s", tabs[0].status, tabs[0].body)
+	}
+	for _, i := range []int{5, 1, 3, 2, 4} {
+		tabs[i].login("ada")
+		tabs[i].shows(fmt.Sprintf("/dashboard?tab=%d", i), "Hello, ada")
+	}
+}
+
+func TestTenRestoredTabsReachSignIn(t *testing.T) {
+	a := newSite(t)
+	b := newBrowser(a)
+	for round := range 3 { // and close the browser, and open it again, at once
+		for i := range 10 {
+			b.open(fmt.Sprintf("/dashboard?tab=%d", i))
+			if b.at.Path != "/login" {
+				t.Fatalf("round %d, tab %d: at %s\n%s", round, i, b.at, b.body)
+			}
+		}
+	}
+	b.login("ada")
+	b.shows("/dashboard?tab=9", "Hello, ada")
+}
+
+// TestCallbackReplacesTheOldSessionWholly: whatever an earlier user, or somebody
+// who was at the machine before, has left in the browser is gone.
+func TestCallbackReplacesTheOldSessionWholly(t *testing.T) {
+	for _, domain := range []string{"", "example.com"} {
+		t.Run("Domain "+domain, func(t *testing.T) {
+			a := newSite(t, func(cfg *cognito.Config) { cfg.Cookies.Domain = domain })
+			b := newBrowser(a)
+			b.open("/dashboard")
+			b.login("grace")
+			b.shows("/dashboard", "Hello, grace")
+			prefix := ourCookies + a.cognito.UserPool().ClientID + "."
+			planted := a.cognito.Issue("grace")
+			b.jar.SetCookies(mustParse(origin+"/"), []*http.Cookie{
+				{Name: prefix + "mallory.accessToken", Value: planted.Access, Path: "/", Domain: domain},
+				{Name: prefix + "mallory.refreshToken", Value: planted.Refresh, Path: "/"},
+				{Name: prefix + "mallory.idToken", Value: planted.ID, Path: "/"},
+				{Name: prefix + "ada.refreshToken", Value: planted.Refresh, Path: "/", Domain: domain},
+				{Name: prefix + "%61da.accessToken", Value: planted.Access, Path: "/"},
+				{Name: prefix + "grace.clockDrift", Value: "1", Path: "/"},
+				{Name: prefix + "grace.signInDetails", Value: "{}", Path: "/"},
+				{Name: "theme", Value: "dark", Path: "/"},
+			})
+			b.open("/api/auth/sign-in?prompt=login")
+			b.login("ada")
+			b.open("/dashboard")
+			b.shows("/dashboard", "Hello, ada")
+			names := b.cookieNames(prefix)
+			slices.Sort(names)
+			want := []string{prefix + "LastAuthUser", prefix + "ada.accessToken", prefix + "ada.idToken", prefix + "ada.refreshToken"}
+			if !slices.Equal(names, want) {
+				t.Errorf("the browser holds %v", names)
+			}
+			if b.cookieNames("theme") == nil {
+				t.Error("a cookie of the site is gone")
+			}
+			for _, c := range b.jar.Cookies(mustParse(origin + "/")) {
+				if c.Value == planted.Access || c.Value == planted.Refresh || c.Value == planted.ID {
+					t.Errorf("%s is the planted one", c.Name)
+				}
+			}
+		})
+	}
+}
+
+func TestSignInKeepsWhatItRefreshes(t *testing.T) {
+	a := newSite(t)
+	a.cognito.SetRotation(true, 0)
+	b := newBrowser(a)
+	b.open("/dashboard")
+	b.login("ada")
+	a.clock.advance(2 * time.Hour)
+	b.open("/api/auth/sign-in?next=/dashboard")
+	b.shows("/dashboard", "Hello, ada")
+	if n := a.calls(opRefresh); n != 1 {
+		t.Errorf("%d refreshes", n)
+	}
+	a.clock.advance(2 * time.Hour) // the rotated token is in the browser
+	b.open("/dashboard")
+	b.shows("/dashboard", "Hello, ada")
+}
+
+func TestPromptSignsInAsSomebodyElse(t *testing.T) {
+	a := newSite(t)
+	b := newBrowser(a)
+	b.open("/dashboard")
+	b.login("grace")
+	b.link("/api/auth/sign-in?prompt=login&login_hint=ada&next=/dashboard")
+	if q := b.at.Query(); b.at.Path != "/login" || q.Get("prompt") != "login" || q.Get("login_hint") != "ada" {
+		t.Fatalf("at %s", b.at)
+	}
+	b.login("ada")
+	b.shows("/dashboard", "Hello, ada")
+	b.link("/api/auth/sign-in?prompt=login&next=/dashboard")
+	b.login("grace")
+	b.shows("/dashboard", "Hello, grace") // a third sign-in in a minute is no loop
+}
+
+func TestSignInDuringAnOutage(t *testing.T) {
+	a := newSite(t)
+	b := newBrowser(a)
+	b.open("/dashboard")
+	b.login("ada")
+	before := b.cookieNames(ourCookies)
+	a.clock.advance(2 * time.Hour)
+	down := func(op string) cognitotest.Fault {
+		if op == opRefresh || op == "Token" {
+			return cognitotest.Fault{Status: 500}
+		}
+		return cognitotest.Fault{}
+	}
+	a.cognito.SetFault(down)
+	b.open("/api/auth/sign-in?next=/dashboard")
+	if b.status != http.StatusServiceUnavailable || b.header.Get("Retry-After") == "" || b.header["Set-Cookie"] != nil {
+		t.Errorf("a session in doubt: %d %v", b.status, b.header)
+	}
+	a.cognito.SetFault(nil)
+	b.open("/dashboard")
+	b.shows("/dashboard", "Hello, ada")
+	if after := b.cookieNames(ourCookies); !slices.Equal(before, after) {
+		t.Errorf("cookies %v, before %v", after, before)
+	}
+
+	a.cognito.SetFault(down)
+	b = newBrowser(a)
+	b.open("/dashboard") // nobody needs no refresh
+	b.login("ada")
+	if b.status != http.StatusServiceUnavailable || !strings.Contains(b.body, "Nothing is lost") || b.cookieNames(ourCookies) != nil {
+		t.Errorf("the exchange fails: %d %s", b.status, b.body)
+	}
+	a.cognito.SetFault(nil)
+	b.link(linkTo(t, b.body))
+	b.shows("/dashboard", "Hello, ada") // the login knows who it is
+}
+
+// TestTokensThatSayAClockIsWrong: tokens that Cognito has issued in this very
+// exchange are not refused for good because of their times.
+func TestTokensThatSayAClockIsWrong(t *testing.T) {
+	var log strings.Builder
+	a := newSite(t, logged(&log))
+	authorize, flow := a.begin("/api/auth/sign-in")
+	to, err := a.cognito.Authorize(authorize.String(), "ada", cognitotest.Expired)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp := a.get(mustParse(to).RequestURI(), flow)
+	if resp.StatusCode != http.StatusServiceUnavailable || sessionUser(resp) != "" || !strings.Contains(log.String(), "clock") {
+		t.Errorf("%d, log %s", resp.StatusCode, log.String())
+	}
+	if strings.Contains(log.String(), "eyJ") {
+		t.Error("a token is in the log")
+	}
+}
+
+func TestParametersOfTheAuthorizationRequest(t *testing.T) {
+	a := newSite(t, func(cfg *cognito.Config) {
+		cfg.Login.Scopes = []string{"openid", "email"}
+		cfg.Login.State = func(r *http.Request) string { return r.URL.Query().Get("campaign") }
+	})
+	q := url.Values{
+		"provider": {"AMAZON"}, "lang": {"pt-BR"}, "login_hint": {"a&b=c"}, "prompt": {"select_account"}, "campaign": {"é\n"},
+		// None of these may be chosen from outside.
+		"redirect_uri": {"https://evil.example/"}, "client_id": {"x"}, "scope": {"x"}, "state": {"x"}, "nonce": {"x"},
+		"code_challenge": {"x"}, "code_challenge_method": {"plain"}, "response_type": {"token"}, "identity_provider": {"x"},
+	}
+	authorize, _ := a.begin("/api/auth/sign-in?" + q.Encode())
+	got := authorize.Query()
+	for name, want := range map[string]string{
+		"identity_provider": "LoginWithAmazon", "lang": "pt-BR", "login_hint": "a&b=c", "prompt": "select_account",
+		"redirect_uri": origin + "/api/auth/sign-in-callback", "client_id": a.cognito.UserPool().ClientID, "scope": "openid email",
+		"code_challenge_method": "S256", "response_type": "code",
+	} {
+		if len(got[name]) != 1 || got.Get(name) != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+	if !strings.HasSuffix(got.Get("state"), "-e9a") {
+		t.Errorf("state %q", got.Get("state"))
+	}
+	if got.Has("campaign") || len(got) != 12 {
+		t.Errorf("parameters %v", got)
+	}
+	other, _ := a.begin("/api/auth/sign-in?prompt=login")
+	for _, name := range []string{"state", "nonce", "code_challenge"} {
+		if v := got.Get(name); len(v) < 22 || v == other.Query().Get(name) {
+			t.Errorf("%s %q is not random", name, v)
+		}
+	}
+	plain := newSite(t)
+	if authorize, _ := plain.begin("/api/auth/sign-in?provider=&lang="); len(authorize.Query()) != 7 {
+		t.Errorf("parameters %v", authorize.Query())
+	}
+}
+
+// TestLongWayBack: what no cookie holds must not keep anybody from signing in.
+func TestLongWayBack(t *testing.T) {
+	a := newSite(t)
+	for _, n := range []int{0, 700, 1200, 2000, 5000} {
+		b := newBrowser(a)
+		next := "/dashboard?q=" + strings.Repeat("&", n)
+		b.open("/api/auth/sign-in?next=" + url.QueryEscape(next))
+		b.login("ada")
+		if b.status != http.StatusOK || b.at.Path != "/dashboard" && b.at.Path != "/" {
+			t.Errorf("%d: at %.80s: %d %.200s", n, b.at, b.status, b.body)
+		}
+		if n <= 1200 && b.at.RequestURI() != next {
+			t.Errorf("%d: a way back that fits is lost", n)
+		}
+	}
+	b := newBrowser(a)
+	for i := range 5 {
+		b.open(fmt.Sprintf("/dashboard?tab=%d&q=%s", i, strings.Repeat("a", 1500)))
+	}
+	header := 0
+	for _, c := range b.jar.Cookies(mustParse(origin + "/")) {
+		header += len(c.Name) + len(c.Value) + 3
+	}
+	if header > 7<<10 {
+		t.Errorf("the Cookie line has %d bytes, which proxies refuse", header)
+	}
+	b.login("ada")
+	if b.status != http.StatusOK {
+		t.Errorf("the last of five tabs: %d", b.status)
+	}
+}
+
+// linkTo is the link of a page to begin again.
+func linkTo(t *testing.T, body string) string {
+	t.Helper()
+	_, rest, _ := strings.Cut(body, `<a href="`)
+	link, _, ok := strings.Cut(rest, `"`)
+	if !ok {
+		t.Fatalf("no link in %s", body)
+	}
+	return strings.ReplaceAll(link, "&amp;", "&")
+}
