@@ -3,9 +3,12 @@ package session_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,9 +47,22 @@ type recordedUser struct {
 	SignInDetails    struct{ LoginID string }
 }
 
+type browserRecord struct {
+	Name    string
+	Now     int64
+	Config  recordConfig
+	Clients struct{ Web, Admin string }
+	Steps   []browserStep
+}
+
 type browserStep struct {
 	Step         string
 	CookieHeader string
+	Attributes   []struct {
+		Name, Path, SameSite string
+		Expires              any // seconds, or a word for a time that differs from run to run
+		HTTPOnly, Secure     bool
+	}
 	Result       struct{ OK json.RawMessage }
 	Server       *struct {
 		Outcome struct {
@@ -56,33 +72,48 @@ type browserStep struct {
 	}
 }
 
+func browserRecords(t *testing.T) []browserRecord {
+	t.Helper()
+	var file struct{ Records []browserRecord }
+	readJSON(t, "browser.json", &file)
+	for i := range file.Records {
+		if c := &file.Records[i].Config; c.ClientID == "" { // the records of two clients and of two paths
+			*c = recordConfig{UserPoolID: "us-east-1_GoldenA01", ClientID: "1goldenweb2345678901234567"}
+		}
+	}
+	if len(file.Records) < 15 {
+		t.Fatal("records are missing")
+	}
+	return file.Records
+}
+
+// manager is ours for the record's pool, with the answers of a Cognito.
+func (rec *browserRecord) manager(t *testing.T, clientID string, replies ...string) *session.Manager {
+	t.Helper()
+	cognito := &recordedCognito{jwks: recordedKeySet(t)}
+	for _, body := range replies {
+		var e exchange
+		e.Reply.Status, e.Reply.Raw = http.StatusOK, body
+		cognito.replies = append(cognito.replies, e)
+	}
+	m, err := session.NewManager(session.Config{
+		UserPool:   tokens.UserPool{ID: rec.Config.UserPoolID, ClientID: clientID},
+		HTTPClient: &http.Client{Transport: cognito},
+		Now:        func() time.Time { return time.UnixMilli(rec.Now) },
+		Logger:     slog.Default(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 // TestBrowserCookies reads the Cookie headers that Chromium sent with the cookies
 // that the real Amplify client had written.
 func TestBrowserCookies(t *testing.T) {
-	var file struct {
-		Records []struct {
-			Name   string
-			Now    int64
-			Config recordConfig
-			Steps  []browserStep
-		}
-	}
-	readJSON(t, "browser.json", &file)
-	keys := recordedKeySet(t)
 	sessions := 0
-	for _, rec := range file.Records {
-		if rec.Config.ClientID == "" { // the records of two clients and of two paths
-			rec.Config = recordConfig{UserPoolID: "us-east-1_GoldenA01", ClientID: "1goldenweb2345678901234567"}
-		}
-		m, err := session.NewManager(session.Config{
-			UserPool:   tokens.UserPool{ID: rec.Config.UserPoolID, ClientID: rec.Config.ClientID},
-			HTTPClient: &http.Client{Transport: &recordedCognito{jwks: keys}},
-			Now:        func() time.Time { return time.UnixMilli(rec.Now) },
-			Logger:     slog.Default(),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, rec := range browserRecords(t) {
+		m := rec.manager(t, rec.Config.ClientID)
 		var user recordedUser // whom the browser says is signed in, from getCurrentUser on
 		for _, step := range rec.Steps {
 			var u recordedUser
@@ -92,9 +123,8 @@ func TestBrowserCookies(t *testing.T) {
 			if step.CookieHeader == "" {
 				continue
 			}
-			r := httptest.NewRequest("GET", "/dashboard", nil)
-			r.Header.Set("Cookie", step.CookieHeader)
-			s, err := m.Fetch(nil, r, nil)
+			s, err := m.Fetch(nil, page(step.CookieHeader), nil)
+			note(err)
 			want := user
 			if step.Server != nil && step.Server.Outcome.Authenticated {
 				want = step.Server.Outcome.User
@@ -112,9 +142,100 @@ func TestBrowserCookies(t *testing.T) {
 			default:
 				sessions++
 			}
+			if rec.Clients.Admin != "" && strings.Contains(step.CookieHeader, rec.Clients.Admin) {
+				s, err := rec.manager(t, rec.Clients.Admin).Fetch(nil, page(step.CookieHeader), nil)
+				if err != nil || s.User().Username != "bob" {
+					t.Errorf("%s: the other client's session: %v, %v", rec.Name, s, err)
+				}
+			}
 		}
 	}
 	if sessions < 50 {
 		t.Errorf("only %d sessions were compared", sessions)
+	}
+}
+
+// TestBrowserSpelling refreshes with the very tokens that the browser holds: byte
+// for byte, what we write is what Amplify's client has written.
+func TestBrowserSpelling(t *testing.T) {
+	for _, rec := range browserRecords(t) {
+		for _, step := range rec.Steps {
+			if !strings.HasPrefix(step.Step, "signIn") || strings.Contains(step.Step, "admin") {
+				continue
+			}
+			held := map[string]string{}
+			slots := map[string]string{}
+			for pair := range strings.SplitSeq(step.CookieHeader, "; ") {
+				name, value, _ := strings.Cut(pair, "=")
+				held[name] = value
+				slots[name[strings.LastIndexByte(name, '.')+1:]] = value
+			}
+			m := rec.manager(t, rec.Config.ClientID,
+				fmt.Sprintf(`{"AuthenticationResult":{"AccessToken":%q,"IdToken":%q}}`, slots["accessToken"], slots["idToken"]))
+			w := httptest.NewRecorder()
+			if _, err := m.Fetch(w, page(step.CookieHeader), &session.FetchOptions{ForceRefresh: true}); err != nil {
+				t.Errorf("%s: %v", rec.Name, err)
+			}
+			lines := w.Header()["Set-Cookie"]
+			if len(lines) != 5 {
+				t.Errorf("%s: %d lines", rec.Name, len(lines))
+			}
+			for _, line := range lines {
+				c, err := http.ParseSetCookie(line)
+				pair, _, _ := strings.Cut(line, ";")
+				name, value, _ := strings.Cut(pair, "=")
+				if err != nil || held[name] != value {
+					t.Errorf("%s: %.200q is not what the browser holds (%v)", rec.Name, pair, err)
+				}
+				for _, a := range step.Attributes {
+					expires, ok := a.Expires.(float64)
+					if a.Name == name && (a.Path != c.Path || a.HTTPOnly != c.HttpOnly || a.Secure != c.Secure ||
+						a.SameSite != "Lax" || c.SameSite != http.SameSiteLaxMode || ok && int(expires)-int(rec.Now/1000) != c.MaxAge) {
+						t.Errorf("%s: attributes %+v, Amplify's are %+v", rec.Name, c, a)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestBrowserSignOut leaves in the browser what Amplify's sign-out leaves there.
+func TestBrowserSignOut(t *testing.T) {
+	names := func(pairs []string) (names []string) {
+		for _, pair := range pairs {
+			name, _, _ := strings.Cut(pair, "=")
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		return names
+	}
+	const site = "https://app.example.com/"
+	compared := 0
+	for _, rec := range browserRecords(t) {
+		for i, step := range rec.Steps {
+			if step.Step != "browser signOut" {
+				continue
+			}
+			compared++
+			b := newBrowser()
+			for pair := range strings.SplitSeq(rec.Steps[i-1].CookieHeader, "; ") {
+				b.plant(site, pair+"; Path=/; Secure")
+			}
+			b.visit(site, func(w http.ResponseWriter, r *http.Request) {
+				if err := rec.manager(t, rec.Config.ClientID, "{}").End(w, r); err != nil {
+					t.Errorf("%s: %v", rec.Name, err)
+				}
+			})
+			var want []string
+			if step.CookieHeader != "" {
+				want = names(strings.Split(step.CookieHeader, "; "))
+			}
+			if got := names(b.pairs(site)); !slices.Equal(got, want) {
+				t.Errorf("%s: left %q, Amplify leaves %q", rec.Name, got, want)
+			}
+		}
+	}
+	if compared < 13 {
+		t.Errorf("only %d sign-outs were compared", compared)
 	}
 }
