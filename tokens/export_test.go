@@ -22,3 +22,12 @@ func Members(text string) (map[string]string, error) {
 	}
 	return all, nil
 }
+
+// Unquote decodes the value of a member, if it is a string.
+func Unquote(value string) (string, bool) { return unquote(value) }
+
+// Strings decodes the value of a member, if it is an array of strings.
+func Strings(value string) (list []string, ok bool) {
+	ok = eachString(value, func(item string) { list = append(list, item) })
+	return list, ok && eachString(value, nil)
+}

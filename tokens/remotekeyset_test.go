@@ -26,6 +26,8 @@ type drill struct {
 	shift   atomic.Int64 // by how much the verifier's clock is wrong
 	mu      sync.Mutex
 	fetches []time.Time // when a fetch of a key set ended
+
+	genuine func() string // one token, for forgers
 }
 
 func keyDrill(t *testing.T, run func(d *drill)) {
@@ -34,6 +36,7 @@ func keyDrill(t *testing.T, run func(d *drill)) {
 		d := &drill{T: t, srv: cognitotest.New(cognitotest.User{Username: "ada"})}
 		d.srv.SetLifetime(240 * time.Hour) // drills are about keys, not about expiry
 		d.v = d.verifier(d.srv.UserPool())
+		d.genuine = sync.OnceValue(d.issue)
 		run(d)
 	})
 }
@@ -124,10 +127,8 @@ var (
 
 // forged returns a token with a kid that no key set has.
 func (d *drill) forged(i int) string {
-	return d.srv.Issue("ada", func(t *cognitotest.Draft) {
-		t.Header["kid"] = fmt.Sprintf("forged-%d", i)
-		t.Sign = func([]byte) []byte { return make([]byte, 256) }
-	}).Access
+	_, rest, _ := strings.Cut(d.genuine(), ".")
+	return encode(fmt.Appendf(nil, `{"alg":"RS256","kid":"forged-%d"}`, i)) + "." + rest
 }
 
 func TestKeySetIsFetchedWhenATokenNamesIt(t *testing.T) {
@@ -630,7 +631,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			for range 100 {
+			for range 25 {
 				token, err := v.Verify(context.Background(), srv.Issue("ada").Access, tokens.Access)
 				if err == nil {
 					v.Trusted(token)
@@ -640,7 +641,7 @@ func TestRotationUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	for range 20 {
+	for range 10 {
 		now.Add(600)
 		srv.RotateKeys()
 		if _, err := v.Verify(context.Background(), srv.Issue("ada").Access, tokens.Access); err != nil && !errors.Is(err, tokens.UnknownKey) {

@@ -1,0 +1,81 @@
+package tokens_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/tokens"
+)
+
+// printed returns v in every way that it may get into a log.
+func printed(v any) []string {
+	var all []string
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X"} {
+		all = append(all, fmt.Sprintf(format, v))
+	}
+	var log bytes.Buffer
+	for _, h := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
+		slog.New(h).Info("m", "v", v, "in", []any{v}, slog.Group("g", "v", v))
+	}
+	all = append(all, log.String())
+	if text, err := json.Marshal(map[string]any{"v": v}); err == nil {
+		all = append(all, string(text))
+	}
+	return all
+}
+
+// TestNothingPrintsATokens checks S11 for every type that has one.
+func TestNothingPrintsATokens(t *testing.T) {
+	srv := cognitotest.New(cognitotest.User{Username: "ada"})
+	pool := srv.UserPool()
+	pool.ClientSecret = "s3cr3t"
+	opts := &tokens.Options{HTTPClient: srv.Client()}
+	v, err := tokens.NewVerifier(pool, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := srv.Issue("ada")
+	token, err := v.Verify(context.Background(), set.Access, tokens.Access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = v.Verify(context.Background(), srv.Issue("ada", cognitotest.Expired).Access, tokens.Access)
+	refusal := (*tokens.VerifyError)(nil)
+	if !errors.As(err, &refusal) || refusal.Token == nil {
+		t.Fatal(err)
+	}
+	for name, v := range map[string]any{
+		"Token":         token,
+		"Token value":   *token,
+		"Set":           set,
+		"Set value":     *set,
+		"VerifyError":   refusal,
+		"its value":     *refusal,
+		"expired token": refusal.Token,
+		"APIError":      &tokens.APIError{Op: "GetUser", Status: 400, Code: "NotAuthorizedException", Message: "no"},
+		"in a struct":   struct{ Set tokens.Set }{*set},
+		"in a slice":    []tokens.Set{*set},
+		"in a map":      map[string]*tokens.Set{"ada": set},
+		"UserPool":      pool,
+		"config":        &struct{ UserPool tokens.UserPool }{pool},
+	} {
+		for _, text := range printed(v) {
+			isConfig := strings.Contains(text, `"ClientSecret":`) // JSON of a configuration is a configuration
+			for _, secret := range []string{"eyJ", fmt.Sprintf("%x", "eyJ"), set.Refresh, "s3cr3t", fmt.Sprintf("%x", "s3cr3t")} {
+				if strings.Contains(strings.ToLower(text), strings.ToLower(secret)) && !(isConfig && secret == "s3cr3t") {
+					t.Errorf("%s prints as %s", name, text)
+				}
+			}
+		}
+	}
+	if text := fmt.Sprint(token); !strings.Contains(text, token.Subject) || !strings.Contains(text, "access") {
+		t.Errorf("a token prints as %s, which helps nobody", text)
+	}
+}
