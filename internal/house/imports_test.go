@@ -16,25 +16,29 @@ const module = "github.com/cognitogate/cognitogate/"
 var allowed = map[string][]string{
 	"matcher":         {},
 	"tokens":          {},
-	"session":         {"tokens", "internal/cookie", "internal/page"},
+	"session":         {"tokens", "internal/cookie", "internal/hosts", "internal/page"},
 	"middleware":      {"matcher", "session", "tokens", "internal/cookie", "internal/page", "internal/seal"},
-	"cognitotest":     {"tokens", "session", "middleware"},
+	"identity":        {"session", "tokens", "internal/hosts"},
+	"appsync":         {"identity", "session", "internal/hosts"},
+	"cognitotest":     {"middleware", "session", "tokens", "internal/sigv4"},
 	"internal/cookie": {},
-	"internal/page":   {},
-	"internal/house":  {},
-	"internal/seal":   {},
 	"internal/floor":  {},
+	"internal/hosts":  {},
+	"internal/house":  {},
+	"internal/page":   {},
+	"internal/seal":   {},
+	"internal/sigv4":  {},
 }
 
 // doors lists which packages may import a dependency: each stays behind one door,
 // so that a new major version of it is a patch of ours.
 var doors = map[string][]string{
 	"github.com/lestrrat-go/jwx/": {"tokens"},
-	"github.com/aws/":             {"tokens", "examples/chi-app"},
+	"github.com/aws/":             {"tokens", "identity", "internal/sigv4", "examples/chi-app"},
 	"github.com/go-chi/chi/":      {"middleware", "cognitotest", "examples/chi-app"},
-	"golang.org/x/time/":          {"session"},
-	"golang.org/x/oauth2":         {"tokens", "middleware"},
 	"github.com/gorilla/":         {"internal/seal"},
+	"golang.org/x/oauth2":         {"tokens", "middleware"},
+	"golang.org/x/time/":          {"session"},
 }
 
 // jwxFiles are the files that may import jwx.
