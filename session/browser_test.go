@@ -63,8 +63,8 @@ type browserStep struct {
 		Expires              any // seconds, or a word for a time that differs from run to run
 		HTTPOnly, Secure     bool
 	}
-	Result       struct{ OK json.RawMessage }
-	Server       *struct {
+	Result struct{ OK json.RawMessage }
+	Server *struct {
 		Outcome struct {
 			Authenticated bool
 			User          recordedUser

@@ -20,7 +20,7 @@ import (
 func TestEndAlwaysClears(t *testing.T) {
 	type fault = cognitotest.Fault
 	for kind, f := range map[string]fault{"well": {}, "down": {Status: 503}, "dropped": {Drop: true}, "throttled": {Status: 429},
-		"refused": {Status: 400, Code: "NotAuthorizedException", Message: "Refresh Token has been revoked"},
+		"refused":       {Status: 400, Code: "NotAuthorizedException", Message: "Refresh Token has been revoked"},
 		"no revocation": {Status: 400, Code: "UnsupportedOperationException"}, "wrong client": {Status: 400, Code: "InvalidParameterException"}} {
 		p := open(t, nil)
 		set := p.pool.Issue("ada")

@@ -19,7 +19,13 @@ import (
 // genuine tokens anywhere.
 func FuzzCookies(f *testing.F) {
 	pool := cognitotest.New(cognitotest.User{Username: "ada"}, cognitotest.User{Username: "bob"})
-	m, err := session.NewManager(session.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client(), Now: pool.Now})
+	cfg := session.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client(), Now: pool.Now}
+	m, err := session.NewManager(cfg)
+	if err != nil {
+		f.Fatal(err)
+	}
+	cfg.CacheBytes = -1
+	forgetful, err := session.NewManager(cfg)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -49,6 +55,13 @@ func FuzzCookies(f *testing.F) {
 		}
 		has := func(secret string) bool { return strings.Contains(text, secret) }
 		start := time.Now()
+		for range 2 { // a session that is kept is the one that is found
+			kept, err := m.Fetch(nil, r, nil)
+			found, other := forgetful.Fetch(nil, r, nil)
+			if (err == nil) != (other == nil) || kept.User() != found.User() || (kept.IDToken() == nil) != (found.IDToken() == nil) {
+				t.Fatalf("%v, %v with a cache, %v, %v without", kept, err, found, other)
+			}
+		}
 		w := httptest.NewRecorder()
 		s, err := m.Fetch(w, r, nil)
 		note(err)

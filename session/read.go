@@ -74,10 +74,7 @@ type userCookies struct {
 func (m *Manager) glance(h http.Header) (access, id, details string) {
 	var last, accessOf, idOf, detailsOf string
 	for _, header := range h["Cookie"] {
-		for name, value, rest := cookie.Next(header); name != ""; name, value, rest = cookie.Next(rest) {
-			if !strings.HasPrefix(name, m.prefix) {
-				continue
-			}
+		for name, value, rest := cookie.NextOf(header, m.prefix); name != ""; name, value, rest = cookie.NextOf(rest, m.prefix) {
 			name = name[len(m.prefix):]
 			user, slot := "", name
 			if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
@@ -109,7 +106,7 @@ func (m *Manager) glance(h http.Header) (access, id, details string) {
 		return "", "", ""
 	}
 	user, ok := cookie.Decode(last)
-	if named, also := cookie.Decode(accessOf); !ok || !also || user != named || user == "" {
+	if named, also := cookie.Decode(accessOf); !ok || !also || user != named || user == "" || !utf8.ValidString(user) {
 		return "", "", ""
 	}
 	return access, id, details

@@ -338,11 +338,11 @@ func browserChanges(t *testing.T, rec *record, lines []string) map[string]string
 		if d, ok := attributes["domain"]; ok {
 			attributes["domain"] = strings.TrimPrefix(d, ".")
 		}
-		text := value
+		text := []string{value}
 		for _, k := range slices.Sorted(maps.Keys(attributes)) {
-			text += "; " + k + "=" + attributes[k]
+			text = append(text, k+"="+attributes[k])
 		}
-		changes[name] = text
+		changes[name] = strings.Join(text, "; ")
 	}
 	return changes
 }
