@@ -1,8 +1,9 @@
-# Every target needs Go alone; what it runs besides is pinned here and downloaded
-# by Go. The browser test wants Chromium and skips without it.
+# Every target but interop needs Go alone; what it runs besides is pinned here and
+# downloaded by Go. The browser test wants Chromium and skips without it.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME   ?= 2m
+CLIENT      = examples/amplify-client
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 8
@@ -12,6 +13,16 @@ demo: ## run the example application
 
 test: ## run every test; no network, no AWS account
 	go test -race -shuffle=on ./...
+
+interop: ## drive the real aws-amplify in Chromium; wants npm
+	@if command -v npm >/dev/null; then \
+		npm --prefix $(CLIENT) ci --ignore-scripts --no-audit --no-fund && \
+		npm --prefix $(CLIENT) run build && \
+		INTEROP=1 go test -race -count=1 -run TestInterop ./examples/chi-app; \
+	else \
+		echo "npm is not installed, so the real aws-amplify is not driven" >&2; \
+		test "$$CI" != true; \
+	fi
 
 lint: ## check format, vet, tidiness, staticcheck and the import rules
 	test -z "$$(gofmt -l . | tee /dev/stderr)"
@@ -37,5 +48,5 @@ cover: ## show the coverage of each package
 api: ## write the exported surface to testdata/api
 	go test ./internal/house -run TestAPI -update
 
-.PHONY: help demo test lint fmt fuzz bench cover api
+.PHONY: help demo test interop lint fmt fuzz bench cover api
 .DEFAULT_GOAL := help

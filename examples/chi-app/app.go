@@ -27,6 +27,7 @@ type config struct {
 	Now        func() time.Time // the pool's clock
 	Logger     *slog.Logger
 	Demo       []cognitotest.User // who may sign in; nil on a real pool
+	Client     *clientConfig      // nil unless Amplify is served too
 }
 
 func (c config) now() time.Time {
@@ -40,6 +41,7 @@ func (c config) now() time.Time {
 type app struct {
 	cfg    config
 	auth   *cognito.Auth
+	client *cognito.Auth // of Amplify's sessions; nil without cfg.Client
 	router *chi.Mux
 	notes  guestbook
 	tally  tally
@@ -50,6 +52,11 @@ func newApp(cfg config) (*app, error) {
 	a := &app{cfg: cfg, assets: loadAssets()}
 	if err := a.guard(); err != nil {
 		return nil, err
+	}
+	if cfg.Client != nil {
+		if err := a.guardClient(); err != nil {
+			return nil, err
+		}
 	}
 	a.route()
 	return a, nil
@@ -124,6 +131,9 @@ func (a *app) route() {
 	public.Get("/", a.home)
 	//end:load
 	public.Get("/call", a.call)
+	if a.client != nil {
+		r.Route("/amplify", a.routeClient)
+	}
 
 	r.Get("/static/{name}", a.assets.serve)
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })

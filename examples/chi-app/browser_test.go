@@ -219,52 +219,54 @@ func browseByKeyboard(b *tab) {
 	b.arrive(200, "/admin", chromedp.KeyEvent("\r"))
 }
 
-// browsePages checks on each page what people with small screens and with
-// screen readers need.
 func browsePages(b *tab) {
-	const faults = `(() => {
-		const faults = [];
-		const one = (selector) => {
-			const n = document.querySelectorAll(selector).length;
-			if (n !== 1) faults.push(n + " × " + selector);
-		};
-		["html[lang=en]", "header", "main", "h1", "footer", "aside", ".skip"].forEach(one);
-		for (const e of document.querySelectorAll("input:not([type=hidden]), textarea")) {
-			if (e.labels.length === 0) faults.push("no label for " + e.name);
-		}
-		for (const e of document.querySelectorAll("nav, pre[tabindex], progress")) {
-			if (!e.hasAttribute("aria-label")) faults.push("no name for " + e.outerHTML);
-		}
-		let level = 1;
-		for (const h of document.querySelectorAll("h1, h2, h3")) {
-			if (h.tagName[1] - level > 1) faults.push("a level is left out before " + h.textContent);
-			level = +h.tagName[1];
-		}
-		for (const e of document.querySelectorAll("[id]")) {
-			if (document.querySelectorAll("#" + e.id).length > 1) faults.push("twice: #" + e.id);
-		}
-		const width = document.documentElement.scrollWidth;
-		if (width > innerWidth) faults.push("it is " + width + " wide");
-		return faults.join("; ");
-	})()`
-	check := func(path string) {
-		b.t.Helper()
-		b.do(chromedp.Navigate(b.base + path))
-		got, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](faults))
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		if got != "" {
-			b.t.Errorf("%s: %s", path, got)
-		}
-	}
 	b.do(chromedp.EmulateViewport(390, 800, chromedp.EmulateMobile))
 	for _, path := range []string{"/", "/call", "/nowhere"} {
-		check(path)
+		b.check(path)
 	}
 	b.signIn("ada")
 	b.demo.advance(2 * time.Minute)
 	for _, path := range []string{"/dashboard", "/dashboard?tab=2", "/admin", "/"} {
-		check(path)
+		b.check(path)
+	}
+}
+
+// faults is what people with small screens and with screen readers would miss.
+const faults = `(() => {
+	const faults = [];
+	const one = (selector) => {
+		const n = document.querySelectorAll(selector).length;
+		if (n !== 1) faults.push(n + " × " + selector);
+	};
+	["html[lang=en]", "header", "main", "h1", "footer", "aside", ".skip"].forEach(one);
+	for (const e of document.querySelectorAll("input:not([type=hidden]), textarea")) {
+		if (e.labels.length === 0) faults.push("no label for " + e.name);
+	}
+	for (const e of document.querySelectorAll("nav, pre[tabindex], progress")) {
+		if (!e.hasAttribute("aria-label")) faults.push("no name for " + e.outerHTML);
+	}
+	let level = 1;
+	for (const h of document.querySelectorAll("h1, h2, h3")) {
+		if (h.tagName[1] - level > 1) faults.push("a level is left out before " + h.textContent);
+		level = +h.tagName[1];
+	}
+	for (const e of document.querySelectorAll("[id]")) {
+		if (document.querySelectorAll("#" + e.id).length > 1) faults.push("twice: #" + e.id);
+	}
+	const width = document.documentElement.scrollWidth;
+	if (width > innerWidth) faults.push("it is " + width + " wide");
+	return faults.join("; ");
+})()`
+
+// check looks for faults of a page.
+func (b *tab) check(path string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(b.base + path))
+	got, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](faults))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if got != "" {
+		b.t.Errorf("%s: %s", path, got)
 	}
 }

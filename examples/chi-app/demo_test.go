@@ -19,6 +19,7 @@ import (
 // demo is the application on a pool of its own, with a clock that tests move.
 type demo struct {
 	pool   *cognitotest.Server
+	client *cognitotest.Server // seen through Amplify's app client; nil without
 	log    *syncBuffer
 	server *httptest.Server
 	origin string
@@ -81,7 +82,7 @@ func prepare(t *testing.T) *demo {
 // start starts the application, or starts it anew.
 func (d *demo) start(t *testing.T) {
 	t.Helper()
-	handler, err := newApp(config{
+	cfg := config{
 		UserPool:   d.pool.UserPool(),
 		Origin:     d.origin,
 		Secret:     []byte("the same in every start, as for replicas"),
@@ -89,7 +90,11 @@ func (d *demo) start(t *testing.T) {
 		Now:        d.pool.Now,
 		Logger:     slog.New(slog.NewTextHandler(d.log, nil)),
 		Demo:       users,
-	})
+	}
+	if d.client != nil {
+		cfg.Client = &clientConfig{"../amplify-client/dist/client.js", d.client.UserPool()}
+	}
+	handler, err := newApp(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

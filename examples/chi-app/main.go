@@ -54,6 +54,7 @@ type options struct {
 	addr, origin string
 	lifetime     time.Duration
 	outputs      string // a file; without one, the pool is in this process
+	client       string // a directory
 	routes       bool
 }
 
@@ -65,6 +66,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&o.origin, "origin", "", "`URL` where browsers find this site (default http://localhost with the port of -addr)")
 	flags.DurationVar(&o.lifetime, "lifetime", time.Minute, "lifetime of access and ID tokens; Cognito's default is 1h, and -outputs has its own")
 	flags.StringVar(&o.outputs, "outputs", "", "Amplify configuration `file` that names a real user pool to run on")
+	flags.StringVar(&o.client, "client", "", "`directory` of the built examples/amplify-client, to serve Amplify in the browser too")
 	flags.BoolVar(&o.routes, "routes", false, "print who guards which route, and exit")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return nil, err
@@ -73,6 +75,10 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	}
 	if flags.NArg() > 0 {
 		return nil, fmt.Errorf("%q is not a flag; see -help", flags.Arg(0))
+	}
+	if o.client != "" && o.outputs != "" {
+		// One file names one app client, and the two Auths need one each.
+		return nil, errors.New("-client is for the pool in this process, and -outputs for a real one: give one of them")
 	}
 	// Tokens are refreshed five seconds before they expire, so shorter ones would
 	// be refreshed by every request.
@@ -138,7 +144,7 @@ func (o *options) setUp(addr, login string, logger *slog.Logger) (a *app, emulat
 	if o.outputs != "" {
 		err = cfg.useOutputs(o.outputs, os.Getenv(secretVariable))
 	} else {
-		emulator = cfg.useEmulator(login, o.lifetime)
+		emulator, err = cfg.useEmulator(login, o)
 	}
 	if err != nil {
 		return nil, nil, err

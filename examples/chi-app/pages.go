@@ -18,6 +18,7 @@ import (
 type view struct {
 	Page, Title string
 	Demo        []cognitotest.User
+	Client      bool             // Amplify is served too
 	Session     *session.Session // nil if nobody is signed in
 	Request     *trace
 	Data        any
@@ -29,7 +30,7 @@ func (a *app) render(w http.ResponseWriter, r *http.Request, status int, page, t
 	s, _ := session.FromContext(r.Context())
 	var b bytes.Buffer
 	err := a.assets.pages[page].ExecuteTemplate(&b, "layout.html", view{
-		Page: page, Title: title, Demo: a.cfg.Demo,
+		Page: page, Title: title, Demo: a.cfg.Demo, Client: a.client != nil,
 		Session: s, Request: traceOf(r.Context()), Data: data,
 	})
 	if err != nil {

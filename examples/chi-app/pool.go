@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
@@ -29,11 +28,11 @@ var users = []cognitotest.User{
 
 // useEmulator makes the application run on a Cognito of its own, which returned
 // handler serves: browsers find its managed login at the URL login.
-func (c *config) useEmulator(login string, lifetime time.Duration) http.Handler {
+func (c *config) useEmulator(login string, o *options) (http.Handler, error) {
 	//show:wiring
 	pool := cognitotest.New(users...)
 	pool.SetURL(login)
-	pool.SetLifetime(lifetime)
+	pool.SetLifetime(o.lifetime)
 	pool.SetLogin(cognitotest.Login{
 		RedirectURIs: []string{c.Origin + routesPath + "/sign-in-callback"},
 		LogoutURIs:   []string{c.Origin + routesPath + "/sign-out-callback"},
@@ -44,7 +43,12 @@ func (c *config) useEmulator(login string, lifetime time.Duration) http.Handler 
 	//end:wiring
 	c.Demo = users
 	c.Secret = newSecret() // the sign-ins under way end with the process, as the pool does
-	return pool
+	if o.client == "" {
+		return pool, nil
+	}
+	script, err := clientScript(o.client)
+	c.Client = &clientConfig{script, pool.AddClient("1emulatorforbrowsers", "").UserPool()}
+	return pool, err
 }
 
 // secretVariable names the environment variable with the Config's Secret.

@@ -21,6 +21,11 @@ func (a *app) guards() (list []guarded) {
 		list = append(list, guarded{g.Method, g.Route, g.By})
 	}
 	//end:audit
+	if a.client != nil { // both see the same routes, in the same order
+		for i, g := range a.client.Audit(a.router) {
+			list[i].By = cmp.Or(list[i].By, g.By)
+		}
+	}
 	return merge(list)
 }
 
