@@ -1,7 +1,6 @@
 package identity_test
 
 import (
-	"io"
 	"log/slog"
 	"net/http/httptest"
 	"sync"
@@ -15,22 +14,29 @@ import (
 
 // signedIn is a new session of the user, as a guard would put it into a request.
 func signedIn(srv *cognitotest.Server, username string, edits ...func(*cognitotest.Draft)) *session.Session {
+	return guard(srv)(username, edits...)
+}
+
+// guard is signedIn for many users.
+func guard(srv *cognitotest.Server) func(username string, edits ...func(*cognitotest.Draft)) *session.Session {
 	sessions, err := session.NewManager(session.Config{
 		UserPool:   srv.UserPool(),
 		HTTPClient: srv.Client(),
 		Now:        srv.Now,
-		Logger:     slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger:     slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		panic(err)
 	}
-	r := httptest.NewRequest("GET", "/", nil)
-	srv.SignIn(r, username, edits...)
-	s, err := sessions.Fetch(nil, r, nil)
-	if err != nil {
-		panic(err)
+	return func(username string, edits ...func(*cognitotest.Draft)) *session.Session {
+		r := httptest.NewRequest("GET", "/", nil)
+		srv.SignIn(r, username, edits...)
+		s, err := sessions.Fetch(nil, r, nil)
+		if err != nil {
+			panic(err)
+		}
+		return s
 	}
-	return s
 }
 
 // clock is a time that tests move.

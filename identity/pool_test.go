@@ -19,20 +19,22 @@ import (
 )
 
 func TestThousandRequestsOfOneUserMakeOneExchange(t *testing.T) {
-	p := open(t, nil)
-	s := signedIn(p.srv, "ada")
-	var wg sync.WaitGroup
-	for range 1000 {
-		wg.Go(func() {
-			if _, err := p.pool.Credentials(t.Context(), s); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	if got := p.calls(); got != [2]int{1, 1} {
-		t.Errorf("calls: %v", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		p := open(t, nil)
+		s := signedIn(p.srv, "ada")
+		var wg sync.WaitGroup
+		for range 1000 {
+			wg.Go(func() {
+				if _, err := p.pool.Credentials(t.Context(), s); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if got := p.calls(); got != [2]int{1, 1} {
+			t.Errorf("calls: %v", got)
+		}
+	})
 }
 
 func TestSessionsOfOneUserShareCredentials(t *testing.T) {
@@ -73,42 +75,42 @@ func TestChangedClaimsGetNewCredentials(t *testing.T) {
 }
 
 func TestThousandUsersNeverShare(t *testing.T) {
-	var users []cognitotest.User
-	for i := range 1000 {
-		users = append(users, cognitotest.User{Username: fmt.Sprint("user", i)})
-	}
-	srv := cognitotest.New(users...)
-	pool, err := identity.NewPool(srv.UserPool(), &identity.Options{HTTPClient: srv.Client(), AllowGuest: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := restClient(srv, pool)
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, 64)
-	for _, u := range users {
-		s := signedIn(srv, u.Username)
-		for range 2 {
+	synctest.Test(t, func(t *testing.T) { // in which no call is slow
+		var users []cognitotest.User
+		for i := range 1000 {
+			users = append(users, cognitotest.User{Username: fmt.Sprint("user", i)})
+		}
+		srv := cognitotest.New(users...)
+		pool, err := identity.NewPool(srv.UserPool(), &identity.Options{HTTPClient: srv.Client(), AllowGuest: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		api, signIn := restClient(srv, pool), guard(srv)
+		see := func(ctx context.Context, username string) {
+			if viewer, err := api.whoami(ctx); err != nil || viewer.Username != username {
+				t.Errorf("%q is seen as %+v, %v", username, viewer, err)
+			}
+		}
+		var wg sync.WaitGroup
+		slots := make(chan struct{}, 64)
+		for _, u := range users {
 			wg.Go(func() {
 				slots <- struct{}{}
 				defer func() { <-slots }()
-				viewer, err := r.whoami(session.NewContext(context.Background(), s))
-				if err != nil || viewer.Username != u.Username {
-					t.Errorf("%s is seen as %+v, %v", u.Username, viewer, err)
+				ctx := session.NewContext(context.Background(), signIn(u.Username))
+				var requests sync.WaitGroup
+				for range 2 {
+					requests.Go(func() { see(ctx, u.Username) })
 				}
+				requests.Go(func() { see(context.Background(), "") })
+				requests.Wait()
 			})
 		}
-		wg.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			if viewer, err := r.whoami(context.Background()); err != nil || viewer.Sub != "" {
-				t.Errorf("a guest is seen as %+v, %v", viewer, err)
-			}
-		})
-	}
-	wg.Wait()
-	if got := srv.Calls("GetCredentialsForIdentity"); got != 1001 {
-		t.Errorf("%d exchanges for 1000 users and a guest", got)
-	}
+		wg.Wait()
+		if got := srv.Calls("GetCredentialsForIdentity"); got != 1001 {
+			t.Errorf("%d exchanges for 1000 users and a guest", got)
+		}
+	})
 }
 
 func TestCancelledWaiterLeavesTheCallToOthers(t *testing.T) {
@@ -404,6 +406,33 @@ func TestAnswersThatAreNone(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What is kept is bounded, and identities are kept longer than credentials.
+func TestCachesAreBounded(t *testing.T) {
+	p := open(t, nil)
+	p.pool.SetLimits(3, 5)
+	signIn := guard(p.srv)
+	var sessions []*session.Session
+	for i := range 8 {
+		p.srv.SetUser(cognitotest.User{Username: fmt.Sprint("user", i)})
+		sessions = append(sessions, signIn(fmt.Sprint("user", i)))
+		if _, err := p.pool.Credentials(t.Context(), sessions[i]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.pool.Credentials(t.Context(), sessions[0]); err != nil { // used all the time
+			t.Fatal(err)
+		}
+	}
+	if credentials, identities := p.pool.Kept(); credentials != 3 || identities != 5 {
+		t.Errorf("kept: %d credentials, %d identities", credentials, identities)
+	}
+	if p.calls() != [2]int{8, 8} {
+		t.Errorf("the user of every second request was forgotten: %v", p.calls())
+	}
+	if _, err := p.pool.Credentials(t.Context(), sessions[4]); err != nil || p.calls() != [2]int{8, 9} {
+		t.Errorf("an identity that is kept was asked for: %v, %v", err, p.calls())
 	}
 }
 
