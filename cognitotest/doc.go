@@ -54,6 +54,16 @@
 // default password policy. Passwords cannot be reset, and the pages speak
 // English whatever lang says.
 //
+// # Identity pool and services of AWS
+//
+// UserPool names an identity pool, which gives AWS credentials to users and, until
+// [Server.SetGuests] says otherwise, to guests (GetId, GetCredentialsForIdentity).
+// They open three services: an AppSync API ([Server.GraphQLURL]), an API Gateway
+// REST API ([Server.RESTURL]) and an S3 bucket ([Server.Bucket]). Each computes the
+// signature of every request again, with the AWS SDK's own signer, and compares;
+// so that a test proves that requests are signed as they should be. The SDK signs
+// at the real time: leave the clock alone, or move it with testing/synctest.
+//
 // # Over the network
 //
 // A Server is an [http.Handler]. For a real port, say where it is reached:
