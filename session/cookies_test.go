@@ -14,7 +14,6 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/session"
-	"github.com/cognitogate/cognitogate/tokens"
 )
 
 // encodings are the recorded spellings of odd strings: by js-cookie in the
@@ -323,91 +322,6 @@ func TestAttributes(t *testing.T) {
 	}
 }
 
-// TestDeletionsInAJar has a browser that holds a session in several scopes sign
-// out, meet a dead session, and sign in anew.
-func TestDeletionsInAJar(t *testing.T) {
-	const app = "https://app.example.com/x"
-	for _, domain := range []string{"", "example.com"} {
-		for _, held := range [][]string{{""}, {"; Domain=example.com"}, {"", "; Domain=example.com"}} {
-			if domain == "" && len(held[len(held)-1]) > 0 {
-				continue // nobody can know of that Domain
-			}
-			for _, what := range []string{"sign-out", "dead", "sign-in"} {
-				t.Run(fmt.Sprintf("%s with %q held as %q", what, domain, held), func(t *testing.T) {
-					p := open(t, func(c *session.Config) { c.Cookies.Domain = domain })
-					b := newBrowser()
-					for _, scope := range held {
-						set := p.pool.Issue("ada", cognitotest.Expired)
-						for _, pair := range append(p.cookies("ada", set), p.key("ada.clockDrift")+"=-7200000",
-							p.key("ada.signInDetails")+"={}", p.key("ada.oauthMetadata")+"={}", p.key("ada.deviceKey")+"=kept") {
-							if what == "dead" && strings.Contains(pair, "refreshToken") {
-								continue
-							}
-							b.plant(app, pair+"; Path=/; Secure"+scope)
-						}
-					}
-					bob := p.pool.Issue("bob")
-					b.visit(app, func(w http.ResponseWriter, r *http.Request) {
-						switch what {
-						case "sign-out":
-							if err := p.m.End(w, r); err != nil {
-								t.Error(err)
-							}
-						case "dead":
-							if _, err := p.m.Fetch(w, r, nil); !errors.Is(err, session.ErrSignedOut) {
-								t.Error(err)
-							}
-						case "sign-in":
-							if _, err := p.m.Start(w, r, bob); err != nil {
-								t.Error(err)
-							}
-						}
-					})
-					left := slices.DeleteFunc(b.pairs(app), func(pair string) bool { return strings.Contains(pair, "deviceKey") })
-					var want []string
-					if what == "sign-in" {
-						want = p.cookies("bob", bob)
-					}
-					slices.Sort(left)
-					slices.Sort(want)
-					if !slices.Equal(left, want) {
-						t.Errorf("left: %.100q", left)
-					}
-				})
-			}
-		}
-	}
-}
-
-// TestRefreshInAJar has Domain newly configured: the refresh must not leave the
-// host-only cookies beside the new ones, where both would be sent for ever.
-func TestRefreshInAJar(t *testing.T) {
-	const app = "https://app.example.com/x"
-	p := open(t, func(c *session.Config) { c.Cookies.Domain = "example.com" })
-	b := newBrowser()
-	for _, pair := range p.cookies("ada", p.pool.Issue("ada", cognitotest.Expired)) {
-		b.plant(app, pair+"; Path=/; Secure")
-	}
-	var last *session.Session
-	fetch := func(w http.ResponseWriter, r *http.Request) {
-		s, err := p.m.Fetch(w, r, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		last = s
-	}
-	b.visit(app, fetch) // writes with Domain
-	p.wait(2 * time.Hour)
-	b.visit(app, fetch) // finds each name twice
-	if n := len(b.pairs(app)); n != 4 {
-		t.Errorf("%d cookies", n)
-	}
-	b.visit(app, fetch)
-	if !strings.Contains(strings.Join(b.pairs(app), ";"), last.AccessToken().Raw()) {
-		t.Error("the new cookies were deleted")
-	}
-}
-
 // TestHTTPOnly writes only what holds tokens, and clears whatever was carried.
 func TestHTTPOnly(t *testing.T) {
 	p := open(t, func(c *session.Config) { c.Cookies.HTTPOnly = true })
@@ -426,53 +340,6 @@ func TestHTTPOnly(t *testing.T) {
 	for _, line := range append(lines, w.Header()["Set-Cookie"]...) {
 		if !strings.Contains(line, "; HttpOnly") {
 			t.Errorf("%.100q can be read by scripts", line)
-		}
-	}
-}
-
-// TestStartReplaces leaves nothing of an earlier session, whoever's it was.
-func TestStartReplaces(t *testing.T) {
-	p := open(t, nil)
-	pairs := append(p.cookies("bob", p.pool.Issue("bob")), p.key("bob.clockDrift")+"=1", p.key("carol.refreshToken")+"=x",
-		p.key("ada.signInDetails")+"={}", p.key("ada.deviceKey")+"=d", p.key("a%zz.accessToken")+"=x", p.key("ada.idToken")+"=old")
-	w := httptest.NewRecorder()
-	set := p.pool.Issue("ada")
-	set.ID = ""
-	s, err := p.m.Start(w, page(pairs...), set)
-	if err != nil || s.User().Username != "ada" || s.IDToken() != nil {
-		t.Fatal(s, err)
-	}
-	want := map[string]string{"LastAuthUser": "set", "ada.accessToken": "set", "ada.refreshToken": "set", "ada.idToken": "cleared", "ada.signInDetails": "cleared",
-		"bob.accessToken": "cleared", "bob.idToken": "cleared", "bob.refreshToken": "cleared", "bob.clockDrift": "cleared", "carol.refreshToken": "cleared", "a%zz.accessToken": "cleared"}
-	if got := p.changes(w.Header()["Set-Cookie"]); fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-}
-
-// TestStartRefuses believes nothing unverified, and then writes nothing.
-func TestStartRefuses(t *testing.T) {
-	p := open(t, nil)
-	ada, bob := p.pool.Issue("ada"), p.pool.Issue("bob")
-	client := p.pool.AddClient("otherclient", "").Issue("ada")
-	for name, test := range map[string]struct {
-		set  *tokens.Set
-		want error
-	}{
-		"nothing":           {&tokens.Set{}, tokens.Malformed},
-		"forged":            {&tokens.Set{Access: forge(ada.Access, 1)}, tokens.BadSignature},
-		"ID as access":      {&tokens.Set{Access: ada.ID}, tokens.BadUse},
-		"another client's":  {client, tokens.BadClient},
-		"forged ID":         {&tokens.Set{Access: ada.Access, ID: forge(ada.ID, 1)}, tokens.BadSignature},
-		"two users'":        {&tokens.Set{Access: ada.Access, ID: bob.ID}, nil},
-		"a clock is wrong":  {p.pool.Issue("ada", cognitotest.Expired), tokens.ErrUnavailable},
-		"not an user's":     {p.pool.Issue("ada", func(d *cognitotest.Draft) { delete(d.Claims, "username") }), nil},
-		"a key too new yet": {p.pool.Issue("ada", func(d *cognitotest.Draft) { d.Header["kid"] = "new" }), tokens.ErrUnavailable},
-	} {
-		w := httptest.NewRecorder()
-		s, err := p.m.Start(w, page(), test.set)
-		note(err)
-		if s != nil || err == nil || test.want != nil && !errors.Is(err, test.want) || len(w.Header()) > 0 {
-			t.Errorf("%s: %v, %v, %v", name, s, err, w.Header())
 		}
 	}
 }

@@ -255,52 +255,6 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// TestScripts is what answers to scripts may do to cookies (W39).
-func TestScripts(t *testing.T) {
-	for _, domain := range []string{"", "example.com"} {
-		p := open(t, func(c *session.Config) { c.Cookies.Domain = domain })
-		expired := func() []string { return p.cookies("ada", p.pool.Issue("ada", cognitotest.Expired)) }
-
-		pairs := append(expired(), p.key("ada.signInDetails")+`={"loginId":"a"}`, p.key("ada.accessToken")+"=twin", p.key("%61da.idToken")+"=other")
-		s, lines, err := p.fetch(script(pairs...))
-		want := map[string]string{"ada.accessToken": "set", "ada.idToken": "set", "ada.refreshToken": "set", "ada.signInDetails": "set"}
-		if got := p.changes(lines); err != nil || s.User().LoginID != "a" || fmt.Sprint(got) != fmt.Sprint(want) || len(lines) != 4 {
-			t.Errorf("a refresh for a script changes %v, want %v: %v", got, want, err)
-		}
-		_, lines, err = p.fetch(page(pairs...))
-		want["LastAuthUser"], want["%61da.idToken"] = "set", "cleared"
-		if got := p.changes(lines); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Errorf("the same for a page changes %v, want %v: %v", got, want, err)
-		}
-		// Without LastAuthUser it is written, or the new tokens would not be found.
-		pairs = p.cookies("username", p.pool.Issue("ada", cognitotest.Expired))[1:]
-		if _, lines, err = p.fetch(script(pairs...)); err != nil || p.changes(lines)["LastAuthUser"] != "set" {
-			t.Error(lines, err)
-		}
-		for name, pairs := range map[string][]string{
-			"expired": expired()[:3], "garbage": {p.key("LastAuthUser=ada"), p.key("ada.accessToken=x")},
-			"dead": append(expired()[:3], p.key("ada.refreshToken=dead")),
-		} {
-			for _, edit := range []func(*http.Request){
-				func(r *http.Request) { r.Header.Set("Sec-Fetch-Mode", "cors") },
-				func(r *http.Request) { r.Method = "POST" },
-				func(r *http.Request) { r.Header.Del("Sec-Fetch-Mode"); r.Header.Set("Accept", "application/json") },
-				func(r *http.Request) { r.Header.Set("HX-Request", "true") },
-				func(r *http.Request) { r.Header.Set("Upgrade", "websocket") },
-			} {
-				r := page(pairs...)
-				edit(r)
-				if _, lines, err := p.fetch(r); !errors.Is(err, session.ErrSignedOut) || len(lines) > 0 {
-					t.Errorf("%s, no page: %v, %v", name, err, lines)
-				}
-			}
-			if _, lines, err := p.fetch(page(pairs...)); !errors.Is(err, session.ErrSignedOut) || !p.cleared(lines) {
-				t.Errorf("%s, a page: %v, %v", name, err, lines)
-			}
-		}
-	}
-}
-
 // TestKeptCookies lists the endings that are not for good.
 func TestKeptCookies(t *testing.T) {
 	p := open(t, nil)
@@ -381,50 +335,6 @@ func TestForgedRefresh(t *testing.T) {
 	}
 }
 
-// TestBearer decides alone, if it is on.
-func TestBearer(t *testing.T) {
-	on := open(t, func(c *session.Config) { c.Bearer = true })
-	off := open(t, nil)
-	for _, p := range []*place{on, off} {
-		ada, bob := p.pool.Issue("ada"), p.pool.Issue("bob")
-		expired := p.pool.Issue("bob", cognitotest.Expired)
-		for name, test := range map[string]struct {
-			header []string
-			want   string // whose, if on
-		}{
-			"valid":                {[]string{"Bearer " + bob.Access}, "bob"},
-			"lower case":           {[]string{"bearer  " + bob.Access + " "}, "bob"},
-			"expired":              {[]string{"Bearer " + expired.Access}, ""},
-			"ID token":             {[]string{"Bearer " + bob.ID}, ""},
-			"refresh token":        {[]string{"Bearer " + bob.Refresh}, ""},
-			"empty":                {[]string{"Bearer "}, ""},
-			"nothing":              {[]string{"Bearer"}, ""},
-			"twice":                {[]string{"Bearer " + bob.Access, "Bearer " + bob.Access}, ""},
-			"beside another":       {[]string{"Basic YTpi", "Bearer " + bob.Access}, ""},
-			"another scheme":       {[]string{"Basic YTpi"}, "ada"},
-			"a longer scheme":      {[]string{"BearerX " + bob.Access}, "ada"},
-			"no scheme":            {[]string{bob.Access}, "ada"},
-			"an empty header line": {[]string{""}, "ada"},
-		} {
-			for _, opts := range []*session.FetchOptions{nil, {ForceRefresh: true}} {
-				r := page(p.cookies("ada", ada)...)
-				r.Header["Authorization"] = test.header
-				s, lines, err := p.fetchWith(r, opts)
-				want := test.want
-				if p == off {
-					want = "ada"
-				}
-				if s.User().Username != want || (want == "") != errors.Is(err, session.ErrSignedOut) {
-					t.Errorf("%s, on: %v: %v, %v", name, p == on, s, err)
-				}
-				if want != "ada" && len(lines) > 0 {
-					t.Errorf("%s: %q", name, lines)
-				}
-			}
-		}
-	}
-}
-
 // TestNotCached looks at the headers of an answer to somebody who is signed in.
 func TestNotCached(t *testing.T) {
 	p := open(t, nil)
@@ -447,57 +357,5 @@ func TestNotCached(t *testing.T) {
 	w := httptest.NewRecorder()
 	if _, err := p.m.Fetch(w, r, nil); err != nil || len(w.Header()["Vary"]) != 1 || len(w.Header()["Cache-Control"]) != 1 {
 		t.Errorf("one answer has changed another's: %v", w.Header())
-	}
-}
-
-// TestRetiredKeys has the pool replace its keys while everybody is signed in: all
-// are refreshed, and nobody's bad refresh tokens stop another's.
-func TestRetiredKeys(t *testing.T) {
-	p := open(t, nil)
-	ada, bob := p.pool.Issue("ada"), p.pool.Issue("bob")
-	for user, set := range map[string]*tokens.Set{"ada": ada, "bob": bob} {
-		if _, _, err := p.fetch(page(p.cookies(user, set)...)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	p.pool.RotateKeys()
-	p.wait(time.Minute)
-	fresh := p.pool.Issue("ada") // a token of the new key has the set fetched
-	if _, _, err := p.fetch(page(p.cookies("ada", fresh)...)); err != nil {
-		t.Fatal(err)
-	}
-	for i := range 50 {
-		pairs := p.cookies("bob", bob)
-		pairs[3] = p.key("bob.refreshToken=") + fmt.Sprint("random", i)
-		_, _, err := p.fetch(script(pairs...))
-		if err == nil {
-			t.Fatal("a session of a retired key")
-		}
-	}
-	if n := p.pool.Calls("GetTokensFromRefreshToken"); n > 5 {
-		t.Errorf("%d refreshes for one user", n)
-	}
-	if s, _, err := p.fetch(page(p.cookies("ada", ada)...)); err != nil || s.User().Username != "ada" {
-		t.Errorf("ada is locked out: %v", err)
-	}
-}
-
-// TestFloods has random refresh tokens spend no more than is allowed.
-func TestFloods(t *testing.T) {
-	p := open(t, nil)
-	set := p.pool.Issue("ada", cognitotest.Expired)
-	for i := range 2000 {
-		_, _, err := p.fetch(script(p.key("LastAuthUser=x"), p.key("x.refreshToken=")+fmt.Sprint("random", i)))
-		if err == nil {
-			t.Fatal("a session")
-		}
-		r := script(p.key("LastAuthUser=x"), p.key("x.refreshToken=")+fmt.Sprint("other", i))
-		note(p.m.End(httptest.NewRecorder(), r))
-	}
-	if n := p.pool.Calls("GetTokensFromRefreshToken") + p.pool.Calls("RevokeToken"); n > 40 {
-		t.Errorf("%d calls to Cognito", n)
-	}
-	if s, _, err := p.fetch(page(p.cookies("ada", set)...)); err != nil {
-		t.Errorf("ada is locked out: %v, %v", s, err)
 	}
 }
