@@ -1,0 +1,161 @@
+package middleware_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	cognito "github.com/cognitogate/cognitogate/middleware"
+)
+
+const loopTitle = "this browser does not keep it"
+
+// TestPageInsteadOfALoop: a browser that keeps the routes' cookies and not the
+// session's is told so at the second sign-in, and not sent round for ever.
+func TestPageInsteadOfALoop(t *testing.T) {
+	for _, mode := range []http.SameSite{http.SameSiteLaxMode, http.SameSiteStrictMode, http.SameSiteNoneMode, http.SameSiteDefaultMode} {
+		t.Run(fmt.Sprint("SameSite ", mode), func(t *testing.T) {
+			a := newSite(t, func(cfg *cognito.Config) {
+				cfg.Cookies.SameSite, cfg.Cookies.Domain = mode, "example.com"
+			})
+			b := newBrowser(a)
+			refused := true
+			b.refuses = func(c *http.Cookie) bool { return refused && strings.HasPrefix(c.Name, ourCookies) }
+			b.open("/dashboard?tab=2")
+			b.login("ada")
+			b.shows("/dashboard?tab=2", loopTitle)
+			if n := a.calls("Token"); n != 2 || b.status != http.StatusBadRequest {
+				t.Errorf("%d sign-ins, %d", n, b.status)
+			}
+			if !strings.Contains(b.body, "the domain example.com") {
+				t.Errorf("the page does not name the domain: %s", b.body)
+			}
+			b.open("/dashboard?tab=3") // again, while the marker lives
+			b.shows("/dashboard?tab=3", loopTitle)
+			refused = false // whoever repairs it gets in
+			b.link(linkTo(t, b.body))
+			b.open("/dashboard?tab=2")
+			b.shows("/dashboard?tab=2", "Hello, ada")
+		})
+	}
+}
+
+func TestLoopOfATokenThatIsTooLarge(t *testing.T) {
+	a := newSite(t)
+	var groups []string
+	for i := range 300 {
+		groups = append(groups, fmt.Sprintf("a-group-with-a-long-name-%03d", i))
+	}
+	a.cognito.SetUser(cognitotest.User{Username: "member", Password: "Passw0rd!", Groups: groups})
+	b := newBrowser(a)
+	b.refuses = func(c *http.Cookie) bool { return strings.HasSuffix(c.Name, "refreshToken") } // else it would refresh
+	b.open("/dashboard")
+	b.login("member")
+	b.shows("/dashboard", loopTitle)
+	if !strings.Contains(b.body, "does not fit into a cookie") {
+		t.Errorf("%s", b.body)
+	}
+}
+
+func TestLoopOfSecureCookiesOnHTTP(t *testing.T) {
+	a := newSite(t)
+	r := page("/dashboard")
+	r.Header.Set("X-Forwarded-Proto", "http")
+	r.AddCookie(&http.Cookie{Name: markerCookie + a.cognito.UserPool().ClientID, Value: "2"})
+	if body := bodyOf(t, a.do(r)); !strings.Contains(body, loopTitle) || !strings.Contains(body, "for https only") {
+		t.Errorf("%s", body)
+	}
+}
+
+func TestAllCookiesBlocked(t *testing.T) {
+	a := newSite(t)
+	b := newBrowser(a)
+	b.refuses = func(c *http.Cookie) bool { return c.Name != "cognito" && c.Name != "XSRF-TOKEN" }
+	b.open("/dashboard")
+	b.login("ada")
+	if b.status != http.StatusBadRequest || !strings.Contains(b.body, "does not keep cookies") {
+		t.Errorf("%d %s", b.status, b.body)
+	}
+	if link := linkTo(t, b.body); link != "/api/auth/sign-in" {
+		t.Errorf("the way to start again is %q", link)
+	}
+}
+
+// TestWhatIsNoLoop: many ways to sign in twice in a minute.
+func TestWhatIsNoLoop(t *testing.T) {
+	t.Run("signing out and in as another user, twice", func(t *testing.T) {
+		_, b := signedIn(t)
+		for _, user := range []string{"grace", "ada", "grace"} {
+			b.submit("/api/auth/sign-out")
+			b.open("/dashboard")
+			b.login(user)
+			b.shows("/dashboard", "Hello, "+user)
+		}
+	})
+	t.Run("two tabs, then signing out", func(t *testing.T) {
+		a := newSite(t)
+		b := newBrowser(a)
+		b.open("/dashboard?1")
+		first := *b
+		b.open("/dashboard?2")
+		first.login("ada")
+		b.login("ada")
+		b.submit("/api/auth/sign-out")
+		b.open("/dashboard")
+		if b.at.Path != "/login" {
+			t.Errorf("at %s", b.at)
+		}
+	})
+	t.Run("Strict cookies, and links in a webmail", func(t *testing.T) {
+		_, b := signedIn(t, func(cfg *cognito.Config) { cfg.Cookies.SameSite = http.SameSiteStrictMode })
+		for i := range 5 {
+			b.navigate("GET", fmt.Sprintf("%s/dashboard?mail=%d", origin, i), "https://mail.example.net", nil)
+			b.shows(fmt.Sprintf("/dashboard?mail=%d", i), "Hello, ada")
+		}
+	})
+	t.Run("a marker that a sibling domain plants", func(t *testing.T) {
+		a := newSite(t)
+		client := a.cognito.UserPool().ClientID
+		for _, name := range []string{"cognitogate.signed-in." + client, "cognitogate.signed-in", markerCookie + "other"} {
+			resp := a.get("/dashboard", &http.Cookie{Name: name, Value: "2"})
+			if resp.StatusCode != http.StatusTemporaryRedirect {
+				t.Errorf("%s: %d", name, resp.StatusCode)
+			}
+		}
+	})
+	t.Run("a marker of one sign-in", func(t *testing.T) {
+		a := newSite(t)
+		for _, value := range []string{"1", "1.large", ""} {
+			resp := a.get("/dashboard", &http.Cookie{Name: markerCookie + a.cognito.UserPool().ClientID, Value: value})
+			if resp.StatusCode != http.StatusTemporaryRedirect {
+				t.Errorf("%q: %d", value, resp.StatusCode)
+			}
+		}
+	})
+	t.Run("a script", func(t *testing.T) {
+		a := newSite(t)
+		r := script("/dashboard")
+		r.AddCookie(&http.Cookie{Name: markerCookie + a.cognito.UserPool().ClientID, Value: "2"})
+		if resp := a.do(r); resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%d", resp.StatusCode)
+		}
+	})
+}
+
+// TestMarkerCookie: it comes and goes with the session's cookies, for a minute.
+func TestMarkerCookie(t *testing.T) {
+	a := newSite(t)
+	authorize, flow := a.begin("/api/auth/sign-in")
+	resp := a.get(a.consent(authorize, "ada").RequestURI(), flow)
+	for _, c := range resp.Cookies() {
+		if strings.HasPrefix(c.Name, markerCookie) {
+			if c.Value != "1" || c.MaxAge != 60 || !c.Secure || !c.HttpOnly || c.Domain != "" || c.Path != "/" || c.SameSite != http.SameSiteLaxMode {
+				t.Errorf("%+v", c)
+			}
+			return
+		}
+	}
+	t.Error("no marker")
+}
