@@ -89,6 +89,9 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 		m.clear(wr, j.users[i].user)
 	}
 	wr.clearOthers()
+	// Browsers keep whole pages for their back button, no-store or not, and show them
+	// without asking (W3C Clear Site Data §3.1).
+	w.Header().Set("Clear-Site-Data", `"cache"`)
 
 	// A browser that does not wait for the answer has signed out nevertheless.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), refreshLimit)
