@@ -130,7 +130,7 @@ func parseClaims(payload string) (*claims, error) {
 }
 
 func (c *claims) set(m member) (ok bool) {
-	switch string(m.name) {
+	switch m.name {
 	case "iss":
 		c.issuer, ok = unquote(m.value)
 	case "sub":
@@ -181,26 +181,47 @@ func (c *claims) client() string {
 
 // token makes the token that the claims describe, whose use has been judged.
 func (c *claims) token(raw string, use Use, key *publicKey) *Token {
-	username := c.username
-	if use == ID {
-		username = c.idUsername
-	}
 	t := &Token{
 		Use:       use,
-		Issuer:    strings.Clone(c.issuer),
-		ClientID:  strings.Clone(c.client()),
-		Subject:   strings.Clone(c.subject),
-		Username:  strings.Clone(username),
+		Issuer:    c.issuer,
+		ClientID:  c.client(),
+		Subject:   c.subject,
+		Username:  c.username,
 		IssuedAt:  c.issuedAt,
 		ExpiresAt: c.expires,
 		AuthTime:  c.authenticated,
-		OriginID:  strings.Clone(c.originID),
-		scopes:    strings.Clone(c.scope),
+		OriginID:  c.originID,
+		scopes:    c.scope,
 		raw:       raw,
 		key:       key,
 	}
-	eachString(c.groups, func(group string) { t.groups = append(t.groups, strings.Clone(group)) })
+	if use == ID {
+		t.Username = c.idUsername
+	}
+	eachString(c.groups, func(group string) { t.groups = append(t.groups, group) })
+	detach(t.groups, &t.Issuer, &t.ClientID, &t.Subject, &t.Username, &t.OriginID, &t.scopes)
 	return t
+}
+
+// detach copies strings out of the text that they are parts of, all into one piece
+// of memory.
+func detach(list []string, more ...*string) {
+	size := 0
+	for i := range list {
+		more = append(more, &list[i])
+	}
+	for _, s := range more {
+		size += len(*s)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for _, s := range more {
+		b.WriteString(*s)
+	}
+	text := b.String()
+	for _, s := range more {
+		*s, text = text[:len(*s)], text[len(*s):]
+	}
 }
 
 // numericDate decodes seconds since the epoch (RFC 7519 §2), which may have a

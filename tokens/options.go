@@ -31,8 +31,8 @@ type Options struct {
 }
 
 // Hooks are called when something has happened; any may be nil. Called runs on
-// the goroutine that waits for the result: return quickly. KeysFetched runs on
-// one of its own.
+// the goroutine that makes the call, and KeysFetched before those who wait for the
+// keys go on: return quickly.
 type Hooks struct {
 	// Called is told of each call to Cognito's API, with the operation's name
 	// and the time it took with all its attempts.
