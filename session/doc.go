@@ -24,6 +24,11 @@
 // touched, and a request is answered with whatever is still valid. The two are
 // never confused: an outage signs nobody out.
 //
+// # Calling other services
+//
+// A [Transport] sends requests in the name of the session in their context, to the
+// hosts that it is told and to no other.
+//
 // # Compatibility
 //
 // Cookies written by any version are read by every later one.

@@ -154,7 +154,7 @@ func TestUserAttributes(t *testing.T) {
 
 var errAny = errors.New("any error")
 
-// TestNothingPrintsATokens formats what handlers hold.
+// TestNothingPrintsTokens formats what handlers hold.
 func TestNothingPrintsTokens(t *testing.T) {
 	p := open(t, nil)
 	s, _, err := p.fetch(page(p.cookies("ada", p.pool.Issue("ada"))...))
