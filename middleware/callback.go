@@ -46,7 +46,7 @@ func (a *Auth) serveSignInCallback(w http.ResponseWriter, r *http.Request) {
 	if a.cfg.Cookies.SameSite == http.SameSiteStrictMode {
 		// The redirect would still belong to the navigation from the login's site, and
 		// Strict cookies are not sent on that. A page of our own begins a new one.
-		a.servePage(w, r, http.StatusOK, pageText{Title: "You are signed in", Continue: f.Next})
+		a.servePage(w, r, http.StatusOK, pageText{Title: "You are signed in", Continue: asciiURL(f.Next)})
 		return
 	}
 	a.redirect(w, r, f.Next)

@@ -108,9 +108,10 @@ func (l *login) redirects(cfg *Config, wrong *faults) {
 	const callback = "/sign-in-callback"
 	l.redirectURI = cmp.Or(cfg.Login.RedirectURI, cfg.Origin+cfg.RoutesPath+callback)
 	l.logoutURI = cmp.Or(cfg.Login.LogoutURI, cfg.Origin+cfg.RoutesPath+"/sign-out-callback")
-	for _, to := range []struct{ field, uri string }{{"Login.RedirectURI", l.redirectURI}, {"Login.LogoutURI", l.logoutURI}} {
+	for _, to := range []struct{ field, uri string }{{"Login.RedirectURI", cfg.Login.RedirectURI}, {"Login.LogoutURI", cfg.Login.LogoutURI}} {
 		u, err := url.Parse(to.uri)
 		switch {
+		case to.uri == "":
 		case err != nil || u.Scheme+"://"+u.Host != cfg.Origin || u.User != nil || strings.Contains(to.uri, "#"):
 			wrong.add(to.field, "%q is not a URL of Origin", to.uri)
 		case to.field == "Login.RedirectURI" && strings.TrimSuffix(u.Path, "/") != cfg.RoutesPath+callback:

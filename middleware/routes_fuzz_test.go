@@ -1,0 +1,133 @@
+package middleware_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// browserURL resolves a reference against a page of the site as browsers do (WHATWG
+// URL §4.4), as far as it takes to tell which site it leads to, and returns the
+// host and the path. ok is false for what is no http URL.
+func browserURL(ref string) (host, path string, ok bool) {
+	ref = strings.TrimFunc(ref, func(r rune) bool { return r <= ' ' }) // C0 controls and space
+	ref = strings.NewReplacer("\t", "", "\r", "", "\n", "").Replace(ref)
+	if i := strings.IndexByte(ref, '#'); i >= 0 {
+		ref = ref[:i]
+	}
+	special := true
+	if scheme, rest, found := strings.Cut(ref, ":"); found && isScheme(scheme) {
+		switch strings.ToLower(scheme) {
+		case "https":
+			// "https:path" is relative to a base of the same scheme.
+			ref = rest
+		case "http", "ws", "wss", "ftp", "file":
+			return "", "", false // another origin
+		default:
+			return "", "", false
+		}
+	}
+	if q := strings.IndexByte(ref, '?'); q >= 0 {
+		ref = ref[:q]
+	}
+	if special {
+		ref = strings.ReplaceAll(ref, `\`, "/")
+	}
+	path = ref
+	if strings.HasPrefix(ref, "//") {
+		authority := strings.TrimLeft(ref, "/") // more slashes are passed over
+		host, path, _ = strings.Cut(authority, "/")
+		path = "/" + path
+		if i := strings.LastIndexByte(host, '@'); i >= 0 {
+			host = host[i+1:]
+		}
+	} else {
+		host = "app.example.com"
+	}
+	// Dot segments, of which "%2e" is a spelling.
+	var out []string
+	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	for i, segment := range segments {
+		switch strings.ReplaceAll(strings.ToLower(segment), "%2e", ".") {
+		case ".":
+			if i == len(segments)-1 {
+				out = append(out, "")
+			}
+		case "..":
+			if len(out) > 0 {
+				out = out[:len(out)-1]
+			}
+			if i == len(segments)-1 {
+				out = append(out, "")
+			}
+		default:
+			out = append(out, segment)
+		}
+	}
+	return host, "/" + strings.Join(out, "/"), true
+}
+
+func isScheme(s string) bool {
+	for i, c := range s {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !letter && (i == 0 || !(c >= '0' && c <= '9' || c == '+' || c == '-' || c == '.')) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// astray are ways to another site, from the lists of other projects.
+var astray = []string{
+	"//evil.example", "///evil.example", "////evil.example", "/\\evil.example", "\\/evil.example", "\\\\evil.example", "/\\/evil.example",
+	"/\t/evil.example", "\t//evil.example", "/\r/evil.example", "/\n/evil.example", "/\x00/evil.example", " //evil.example", "/ /evil.example",
+	"https://evil.example", "https:evil.example", "https:/evil.example", "https:\\\\evil.example", "HTTPS://evil.example", "http://evil.example",
+	"javascript:alert(1)", "java\tscript:alert(1)", "data:text/html,x", "//evil.example@app.example.com", "https://app.example.com@evil.example",
+	"/%09/evil.example", "/%5cevil.example", "/%2f%2fevil.example", "%2f%2fevil.example", "/.//evil.example", "/..//evil.example", "/%2e%2e//evil.example",
+	"/x/../..//evil.example", "/.\\/evil.example", "/;@evil.example", "/?//evil.example", "/#//evil.example", "?x", "#x", "", "/", ".", "..",
+	"/\u2028/evil.example", "/\u3002/evil.example", "/\uff0f/evil.example", "/\ufffd/evil.example", "/\u00ad/evil.example", "/\xff/evil.example",
+	"/a b", "/ä?ö#ü", "/api/auth/sign-out", "/api/auth/./sign-out", "/API/auth/sign-out", "/dashboard?next=//evil.example", "/:80", "/x:y@z",
+	"/" + strings.Repeat("a", 3000), "/" + strings.Repeat("../", 100) + "/evil.example", "/\v/evil.example", "/\f/evil.example", "/\u0085/evil.example",
+}
+
+// FuzzReturnTo: ReturnTo is always a path of this site in a browser's eyes, and what
+// the routes send browsers to is one that neither signs anybody out nor begins with
+// two slashes when its dots are resolved.
+func FuzzReturnTo(f *testing.F) {
+	for _, s := range astray {
+		f.Add(s)
+	}
+	var a *app
+	var cookie string
+	f.Fuzz(func(t *testing.T, next string) {
+		if a == nil {
+			a = newSite(t)
+			r := page("/")
+			a.cognito.SignIn(r, "ada")
+			cookie = r.Header.Get("Cookie")
+		}
+		r := page("/api/auth/sign-in?next=" + url.QueryEscape(next))
+		r.Host = host
+		to := a.auth.ReturnTo(r)
+		if site, _, ok := browserURL(to); !ok || site != host || !strings.HasPrefix(to, "/") {
+			t.Errorf("%q: ReturnTo is %q, which leads to %q", next, to, site)
+		}
+		posted := page("/")
+		posted.Form = url.Values{"next": {next}}
+		if again := a.auth.ReturnTo(posted); again != to {
+			t.Errorf("%q: %q from a form, %q from a query", next, again, to)
+		}
+		r.Header.Set("Cookie", cookie)
+		resp := a.do(r)
+		location := resp.Header.Get("Location")
+		site, path, ok := browserURL(location)
+		if !ok || site != host || strings.HasPrefix(path, "//") || strings.HasPrefix(path, "/api/auth/sign-") {
+			t.Errorf("%q: %d to %q, which is %q of %q", next, resp.StatusCode, location, path, site)
+		}
+		for i := range len(location) {
+			if c := location[i]; c <= ' ' || c >= 0x7f {
+				t.Errorf("%q: %q has a byte that is none of a URL", next, location)
+			}
+		}
+	})
+}

@@ -1,0 +1,163 @@
+package middleware_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	cognito "github.com/cognitogate/cognitogate/middleware"
+)
+
+var (
+	styleOf = regexp.MustCompile(`(?s)<style>(.*)</style>`)
+	tagOf   = regexp.MustCompile(`<[^>]*>`)
+)
+
+// pagesOfTheRoutes asks for each of the pages.
+func pagesOfTheRoutes(t *testing.T, edits ...func(*cognito.Config)) map[string]*http.Response {
+	a := newSite(t, edits...)
+	pages := map[string]*http.Response{
+		"unknown state": a.get("/api/auth/sign-in-callback?code=x&state=y"),
+		"loop":          a.get("/dashboard", &http.Cookie{Name: markerCookie + a.cognito.UserPool().ClientID, Value: "2"}),
+	}
+	r := page("/api/auth/sign-out")
+	r.Host = host
+	pages["confirm"] = a.do(r)
+	authorize, flow := a.begin("/api/auth/sign-in?next=/dashboard")
+	callback := a.consent(authorize, "ada")
+	pages["cancelled"] = a.get("/api/auth/sign-in-callback?error=access_denied&error_description=no&state="+callback.Query().Get("state"), flow)
+	pages["refused"] = a.get(with(callback, "code", "x").RequestURI(), flow)
+	authorize, flow = a.begin("/api/auth/sign-in?next=/dashboard")
+	pages["Strict"] = a.get(a.consent(authorize, "ada").RequestURI(), flow)
+	return pages
+}
+
+func TestPagesAreSafeAndPlain(t *testing.T) {
+	for name, resp := range pagesOfTheRoutes(t, func(cfg *cognito.Config) { cfg.Cookies.SameSite = http.SameSiteStrictMode }) {
+		t.Run(name, func(t *testing.T) {
+			body, h := bodyOf(t, resp), resp.Header
+			m := styleOf.FindStringSubmatch(body)
+			if m == nil {
+				t.Fatalf("no page: %d %s", resp.StatusCode, body)
+			}
+			sum := sha256.Sum256([]byte(m[1]))
+			csp := h.Get("Content-Security-Policy")
+			for _, want := range []string{"default-src 'none'", "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'self' https:"} {
+				if !strings.Contains(csp, want) {
+					t.Errorf("the policy %q lacks %s", csp, want)
+				}
+			}
+			for _, bad := range []string{"<script", "style=", " on", "javascript:", "unsafe"} {
+				if strings.Contains(strings.Join(tagOf.FindAllString(body, -1), "")+csp, bad) {
+					t.Errorf("%q is in the page", bad)
+				}
+			}
+			referrer := "no-referrer"
+			if name == "confirm" {
+				referrer = "same-origin" // with no-referrer the form's Origin would be null
+			}
+			if h.Get("Content-Type") != "text/html; charset=utf-8" || h.Get("X-Content-Type-Options") != "nosniff" ||
+				h.Get("Referrer-Policy") != referrer || !strings.Contains(h.Get("Cache-Control"), "no-store") || h.Get("Vary") != "Cookie" {
+				t.Errorf("header %v", h)
+			}
+			for _, want := range []string{`<html lang="en">`, "<title>", "<h1>", "<main>", `name="viewport"`} {
+				if !strings.Contains(body, want) {
+					t.Errorf("the page lacks %s", want)
+				}
+			}
+			if name != "confirm" && !strings.Contains(body, "<a href=\"/") {
+				t.Error("the page leads nowhere")
+			}
+		})
+	}
+}
+
+// TestErrorOfCognitoIsShownForAKnownState, escaped, and not to anybody who makes a
+// link.
+func TestErrorOfCognitoIsShownForAKnownState(t *testing.T) {
+	a := newSite(t)
+	authorize, flow := a.begin("/api/auth/sign-in?next=/dashboard%3Fa%3D1%26b%3D2")
+	q := url.Values{"error": {"access_denied"}, "error_description": {`<b onclick="x">PreSignUp failed & 'so'</b>`}, "state": {authorize.Query().Get("state")}}
+	body := bodyOf(t, a.get("/api/auth/sign-in-callback?"+q.Encode(), flow))
+	if !strings.Contains(body, "The sign-in service says: &lt;b onclick=&#34;x&#34;&gt;PreSignUp failed &amp; &#39;so&#39;&lt;/b&gt;") {
+		t.Errorf("%s", body)
+	}
+	if link := linkTo(t, body); link != "/api/auth/sign-in?next=%2Fdashboard%3Fa%3D1%26b%3D2" {
+		t.Errorf("link %q", link)
+	}
+	for _, state := range []string{"", "x", authorize.Query().Get("state") + "-x"} {
+		q.Set("state", state)
+		if body := bodyOf(t, a.get("/api/auth/sign-in-callback?"+q.Encode(), flow)); strings.Contains(body, "PreSignUp") {
+			t.Errorf("state %q: anybody can write on the page", state)
+		}
+	}
+	if body := bodyOf(t, a.get("/api/auth/sign-in-callback?"+q.Encode())); strings.Contains(body, "PreSignUp") {
+		t.Error("without a flow anybody can write on the page")
+	}
+}
+
+// TestStrictPageLeadsOn: the way back stands in the page twice, and is in both places
+// what a redirect would say.
+func TestStrictPageLeadsOn(t *testing.T) {
+	a := newSite(t, func(cfg *cognito.Config) { cfg.Cookies.SameSite = http.SameSiteStrictMode })
+	for next, want := range map[string]string{
+		"/x?a=1&b='\"><script>": "/x?a=1&b='\"><script>",
+		"/x;url=//evil.example": "/x;url=//evil.example",
+		"/'":                    "/'",
+		"/ä ":                   "/%C3%A4%20",
+		"/%2e%25":               "/%2e%25",
+		"/&quot;>&#39;":         "/&quot;>&#39;",
+	} {
+		authorize, flow := a.begin("/api/auth/sign-in?next=" + url.QueryEscape(next))
+		resp := a.get(a.consent(authorize, "ada").RequestURI(), flow)
+		body := bodyOf(t, resp)
+		m := refresh.FindStringSubmatch(body)
+		if resp.StatusCode != http.StatusOK || sessionUser(resp) != "ada" || m == nil || html.UnescapeString(m[1]) != want {
+			t.Errorf("%q: %d %s", next, resp.StatusCode, body)
+		}
+		if link, err := url.Parse(linkTo(t, body)); err != nil || link.Path != mustParse(want).Path {
+			t.Errorf("%q: link %s, %v", next, link, err)
+		}
+	}
+}
+
+// FuzzErrorDescription: whatever Cognito is made to say stays text, of a bounded
+// length, and gets no further than the page.
+func FuzzErrorDescription(f *testing.F) {
+	for _, s := range []string{"no", "<script>alert(1)</script>", `"><img src=x onerror=y>`, "{{.}}", "</main></html>", "\x00\xff\r\nSet-Cookie: a=b", "\u202ecba", strings.Repeat("ä", 5000), "]]>", "&lt;b&gt;"} {
+		f.Add("access_denied", s)
+		f.Add(s, s)
+	}
+	var a *app
+	var authorize *url.URL
+	var flow *http.Cookie
+	var empty int
+	f.Fuzz(func(t *testing.T, code, description string) {
+		if a == nil {
+			a = newSite(t)
+			authorize, flow = a.begin("/api/auth/sign-in")
+			empty = len(tagOf.FindAllString(bodyOf(t, a.get("/api/auth/sign-in-callback?error=x&error_description=x&state="+authorize.Query().Get("state"), flow)), -1))
+		}
+		q := url.Values{"error": {code}, "error_description": {description}, "state": {authorize.Query().Get("state")}}
+		resp := a.get("/api/auth/sign-in-callback?"+q.Encode(), flow)
+		body := bodyOf(t, resp)
+		tags := len(tagOf.FindAllString(body, -1))
+		if said := strings.Contains(body, "service says"); tags != empty && (said || tags != empty-2) {
+			t.Errorf("%d tags, %d without the description:\n%s", tags, empty, body)
+		}
+		if resp.StatusCode != http.StatusBadRequest || !utf8.ValidString(body) || strings.ContainsAny(body, "\x00\r\u202e") || len(body) > 6000 {
+			t.Errorf("%d, %d bytes:\n%q", resp.StatusCode, len(body), body)
+		}
+		for name, values := range resp.Header {
+			if len(description) > 12 && strings.Contains(strings.Join(values, ""), description) {
+				t.Errorf("the header %s repeats it", name)
+			}
+		}
+	})
+}
