@@ -29,6 +29,12 @@ import (
 
 // credentials are AWS credentials of a user, or, for "", of a guest.
 func credentials(t *testing.T, srv *cognitotest.Server, username string) aws.Credentials {
+	creds, _ := identityOf(t, srv, username)
+	return creds
+}
+
+// identityOf are a user's credentials and identity.
+func identityOf(t *testing.T, srv *cognitotest.Server, username string) (creds aws.Credentials, id string) {
 	t.Helper()
 	pool, err := identity.NewPool(srv.UserPool(), &identity.Options{
 		AllowGuest: true, HTTPClient: srv.Client(), Now: srv.Now, Endpoint: srv.UserPool().Endpoint,
@@ -48,11 +54,15 @@ func credentials(t *testing.T, srv *cognitotest.Server, username string) aws.Cre
 			t.Fatal(err)
 		}
 	}
-	creds, err := pool.Provider(s).Retrieve(t.Context())
+	creds, err = pool.Provider(s).Retrieve(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return creds
+	c, err := pool.Credentials(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return creds, c.IdentityID
 }
 
 // fixed are credentials that do not change.
@@ -196,29 +206,8 @@ func TestS3Lists(t *testing.T) {
 
 func TestS3Policy(t *testing.T) {
 	srv := cognitotest.New(cognitotest.User{Username: "ada"}, cognitotest.User{Username: "bob"})
-	creds := map[string]aws.Credentials{"ada": credentials(t, srv, "ada"), "bob": credentials(t, srv, "bob"), "": credentials(t, srv, "")}
-	var adaID string
-	{
-		pool, err := identity.NewPool(srv.UserPool(), &identity.Options{HTTPClient: srv.Client()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		m, err := session.NewManager(session.Config{UserPool: srv.UserPool(), HTTPClient: srv.Client(), Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := httptest.NewRequest("GET", "/", nil)
-		srv.SignIn(r, "ada")
-		s, err := m.Fetch(nil, r, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := pool.Credentials(t.Context(), s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		adaID = c.IdentityID
-	}
+	ada, adaID := identityOf(t, srv, "ada")
+	creds := map[string]aws.Credentials{"ada": ada, "bob": credentials(t, srv, "bob"), "": credentials(t, srv, "")}
 	for _, tt := range []struct {
 		user, key   string
 		read, write bool
