@@ -4,13 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"slices"
 	"strings"
 
+	"github.com/cognitogate/cognitogate/internal/hosts"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -77,18 +74,8 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // authorize returns the request to send.
 func (t *Transport) authorize(req *http.Request) (*http.Request, error) {
-	u := req.URL
-	switch {
-	case u == nil:
-		return nil, errors.New("the request has no URL")
-	case !t.allows(u.Host, u.Hostname()):
-		return nil, fmt.Errorf("%.100q is not one of Hosts", u.Host)
-	case req.Host != "" && req.Host != u.Host && !t.allows(req.Host, (&url.URL{Host: req.Host}).Hostname()):
-		return nil, fmt.Errorf("the Host header %.100q is not one of Hosts", req.Host)
-	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
-		return nil, fmt.Errorf("%.20q to %.100q is not encrypted", u.Scheme, u.Host)
-	case redirected(req):
-		return nil, fmt.Errorf("a redirect leads to another host, %.100q", u.Host)
+	if err := hosts.Check(t.Hosts, req); err != nil {
+		return nil, err
 	}
 	for name := range req.Header {
 		if strings.EqualFold(name, "Authorization") {
@@ -117,48 +104,4 @@ func (t *Transport) authorize(req *http.Request) (*http.Request, error) {
 	maps.Copy(sent.Header, req.Header)
 	sent.Header["Authorization"] = []string{value}
 	return &sent, nil
-}
-
-// allows reports whether one of Hosts is the host.
-func (t *Transport) allows(hostport, host string) bool {
-	hostport, host = strings.ToLower(hostport), strings.ToLower(host)
-	if host == "" || strings.ContainsFunc(host, func(r rune) bool { return r >= 0x80 }) {
-		return false // what a name means before it is mapped to ASCII is a guess
-	}
-	return slices.ContainsFunc(t.Hosts, func(allowed string) bool {
-		allowed = strings.ToLower(allowed)
-		if suffix, ok := strings.CutPrefix(allowed, "*."); ok {
-			name, found := strings.CutSuffix(host, "."+suffix)
-			return found && name != "" && suffix != ""
-		}
-		return allowed == host || allowed == hostport
-	})
-}
-
-// redirected reports whether the request follows a redirect from another host, or
-// another port of it.
-func redirected(req *http.Request) bool {
-	from := req.Response
-	if from == nil {
-		return false
-	}
-	return from.Request == nil || from.Request.URL == nil ||
-		address(from.Request.URL) != address(req.URL)
-}
-
-// address is the host and port that a URL leads to.
-func address(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true // RFC 6761 §6.3
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
 }
