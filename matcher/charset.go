@@ -2,19 +2,19 @@ package matcher
 
 import (
 	"cmp"
+	"encoding/binary"
 	"iter"
 	"slices"
 )
 
-// A span is an inclusive range of UTF-16 code units.
-type span struct{ lo, hi uint16 }
-
-// A charset is a set of code units: spans in order that do not touch.
+// A charset is a set of UTF-16 code units: spans in order that do not touch.
 type charset []span
 
-func newCharset(spans ...span) charset {
+// A span is an inclusive range.
+type span struct{ lo, hi uint16 }
+
+func newCharset(spans ...span) (set charset) {
 	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.lo, b.lo) })
-	var set charset
 	for _, s := range spans {
 		if n := len(set); n > 0 && int(s.lo) <= int(set[n-1].hi)+1 {
 			set[n-1].hi = max(set[n-1].hi, s.hi)
@@ -25,8 +25,7 @@ func newCharset(spans ...span) charset {
 	return set
 }
 
-func (set charset) negate() charset {
-	var out charset
+func (set charset) negate() (out charset) {
 	next := 0
 	for _, s := range set {
 		if int(s.lo) > next {
@@ -41,33 +40,43 @@ func (set charset) negate() charset {
 }
 
 func (set charset) contains(c uint16) bool {
-	_, ok := slices.BinarySearchFunc(set, c, func(s span, c uint16) int {
-		switch {
-		case s.hi < c:
-			return -1
-		case s.lo > c:
-			return 1
-		}
-		return 0
-	})
-	return ok
+	return slices.ContainsFunc(set, func(s span) bool { return s.lo <= c && c <= s.hi })
 }
 
-// The classes of ECMA-262, CharacterClassEscape, and of the dot.
+// The classes of ECMA-262 (CharacterClassEscape, and the LineTerminator that
+// the dot leaves out).
 var (
 	digits    = newCharset(span{'0', '9'})
 	wordChars = newCharset(span{'0', '9'}, span{'A', 'Z'}, span{'_', '_'}, span{'a', 'z'})
 	spaces    = newCharset(span{'\t', '\r'}, span{' ', ' '}, span{0xa0, 0xa0}, span{0x1680, 0x1680},
 		span{0x2000, 0x200a}, span{0x2028, 0x2029}, span{0x202f, 0x202f}, span{0x205f, 0x205f},
 		span{0x3000, 0x3000}, span{0xfeff, 0xfeff})
-	notNewline = newCharset(span{'\n', '\n'}, span{'\r', '\r'}, span{0x2028, 0x2029}).negate()
-	anything   = newCharset(span{0, 0xffff})
+	dot      = newCharset(span{'\n', '\n'}, span{'\r', '\r'}, span{0x2028, 0x2029}).negate()
+	anything = newCharset(span{0, 0xffff})
 )
 
-func isWord(c uint16) bool { return wordChars.contains(c) }
+// A numbering gives numbers to keys in the order in which they come.
+type numbering[K comparable] struct {
+	numbers map[K]int
+	keys    []K
+}
 
-// An alphabet divides the code units into classes that no set of an expression
-// tells apart, numbered from 0.
+func (n *numbering[K]) of(key K) int {
+	i, ok := n.numbers[key]
+	if !ok {
+		if n.numbers == nil {
+			n.numbers = make(map[K]int)
+		}
+		i = len(n.keys)
+		n.numbers[key] = i
+		n.keys = append(n.keys, key)
+	}
+	return i
+}
+
+// An alphabet divides the code units into classes that nothing in an expression
+// tells apart. Automata read classes: there are a few dozen where there are
+// 65 536 code units.
 type alphabet struct {
 	starts  []uint16 // where runs of one class begin, the first at 0
 	class   []uint16 // of each run
@@ -86,49 +95,29 @@ func newAlphabet(sets []charset) *alphabet {
 		}
 	}
 	slices.Sort(starts)
-	a := &alphabet{starts: slices.Compact(starts), classes: 1}
-	a.class = make([]uint16, len(a.starts))
-	size := []int{len(a.starts)} // runs of each class
-	for _, set := range sets {
-		a.split(set, &size)
+	a := &alphabet{starts: slices.Compact(starts)}
+	// Runs are of one class if they are in the same sets.
+	in := make([][]byte, len(a.starts))
+	for i, set := range sets {
+		for run := range a.runs(set) {
+			in[run] = binary.AppendUvarint(in[run], uint64(i))
+		}
 	}
+	var classes numbering[string]
+	for _, sets := range in {
+		a.class = append(a.class, uint16(classes.of(string(sets))))
+	}
+	a.classes = len(classes.keys)
 	return a
 }
 
-// split moves the runs of a set out of every class that the set cuts in two,
-// into a class of their own.
-func (a *alphabet) split(set charset, size *[]int) {
-	inside := make(map[uint16]int)
-	for i := range a.runs(set) {
-		inside[a.class[i]]++
-	}
-	moved := make(map[uint16]uint16)
-	for i := range a.runs(set) {
-		old := a.class[i]
-		if inside[old] == (*size)[old] {
-			continue
-		}
-		to, ok := moved[old]
-		if !ok {
-			to = uint16(a.classes)
-			moved[old] = to
-			a.classes++
-			*size = append(*size, inside[old])
-		}
-		a.class[i] = to
-	}
-	for old := range moved {
-		(*size)[old] -= inside[old]
-	}
-}
-
-// runs returns the runs that make up a set.
+// runs returns the runs that a set is made of.
 func (a *alphabet) runs(set charset) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		for _, s := range set {
-			i, _ := slices.BinarySearch(a.starts, s.lo)
-			for ; i < len(a.starts) && a.starts[i] <= s.hi; i++ {
-				if !yield(i) {
+			run, _ := slices.BinarySearch(a.starts, s.lo)
+			for ; run < len(a.starts) && a.starts[run] <= s.hi; run++ {
+				if !yield(run) {
 					return
 				}
 			}
@@ -138,9 +127,9 @@ func (a *alphabet) runs(set charset) iter.Seq[int] {
 
 // classOf returns the class of a code unit.
 func (a *alphabet) classOf(c uint16) uint16 {
-	i, found := slices.BinarySearch(a.starts, c)
+	run, found := slices.BinarySearch(a.starts, c)
 	if !found {
-		i--
+		run--
 	}
-	return a.class[i]
+	return a.class[run]
 }

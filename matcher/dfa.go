@@ -6,32 +6,33 @@ import (
 	"unicode/utf8"
 )
 
-// A dfa is an automaton ready to run. It is immutable. In state 0 nothing
-// matches any more.
+// A dfa is an automaton ready to run. It is immutable. State 0 is the one in
+// which nothing can match any more.
 type dfa struct {
-	ascii     [utf8.RuneSelf][]uint16 // next states by character and state
-	columns   [][]uint16              // the same by class
+	ascii     [utf8.RuneSelf][]uint16 // next state, by character and state
+	columns   [][]uint16              // next state, by class and state
 	alphabet  *alphabet
-	accepting []bool
+	accepting []bool // by state
 	start     uint16
 	backward  bool // reads the text from its end
 }
 
-// compile builds the automaton of an expression. It raises a fault if that is
+// compile returns the automaton of an expression. It raises a fault if that is
 // too large.
 func (c *compiler) compile(re *regexp) *dfa {
-	c.sets = re.sets
+	c.regexp = re
 	c.alphabet = newAlphabet(re.sets)
 	c.sides = slices.Repeat([]side{sideOther}, c.alphabet.classes)
-	if re.word >= 0 {
-		for i := range c.alphabet.runs(wordChars) {
-			c.sides[c.alphabet.class[i]] = sideWord
+	if re.boundary {
+		for run := range c.alphabet.runs(wordChars) {
+			c.sides[c.alphabet.class[run]] = sideWord
 		}
 	}
-	// The direction with fewer lookarounds against it comes first.
+	// Begin in the direction with fewer opposites. The other one can be much
+	// smaller: "/(.{20}a.*)" read from the right remembers 20 characters.
 	mirrored := re.behinds > re.aheads
 	for range 2 {
-		if d, ok := c.construct(re, mirrored); ok {
+		if d, ok := c.construct(mirrored); ok {
 			return d
 		}
 		mirrored = !mirrored
@@ -40,9 +41,9 @@ func (c *compiler) compile(re *regexp) *dfa {
 	return nil
 }
 
-func (c *compiler) construct(re *regexp, mirrored bool) (d *dfa, ok bool) {
+func (c *compiler) construct(mirrored bool) (d *dfa, ok bool) {
 	c.limit = c.steps + maxSteps
-	a, ok := c.build(re.root, mirrored, true)
+	a, ok := c.build(c.root, mirrored, true)
 	if !ok {
 		return nil, false
 	}
@@ -53,47 +54,63 @@ func (c *compiler) construct(re *regexp, mirrored bool) (d *dfa, ok bool) {
 		}
 		backward = !backward
 	}
-	// The reverse of a deterministic automaton has as few states as possible
-	// (Brzozowski). One that reads from the left stops at the first character
-	// that rules out a match, so it is preferred unless it is much larger.
+	// Reversing makes small: once for the other direction, twice for the same.
+	// Reading from the left is preferred unless it takes many more states,
+	// because it ends at the first character that rules out a match.
 	if r, ok := c.reverse(a); ok {
 		if backward && r.states() <= 8*a.states()+64 {
 			a, backward = r, false
-		} else if m, ok := c.reverse(r); ok {
-			a = m
+		} else if rr, ok := c.reverse(r); ok {
+			a = rr
 		}
 	}
 	return newDFA(c.alphabet, a, backward), true
 }
 
-// newDFA lays out an automaton without opposites. Columns make the address of
-// an entry depend on the state by a single addition, which is what the speed
-// of a match depends on.
+// newDFA lays out an automaton without opposites. It does so by columns: then
+// only one addition depends on the state, and how soon the next state is known
+// is what a match takes.
 func newDFA(alphabet *alphabet, a *automaton, backward bool) *dfa {
-	d := &dfa{alphabet: alphabet, columns: make([][]uint16, alphabet.classes), accepting: []bool{false}, backward: backward}
-	ids := make([]uint16, a.states())
-	for s := range ids {
+	d := &dfa{
+		columns:   make([][]uint16, alphabet.classes),
+		alphabet:  alphabet,
+		accepting: []bool{false},
+		backward:  backward,
+	}
+	states := make([]uint16, a.states())
+	for s := range states {
 		if !a.dead(s) {
-			ids[s] = uint16(len(d.accepting))
-			_, yes := a.entry(s, alphabet.classes, 0)
+			states[s] = uint16(len(d.accepting))
+			_, yes := a.entry(s, a.edge(), 0)
 			d.accepting = append(d.accepting, yes)
 		}
 	}
-	d.start = ids[0]
-	entries := make([]uint16, len(d.columns)*len(d.accepting))
-	for x := range d.columns {
-		d.columns[x], entries = entries[:len(d.accepting)], entries[len(d.accepting):]
-		for s, id := range ids {
-			if id != 0 {
-				next, _ := a.entry(s, x, 0)
-				d.columns[x][id] = ids[next]
+	d.start = states[0]
+	for class := range d.columns {
+		column := make([]uint16, len(d.accepting))
+		for s, state := range states {
+			if state > 0 {
+				next, _ := a.entry(s, class, 0)
+				column[state] = states[next]
 			}
 		}
+		d.columns[class] = column
 	}
 	for c := range d.ascii {
 		d.ascii[c] = d.columns[alphabet.classOf(uint16(c))]
 	}
 	return d
+}
+
+// dead reports whether a state answers no at the edge and is never left.
+func (a *automaton) dead(state int) bool {
+	for symbol := range a.edge() {
+		if next, _ := a.entry(state, symbol, 0); next != state {
+			return false
+		}
+	}
+	_, yes := a.entry(state, a.edge(), 0)
+	return !yes
 }
 
 // match runs the automaton over the whole text.
@@ -104,64 +121,63 @@ func (d *dfa) match(text string) bool {
 	case d.backward:
 		return d.matchBackward(text)
 	}
-	s := d.start
+	state := d.start
 	for i := range len(text) {
 		c := text[i]
 		if c >= utf8.RuneSelf {
-			return d.matchRunes(s, text[i:])
+			return d.matchRunes(state, text[i:])
 		}
-		// Most characters of a text leave the state as it is; the branch lets
-		// the processor guess so and not wait for the load.
-		if t := d.ascii[c][s]; t != s {
-			if t == 0 {
+		// Most characters of a long text leave the state as it is. The branch
+		// lets the processor guess so and not wait for the load.
+		if next := d.ascii[c][state]; next != state {
+			if next == 0 {
 				return false
 			}
-			s = t
+			state = next
 		}
 	}
-	return d.accepting[s]
+	return d.accepting[state]
 }
 
-// matchRunes is match for the rest of a text that is not all ASCII, from a
-// state.
-func (d *dfa) matchRunes(s uint16, text string) bool {
+// matchRunes is match for the rest of a text that is not all ASCII.
+func (d *dfa) matchRunes(state uint16, text string) bool {
 	for _, r := range text {
 		if r > 0xffff {
 			high, low := utf16.EncodeRune(r)
-			s = d.read(s, high)
+			state = d.read(state, high)
 			r = low
 		}
-		if s = d.read(s, r); s == 0 {
+		if state = d.read(state, r); state == 0 {
 			return false
 		}
 	}
-	return d.accepting[s]
+	return d.accepting[state]
 }
 
 func (d *dfa) matchBackward(text string) bool {
-	s := d.start
-	for i := len(text); i > 0 && s != 0; {
+	state := d.start
+	for i := len(text); i > 0 && state > 0; {
 		if c := text[i-1]; c < utf8.RuneSelf {
-			s = d.ascii[c][s]
+			state = d.ascii[c][state]
 			i--
 			continue
 		}
 		r, size := utf8.DecodeLastRuneInString(text[:i])
 		if r > 0xffff {
 			high, low := utf16.EncodeRune(r)
-			s = d.read(s, low)
+			state = d.read(state, low)
 			r = high
 		}
-		s = d.read(s, r)
+		state = d.read(state, r)
 		i -= size
 	}
-	return d.accepting[s]
+	return d.accepting[state]
 }
 
 // read returns the state after one code unit.
-func (d *dfa) read(s uint16, unit rune) uint16 {
-	if unit < utf8.RuneSelf {
-		return d.ascii[unit][s]
+func (d *dfa) read(state uint16, c rune) uint16 {
+	if c < utf8.RuneSelf {
+		return d.ascii[c][state]
 	}
-	return d.columns[d.alphabet.classOf(uint16(unit))][s]
+	return d.columns[d.alphabet.classOf(uint16(c))][state]
 }

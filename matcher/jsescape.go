@@ -1,163 +1,148 @@
 package matcher
 
-import (
-	"unicode/utf16"
-	"unicode/utf8"
-)
+// single returns the set of one code unit.
+func single(c rune) charset { return charset{{uint16(c), uint16(c)}} }
 
-// escape parses a backslash and what follows, outside of a class.
+// escape reads a backslash and what follows, outside of a class.
 func (p *parser) escape() (n *node, quantifiable bool) {
 	pos := p.pos
 	p.pos++
 	switch c := p.peek(); {
-	case c == 'b', c == 'B':
+	case c == 'b' || c == 'B':
 		p.pos++
-		p.word = p.char(wordChars).set
+		p.boundary = true
+		p.char(wordChars) // the alphabet must know it
 		return &node{op: opBoundary, negative: c == 'B'}, false
 	case c >= '1' && c <= '9':
-		start := p.pos
-		if ref, _ := p.number(); ref <= p.groups {
+		if group, _ := p.number(); group <= p.groups {
 			p.fail(pos, "backreferences are not supported")
 		}
-		p.pos = start
-	case c == 'k' && p.named:
+		p.pos = pos + 1 // Annex B: octal, or the digit itself
+	case c == 'k' && p.hasNames:
 		p.fail(pos, "named backreferences are not supported")
 	}
-	set, _ := p.classEscape(pos, false)
+	set, _ := p.classEscape(false)
 	return p.char(set), true
 }
 
-// class parses a character class.
+// class reads a character class.
 func (p *parser) class() charset {
 	open := p.pos
 	p.pos++
-	negate := p.accept('^')
+	negative := p.accept('^')
 	var spans []span
 	for !p.accept(']') {
 		pos := p.pos
-		lo, single := p.classAtom(open)
-		if p.peek() != '-' || p.pos+1 < len(p.text) && p.text[p.pos+1].c == ']' {
-			spans = append(spans, lo...)
+		low, isUnit := p.classAtom(open)
+		spans = append(spans, low...)
+		if p.peek() != '-' || p.peekAt(1) == ']' {
 			continue
 		}
 		p.pos++
-		hi, alsoSingle := p.classAtom(open)
-		if !single || !alsoSingle { // Annex B: [\w-z] is three atoms
-			spans = append(append(append(spans, lo...), hi...), span{'-', '-'})
-			continue
-		}
-		if lo[0].lo > hi[0].lo {
+		high, alsoUnit := p.classAtom(open)
+		switch {
+		case !isUnit || !alsoUnit: // Annex B: "\w-z" is no range but three atoms
+			spans = append(append(spans, high...), span{'-', '-'})
+		case low[0].lo > high[0].lo:
 			p.fail(pos, "range out of order in character class")
+		default:
+			spans = append(spans, span{low[0].lo, high[0].lo})
 		}
-		spans = append(spans, span{lo[0].lo, hi[0].lo})
 	}
-	set := newCharset(spans...)
-	if negate {
-		set = set.negate()
+	if set := newCharset(spans...); !negative {
+		return set
+	} else {
+		return set.negate()
 	}
-	return set
 }
 
-// classAtom parses one member of the class that began at open; single says
-// that it is one code unit, which may begin or end a range.
-func (p *parser) classAtom(open int) (set charset, single bool) {
+// classAtom reads one member of the class that began at open. It may begin or
+// end a range if it is a single code unit.
+func (p *parser) classAtom(open int) (set charset, isUnit bool) {
 	c := p.peek()
-	if c == -1 {
+	if c < 0 {
 		p.fail(open, "unterminated character class")
 	}
-	pos := p.pos
 	p.pos++
 	if c == '\\' {
-		return p.classEscape(pos, true)
+		return p.classEscape(true)
 	}
-	return charset{{uint16(c), uint16(c)}}, true
+	return single(c), true
 }
 
-// classEscape parses what follows the backslash at pos, where it means the
-// same inside and outside of a class, or nearly.
-func (p *parser) classEscape(pos int, inClass bool) (set charset, single bool) {
+// classes are the escapes that stand for sets.
+var classes = map[rune]charset{
+	'd': digits, 'D': digits.negate(),
+	's': spaces, 'S': spaces.negate(),
+	'w': wordChars, 'W': wordChars.negate(),
+}
+
+// controls are the escapes that stand for control characters; \b is one only in
+// a class.
+var controls = map[rune]rune{'t': '\t', 'n': '\n', 'v': '\v', 'f': '\f', 'r': '\r', 'b': '\b'}
+
+// classEscape reads what follows a backslash. What is no escape stands for
+// itself, as Annex B has it: \p is p.
+func (p *parser) classEscape(inClass bool) (set charset, isUnit bool) {
 	c := p.peek()
-	if c == -1 {
-		p.fail(pos, `"\" at the end`)
+	if c < 0 {
+		p.fail(p.pos-1, `"\" at the end`)
 	}
 	p.pos++
+	if set, ok := classes[c]; ok {
+		return set, false
+	}
+	if control, ok := controls[c]; ok {
+		return single(control), true
+	}
 	switch c {
-	case 'd':
-		return digits, false
-	case 'D':
-		return digits.negate(), false
-	case 's':
-		return spaces, false
-	case 'S':
-		return spaces.negate(), false
-	case 'w':
-		return wordChars, false
-	case 'W':
-		return wordChars.negate(), false
-	case 't':
-		c = '\t'
-	case 'n':
-		c = '\n'
-	case 'v':
-		c = '\v'
-	case 'f':
-		c = '\f'
-	case 'r':
-		c = '\r'
-	case 'b':
-		c = '\b' // only in a class
 	case 'c':
 		next := p.peek()
-		switch {
-		case next|0x20 >= 'a' && next|0x20 <= 'z', inClass && next != -1 && isWord(uint16(next)):
-			c = next & 0x1f
+		if isLetter := next|0x20 >= 'a' && next|0x20 <= 'z'; isLetter ||
+			inClass && next >= 0 && wordChars.contains(uint16(next)) {
 			p.pos++
-		default: // Annex B: a backslash, and the c is read again
-			c = '\\'
-			p.pos--
+			return single(next & 0x1f), true
 		}
+		p.pos-- // the backslash alone; c is read again
+		return single('\\'), true
 	case 'x':
-		if v, ok := p.hex(2); ok {
-			c = v
-		}
+		c = p.hex(2, c)
 	case 'u':
-		if v, ok := p.hex(4); ok {
-			c = v
-		}
+		c = p.hex(4, c)
 	case 'k':
-		if p.named {
-			p.fail(pos, "invalid escape")
+		if p.hasNames {
+			p.fail(p.pos-2, "invalid escape")
 		}
 	case '0', '1', '2', '3', '4', '5', '6', '7':
-		// Annex B: LegacyOctalEscapeSequence, up to \377
+		// LegacyOctalEscapeSequence: up to three digits, up to \377
 		c -= '0'
 		for range 2 {
-			if d := p.peek(); d >= '0' && d <= '7' && c*8+d-'0' <= 0o377 {
-				c = c*8 + d - '0'
-				p.pos++
-			} else {
+			digit := p.peek() - '0'
+			if digit < 0 || digit > 7 || c*8+digit > 0o377 {
 				break
 			}
+			c = c*8 + digit
+			p.pos++
 		}
 	}
-	return charset{{uint16(c), uint16(c)}}, true
+	return single(c), true
 }
 
-// hex parses exactly n hexadecimal digits, or nothing.
-func (p *parser) hex(n int) (v rune, ok bool) {
-	start := p.pos
-	for range n {
-		d := unhex(p.peek())
-		if d < 0 {
-			p.pos = start
-			return 0, false
+// hex reads n hexadecimal digits, or nothing if there are fewer and returns
+// otherwise.
+func (p *parser) hex(n int, otherwise rune) (c rune) {
+	for i := range n {
+		digit := unhex(p.peekAt(i))
+		if digit < 0 {
+			return otherwise
 		}
-		v = v<<4 | d
-		p.pos++
+		c = c<<4 | digit
 	}
-	return v, true
+	p.pos += n
+	return c
 }
 
+// unhex returns the value of a hexadecimal digit, or -1.
 func unhex(c rune) rune {
 	switch {
 	case c >= '0' && c <= '9':
@@ -166,45 +151,4 @@ func unhex(c rune) rune {
 		return c | 0x20 - 'a' + 10
 	}
 	return -1
-}
-
-// nameRune parses one code point of a group name, which may be written as
-// \uHHHH, as a pair of those, or as \u{H…}. Anything else is utf8.RuneError,
-// which no name may contain.
-func (p *parser) nameRune() rune {
-	c := p.nameUnit()
-	if utf16.IsSurrogate(c) {
-		return utf16.DecodeRune(c, p.nameUnit())
-	}
-	return c
-}
-
-func (p *parser) nameUnit() rune {
-	c := p.peek()
-	if c == -1 {
-		return utf8.RuneError
-	}
-	p.pos++
-	if c != '\\' {
-		return c
-	}
-	if !p.accept('u') {
-		return utf8.RuneError
-	}
-	if !p.accept('{') {
-		if v, ok := p.hex(4); ok {
-			return v
-		}
-		return utf8.RuneError
-	}
-	v := rune(0)
-	for !p.accept('}') {
-		d := unhex(p.peek())
-		if d < 0 || v > utf8.MaxRune {
-			return utf8.RuneError
-		}
-		v = v<<4 | d
-		p.pos++
-	}
-	return v
 }

@@ -1,64 +1,61 @@
 package matcher
 
-import "unicode"
+import (
+	"slices"
+	"unicode"
+)
 
 // A node is a piece of a parsed JavaScript regular expression. Captures and
 // laziness are not kept: they do not change whether there is a match.
 type node struct {
 	op       op
 	sub      []*node
-	set      int    // opChar: number of the set
+	set      int    // opChar: index of the set
 	min, max int    // opRepeat; max is negative if there is none
 	behind   bool   // opLook: (?<= and (?<!
 	negative bool   // opLook: (?! and (?<!; opBoundary: \B
-	text     string // opLook: of the body; equal texts mean equal bodies
+	text     string // opLook: the body; equal texts have equal meanings
 }
 
 type op uint8
 
 const (
-	opChar op = iota
-	opConcat
-	opAlternate
+	opChar      op = iota // one code unit out of a set
+	opConcat              // sub one after the other
+	opAlternate           // one of sub
 	opRepeat
 	opStart
 	opEnd
 	opBoundary
-	opLook
+	opLook // a lookahead or lookbehind
 )
 
+// A regexp is a parsed JavaScript regular expression.
+type regexp struct {
+	root            *node
+	sets            []charset // of the nodes; anything comes first
+	boundary        bool      // \b or \B occurs
+	aheads, behinds int       // lookarounds of either kind
+}
+
 const (
-	maxNesting = 250  // groups in groups
+	maxNesting = 250  // of groups
 	maxRepeat  = 1000 // in {n,m}
 )
 
-// A parser reads the syntax of ECMA-262 with its Annex B and without flags.
+// A parser reads the Pattern of ECMA-262 with Annex B and without any flag:
+// path-to-regexp would set i, but Next.js keeps only the source.
 type parser struct {
+	cursor
 	regexp
-	text   []unit
-	pos    int
-	end    int // offset that faults at the end of the text are reported at
-	groups int // capturing groups in the whole text
-	named  bool
-	names  map[string]bool
-	depth  int
-	setIDs map[string]int
+	groups   int  // capturing groups in the whole text
+	hasNames bool // and any of them has a name
+	names    []string
+	depth    int
 }
-
-// A regexp is a parsed regular expression.
-type regexp struct {
-	root            *node
-	sets            []charset // what the nodes number
-	word            int       // number of \w if \b or \B occurs, else -1
-	aheads, behinds int       // lookarounds
-}
-
-// anythingID is the number of the set of all code units, which is always there.
-const anythingID = 0
 
 func parseRegexp(text []unit, end int) *regexp {
-	p := &parser{text: text, end: end, names: make(map[string]bool), setIDs: make(map[string]int)}
-	p.word = -1
+	p := &parser{cursor: cursor{text: text, end: end}}
 	p.char(anything)
 	p.countGroups()
 	p.root = p.disjunction()
@@ -68,75 +65,42 @@ func parseRegexp(text []unit, end int) *regexp {
 	return &p.regexp
 }
 
-func (p *parser) fail(pos int, format string, args ...any) {
-	offset := p.end
-	if pos < len(p.text) {
-		offset = p.text[pos].offset
-	}
-	fail(offset, format, args...)
-}
-
-// peek returns the code unit ahead, or -1 at the end.
-func (p *parser) peek() rune {
-	if p.pos == len(p.text) {
-		return -1
-	}
-	return rune(p.text[p.pos].c)
-}
-
-func (p *parser) accept(c rune) bool {
-	if p.peek() != c {
-		return false
-	}
-	p.pos++
-	return true
-}
-
-// countGroups runs ahead of the parser, because \2 means the second group even
-// before it, and \k is a reference only if any group has a name.
+// countGroups runs ahead of the parser, because \2 is the second group even
+// before it, and \k is a reference only if some group has a name.
 func (p *parser) countGroups() {
-	class := false
-	for i := 0; i < len(p.text); i++ {
-		switch p.text[i].c {
-		case '\\':
-			i++
-		case '[':
-			class = true
-		case ']':
-			class = false
-		case '(':
-			if class {
-				continue
-			}
-			next := func(k int) uint16 {
-				if i+k < len(p.text) {
-					return p.text[i+k].c
-				}
-				return 0
-			}
-			if next(1) != '?' {
-				p.groups++
-			} else if next(2) == '<' && next(3) != '=' && next(3) != '!' {
-				p.groups++
-				p.named = true
-			}
+	inClass := false
+	for ; p.pos < len(p.text); p.pos++ {
+		switch c := p.peek(); {
+		case c == '\\':
+			p.pos++
+		case c == '[':
+			inClass = true
+		case c == ']':
+			inClass = false
+		case c != '(' || inClass:
+		case p.peekAt(1) != '?':
+			p.groups++
+		case p.peekAt(2) == '<' && p.peekAt(3) != '=' && p.peekAt(3) != '!':
+			p.groups++
+			p.hasNames = true
 		}
 	}
+	p.pos = 0
 }
 
 func (p *parser) disjunction() *node {
 	if p.depth++; p.depth > maxNesting {
 		p.fail(p.pos, "groups are nested more than %d deep", maxNesting)
 	}
+	defer func() { p.depth-- }()
 	n := &node{op: opAlternate}
 	for {
 		branch := &node{op: opConcat}
-		for c := p.peek(); c != -1 && c != '|' && c != ')'; c = p.peek() {
+		for c := p.peek(); c >= 0 && c != '|' && c != ')'; c = p.peek() {
 			branch.sub = append(branch.sub, p.term())
 		}
 		n.sub = append(n.sub, branch)
 		if !p.accept('|') {
-			p.depth--
 			return n
 		}
 	}
@@ -145,55 +109,54 @@ func (p *parser) disjunction() *node {
 func (p *parser) term() *node {
 	n, quantifiable := p.atom()
 	pos := p.pos
-	lo, hi, ok := p.quantifier()
+	low, high, ok := p.quantifier()
 	switch {
 	case !ok:
 		return n
 	case !quantifiable:
 		p.fail(pos, "nothing to repeat")
-	case lo > maxRepeat || hi > maxRepeat:
+	case low > maxRepeat || high > maxRepeat:
 		p.fail(pos, "repeat count over %d", maxRepeat)
 	}
-	return &node{op: opRepeat, sub: []*node{n}, min: lo, max: hi}
+	return &node{op: opRepeat, sub: []*node{n}, min: low, max: high}
 }
 
-// quantifier parses a quantifier if there is one. A brace that begins none is
-// a literal.
-func (p *parser) quantifier() (lo, hi int, ok bool) {
+// quantifier reads a quantifier if one is ahead. Annex B: a brace that begins
+// none stands for itself.
+func (p *parser) quantifier() (low, high int, ok bool) {
 	pos := p.pos
 	switch {
 	case p.accept('*'):
-		lo, hi = 0, -1
+		low, high = 0, -1
 	case p.accept('+'):
-		lo, hi = 1, -1
+		low, high = 1, -1
 	case p.accept('?'):
-		lo, hi = 0, 1
+		low, high = 0, 1
 	case p.accept('{'):
-		if lo, ok = p.number(); !ok {
-			p.pos = pos
-			return 0, 0, false
-		}
-		hi = lo
-		if p.accept(',') {
-			if hi, ok = p.number(); !ok {
-				hi = -1
+		low, ok = p.number()
+		high = low
+		if ok && p.accept(',') {
+			if n, bounded := p.number(); bounded {
+				high = n
+			} else {
+				high = -1
 			}
 		}
-		if !p.accept('}') {
+		if !ok || !p.accept('}') {
 			p.pos = pos
 			return 0, 0, false
 		}
-		if hi >= 0 && lo > hi {
+		if high >= 0 && low > high {
 			p.fail(pos, "numbers out of order in {} quantifier")
 		}
 	default:
 		return 0, 0, false
 	}
-	p.accept('?')
-	return lo, hi, true
+	p.accept('?') // lazy
+	return low, high, true
 }
 
-// number parses a decimal number, which it limits to a million.
+// number reads a decimal number; beyond a million it makes no difference.
 func (p *parser) number() (n int, ok bool) {
 	for c := p.peek(); c >= '0' && c <= '9'; c = p.peek() {
 		n = min(n*10+int(c-'0'), 1e6)
@@ -203,10 +166,9 @@ func (p *parser) number() (n int, ok bool) {
 	return n, ok
 }
 
-// atom parses what a quantifier may follow, and the assertions.
+// atom reads what a quantifier may follow, or an assertion.
 func (p *parser) atom() (n *node, quantifiable bool) {
-	pos := p.pos
-	switch p.peek() {
+	switch c := p.peek(); c {
 	case '^':
 		p.pos++
 		return &node{op: opStart}, false
@@ -219,38 +181,35 @@ func (p *parser) atom() (n *node, quantifiable bool) {
 		return p.char(p.class()), true
 	case '.':
 		p.pos++
-		return p.char(notNewline), true
+		return p.char(dot), true
 	case '\\':
 		return p.escape()
 	case '*', '+', '?', '{':
+		pos := p.pos
 		if _, _, ok := p.quantifier(); ok {
 			p.fail(pos, "nothing to repeat")
 		}
+		fallthrough
+	default:
+		p.pos++
+		return p.char(single(c)), true
 	}
-	c := p.text[p.pos].c
-	p.pos++
-	return p.char(charset{{c, c}}), true
 }
 
-// char returns the node of a set, equal sets sharing one number.
+// char returns the node of a set. Equal sets have one index.
 func (p *parser) char(set charset) *node {
-	key := make([]byte, 0, 4*len(set))
-	for _, s := range set {
-		key = append(key, byte(s.lo>>8), byte(s.lo), byte(s.hi>>8), byte(s.hi))
-	}
-	id, ok := p.setIDs[string(key)]
-	if !ok {
-		id = len(p.sets)
+	i := slices.IndexFunc(p.sets, func(s charset) bool { return slices.Equal(s, set) })
+	if i < 0 {
+		i = len(p.sets)
 		p.sets = append(p.sets, set)
-		p.setIDs[string(key)] = id
 	}
-	return &node{op: opChar, set: id}
+	return &node{op: opChar, set: i}
 }
 
 func (p *parser) group() (n *node, quantifiable bool) {
 	open := p.pos
 	p.pos++
-	look := node{op: opLook}
+	look := &node{op: opLook}
 	isLook := false
 	if p.accept('?') {
 		look.behind = p.accept('<')
@@ -267,45 +226,45 @@ func (p *parser) group() (n *node, quantifiable bool) {
 	}
 	start := p.pos
 	n = p.disjunction()
-	end := p.pos
 	if !p.accept(')') {
 		p.fail(open, "unterminated group")
 	}
 	if !isLook {
 		return n, true
 	}
-	if look.behind {
-		p.behinds++
-	} else {
-		p.aheads++
-	}
-	text := make([]byte, 0, 2*(end-start))
-	for _, u := range p.text[start:end] {
+	var text []byte
+	for _, u := range p.text[start : p.pos-1] {
 		text = append(text, byte(u.c>>8), byte(u.c))
 	}
 	look.sub, look.text = []*node{n}, string(text)
-	return &look, !look.behind // Annex B: QuantifiableAssertion
+	if look.behind {
+		p.behinds++
+		return look, false
+	}
+	p.aheads++
+	return look, true // Annex B: QuantifiableAssertion
 }
 
-// groupName parses the rest of (?<name>.
+// groupName reads the rest of (?<name>. Escapes and characters beyond U+FFFF
+// in names, which ECMA-262 knows, are faults here.
 func (p *parser) groupName() {
 	start := p.pos
-	var name []rune
+	name := ""
 	for !p.accept('>') {
-		pos := p.pos
-		c := p.nameRune()
+		c := p.peek()
 		first := c == '$' || c == '_' || unicode.IsLetter(c) || unicode.In(c, unicode.Nl, unicode.Other_ID_Start)
-		later := c == 0x200c || c == 0x200d || unicode.In(c, unicode.Mn, unicode.Mc, unicode.Nd, unicode.Pc, unicode.Other_ID_Continue)
-		if !first && (!later || len(name) == 0) || unicode.Is(unicode.Pattern_Syntax, c) && c != '$' {
-			p.fail(pos, "invalid capture group name")
+		later := unicode.In(c, unicode.Mn, unicode.Mc, unicode.Nd, unicode.Pc, unicode.Other_ID_Continue, unicode.Join_Control)
+		if !first && (!later || name == "") {
+			p.fail(p.pos, "invalid capture group name")
 		}
-		name = append(name, c)
+		name += string(c)
+		p.pos++
 	}
-	if len(name) == 0 {
+	if name == "" {
 		p.fail(start, "invalid capture group name")
 	}
-	if p.names[string(name)] {
+	if slices.Contains(p.names, name) {
 		p.fail(start, "duplicate capture group name")
 	}
-	p.names[string(name)] = true
+	p.names = append(p.names, name)
 }

@@ -26,18 +26,19 @@ func adversarial() map[string]string {
 	}
 	letter := func(i int) string { return string(rune('a' + i%26)) }
 	word := func(int) string {
-		w := ""
+		var w strings.Builder
 		for range 3 + rnd.IntN(9) {
-			w += letter(rnd.IntN(26))
+			w.WriteString(letter(rnd.IntN(26)))
 		}
-		return w + "|"
+		return w.String() + "|"
 	}
 	han := func(i int) string { return string(rune(0x4e00 + 2*i)) }
-	all := func(n int, one func(i int) string) (s string) {
+	all := func(n int, one func(i int) string) string {
+		var b strings.Builder
 		for i := range n {
-			s += one(i)
+			b.WriteString(one(i))
 		}
-		return s
+		return b.String()
 	}
 	return map[string]string{
 		"words":               fill("/(", word, ")"),

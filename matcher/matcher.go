@@ -7,34 +7,33 @@ import (
 	"strings"
 )
 
-// A Matcher matches what any of its rules matches. It is immutable and safe
-// for concurrent use. The zero Matcher, and a nil one, match nothing.
+// A Matcher matches what any of its rules matches. It is immutable and safe for
+// concurrent use. The zero Matcher, and a nil one, match nothing.
 type Matcher struct {
-	rules []rule
-	paths []*dfa // all rules without conditions, as one automaton if it fits
-	rest  []rule // the rules with conditions
+	rules       []rule // as given to New
+	paths       []*dfa // all that have no conditions, one automaton if it can be
+	conditional []rule // the others
 }
 
-// A rule is a Rule ready to be asked.
+// A rule is a Rule that has been compiled.
 type rule struct {
 	path         *dfa
 	has, missing []condition
 }
 
-// New compiles rules. Without any it returns a Matcher that matches nothing,
-// as an empty matcher does in Next.js.
+// New compiles rules. Without any rule it returns a Matcher that matches
+// nothing, as an empty matcher does in Next.js.
 //
-// The error joins all faults of all rules. Each begins with the rule's number,
-// counted from 1, and its source, as in
+// The error tells all faults of all rules, joined. Each begins with the number
+// of the rule, counted from 1, and its pattern:
 //
 //	rule 2 ("/a("): unbalanced pattern at offset 2
 //
-// and, where the fault is in a pattern or in the value of a condition, wraps a
-// *[SyntaxError].
+// Those in a pattern or in the Value of a condition wrap a *[SyntaxError].
 func New(rules ...Rule) (*Matcher, error) {
 	m := &Matcher{rules: make([]rule, len(rules))}
-	var errs []error
 	var paths []*dfa
+	var errs []error
 	for i, r := range rules {
 		c, faults := compileRule(r)
 		for _, err := range faults {
@@ -44,7 +43,7 @@ func New(rules ...Rule) (*Matcher, error) {
 		if len(c.has)+len(c.missing) == 0 {
 			paths = append(paths, c.path)
 		} else {
-			m.rest = append(m.rest, c)
+			m.conditional = append(m.conditional, c)
 		}
 	}
 	if errs != nil {
@@ -54,16 +53,17 @@ func New(rules ...Rule) (*Matcher, error) {
 	return m, nil
 }
 
-func compileRule(r Rule) (c rule, errs []error) {
+// compileRule returns all faults of a rule.
+func compileRule(r Rule) (c rule, faults []error) {
 	var err error
 	if c.path, err = compilePath(r.Source); err != nil {
-		errs = append(errs, err)
+		faults = append(faults, err)
 	}
 	conditions := func(field string, in []Condition) (out []condition) {
-		for i, c := range in {
-			compiled, err := newCondition(c)
+		for i := range in {
+			compiled, err := newCondition(in[i])
 			if err != nil {
-				errs = append(errs, fmt.Errorf("%s[%d]: %w", field, i, err))
+				faults = append(faults, fmt.Errorf("%s[%d]: %w", field, i, err))
 			}
 			out = append(out, compiled)
 		}
@@ -71,25 +71,24 @@ func compileRule(r Rule) (c rule, errs []error) {
 	}
 	c.has = conditions("has", r.Has)
 	c.missing = conditions("missing", r.Missing)
-	return c, errs
+	return c, faults
 }
 
-// Match reports whether Next.js would run its middleware on r: whether any
-// rule matches the path as received (r.URL.EscapedPath) or decoded once
-// (r.URL.Path). Both count, so that neither an encoded letter in a path that
-// is listed nor one in a path that is excluded hides a request. An empty path
-// is the path "/".
+// Match reports whether Next.js would run its middleware on r: whether a rule
+// matches the path as it was received (r.URL.EscapedPath) or decoded once
+// (r.URL.Path). Either will do, so that an encoded letter hides neither a path
+// that is listed nor one that only escapes an exclusion. Query and fragment are
+// no part of it. What has no path, or the path "*", is taken for "/" and "/*",
+// as a URL is in Next.js.
 //
-// Match does not see other spellings that a router may take for the same
-// route, such as "//a" or "/b/../a": Next.js redirects or resolves them before
-// it asks. Ask [Matcher.MatchPath] about each that your router knows.
+// There are more spellings that a router may take for the same path, such as
+// "//a" and "/b/../a". Next.js redirects or resolves them before it asks its
+// matcher; a server that does not has to ask [Matcher.MatchPath] about them.
 func (m *Matcher) Match(r *http.Request) bool {
-	raw, decoded := absolute(r.URL.EscapedPath()), absolute(r.URL.Path)
-	return m.MatchPath(raw, r) || decoded != raw && m.MatchPath(decoded, r)
+	received, decoded := absolute(r.URL.EscapedPath()), absolute(r.URL.Path)
+	return m.MatchPath(received, r) || decoded != received && m.MatchPath(decoded, r)
 }
 
-// absolute returns the path that a URL has in Next.js, where it begins with a
-// slash even if the target was "*" or had none.
 func absolute(path string) string {
 	if strings.HasPrefix(path, "/") {
 		return path
@@ -97,9 +96,9 @@ func absolute(path string) string {
 	return "/" + path
 }
 
-// MatchPath reports whether any rule matches this path, to which nothing is
-// done, and the conditions of that rule hold for r. Without rules that have
-// conditions r is not looked at, and nothing is allocated.
+// MatchPath reports whether a rule matches path, which is taken as it is, and
+// its conditions hold for r. If no rule has conditions r is not used and may be
+// nil, and nothing is allocated.
 func (m *Matcher) MatchPath(path string, r *http.Request) bool {
 	if m == nil {
 		return false
@@ -109,17 +108,18 @@ func (m *Matcher) MatchPath(path string, r *http.Request) bool {
 			return true
 		}
 	}
-	for i := range m.rest {
-		if m.rest[i].matches(path, r) {
+	for i := range m.conditional {
+		if m.conditional[i].matches(path, r) {
 			return true
 		}
 	}
 	return false
 }
 
-// Rule returns the index, among the rules given to [New], of the first that
-// matches this path and whose conditions hold for r; ok is false if none does.
-// It asks every rule in turn, so [Matcher.MatchPath] is faster.
+// Rule returns the index, in the order given to [New], of the first rule that
+// matches path and whose conditions hold for r; ok is false if there is none.
+// It is for explaining a decision: it asks one rule after the other, and takes
+// longer than [Matcher.MatchPath].
 func (m *Matcher) Rule(path string, r *http.Request) (index int, ok bool) {
 	if m == nil {
 		return 0, false
@@ -132,6 +132,7 @@ func (m *Matcher) Rule(path string, r *http.Request) (index int, ok bool) {
 	return 0, false
 }
 
+// matches is the body of Next.js's getMiddlewareRouteMatcher and matchHas.
 func (c *rule) matches(path string, r *http.Request) bool {
 	if !c.path.match(path) {
 		return false

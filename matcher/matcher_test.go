@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cognitogate/cognitogate/matcher"
@@ -158,6 +159,25 @@ func TestPathsWithoutConditionsShareOneAutomaton(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestMatchersServeManyGoroutines(t *testing.T) {
+	m := newMatcher(t,
+		matcher.Rule{Source: "/a/:x*"},
+		matcher.Rule{Source: "/b", Has: []matcher.Condition{{Type: "cookie", Key: "c", Value: "d|é"}}},
+	)
+	r := receive(t, "GET", "/b", map[string][]string{"Cookie": {"c=%C3%A9"}})
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 100 {
+				if !m.Match(r) || !m.MatchPath("/a/é", r) {
+					t.Error("no match")
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
 func TestMatchPathAllocatesNothing(t *testing.T) {

@@ -83,8 +83,8 @@ func (o *oracle) holds(n *node, i int) bool {
 	case opEnd:
 		return i == len(o.text)
 	case opBoundary:
-		before := i > 0 && isWord(o.text[i-1])
-		after := i < len(o.text) && isWord(o.text[i])
+		before := i > 0 && wordChars.contains(o.text[i-1])
+		after := i < len(o.text) && wordChars.contains(o.text[i])
 		return before != after != n.negative
 	}
 	found, ok := o.looks[look{n, i}]

@@ -157,7 +157,7 @@ func (g generator) question() question {
 // rough returns a few of these fragments and of those that make regular
 // expressions difficult.
 func (g generator) rough(fragments ...string) string {
-	fragments = append(fragments, "(?:", "(?=", "(?!", "(?<=", "(?<!", "(?<n>", "(?<m>", `(?<\u{6e}>`, "(?i:", "(?", ")", ")", ")",
+	fragments = append(fragments, "(?:", "(?=", "(?!", "(?<=", "(?<!", "(?<n>", "(?<m>", "(?i:", "(?", ")", ")", ")",
 		"[", "]", "[^", "[a-c]", "[c-a]", `[\d-z]`, `[\c1]`, `[\k]`, "{2}", "{2,", "{,2}", "{2,1}", "{", "}", "*", "+", "?", "??", "|", "^", "$",
 		`\1`, `\2`, `\8`, `\0`, `\01`, `\377`, `\400`, `\k`, `\k<n>`, `\c`, `\cA`, `\x`, `\x6`, `\x61`, `\u`, `\u00e9`, `\u{61}`, `\p{L}`, `\b`, `\B`,
 		`\d`, `\W`, `\s`, `\-`, `\]`, `\/`, `\\`, "a", "b", "c", "-", "é", "😀", ".", ".*", "[(]", "[)]", "[(?]", "\n")

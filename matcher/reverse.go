@@ -1,61 +1,66 @@
 package matcher
 
-// A reversal is the subset construction that turns an automaton with
-// opposites, if any, into one without that reads in the other direction.
+// A reversal turns an automaton around: the result has no opposites and reads
+// in the other direction.
 //
-// Read against its direction an automaton is nondeterministic: at each
-// position one guesses its state there and the answers of all opposites. Its
-// transitions confirm the guess about its state one position later; the
-// opposites, which now run forwards, confirm the answers. Opposites of
-// opposites run like the automaton itself, and so on.
+// Read against its direction an automaton is nondeterministic. At every
+// position one guesses the state in which it would be there, and the answers of
+// its opposites; the guess is right if from the next guess, by the symbol
+// between the two, the automaton does come to that state. The opposites of the
+// automaton read in the new direction: their states are known, and refute wrong
+// guesses about their answers. Their own opposites are guessed again, and so on.
+// The subset construction then makes a set of guesses one state.
 type reversal struct {
-	parts        []part
-	guides, runs int // states of the parts against, and along, the new direction
+	parts   []part
+	guessed int // states of all parts that are guessed, together
+	known   int // states of all parts that are known
+	bits    int // of the answers
 }
 
-// A part is the automaton (the first) or one of the opposites under it. The
-// answer of part i is bit i-1 of the answers.
+// A part is the automaton, or one of the opposites under it. Of the answers
+// that a guess holds, bit i is that of part i+1.
 type part struct {
 	*automaton
-	shift   int  // of the answers of its own opposites
-	against bool // reads against the new direction
-}
-
-// A link is an element of a list of guesses.
-type link struct {
-	guess int
-	next  int32 // index plus one, 0 at the end
+	shift   int // to the answers of its own opposites
+	guessed bool
 }
 
 func newReversal(a *automaton) *reversal {
-	r := &reversal{parts: []part{{a, 0, true}}, guides: 1, runs: 1}
+	r := &reversal{parts: []part{{automaton: a, guessed: true}}, guessed: 1, known: 1}
 	for i := 0; i < len(r.parts); i++ {
-		p := &r.parts[i]
-		p.shift = len(r.parts) - 1
-		if p.against {
-			r.guides = min(r.guides*p.states(), maxGuesses+1)
-		} else {
-			r.runs = min(r.runs*p.states(), maxGuesses+1)
+		r.parts[i].shift = len(r.parts) - 1
+		p := r.parts[i]
+		n := &r.known
+		if p.guessed {
+			n = &r.guessed
 		}
+		*n = min(*n*p.states(), maxGuesses+1)
 		for _, o := range p.opposites {
-			r.parts = append(r.parts, part{o, 0, !r.parts[i].against})
+			r.parts = append(r.parts, part{automaton: o, guessed: !p.guessed})
 		}
 	}
+	r.bits = len(r.parts) - 1
 	return r
 }
 
-func (r *reversal) answers() int { return len(r.parts) - 1 }
+// A guess is a number: the state of the parts that are guessed, the state of
+// those that are known, and the answers of all opposites.
+func (r *reversal) guess(guessed, known, answers int) int {
+	return (guessed*r.known+known)<<r.bits | answers
+}
 
-// guesses returns the number of guesses. Each packs the states of the parts
-// against, those of the parts along, and the answers of all opposites.
-func (r *reversal) guesses() int { return r.guides * r.runs << r.answers() }
+func (r *reversal) split(guess int) (guessed, known, answers int) {
+	states := guess >> r.bits
+	return states / r.known, states % r.known, guess & (1<<r.bits - 1)
+}
 
-// step moves the parts of one direction, unless their answers are not those
-// guessed. yes is the answer of the whole.
-func (r *reversal) step(against bool, state, symbol, answers int) (next int, yes, ok bool) {
+// step returns the state to which the parts of one kind come by a symbol, and
+// the answer of the automaton if it is among them. It is not ok if an opposite
+// among them refutes an answer.
+func (r *reversal) step(guessed bool, state, symbol, answers int) (next int, yes, ok bool) {
 	radix := 1
 	for i, p := range r.parts {
-		if p.against != against {
+		if p.guessed != guessed {
 			continue
 		}
 		n := p.states()
@@ -72,73 +77,76 @@ func (r *reversal) step(against bool, state, symbol, answers int) (next int, yes
 	return next, yes, true
 }
 
-// reverse returns an automaton without opposites that accepts what a accepts
-// and reads the other way; ok is false if it is too large. If a has no
-// opposites, the result has as few states as possible (Brzozowski).
+// A link is an element of a list of guesses.
+type link struct {
+	guess int
+	next  int // index plus one, or 0
+}
+
+// reverse returns an automaton without opposites that reads the other way and
+// accepts what a accepts; ok is false if it is too large. If a has no opposites
+// the result has as few states as possible (Brzozowski).
 func (c *compiler) reverse(a *automaton) (out *automaton, ok bool) {
 	r := newReversal(a)
-	edge := a.symbols - 1
-	if r.answers() > 8 || r.guesses() > maxGuesses || !c.spend(r.guides*a.symbols<<r.answers()) {
+	if r.bits > 2*maxOpposites || r.guess(r.guessed, 0, 0) > maxGuesses || !c.spend(r.guessed*a.symbols<<r.bits) {
 		return nil, false
 	}
-	start := make(bitset, (r.guesses()+63)/64)
-	// Lists of the guesses about the position after, by symbol and state
-	// before: the index of the first in links, plus one.
-	heads := make([]int32, edge*r.guides)
+	from, to := newBitset(r.guess(r.guessed, 0, 0)), newBitset(r.guess(r.guessed, 0, 0))
+	// For each symbol and guessed state, the guesses about the next position
+	// that lead to it; only the states that are known are still to be added.
+	heads := make([]int, a.symbols*r.guessed)
 	var links []link
-	for state := range r.guides {
-		for answers := range 1 << r.answers() {
-			guess := state*r.runs<<r.answers() | answers
-			for x := range a.symbols {
-				before, yes, ok := r.step(true, state, x, answers)
-				switch {
+	for guessed := range r.guessed {
+		for answers := range 1 << r.bits {
+			for symbol := range a.symbols {
+				before, yes, ok := r.step(true, guessed, symbol, answers)
+				switch g := r.guess(guessed, 0, answers); {
 				case !ok:
-				case x < edge:
-					head := &heads[x*r.guides+before]
-					links = append(links, link{guess, *head})
-					*head = int32(len(links))
-				case yes:
-					start.add(guess)
+				case symbol == a.edge():
+					if yes {
+						from.add(g)
+					}
+				default:
+					head := &heads[symbol*r.guessed+before]
+					links = append(links, link{g, *head})
+					*head = len(links)
 				}
 			}
 		}
 	}
 	out = &automaton{symbols: a.symbols}
 	var states states
-	states.intern(start, 0)
-	set, next := make(bitset, len(start)), make(bitset, len(start))
+	states.state(from, 0)
 	for s := 0; s < len(states.keys); s++ {
-		if s == maxStates || len(out.table)+out.symbols > maxTable {
+		row, ok := out.grow()
+		if !ok {
 			return nil, false
 		}
-		states.load(s, set)
-		for x := range edge {
-			clear(next)
-			steps := len(next)
-			for guess := range set.all() {
-				run, _, ok := r.step(false, guess>>r.answers()%r.runs, x, guess&(1<<r.answers()-1))
+		states.load(s, from)
+		for symbol := range a.symbols {
+			clear(to)
+			steps := len(to)
+			for g := range from.all() {
+				guessed, known, answers := r.split(g)
+				known, _, ok := r.step(false, known, symbol, answers)
 				if !ok {
 					continue
 				}
-				before := (guess >> r.answers()) / r.runs
-				for i := heads[x*r.guides+before]; i > 0; i = links[i-1].next {
-					next.add(links[i-1].guess + run<<r.answers())
+				if symbol == a.edge() && guessed == 0 { // where the automaton begins
+					row[symbol] = entry(0, true)
+				}
+				for i := heads[symbol*r.guessed+guessed]; i > 0; i = links[i-1].next {
+					to.add(links[i-1].guess + known<<r.bits)
 					steps++
 				}
 			}
-			out.table = append(out.table, states.intern(next, 0)<<1)
 			if !c.spend(steps) {
 				return nil, false
 			}
-		}
-		accept := uint32(0)
-		for guess := range set.all() {
-			_, _, ok := r.step(false, guess>>r.answers()%r.runs, edge, guess&(1<<r.answers()-1))
-			if ok && guess>>r.answers() < r.runs {
-				accept = 1
+			if symbol != a.edge() {
+				row[symbol] = entry(states.state(to, 0), false)
 			}
 		}
-		out.table = append(out.table, accept)
 	}
 	return out, true
 }

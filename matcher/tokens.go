@@ -3,217 +3,164 @@ package matcher
 import (
 	"strconv"
 	"strings"
-	"unicode/utf16"
 )
 
-// A unit is one UTF-16 code unit of a pattern or of the regular expression
-// made from it, and the byte offset of its origin in the source.
-type unit struct {
-	c      uint16
-	offset int
-}
-
-func appendUnits(text []unit, r rune, offset int) []unit {
-	if r <= 0xffff {
-		return append(text, unit{uint16(r), offset})
-	}
-	high, low := utf16.EncodeRune(r)
-	return append(text, unit{uint16(high), offset}, unit{uint16(low), offset})
-}
-
-// literal returns text of ours, in ASCII, that stands for the source at offset.
-func literal(ascii string, offset int) []unit {
-	text := make([]unit, len(ascii))
-	for i := range len(ascii) {
-		text[i] = unit{uint16(ascii[i]), offset}
-	}
-	return text
-}
-
-// A kind of lexeme, as it is called in error messages. The kinds are those of
-// path-to-regexp 6.3.0: CHAR, ESCAPED_CHAR, MODIFIER and so on.
-type kind string
-
-const (
-	kindChar     kind = "character"
-	kindEscaped  kind = "escaped character"
-	kindModifier kind = "modifier"
-	kindOpen     kind = `"{"`
-	kindClose    kind = `"}"`
-	kindName     kind = "parameter name"
-	kindPattern  kind = "parenthesis"
-	kindEnd      kind = "end"
-)
-
-type lexeme struct {
-	kind   kind
-	text   []unit
-	offset int
-}
-
-// lex is path-to-regexp's lexer.
-func lex(text []unit, end int) []lexeme {
-	var out []lexeme
-	for i := 0; i < len(text); {
-		start := i
-		k := kindChar
-		value := text[i : i+1]
-		i++
-		switch c := text[start].c; c {
-		case '*', '+', '?':
-			k = kindModifier
-		case '{':
-			k = kindOpen
-		case '}':
-			k = kindClose
-		case '\\':
-			// At the very end path-to-regexp drops the backslash, and Next.js
-			// lets it escape the first character of what it appends.
-			if i == len(text) {
-				fail(text[start].offset, `"\" at the end`)
-			}
-			k = kindEscaped
-			value = text[i : i+1]
-			i++
-		case ':':
-			for i < len(text) && isWord(text[i].c) {
-				i++
-			}
-			if k, value = kindName, text[start+1:i]; len(value) == 0 {
-				fail(text[start].offset, "missing parameter name")
-			}
-		case '(':
-			k = kindPattern
-			i = lexGroup(text, start)
-			value = text[start+1 : i-1]
-		}
-		out = append(out, lexeme{k, value, text[start].offset})
-	}
-	return append(out, lexeme{kindEnd, nil, end})
-}
-
-// lexGroup returns the end of the parenthesised pattern that starts at start.
-// Parentheses are counted without regard for character classes, as
-// path-to-regexp counts them.
-func lexGroup(text []unit, start int) int {
-	depth := 1
-	for i := start + 1; i < len(text); i++ {
-		switch text[i].c {
-		case '?':
-			if i == start+1 {
-				fail(text[i].offset, `a pattern cannot start with "?"`)
-			}
-		case '\\':
-			i++
-		case '(':
-			depth++
-			if i+1 == len(text) || text[i+1].c != '?' {
-				fail(text[i].offset, "capturing groups are not allowed")
-			}
-		case ')':
-			if depth--; depth > 0 {
-				continue
-			}
-			if i == start+1 {
-				fail(text[start].offset, "missing pattern")
-			}
-			return i + 1
-		}
-	}
-	fail(text[start].offset, "unbalanced pattern")
-	return 0
-}
-
-// A token is a piece of a pattern as path-to-regexp's parse returns it: a
-// literal, or a parameter or group with what stands around it.
+// A token is what path-to-regexp's parse returns: literal text, or a parameter
+// or {group} with what stands around it.
 type token struct {
-	literal        []unit // alone, if not nil
+	literal        []unit // if not nil, the token is this
 	name           string
 	prefix, suffix []unit
-	pattern        []unit
+	pattern        []unit // nil in a group of text alone
 	modifier       []unit // *, + or ?
 	offset         int
 }
 
-func (t token) repeats() bool {
-	return len(t.modifier) > 0 && t.modifier[0].c != '?'
+func (t *token) repeats() bool {
+	return t.modifier != nil && t.modifier[0].c != '?'
 }
 
-// A tokenizer is the state of path-to-regexp's parse.
+// around reports whether there is anything to tell repetitions apart.
+func (t *token) around() bool { return len(t.prefix)+len(t.suffix) > 0 }
+
+// A tokenizer is the lexer and the parse of path-to-regexp 6.3.0 in one, with
+// its default options. The functions that read return nil if there is nothing
+// of their kind ahead.
 type tokenizer struct {
-	lexemes []lexeme
+	cursor
 	tokens  []token
-	literal []unit // not yet a token
-	unnamed int
+	literal []unit // not a token yet
+	unnamed int    // parameters so far
 }
 
-func parseTokens(text []unit, end int) []token {
-	t := &tokenizer{lexemes: lex(text, end)}
-	for len(t.lexemes) > 0 {
-		char := t.take(kindChar)
-		offset := t.lexemes[0].offset
-		name := t.take(kindName)
-		if pattern := t.take(kindPattern); name != nil || pattern != nil {
-			// Only "." and "/" bind to the parameter that follows them.
+func tokenize(text []unit, end int) []token {
+	t := &tokenizer{cursor: cursor{text: text, end: end}}
+	for t.pos < len(text) {
+		char := t.char()
+		start := t.pos
+		name, pattern := t.name(), t.pattern()
+		if name != nil || pattern != nil {
+			// Of single characters only "." and "/" (the option prefixes) are
+			// repeated with the parameter, or optional like it.
 			if char != nil && char[0].c != '.' && char[0].c != '/' {
 				t.literal = append(t.literal, char...)
 				char = nil
 			}
 			t.flush()
-			t.parameter(char, name, pattern, nil, offset)
+			t.parameter(start, char, name, pattern, nil)
 			continue
 		}
 		if char == nil {
-			char = t.take(kindEscaped)
+			char = t.escaped()
 		}
 		if char != nil {
 			t.literal = append(t.literal, char...)
 			continue
 		}
 		t.flush()
-		if t.take(kindOpen) != nil {
-			prefix := t.text()
-			name, pattern := t.take(kindName), t.take(kindPattern)
-			suffix := t.text()
-			t.expect(kindClose)
-			t.parameter(prefix, name, pattern, suffix, offset)
-			continue
+		if !t.accept('{') {
+			t.unexpected("")
 		}
-		t.expect(kindEnd)
+		prefix := t.words()
+		name, pattern = t.name(), t.pattern()
+		suffix := t.words()
+		if !t.accept('}') {
+			t.unexpected(`, expected "}"`)
+		}
+		t.parameter(start, prefix, name, pattern, suffix)
 	}
+	t.flush()
 	return t.tokens
 }
 
-// take consumes the next lexeme if it is of this kind.
-func (t *tokenizer) take(k kind) []unit {
-	if len(t.lexemes) == 0 || t.lexemes[0].kind != k {
+func (t *tokenizer) unexpected(expected string) {
+	what := "end"
+	if c := t.peek(); c >= 0 {
+		what = strconv.Quote(string(c))
+	}
+	t.fail(t.pos, "unexpected %s%s", what, expected)
+}
+
+// take returns the text from start to the cursor.
+func (t *tokenizer) take(start int) []unit { return t.text[start:t.pos:t.pos] }
+
+func (t *tokenizer) char() []unit {
+	if t.pos == len(t.text) || strings.ContainsRune(`*+?\{}:(`, t.peek()) {
 		return nil
 	}
-	text := t.lexemes[0].text
-	t.lexemes = t.lexemes[1:]
-	return text
+	t.pos++
+	return t.take(t.pos - 1)
 }
 
-func (t *tokenizer) expect(k kind) {
-	next := t.lexemes[0]
-	if next.kind != k {
-		fail(next.offset, "unexpected %s, expected %s", next.kind, k)
+// escaped reads a backslash and a character. A backslash at the very end is
+// dropped by path-to-regexp, and in Next.js, which appends to the source, it
+// escapes what is appended: here it is a fault.
+func (t *tokenizer) escaped() []unit {
+	if !t.accept('\\') {
+		return nil
 	}
-	t.lexemes = t.lexemes[1:]
+	if t.pos++; t.pos > len(t.text) {
+		t.fail(t.pos-2, `"\" at the end`)
+	}
+	return t.take(t.pos - 1)
 }
 
-// text consumes literal text inside a {group}.
-func (t *tokenizer) text() (text []unit) {
+// words reads the text inside a {group}.
+func (t *tokenizer) words() (text []unit) {
 	for {
-		char := t.take(kindChar)
+		char := t.char()
 		if char == nil {
-			char = t.take(kindEscaped)
+			char = t.escaped()
 		}
 		if char == nil {
 			return text
 		}
 		text = append(text, char...)
 	}
+}
+
+func (t *tokenizer) name() []unit {
+	if !t.accept(':') {
+		return nil
+	}
+	start := t.pos
+	for t.pos < len(t.text) && wordChars.contains(t.text[t.pos].c) {
+		t.pos++
+	}
+	if t.pos == start {
+		t.fail(start-1, "missing parameter name")
+	}
+	return t.take(start)
+}
+
+// pattern reads a regular expression in parentheses. It counts parentheses and
+// knows nothing of character classes, so "([)])" ends at the first ")".
+func (t *tokenizer) pattern() []unit {
+	if !t.accept('(') {
+		return nil
+	}
+	start := t.pos
+	if t.peek() == '?' {
+		t.fail(start, `a pattern cannot start with "?"`)
+	}
+	for depth := 1; depth > 0; t.pos++ {
+		switch t.peek() {
+		case -1:
+			t.fail(start-1, "unbalanced pattern")
+		case '\\':
+			t.pos = min(t.pos+1, len(t.text)-1)
+		case '(':
+			if depth++; t.peekAt(1) != '?' {
+				t.fail(t.pos, "capturing groups are not allowed")
+			}
+		case ')':
+			depth--
+		}
+	}
+	if t.pos == start+1 {
+		t.fail(start-1, "missing pattern")
+	}
+	return t.text[start : t.pos-1 : t.pos-1]
 }
 
 func (t *tokenizer) flush() {
@@ -223,56 +170,58 @@ func (t *tokenizer) flush() {
 	}
 }
 
-func (t *tokenizer) parameter(prefix, name, pattern, suffix []unit, offset int) {
-	k := token{prefix: prefix, suffix: suffix, pattern: pattern, offset: offset}
+// parameter adds the token whose name, pattern or brace is at start, and reads
+// its modifier.
+func (t *tokenizer) parameter(start int, prefix, name, pattern, suffix []unit) {
+	k := token{prefix: prefix, suffix: suffix, pattern: pattern, offset: t.offset(start)}
 	switch {
 	case name != nil:
-		var b strings.Builder
 		for _, u := range name {
-			b.WriteByte(byte(u.c))
+			k.name += string(rune(u.c))
 		}
-		k.name = b.String()
 		if pattern == nil {
-			k.pattern = t.safePattern(prefix, name[0].offset-1)
+			k.pattern = t.safePattern(prefix, t.offset(start))
 		}
 	case pattern != nil:
 		k.name = strconv.Itoa(t.unnamed)
 		t.unnamed++
 	}
-	k.modifier = t.take(kindModifier)
+	if c := t.peek(); c == '*' || c == '+' || c == '?' {
+		t.pos++
+		k.modifier = t.take(t.pos - 1)
+	}
 	t.tokens = append(t.tokens, k)
 }
 
-// safePattern is the pattern of a parameter that has none of its own: a
-// segment, up to the text that separates it from the parameter before it
-// (path-to-regexp 6.3.0, against CVE-2024-45296).
+// safePattern returns the pattern of a parameter that has none of its own: a
+// segment, and within it nothing that contains the text that separates the
+// parameter from the one before. Version 6.3.0 brought it against ReDoS
+// (CVE-2024-45296); it is why "/:a-:b" has a lookahead.
 func (t *tokenizer) safePattern(prefix []unit, offset int) []unit {
-	before := prefix
-	if len(t.tokens) > 0 && len(before) == 0 {
+	text := prefix
+	if len(text) == 0 && len(t.tokens) > 0 {
 		last := t.tokens[len(t.tokens)-1]
-		if before = last.literal; before == nil {
+		if text = last.literal; text == nil {
 			fail(offset, "must have text between two parameters, missing text after %q", last.name)
 		}
 	}
-	for _, u := range before {
-		if isDelimiter(u.c) {
-			before = nil
+	for _, u := range text {
+		if u.c == '/' || u.c == '#' || u.c == '?' { // the option delimiter
+			text = nil
 			break
 		}
 	}
-	if len(before) == 0 {
-		return literal(`[^\/#\?]+?`, offset)
+	if len(text) == 0 {
+		return appendASCII(nil, `[^\/#\?]+?`, offset)
 	}
-	pattern := append(literal(`(?:(?!`, offset), escape(before)...)
-	return append(pattern, literal(`)[^\/#\?])+?`, offset)...)
+	pattern := append(appendASCII(nil, `(?:(?!`, offset), escape(text)...)
+	return appendASCII(pattern, `)[^\/#\?])+?`, offset)
 }
 
-func isDelimiter(c uint16) bool { return c == '/' || c == '#' || c == '?' }
-
-func escape(text []unit) []unit {
-	var out []unit
+// escape is path-to-regexp's escapeString.
+func escape(text []unit) (out []unit) {
 	for _, u := range text {
-		if u.c < 0x80 && strings.IndexByte(`.+*?=^!:${}()[]|/\`, byte(u.c)) >= 0 {
+		if strings.ContainsRune(`.+*?=^!:${}()[]|/\`, rune(u.c)) {
 			out = append(out, unit{'\\', u.offset})
 		}
 		out = append(out, u)
@@ -280,40 +229,48 @@ func escape(text []unit) []unit {
 	return out
 }
 
-// assemble is path-to-regexp's tokensToRegexp: it writes the source of the
-// regular expression. Patterns are spliced as text, twice where they repeat,
-// so only the whole can be parsed.
+// assemble is path-to-regexp's tokensToRegexp. Patterns go into the text of the
+// expression as they are, and twice where they repeat, so that what one of them
+// means, or whether it is valid, is known only of the whole.
 func assemble(tokens []token, end int) []unit {
-	out := literal("^", 0)
-	for _, t := range tokens {
-		add := func(pieces ...any) {
-			for _, p := range pieces {
-				switch p := p.(type) {
-				case string:
-					out = append(out, literal(p, t.offset)...)
-				case []unit:
-					out = append(out, p...)
+	out := appendASCII(nil, "^", 0)
+	for i := range tokens {
+		t := &tokens[i]
+		// write fills the places of a form: p prefix, s suffix, x pattern,
+		// m modifier; all else is text.
+		write := func(form string) {
+			for _, c := range form {
+				switch c {
+				case 'p':
+					out = append(out, escape(t.prefix)...)
+				case 's':
+					out = append(out, escape(t.suffix)...)
+				case 'x':
+					out = append(out, t.pattern...)
+				case 'm':
+					out = append(out, t.modifier...)
+				default:
+					out = append(out, unit{uint16(c), t.offset})
 				}
 			}
 		}
-		prefix, suffix := escape(t.prefix), escape(t.suffix)
 		switch {
 		case t.literal != nil:
-			add(escape(t.literal))
+			out = append(out, escape(t.literal)...)
 		case t.pattern == nil:
-			add("(?:", prefix, suffix, ")", t.modifier)
-		case t.repeats() && len(prefix)+len(suffix) == 0:
+			write("(?:ps)m")
+		case t.repeats() && !t.around():
 			fail(t.offset, "can not repeat %q without a prefix and suffix", t.name)
 		case t.repeats():
-			add("(?:", prefix, "((?:", t.pattern, ")(?:", suffix, prefix, "(?:", t.pattern, "))*)", suffix, ")")
+			write("(?:p((?:x)(?:sp(?:x))*)s)")
 			if t.modifier[0].c == '*' {
-				add("?")
+				write("?")
 			}
-		case len(prefix)+len(suffix) == 0:
-			add("(", t.pattern, ")", t.modifier)
+		case t.around():
+			write("(?:p(x)s)m")
 		default:
-			add("(?:", prefix, "(", t.pattern, ")", suffix, ")", t.modifier)
+			write("(x)m")
 		}
 	}
-	return append(out, literal(`[\/#\?]?$`, end)...)
+	return appendASCII(out, `[\/#\?]?$`, end)
 }

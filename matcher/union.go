@@ -3,7 +3,7 @@ package matcher
 import "slices"
 
 // unite returns automata that together match what any of the given ones
-// matches: one for each direction of reading, or more where one would be too
+// matches: one for each direction of reading, or more where that would be too
 // large.
 func unite(dfas []*dfa) []*dfa {
 	var forward, backward []*dfa
@@ -21,11 +21,11 @@ func uniteHalves(dfas []*dfa) []*dfa {
 	if len(dfas) < 2 {
 		return dfas
 	}
-	left, right := uniteHalves(dfas[:len(dfas)/2]), uniteHalves(dfas[len(dfas)/2:])
+	middle := len(dfas) / 2
+	left, right := uniteHalves(dfas[:middle]), uniteHalves(dfas[middle:])
 	last := len(left) - 1
 	if d, ok := union(left[last], right[0]); ok {
-		left = append(left[:last:last], d)
-		right = right[1:]
+		return slices.Concat(left[:last], []*dfa{d}, right[1:])
 	}
 	return slices.Concat(left, right)
 }
@@ -33,57 +33,39 @@ func uniteHalves(dfas []*dfa) []*dfa {
 // A pair holds a state, or a class, of each of two automata.
 type pair struct{ a, b uint16 }
 
-// union runs two automata that read in one direction side by side; ok is
-// false if the result is too large.
+// union runs two automata that read in the same direction side by side. That
+// costs no more states than there are pairs met: patterns that begin unlike
+// hardly multiply, for where one is dead the other goes on alone.
 func union(a, b *dfa) (d *dfa, ok bool) {
 	alphabet, classes := merge(a.alphabet, b.alphabet)
 	out := &automaton{symbols: alphabet.classes + 1}
-	ids := make(map[pair]uint32)
-	var pairs []pair // of states
-	intern := func(p pair) uint32 {
-		id, ok := ids[p]
+	var states numbering[pair]
+	states.of(pair{a.start, b.start})
+	for i := 0; i < len(states.keys); i++ {
+		row, ok := out.grow()
 		if !ok {
-			id = uint32(len(pairs))
-			ids[p] = id
-			pairs = append(pairs, p)
-		}
-		return id << 1
-	}
-	intern(pair{a.start, b.start})
-	for i := 0; i < len(pairs); i++ {
-		if i == maxStates || len(out.table)+out.symbols > maxTable {
 			return nil, false
 		}
-		p := pairs[i]
-		for _, x := range classes {
-			out.table = append(out.table, intern(pair{a.columns[x.a][p.a], b.columns[x.b][p.b]}))
+		s := states.keys[i]
+		for class, c := range classes {
+			next := states.of(pair{a.columns[c.a][s.a], b.columns[c.b][s.b]})
+			row[class] = entry(uint32(next), false)
 		}
-		accept := uint32(0)
-		if a.accepting[p.a] || b.accepting[p.b] {
-			accept = 1
-		}
-		out.table = append(out.table, accept)
+		row[out.edge()] = entry(0, a.accepting[s.a] || b.accepting[s.b])
 	}
 	return newDFA(alphabet, out, a.backward), true
 }
 
 // merge returns the coarsest alphabet that is finer than both, and for each of
-// its classes those that it lies in.
+// its classes those in which it lies.
 func merge(a, b *alphabet) (out *alphabet, classes []pair) {
 	starts := slices.Concat(a.starts, b.starts)
 	slices.Sort(starts)
 	out = &alphabet{starts: slices.Compact(starts)}
-	ids := make(map[pair]uint16)
+	var pairs numbering[pair]
 	for _, c := range out.starts {
-		p := pair{a.classOf(c), b.classOf(c)}
-		id, ok := ids[p]
-		if !ok {
-			id = uint16(len(classes))
-			ids[p] = id
-			classes = append(classes, p)
-		}
-		out.class = append(out.class, id)
+		out.class = append(out.class, uint16(pairs.of(pair{a.classOf(c), b.classOf(c)})))
 	}
-	out.classes = len(classes)
-	return out, classes
+	out.classes = len(pairs.keys)
+	return out, pairs.keys
 }
