@@ -33,7 +33,7 @@ func (r *refresher) verify(ctx context.Context, set *tokens.Set, old string) (*r
 			return nil, r.unbelievable(err)
 		}
 		if id.Subject != access.Subject {
-			return nil, fmt.Errorf("%w: refreshed tokens name two users", tokens.ErrUnavailable)
+			return nil, errTwoUsers
 		}
 		got.id = id
 	}
@@ -52,6 +52,14 @@ func (r *refresher) unbelievable(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: a refreshed token cannot be used: %w", tokens.ErrUnavailable, err)
+}
+
+var errTwoUsers = fmt.Errorf("%w: refreshed tokens name two users", tokens.ErrUnavailable)
+
+// hopeless reports that an answer will not be believed later either.
+func hopeless(err error) bool {
+	refusal := (*tokens.VerifyError)(nil)
+	return errors.Is(err, errTwoUsers) || errors.As(err, &refusal) && final(refusal.Reason)
 }
 
 // off is by how much at least a clock is wrong that finds a new token expired. Of

@@ -36,7 +36,7 @@ type cacheShard struct {
 	ring    []*cacheEntry
 	hand    int
 	bytes   int
-	_       [24]byte // keeps the shards on cache lines of their own
+	_       [8]byte // keeps the shards on cache lines of their own
 }
 
 type cacheEntry struct {

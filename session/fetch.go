@@ -81,6 +81,9 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 			return s, nil // among cookies of other users, or in another spelling
 		}
 	}
+	// Whatever hangs, the keys, Cognito or both: a request has one deadline.
+	ctx, cancel := context.WithTimeout(ctx, refreshLimit)
+	defer cancel()
 	v := m.judge(ctx, j)
 	m.warnTwins(j)
 	if v.state == stateValid {

@@ -3,7 +3,6 @@ package session
 import (
 	"crypto/sha256"
 	"fmt"
-	"maps"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -12,48 +11,41 @@ import (
 )
 
 const (
-	keepRefusal  = time.Minute
-	keepRepair   = time.Minute
-	maxNoted     = 4096 // refusals, budgets and repairs, each
-	maxRefusals  = 5    // of one user's refresh tokens, in keepRefusal
-	unknownRate  = 20   // refreshes a second for which nothing was verified
-	unknownBurst = 40   // and at once of one user
+	keepRefusal    = time.Minute
+	keepRepair     = time.Minute
+	failedFor      = 10 * time.Second
+	maxRefusals    = 5    // of one user's refresh tokens, in keepRefusal
+	maxFailures    = 40   // of one user's calls, in failedFor
+	maxRevocations = 20   // of one user's refresh tokens, in keepRefusal
+	unknownRate    = 20   // calls a second for which nothing was verified
+	unknownBurst   = 40   // and at once; at once of one user, too
+	maxNoted       = 4096 // entries of half a memory
 )
 
 // limits decide which refresh tokens Cognito is asked about: nobody can use us as a
 // hammer on its quota, and nobody can lock out another user. Everything that is
 // noted is bounded. It is guarded by the refresher's mutex.
 type limits struct {
-	refused    map[digest]refusal
-	budgets    map[string]*budget // by the user's sub
-	repairs    map[digest]time.Time
+	refused    memory[error]
+	budgets    memory[*budget] // by the user's sub
+	repairs    memory[struct{}]
 	unverified *rate.Limiter
-}
-
-// digest stands for a refresh token, which is not kept longer than it is needed.
-type digest [sha256.Size]byte
-
-func digestOf(token string) digest { return sha256.Sum256([]byte(token)) }
-
-// refusal is what Cognito has said of a refresh token that is dead.
-type refusal struct {
-	err   error
-	until time.Time
 }
 
 // budget bounds the calls for one user of whom something was verified: one expired
 // token of one's own must not buy calls without end.
 type budget struct {
 	flying   int
-	refusals int
-	until    time.Time // of the refusals
+	refusals window // refresh tokens that Cognito refuses for good
+	failures window // other errors: a Cognito that is throttling must come to rest
+	revoked  window
 }
 
 func newLimits() limits {
 	return limits{
-		refused:    make(map[digest]refusal),
-		budgets:    make(map[string]*budget),
-		repairs:    make(map[digest]time.Time),
+		refused:    memory[error]{keep: keepRefusal},
+		budgets:    memory[*budget]{keep: keepRefusal},
+		repairs:    memory[struct{}]{keep: keepRepair},
 		unverified: rate.NewLimiter(unknownRate, unknownBurst),
 	}
 }
@@ -61,91 +53,147 @@ func newLimits() limits {
 // errTooMany reports a refresh token that Cognito was not asked about.
 var errTooMany = fmt.Errorf("%w: too many refresh tokens", tokens.ErrUnavailable)
 
-// take allows a call, or says why there is to be none. The one who takes must give
-// back.
-func (l *limits) take(req *refreshRequest, now time.Time) error {
-	if err := l.refusal(req.token, now); err != nil {
-		return err
+// budget returns the budget of a user.
+func (l *limits) budget(subject string, now time.Time) *budget {
+	key := digestOf(subject)
+	b, ok := l.budgets.get(key, now)
+	if !ok {
+		b = new(budget)
 	}
-	b := l.budgets[req.subject]
-	if b == nil && req.subject != "" {
-		if len(l.budgets) >= maxNoted {
-			maps.DeleteFunc(l.budgets, func(_ string, b *budget) bool { return b.flying == 0 && !now.Before(b.until) })
-		}
-		if len(l.budgets) < maxNoted {
-			b = new(budget)
-			l.budgets[req.subject] = b
-		}
+	l.budgets.put(key, b, now)
+	return b
+}
+
+// take allows a call, or says why there is to be none. What it returns is to be
+// given back; without a subject that is nil.
+func (l *limits) take(token, subject string, now time.Time) (*budget, error) {
+	if err := l.refusal(token, now); err != nil {
+		return nil, err
 	}
-	if b == nil {
+	if subject == "" {
 		if !l.unverified.AllowN(now, 1) {
-			return fmt.Errorf("%w without a genuine token", errTooMany)
+			return nil, fmt.Errorf("%w without a genuine token", errTooMany)
 		}
-		return nil
+		return nil, nil
 	}
-	if !now.Before(b.until) {
-		b.refusals = 0
-	}
-	if b.refusals >= maxRefusals || b.flying >= unknownBurst {
-		return fmt.Errorf("%w of one user", errTooMany)
+	b := l.budget(subject, now)
+	// Calls that are under way may all be refused.
+	if b.refusals.count(now, keepRefusal) >= maxRefusals || b.failures.count(now, failedFor) >= maxFailures || b.flying >= unknownBurst {
+		return nil, fmt.Errorf("%w of one user", errTooMany)
 	}
 	b.flying++
-	return nil
+	return b, nil
 }
 
 // give ends a call that was taken, and notes what Cognito has refused for good, so
 // that a dead token is not tried again at once.
-func (l *limits) give(req *refreshRequest, err error, now time.Time) {
+func (l *limits) give(b *budget, token string, err error, now time.Time) {
 	refused := dead(err)
 	if refused {
-		note(l.refused, digestOf(req.token), refusal{err, now.Add(keepRefusal)}, func(r refusal) bool { return !now.Before(r.until) })
+		l.refused.put(digestOf(token), err, now)
 	}
-	b := l.budgets[req.subject]
 	if b == nil {
 		return
 	}
-	b.flying = max(0, b.flying-1)
-	if refused {
-		if b.refusals == 0 {
-			b.until = now.Add(keepRefusal)
-		}
-		b.refusals++
-	} else if b.flying == 0 && b.refusals == 0 {
-		delete(l.budgets, req.subject)
+	b.flying--
+	switch {
+	case refused:
+		b.refusals.add(now, keepRefusal)
+	case err != nil:
+		b.failures.add(now, failedFor)
 	}
 }
 
 // refusal is what Cognito has said of the refresh token within the last minute if
 // it will never accept it again, or nil.
 func (l *limits) refusal(token string, now time.Time) error {
-	if len(l.refused) == 0 {
-		return nil
-	}
-	if no, ok := l.refused[digestOf(token)]; ok && now.Before(no.until) {
-		return no.err
-	}
-	return nil
+	err, _ := l.refused.get(digestOf(token), now)
+	return err
 }
 
 // mayRepair reports whether a broken ID token may have its one refresh, and takes
 // it: one for each refresh token and minute, or it would be one for each request.
 func (l *limits) mayRepair(token string, now time.Time) bool {
 	key := digestOf(token)
-	if until, ok := l.repairs[key]; ok && now.Before(until) {
+	if l.repairs.has(key, now) {
 		return false
 	}
-	return note(l.repairs, key, now.Add(keepRepair), func(until time.Time) bool { return !now.Before(until) })
+	l.repairs.put(key, struct{}{}, now)
+	return true
 }
 
-// note puts an entry into a bounded map, unless it is full of entries that are not
-// old.
-func note[K comparable, V any](m map[K]V, key K, value V, old func(V) bool) bool {
-	if len(m) >= maxNoted {
-		maps.DeleteFunc(m, func(_ K, v V) bool { return old(v) })
+// mayRevoke reports whether a refresh token may be revoked, and counts it.
+func (l *limits) mayRevoke(subject string, now time.Time) bool {
+	if subject == "" {
+		return l.unverified.AllowN(now, 1)
 	}
-	if len(m) >= maxNoted {
+	b := l.budget(subject, now)
+	if b.revoked.count(now, keepRefusal) >= maxRevocations {
 		return false
 	}
-	m[key] = value
+	b.revoked.add(now, keepRefusal)
 	return true
+}
+
+// window counts what has happened lately.
+type window struct {
+	n     int
+	since time.Time
+}
+
+func (w *window) count(now time.Time, length time.Duration) int {
+	if age := now.Sub(w.since); age < 0 || age >= length { // also after a clock was set back
+		w.n = 0
+	}
+	return w.n
+}
+
+func (w *window) add(now time.Time, length time.Duration) {
+	if w.count(now, length) == 0 {
+		w.since = now
+	}
+	w.n++
+}
+
+// digest stands for a refresh token, which is not kept longer than it is needed.
+type digest [sha256.Size]byte
+
+func digestOf(token string) digest { return sha256.Sum256([]byte(token)) }
+
+// memory remembers things for a while, unless more than maxNoted are put in
+// meanwhile. Then it forgets the oldest: a flood can push something out, but never
+// keep something from being noted. No step of it looks at more than one entry.
+type memory[V any] struct {
+	keep       time.Duration
+	young, old map[digest]noted[V]
+	turned     time.Time // when young was new
+}
+
+type noted[V any] struct {
+	value V
+	at    time.Time
+}
+
+func (m *memory[V]) get(key digest, now time.Time) (value V, ok bool) {
+	e, ok := m.young[key]
+	if !ok {
+		e, ok = m.old[key]
+	}
+	// A clock that was set back a long way must not keep anything for ever.
+	if age := now.Sub(e.at); !ok || age >= m.keep || age <= -m.keep {
+		return value, false
+	}
+	return e.value, true
+}
+
+func (m *memory[V]) has(key digest, now time.Time) bool {
+	_, ok := m.get(key, now)
+	return ok
+}
+
+func (m *memory[V]) put(key digest, value V, now time.Time) {
+	if age := now.Sub(m.turned); len(m.young) >= maxNoted || age >= m.keep || age <= -m.keep {
+		m.old, m.young, m.turned = m.young, make(map[digest]noted[V]), now
+	}
+	m.young[key] = noted[V]{value, now}
 }

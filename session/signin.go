@@ -96,14 +96,19 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	// A browser that does not wait for the answer has signed out nevertheless.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), refreshLimit)
 	defer cancel()
-	genuine := m.judge(ctx, j).subject != ""
+	all := j.allRefreshTokens()
+	m.refresher.ending(all)
+	subject := m.judge(ctx, j).subject
+	// A revocation takes its time too.
+	waiting, stop := context.WithTimeout(ctx, refreshLimit/2)
+	defer stop()
 	var errs []error
-	for _, token := range j.allRefreshTokens() {
-		if !genuine && !m.refresher.mayRevoke() {
-			errs = append(errs, fmt.Errorf("%w without a genuine token", errTooMany))
+	for _, token := range all {
+		if !m.refresher.mayRevoke(subject) {
+			errs = append(errs, fmt.Errorf("%w to be revoked", errTooMany))
 			break
 		}
-		if err := m.client.Revoke(ctx, m.refresher.end(ctx, token)); err != nil && !signedOut(err) {
+		if err := m.client.Revoke(ctx, m.refresher.settle(waiting, token)); err != nil && !signedOut(err) {
 			errs = append(errs, err)
 		}
 	}

@@ -1,0 +1,186 @@
+package session
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// find returns the flight of a refresh token and device. r.mu is held, here and
+// wherever a time is handed over.
+func (r *refresher) find(token, device string) *flight {
+	for _, f := range r.flights[token] {
+		if f.device == device {
+			return f
+		}
+	}
+	return nil
+}
+
+// drop takes a flight out.
+func (r *refresher) drop(f *flight) {
+	same := slices.DeleteFunc(r.flights[f.token], func(o *flight) bool { return o == f })
+	if r.flights[f.token] = same; len(same) == 0 {
+		delete(r.flights, f.token)
+	}
+	if r.from[f.newest()] == f {
+		delete(r.from, f.newest())
+	}
+	if f.place != nil {
+		r.kept.Remove(f.place)
+	}
+	r.unexpect(f)
+}
+
+// sweep forgets the results that are old, once in a while.
+func (r *refresher) sweep(now time.Time) {
+	if since := now.Sub(r.swept); since >= 0 && since < sweepEvery {
+		return
+	}
+	r.swept = now
+	for e := r.kept.Front(); e != nil; {
+		f := e.Value.(*flight)
+		e = e.Next()
+		// A clock that was set back must not keep a result for ever.
+		if now.After(f.until) || f.until.Sub(now) > keepAtMost {
+			r.drop(f)
+		}
+	}
+}
+
+// pin keeps a flight's result as long as can be.
+func (f *flight) pin() {
+	f.pinned = true
+	if !f.landed.IsZero() {
+		f.until = f.landed.Add(keepAtMost)
+	}
+}
+
+// saw notes that a browser has shown a refreshed access token: what was kept of that
+// refresh is needed only for requests that are still on their way. Every request of
+// somebody who is signed in comes by here.
+func (r *refresher) saw(access string) {
+	if r.expected.Load() == 0 {
+		return
+	}
+	known, ok := r.unseen.Load(access)
+	if !ok {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if f := known.(*flight); !f.pinned {
+		f.until = f.landed.Add(keepAtLeast)
+		r.unexpect(f)
+	}
+}
+
+func (r *refresher) unexpect(f *flight) {
+	if f.got != nil && r.unseen.CompareAndDelete(f.got.access.Raw(), f) {
+		r.expected.Add(-1)
+	}
+}
+
+// ending marks the chains of refresh tokens as ended: no flight or kept result of
+// theirs brings the session back.
+func (r *refresher) ending(all []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.m.now()
+	for _, token := range all {
+		r.mark(token, now)
+	}
+}
+
+// settle returns the newest refresh token of a chain that was ended, which is the
+// one to be revoked. It waits for a flight that is under way until ctx ends; a
+// flight that lands later revokes its own tokens.
+func (r *refresher) settle(ctx context.Context, token string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for {
+		newest, f := r.tip(token)
+		if f == nil {
+			return newest
+		}
+		r.mu.Unlock()
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+		}
+		r.mu.Lock()
+		if f.landed.IsZero() {
+			f.orphan = true
+			return newest
+		}
+		token = f.newest()
+	}
+}
+
+// mark marks the whole chain of a refresh token as ended, the tokens before it too.
+func (r *refresher) mark(token string, now time.Time) {
+	for todo := []string{token}; len(todo) > 0; {
+		token, todo = todo[0], todo[1:]
+		r.ended.put(digestOf(token), struct{}{}, now)
+		if f := r.from[token]; f != nil && !f.ended {
+			todo = append(todo, f.token)
+		}
+		for _, f := range r.flights[token] {
+			if next := f.newest(); !f.ended && !f.landed.IsZero() && next != token {
+				todo = append(todo, next)
+			}
+			f.ended = true
+		}
+	}
+}
+
+// tip follows a chain to its newest refresh token and the flight that is about to
+// bring another.
+func (r *refresher) tip(token string) (newest string, flying *flight) {
+	for range maxKept {
+		next := token
+		for _, f := range r.flights[token] {
+			if f.landed.IsZero() {
+				return token, f
+			}
+			if f.newest() != token {
+				next = f.newest()
+			}
+		}
+		if next == token {
+			break
+		}
+		token = next
+	}
+	return token, nil
+}
+
+// isEnded reports whether a flight's session was ended meanwhile.
+func (r *refresher) isEnded(f *flight) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return f.ended
+}
+
+// refusal is what Cognito has said of the refresh token within the last minute if
+// it will never accept it again, or nil.
+func (r *refresher) refusal(token string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.limits.refusal(token, r.m.now())
+}
+
+// mayRepair reports whether a broken ID token may have a refresh, and takes it.
+func (r *refresher) mayRepair(token string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.limits.mayRepair(token, r.m.now())
+}
+
+// mayRevoke reports whether a refresh token may be revoked. subject is whose it is,
+// if some token of the session is genuine.
+func (r *refresher) mayRevoke(subject string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.limits.mayRevoke(subject, r.m.now())
+}
