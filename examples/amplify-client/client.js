@@ -59,6 +59,7 @@ function note(text) {
   const item = document.createElement("li");
   item.textContent = text;
   $("log").prepend(item);
+  $("history").hidden = false;
 }
 
 // call calls a protected route. The cookies go along, and new ones may come back.

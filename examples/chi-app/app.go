@@ -9,7 +9,9 @@ import (
 	"github.com/go-chi/chi/v5"
 	chimw "github.com/go-chi/chi/v5/middleware"
 
+	"github.com/cognitogate/cognitogate/appsync"
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/identity"
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
@@ -28,6 +30,7 @@ type config struct {
 	Logger     *slog.Logger
 	Demo       []cognitotest.User // who may sign in; nil on a real pool
 	Client     *clientConfig      // nil unless Amplify is served too
+	AWS        awsConfig
 }
 
 func (c config) now() time.Time {
@@ -39,13 +42,17 @@ func (c config) now() time.Time {
 
 // app is the application: handlers are its methods.
 type app struct {
-	cfg    config
-	auth   *cognito.Auth
-	client *cognito.Auth // of Amplify's sessions; nil without cfg.Client
-	router *chi.Mux
-	notes  guestbook
-	tally  tally
-	assets assets
+	cfg        config
+	auth       *cognito.Auth
+	client     *cognito.Auth // of Amplify's sessions; nil without cfg.Client
+	identities *identity.Pool
+	data       *appsync.Client
+	router     *chi.Mux
+	nav        []link
+	notes      guestbook
+	gallery    gallery
+	tally      tally
+	assets     assets
 }
 
 func newApp(cfg config) (*app, error) {
@@ -57,6 +64,9 @@ func newApp(cfg config) (*app, error) {
 		if err := a.guardClient(); err != nil {
 			return nil, err
 		}
+	}
+	if err := a.connect(); err != nil {
+		return nil, err
 	}
 	a.route()
 	return a, nil
@@ -131,8 +141,22 @@ func (a *app) route() {
 	public.Get("/", a.home)
 	//end:load
 	public.Get("/call", a.call)
+
+	user := r.With(a.auth.Require)
+	user.Get("/profile", a.profile)
+	a.nav = []link{{"dashboard", "/dashboard", "Dashboard"}, {"profile", "/profile", "Profile"},
+		{"admin", "/admin", "Admin"}, {"call", "/call", "API"}}
+	if a.data != nil {
+		user.Get("/graphql", a.graphQL)
+		a.nav = append(a.nav, link{"graphql", "/graphql", "GraphQL"})
+	}
+	if a.identities != nil {
+		public.Get("/gallery", a.showGallery)
+		a.nav = append(a.nav, link{"gallery", "/gallery", "Gallery"})
+	}
 	if a.client != nil {
 		r.Route("/amplify", a.routeClient)
+		a.nav = append(a.nav, link{"amplify", "/amplify/", "Amplify"})
 	}
 
 	r.Get("/static/{name}", a.assets.serve)

@@ -236,11 +236,13 @@ func TestCookiesOfAnEarlierRun(t *testing.T) {
 // A route that is new must be guarded, or be added here on purpose.
 func TestPublicRoutes(t *testing.T) {
 	pool := cognitotest.New()
-	a, err := newApp(config{UserPool: pool.UserPool(), Origin: "https://app.example.com", Secret: newSecret()})
+	cfg := config{UserPool: pool.UserPool(), Origin: "https://app.example.com", Secret: newSecret()}
+	cfg.useServices(pool)
+	a, err := newApp(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cognitotest.CheckRoutes(t, a.auth, a.router, "/", "/api/auth/*", "/call", "/healthz", "/static/{name}")
+	cognitotest.CheckRoutes(t, a.auth, a.router, "/", "/api/auth/*", "/call", "/gallery", "/healthz", "/static/{name}")
 }
 
 func TestConfigIsChecked(t *testing.T) {

@@ -19,7 +19,7 @@ var files embed.FS
 // sources are the program's own files, which the pages quote: what a page shows
 // is what runs.
 //
-//go:embed app.go client.go errors.go pages.go pool.go routes.go trace.go
+//go:embed app.go client.go errors.go pages.go pool.go routes.go services.go trace.go
 var sources embed.FS
 
 // assets are the parsed templates and the static files.

@@ -25,6 +25,7 @@ func TestBrowser(t *testing.T) {
 		{"a script with expired tokens is answered", browseFetch},
 		{"a form with expired tokens is delivered", browsePost},
 		{"after the sign-out the back button shows nothing private", browseBack},
+		{"the pictures of the gallery are loaded", browseGallery},
 		{"the tokens are counted down", browseCountdown},
 		{"all of it works without JavaScript", browseWithoutScripts},
 		{"the keyboard is enough", browseByKeyboard},
@@ -175,6 +176,12 @@ func browseBack(b *tab) {
 	}
 }
 
+func browseGallery(b *tab) {
+	b.open("/gallery")
+	b.do(chromedp.Poll[chromedp.Void](`[...document.images].every((i) => i.complete && i.naturalWidth === 360)`))
+	b.shows(".gallery", "a picture")
+}
+
 func browseCountdown(b *tab) {
 	b.demo.freeze()
 	b.signIn("ada")
@@ -221,12 +228,12 @@ func browseByKeyboard(b *tab) {
 
 func browsePages(b *tab) {
 	b.do(chromedp.EmulateViewport(390, 800, chromedp.EmulateMobile))
-	for _, path := range []string{"/", "/call", "/nowhere"} {
+	for _, path := range []string{"/", "/call", "/gallery", "/nowhere"} {
 		b.check(path)
 	}
 	b.signIn("ada")
 	b.demo.advance(2 * time.Minute)
-	for _, path := range []string{"/dashboard", "/dashboard?tab=2", "/admin", "/"} {
+	for _, path := range []string{"/dashboard", "/dashboard?tab=2", "/profile", "/graphql", "/admin", "/"} {
 		b.check(path)
 	}
 }

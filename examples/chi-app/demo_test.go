@@ -69,6 +69,8 @@ func prepare(t *testing.T) *demo {
 		return time.Now().Add(d.ahead)
 	})
 	d.pool.SetLifetime(time.Minute)
+	d.pool.PutObject("public/a picture.png", julia(0, 0))
+	d.pool.PutObject("public/notes.txt", []byte("no picture"))
 	t.Cleanup(func() {
 		for _, secret := range []string{"eyJ", users[0].Password, users[1].Password} {
 			if strings.Contains(d.log.String(), secret) {
@@ -91,6 +93,7 @@ func (d *demo) start(t *testing.T) {
 		Logger:     slog.New(slog.NewTextHandler(d.log, nil)),
 		Demo:       users,
 	}
+	cfg.useServices(d.pool)
 	if d.client != nil {
 		cfg.Client = &clientConfig{"../amplify-client/dist/client.js", d.client.UserPool()}
 	}

@@ -59,7 +59,8 @@ var errorPages = map[int]errorPage{
 		Text:    "You are signed in, and this page is for others: a group is missing. Signing in again would not help, so you were not sent to the sign-in page.",
 		SignOut: true,
 	},
-	http.StatusNotFound: {Text: "There is nothing under this address."},
+	http.StatusNotFound:   {Text: "There is nothing under this address."},
+	http.StatusBadGateway: {Text: "A service of AWS has refused what this page asked of it. The server’s log says why."},
 	http.StatusServiceUnavailable: {
 		Text: "Cognito cannot be reached, so it cannot be told whether you are still signed in. You have not been signed out: your cookies are untouched.",
 	},

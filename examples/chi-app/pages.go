@@ -18,11 +18,14 @@ import (
 type view struct {
 	Page, Title string
 	Demo        []cognitotest.User
-	Client      bool             // Amplify is served too
+	Nav         []link
 	Session     *session.Session // nil if nobody is signed in
 	Request     *trace
 	Data        any
 }
+
+// link is a link to a page, in the header of all pages.
+type link struct{ Page, Path, Name string }
 
 // render answers with a page. It is written to a buffer first: a template that
 // fails must not end in half a page with status 200.
@@ -30,7 +33,7 @@ func (a *app) render(w http.ResponseWriter, r *http.Request, status int, page, t
 	s, _ := session.FromContext(r.Context())
 	var b bytes.Buffer
 	err := a.assets.pages[page].ExecuteTemplate(&b, "layout.html", view{
-		Page: page, Title: title, Demo: a.cfg.Demo, Client: a.client != nil,
+		Page: page, Title: title, Demo: a.cfg.Demo, Nav: a.nav,
 		Session: s, Request: traceOf(r.Context()), Data: data,
 	})
 	if err != nil {

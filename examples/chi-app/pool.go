@@ -41,6 +41,10 @@ func (c *config) useEmulator(login string, o *options) (http.Handler, error) {
 	c.HTTPClient = pool.Client() // on AWS: leave this out
 	c.Now = pool.Now             // on AWS: and this
 	//end:wiring
+	for name, picture := range demoPictures() {
+		pool.PutObject("public/"+name+".png", picture)
+	}
+	c.useServices(pool)
 	c.Demo = users
 	c.Secret = newSecret() // the sign-ins under way end with the process, as the pool does
 	if o.client == "" {
@@ -49,6 +53,16 @@ func (c *config) useEmulator(login string, o *options) (http.Handler, error) {
 	script, err := clientScript(o.client)
 	c.Client = &clientConfig{script, pool.AddClient("1emulatorforbrowsers", "").UserPool()}
 	return pool, err
+}
+
+// useServices makes the application use the emulator's AWS.
+func (c *config) useServices(pool *cognitotest.Server) {
+	c.AWS = awsConfig{
+		Bucket:   cognito.Bucket{Bucket: pool.Bucket()},
+		Endpoint: pool.S3Endpoint(),
+		Data:     cognito.Data{URL: pool.GraphQLURL()},
+		Query:    "query { viewer { username groups mode } }",
+	}
 }
 
 // secretVariable names the environment variable with the Config's Secret.
@@ -72,6 +86,10 @@ func (c *config) useOutputs(name, secret string) error {
 	}
 	c.UserPool = outputs.UserPool
 	c.Login.Scopes = outputs.OAuth.Scopes
+	c.AWS = awsConfig{Data: outputs.Data, Query: "query { __typename }"}
+	if outputs.AllowGuest && len(outputs.Buckets) > 0 && outputs.UserPool.IdentityPoolID != "" {
+		c.AWS.Bucket = outputs.Buckets[0]
+	}
 	c.Secret = []byte(secret)
 	//end:outputs
 	if secret == "" {
