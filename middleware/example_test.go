@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
@@ -87,4 +88,59 @@ func ExampleAuth_ReturnTo() {
 	// Output:
 	// /reports?year=2026
 	// /
+}
+
+// With Origin, users sign in on the server, through Cognito's managed login. Here
+// the emulator's Authorize stands for the user at the login page.
+func ExampleAuth_Routes() {
+	pool := cognitotest.New(cognitotest.User{Username: "ada"})
+	auth, err := cognito.New(cognito.Config{
+		UserPool:   pool.UserPool(),
+		HTTPClient: pool.Client(),
+		Origin:     "https://app.example.com",
+		Secret:     []byte("32 random bytes, the same for all"),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	router := chi.NewRouter()
+	router.Use(auth.Protect)
+	router.Mount("/api/auth", auth.Routes())
+	router.Get("/reports", func(w http.ResponseWriter, r *http.Request) {
+		s, _ := session.FromContext(r.Context())
+		fmt.Fprint(w, "the reports of ", s.User().Username)
+	})
+
+	jar := map[string]*http.Cookie{}
+	visit := func(target string) *http.Response {
+		r := httptest.NewRequest("GET", strings.TrimPrefix(target, "https://app.example.com"), nil)
+		r.Host = "app.example.com"
+		for _, c := range jar {
+			r.AddCookie(c)
+		}
+		w := httptest.NewRecorder()
+		router.ServeHTTP(w, r)
+		for _, c := range w.Result().Cookies() {
+			jar[c.Name] = c
+		}
+		return w.Result()
+	}
+	signIn := visit("/reports").Header.Get("Location")
+	fmt.Println(signIn)
+	login := visit(signIn).Header.Get("Location")
+	callback, err := pool.Authorize(login, "ada")
+	if err != nil {
+		log.Fatal(err)
+	}
+	back := visit(callback).Header.Get("Location")
+	fmt.Println(back)
+	body, err := io.ReadAll(visit(back).Body)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", body)
+	// Output:
+	// /api/auth/sign-in?next=%2Freports
+	// /reports
+	// the reports of ada
 }
