@@ -7,27 +7,20 @@ import (
 	"github.com/cognitogate/cognitogate/matcher"
 )
 
-// seedPatterns adds the vectors' patterns, each with one of its paths.
-func seedPatterns(f *testing.F, add func(pattern, path string)) {
-	for i, v := range readVectors[patternVector](f, "patterns.json") {
-		if i%10 > 0 {
-			continue
-		}
-		path := ""
-		if len(v.Cases) > 0 {
-			path = v.Cases[0].Path
-		}
-		add(v.Pattern, path)
+// seed adds patterns, each with a path. More are in testdata/fuzz.
+func seed(add func(pattern, path string)) {
+	for _, source := range twentyPaths {
+		add(source, longPath)
 	}
 	for _, source := range adversarial() {
-		if len(source) < 100 {
+		if len(source) < 40 {
 			add(source, "/ab")
 		}
 	}
 }
 
 func FuzzCompile(f *testing.F) {
-	seedPatterns(f, func(pattern, _ string) { f.Add(pattern) })
+	seed(func(pattern, _ string) { f.Add(pattern) })
 	f.Fuzz(func(t *testing.T, source string) {
 		p, steps, err := matcher.CompileCounted(source)
 		if steps > matcher.MaxSteps {
@@ -53,7 +46,7 @@ func FuzzCompile(f *testing.F) {
 }
 
 func FuzzMatch(f *testing.F) {
-	seedPatterns(f, func(pattern, path string) { f.Add(pattern, path) })
+	seed(func(pattern, path string) { f.Add(pattern, path) })
 	f.Fuzz(func(t *testing.T, source, path string) {
 		// The simulation is cubic in the length of the path.
 		if len(source) > 200 || len(path) > 40 {

@@ -101,13 +101,10 @@ func TestConstructionIsBounded(t *testing.T) {
 
 // What the patterns of the vectors cost, so that a change for the worse shows.
 func TestVectorsNeedSmallAutomata(t *testing.T) {
-	for _, v := range readVectors[patternVector](t, "patterns.json") {
-		p, steps, err := matcher.CompileCounted(v.Pattern)
-		if err != nil {
-			continue
-		}
-		if states, bytes, _ := p.Size(); steps > 2_000_000 || states > 200 || bytes > 12_000 {
-			t.Errorf("%q: %d steps, %d states, %d bytes", v.Pattern, steps, states, bytes)
+	vectors, _ := compiledVectors()
+	for _, v := range vectors {
+		if states, bytes, _ := v.Size(); v.steps > 2_000_000 || states > 200 || bytes > 12_000 {
+			t.Errorf("%q: %d steps, %d states, %d bytes", v, v.steps, states, bytes)
 		}
 	}
 }

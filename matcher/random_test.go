@@ -10,7 +10,7 @@ import (
 	"github.com/cognitogate/cognitogate/matcher"
 )
 
-var pairs = flag.Int("pairs", 20_000, "random pattern-path pairs to compare; 'go test ./matcher -run Random -args -pairs=1000000' for a long run")
+var pairs = flag.Int("pairs", 10_000, "random pattern-path pairs to compare; 'go test ./matcher -run Random -args -pairs=1000000' for a long run")
 
 // A generator makes random patterns of the whole language, small enough that
 // random paths hit both answers.

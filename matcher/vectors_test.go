@@ -2,10 +2,13 @@ package matcher_test
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cognitogate/cognitogate/matcher"
@@ -14,7 +17,7 @@ import (
 // patternVector is one record of testdata/matcher/patterns.json, taken from
 // the real Next.js.
 type patternVector struct {
-	Pattern    string
+	Source     string `json:"pattern"`
 	Error      *string
 	NonRegular bool
 	Cases      []struct {
@@ -23,35 +26,49 @@ type patternVector struct {
 	}
 }
 
-func readVectors[T any](tb testing.TB, name string) []T {
-	tb.Helper()
-	data, err := os.ReadFile("../testdata/matcher/" + name)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	var records []T
-	if err := json.Unmarshal(data, &records); err != nil {
-		tb.Fatal(err)
-	}
-	if len(records) == 0 {
-		tb.Fatalf("%s holds no records", name)
-	}
-	return records
+// A compiledVector is a pattern of the vectors that is valid, and what its
+// construction took.
+type compiledVector struct {
+	patternVector
+	*matcher.Pattern
+	steps int
 }
 
+// compiledVectors compiles the vectors, once for all tests.
+var compiledVectors = sync.OnceValues(func() (compiled []compiledVector, err error) {
+	data, err := os.ReadFile("../testdata/matcher/patterns.json")
+	if err != nil {
+		return nil, err
+	}
+	var vectors []patternVector
+	if err := json.Unmarshal(data, &vectors); err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, v := range vectors {
+		p, steps, err := matcher.CompileCounted(v.Source)
+		switch rejected := v.Error != nil || v.NonRegular; {
+		case rejected != (err != nil):
+			errs = append(errs, fmt.Errorf("Compile(%q): error %v, rejected by Next.js: %v", v.Source, err, rejected))
+		case err == nil:
+			compiled = append(compiled, compiledVector{v, p, steps})
+		}
+	}
+	return compiled, errors.Join(errs...)
+})
+
 func TestPatternsAnswerAsNextDoes(t *testing.T) {
-	for _, v := range readVectors[patternVector](t, "patterns.json") {
-		p, err := matcher.Compile(v.Pattern)
-		if rejected := v.Error != nil || v.NonRegular; rejected != (err != nil) {
-			t.Errorf("Compile(%q): error %v, rejected by Next.js: %v", v.Pattern, err, rejected)
-			continue
-		}
-		if err != nil {
-			continue
-		}
+	vectors, err := compiledVectors()
+	if err != nil {
+		t.Error(err)
+	}
+	if len(vectors) < 500 {
+		t.Errorf("only %d patterns are valid", len(vectors))
+	}
+	for _, v := range vectors {
 		for _, c := range v.Cases {
-			if got := p.Match(c.Path); got != c.Plain {
-				t.Errorf("%q matches %q: %v, want %v", v.Pattern, c.Path, got, c.Plain)
+			if got := v.Match(c.Path); got != c.Plain {
+				t.Errorf("%q matches %q: %v, want %v", v, c.Path, got, c.Plain)
 			}
 		}
 	}
@@ -69,7 +86,18 @@ type conditionVector struct {
 }
 
 func TestConditionsAnswerAsNextDoes(t *testing.T) {
-	for _, v := range readVectors[conditionVector](t, "conditions.json") {
+	data, err := os.ReadFile("../testdata/matcher/conditions.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors []conditionVector
+	if err := json.Unmarshal(data, &vectors); err != nil {
+		t.Fatal(err)
+	}
+	if len(vectors) < 100 {
+		t.Fatalf("only %d records", len(vectors))
+	}
+	for _, v := range vectors {
 		m, err := fromJSON("[" + string(v.Matcher) + "]")
 		if rejected := v.Error != nil; rejected != (err != nil) {
 			t.Errorf("%s: error %v, rejected by Next.js: %v", v.Matcher, err, rejected)
