@@ -86,6 +86,14 @@ type tab struct {
 func newTab(t *testing.T, browser context.Context) *tab {
 	t.Helper()
 	d := newLocalDemo(t)
+	b := &tab{t, newWindow(t, browser), d, d.origin}
+	b.watch()
+	return b
+}
+
+// newWindow opens a window that shares no cookies with others.
+func newWindow(t *testing.T, browser context.Context) context.Context {
+	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
 	if err := chromedp.Do(ctx); err != nil {
@@ -93,9 +101,7 @@ func newTab(t *testing.T, browser context.Context) *tab {
 	}
 	ctx, cancel = context.WithTimeout(ctx, time.Minute)
 	t.Cleanup(cancel)
-	b := &tab{t, ctx, d, d.origin}
-	b.watch()
-	return b
+	return ctx
 }
 
 // watch fails the test for what the browser complains about: scripts that throw,

@@ -195,6 +195,9 @@ func (c config) greet(w io.Writer, addr *net.TCPAddr, lifetime time.Duration) {
 		}
 		fmt.Fprintf(w, "\nTokens live for %v: wait that long, go on, and see them refreshed.\n", lifetime)
 	}
+	if c.Client != nil {
+		fmt.Fprintf(w, "AWS Amplify in the browser is at %s/amplify/\n", c.Origin)
+	}
 	if !addr.IP.IsLoopback() && strings.HasPrefix(c.Origin, "http://localhost") {
 		fmt.Fprintln(w, "Other machines reach this server too, but nobody can sign in from there: that needs TLS and -origin.")
 	}
