@@ -62,10 +62,12 @@ func New(cfg Config) (*Auth, error) {
 	return a, nil
 }
 
+const defaultRoutesPath = "/api/auth"
+
 // configureOrigin sets what follows from an Origin.
 func (a *Auth) configureOrigin(wrong *faults) {
 	cfg := &a.cfg
-	cfg.RoutesPath = strings.TrimSuffix(cmp.Or(cfg.RoutesPath, "/api/auth"), "/")
+	cfg.RoutesPath = strings.TrimSuffix(cmp.Or(cfg.RoutesPath, defaultRoutesPath), "/")
 	if !isLocal(cfg.RoutesPath) || strings.ContainsAny(cfg.RoutesPath, "?#%") {
 		wrong.add("RoutesPath", `%q is not a path like "/api/auth"`, cfg.RoutesPath)
 	}

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -90,32 +91,38 @@ func ReadOutputs(r io.Reader) (*Outputs, error) {
 	return &f.out, nil
 }
 
-// Login returns the Login for an Origin: the file's scopes, and those of its redirect
-// URIs that belong to the origin. An origin that has none is an error, because Cognito
-// would refuse to send users back. Mount [Auth.Routes] where the URIs point.
-func (o *Outputs) Login(origin string) (Login, error) {
-	l := Login{Scopes: slices.Clone(o.OAuth.Scopes)}
+// Login returns the Login for Config.Origin and Config.RoutesPath ("" is its
+// default), with the file's scopes. Its LogoutURI is the sign-out callback or, if the
+// file does not list that, the first URI of the origin that it lists. A callback that
+// is not listed is an error, and so is an origin without a URI to sign out to and
+// scopes without openid: users would find it on Cognito's error page.
+func (o *Outputs) Login(origin, routesPath string) (Login, error) {
+	base := origin + cmp.Or(routesPath, defaultRoutesPath)
+	l := Login{
+		Scopes:      slices.Clone(o.OAuth.Scopes),
+		RedirectURI: base + "/sign-in-callback", LogoutURI: base + "/sign-out-callback",
+	}
 	var wrong faults
-	for _, of := range []struct {
-		name string
-		uris []string
-		uri  *string
-	}{
-		{"redirect_sign_in_uri", o.OAuth.RedirectSignIn, &l.RedirectURI},
-		{"redirect_sign_out_uri", o.OAuth.RedirectSignOut, &l.LogoutURI},
-	} {
-		i := slices.IndexFunc(of.uris, func(uri string) bool {
+	// Cognito compares letter by letter.
+	if !slices.Contains(o.OAuth.RedirectSignIn, l.RedirectURI) {
+		wrong.add("redirect_sign_in_uri", "%s is not among %q: register it with the app client", l.RedirectURI, o.OAuth.RedirectSignIn)
+	}
+	if !slices.Contains(o.OAuth.RedirectSignOut, l.LogoutURI) {
+		i := slices.IndexFunc(o.OAuth.RedirectSignOut, func(uri string) bool {
 			u, err := url.Parse(uri)
-			return err == nil && u.Scheme+"://"+u.Host == origin // not a prefix: app.example.co is another site
+			return err == nil && u.Scheme+"://"+u.Host == origin
 		})
-		if i < 0 {
-			wrong.add(of.name, "none of %q belongs to the origin %q", of.uris, origin)
-			continue
+		if i >= 0 {
+			l.LogoutURI = o.OAuth.RedirectSignOut[i]
+		} else {
+			wrong.add("redirect_sign_out_uri", "%s is not among %q: register it with the app client", l.LogoutURI, o.OAuth.RedirectSignOut)
 		}
-		*of.uri = of.uris[i]
+	}
+	if len(l.Scopes) > 0 && !slices.Contains(l.Scopes, "openid") {
+		wrong.add("scopes", "lack openid, without which Cognito issues no ID token")
 	}
 	if err := errors.Join(wrong...); err != nil {
-		return Login{}, fmt.Errorf("cognitogate: the outputs are wrong:\n%w", err)
+		return Login{}, fmt.Errorf("cognitogate: the outputs do not fit:\n%w", err)
 	}
 	return l, nil
 }

@@ -162,17 +162,24 @@ func TestReadOutputsReportsEverything(t *testing.T) {
 func TestOutputsLogin(t *testing.T) {
 	out := cognito.Outputs{OAuth: cognito.OAuth{
 		Scopes:          []string{"openid"},
-		RedirectSignIn:  []string{"http://localhost:3000/cb", "https://app.example.com/cb"},
-		RedirectSignOut: []string{"https://app.example.com/out"},
+		RedirectSignIn:  []string{"http://localhost:3000/api/auth/sign-in-callback", "https://app.example.com/api/auth/sign-in-callback"},
+		RedirectSignOut: []string{"https://app.example.com/api/auth/sign-out-callback"},
 	}}
-	l, err := out.Login("https://app.example.com")
-	if err != nil || l.RedirectURI != "https://app.example.com/cb" || l.LogoutURI != "https://app.example.com/out" || len(l.Scopes) != 1 {
+	l, err := out.Login("https://app.example.com", "")
+	if err != nil || l.RedirectURI != out.OAuth.RedirectSignIn[1] || l.LogoutURI != out.OAuth.RedirectSignOut[0] || len(l.Scopes) != 1 {
 		t.Errorf("got %+v, %v", l, err)
 	}
-	if _, err := out.Login("http://localhost:3000"); err == nil || !strings.Contains(err.Error(), "\nredirect_sign_out_uri: ") || strings.Contains(err.Error(), "sign_in") {
+	if _, err := out.Login("http://localhost:3000", ""); err == nil || !strings.Contains(err.Error(), "\nredirect_sign_out_uri: ") || strings.Contains(err.Error(), "sign_in_uri") {
 		t.Errorf("no sign-out URI: %v", err)
 	}
-	if _, err := out.Login("https://app.example.co"); err == nil {
+	out.OAuth.Scopes = []string{"email"}
+	_, err = out.Login("https://app.example.com", "/auth")
+	for _, member := range []string{"redirect_sign_in_uri", "scopes"} {
+		if err == nil || !strings.Contains(err.Error(), "\n"+member+": ") {
+			t.Errorf("no fault of %s in %v", member, err)
+		}
+	}
+	if _, err := out.Login("https://app.example.co", ""); err == nil {
 		t.Error("the beginning of another origin is accepted")
 	}
 }

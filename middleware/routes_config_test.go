@@ -144,11 +144,11 @@ func TestOutputsFileSaysWhereTheCallbackIs(t *testing.T) {
 	}{
 		{"in the list", []string{"http://localhost:3000/api/auth/sign-in-callback", origin + "/api/auth/sign-in-callback"}, ""},
 		{"another site", []string{"https://app.example.co/api/auth/sign-in-callback"}, "redirect_sign_in_uri"},
-		{"a page of the browser's client", []string{origin + "/"}, "Login.RedirectURI"},
+		{"a page of the browser's client", []string{origin + "/"}, "redirect_sign_in_uri"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := cognito.Outputs{OAuth: cognito.OAuth{Scopes: []string{"openid"}, RedirectSignIn: c.signIn, RedirectSignOut: []string{origin + "/bye"}}}
-			login, err := o.Login(origin)
+			login, err := o.Login(origin, "")
 			if err == nil {
 				_, err = cognito.New(routesConfig(func(cfg *cognito.Config) { cfg.UserPool, cfg.Login = srv.UserPool(), login }))
 			}

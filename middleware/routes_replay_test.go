@@ -169,7 +169,7 @@ func (rec *routeRecord) auth(pool *recordedPool) (routes http.Handler, err error
 		cfg.UserPool.Domain = c.OAuth.Domain
 		if c.AppOrigin != "" {
 			outputs := cognito.Outputs{OAuth: cognito.OAuth{Scopes: c.OAuth.Scopes, RedirectSignIn: c.OAuth.RedirectSignIn, RedirectSignOut: c.OAuth.RedirectSignOut}}
-			if cfg.Login, err = outputs.Login(c.AppOrigin); err != nil {
+			if cfg.Login, err = outputs.Login(c.AppOrigin, ""); err != nil {
 				return nil, err
 			}
 		}

@@ -126,11 +126,11 @@ func TestOutputsAreRefused(t *testing.T) {
 		want               []string
 	}{
 		{"another site", outputs, "https://other.example.com", []string{
-			"https://other.example.com/api/auth/sign-in-callback is none of the redirect sign-in URLs (http://localhost:3000/",
-			"https://other.example.com/api/auth/sign-out-callback is none of the redirect sign-out URLs"}},
-		{"another port of localhost", outputsGen1, "http://localhost:8080", []string{"http://localhost:8080/api/auth/sign-in-callback is none"}},
+			"https://other.example.com/api/auth/sign-in-callback is not among",
+			"https://other.example.com/api/auth/sign-out-callback is not among"}},
+		{"another port of localhost", outputsGen1, "http://localhost:8080", []string{"http://localhost:8080/api/auth/sign-in-callback is not among"}},
 		{"no managed login", `{"version": "1", "auth": {"user_pool_id": "eu-west-1_AbCdEf123", "user_pool_client_id": "1h57kf5cpq17m0eml12"}}`,
-			"https://app.example.com", []string{"sign-in URLs (there are none)"}},
+			"https://app.example.com", []string{"is not among []"}},
 		{"no openid", strings.Replace(outputs, `"openid", `, "", 1), "https://app.example.com", []string{"lack openid"}},
 		{"no domain", strings.Replace(outputs, `"domain": "example.auth.eu-west-1.amazoncognito.com",`, "", 1), "https://app.example.com", []string{"UserPool.Domain: "}},
 		{"no JSON", "export default {}", "https://app.example.com", []string{"amplify_outputs.json: ", "not a JSON object"}},

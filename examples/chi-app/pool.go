@@ -2,12 +2,9 @@ package main
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
@@ -81,11 +78,10 @@ func (c *config) useOutputs(name, secret string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	if err := checkOAuth(outputs.OAuth, c.Origin); err != nil {
+	if c.Login, err = outputs.Login(c.Origin, routesPath); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	c.UserPool = outputs.UserPool
-	c.Login.Scopes = outputs.OAuth.Scopes
 	c.AWS = awsConfig{Data: outputs.Data, Query: "query { __typename }"}
 	if outputs.AllowGuest && len(outputs.Buckets) > 0 && outputs.UserPool.IdentityPoolID != "" {
 		c.AWS.Bucket = outputs.Buckets[0]
@@ -104,29 +100,4 @@ func newSecret() []byte {
 	secret := make([]byte, 32)
 	rand.Read(secret) // never fails
 	return secret
-}
-
-// checkOAuth finds at the start what users would otherwise find on Cognito's error
-// page: a site that the pool does not know.
-func checkOAuth(oauth cognito.OAuth, origin string) error {
-	var wrong []error
-	check := func(what string, registered []string, uri string) {
-		if !slices.Contains(registered, uri) { // Cognito compares letter by letter
-			wrong = append(wrong, fmt.Errorf("%s is none of the %s URLs (%s): register it with the app client, or say with -origin where browsers find this site",
-				uri, what, list(registered)))
-		}
-	}
-	check("redirect sign-in", oauth.RedirectSignIn, origin+routesPath+"/sign-in-callback")
-	check("redirect sign-out", oauth.RedirectSignOut, origin+routesPath+"/sign-out-callback")
-	if len(oauth.Scopes) > 0 && !slices.Contains(oauth.Scopes, "openid") {
-		wrong = append(wrong, errors.New("the scopes lack openid, without which Cognito issues no ID token"))
-	}
-	return errors.Join(wrong...)
-}
-
-func list(uris []string) string {
-	if len(uris) == 0 {
-		return "there are none"
-	}
-	return strings.Join(uris, ", ")
 }
