@@ -36,11 +36,17 @@ fmt: ## format the code
 	gofmt -w .
 
 fuzz: ## fuzz every target, FUZZTIME (2m) each
+	go test -run Random ./matcher -args -pairs=1000000
 	@for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 		echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
 
+parity: ## compare the matcher with the real Next.js; NEXT_DIR has it in node_modules
+	@test -n "$(NEXT_DIR)" || { echo "say where: npm install next@16.4.6, then make parity NEXT_DIR=that folder" >&2; exit 1; }
+	NEXT_DIR="$(abspath $(NEXT_DIR))" go test -run TestParity -count=1 -v ./matcher
+
 bench: ## print benchmarks, ready for benchstat
 	go test -run '^$$' -bench . -count 6 ./...
+	cd bench && go test -run '^$$' -bench . -count 6 ./...
 
 cover: ## show the coverage of each package
 	go test -coverprofile cover.out ./... && go tool cover -func cover.out | tail -1
@@ -48,5 +54,5 @@ cover: ## show the coverage of each package
 api: ## write the exported surface to testdata/api
 	go test ./internal/house -run TestAPI -update
 
-.PHONY: help demo test interop lint fmt fuzz bench cover api
+.PHONY: help demo test interop lint fmt fuzz parity bench cover api
 .DEFAULT_GOAL := help
