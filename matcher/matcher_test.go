@@ -208,6 +208,18 @@ func TestConditionsOfAMissingRequestDoNotHold(t *testing.T) {
 	}
 }
 
+// A cookie that does not decode to UTF-8 is kept as it is.
+func TestCookiesThatDoNotDecodeAreKept(t *testing.T) {
+	for value, want := range map[string]string{"%E9": "%E9", "%C3%A9": "é", "a%": "a%", "%C3%A9%": "%C3%A9%", "%ED%A0%80": "%ED%A0%80"} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Cookie", "s="+value)
+		m := newMatcher(t, matcher.Rule{Source: "/", Has: []matcher.Condition{{Type: "cookie", Key: "s", Value: want}}})
+		if !m.Match(r) {
+			t.Errorf("cookie %q is not %q", value, want)
+		}
+	}
+}
+
 // What a client can send is read in linear time and by the rules of Node.js.
 func TestConditionsReadHugeRequests(t *testing.T) {
 	const size = 2 << 20

@@ -144,6 +144,51 @@ func TestMatchReadsUTF16(t *testing.T) {
 	}
 }
 
+// Answers of Next.js 16.4.6 where the vectors are silent.
+func TestCornersOfTheLanguage(t *testing.T) {
+	for _, tt := range []struct {
+		source, path string
+		want         bool
+	}{
+		{`/(\400)`, "/ 0", true},           // an octal escape ends at \377
+		{`/((?<=/)\k)`, "/k", true},        // a lookbehind is no named group
+		{`/((?<=/)a\2)`, "/a\x02", true},   // and does not count as a group
+		{`/:a-#:b`, "/q-#b-#", true},       // "#" in the text is a delimiter
+		{`/a(b)-(c)*`, "/ab-", true},       // a prefix only for what repeats
+		{`/a(b)-(c)*`, "/a/b-", false},     //
+		{`/a(b)-(c)*`, "/ab-/c/c", true},   //
+		{`/(a)-{}*`, "/a-//", false},       // no error, no second try
+		{`/(a)*-{}*x(b)*`, "-//x", true},   // the second try is for all tokens
+		{`/a([(?])|(?:[)])`, "x)", true},   // a branch outside of ^ and $
+		{`/a([(?])|(?:[)])`, "/a?y", true}, //
+	} {
+		if got := matcher.MustCompile(tt.source).Match(tt.path); got != tt.want {
+			t.Errorf("%q matches %q: %v, want %v", tt.source, tt.path, got, tt.want)
+		}
+	}
+}
+
+func TestPatternsReadFromTheLeftUnlessThatIsMuchLarger(t *testing.T) {
+	for _, tt := range []struct {
+		source    string
+		maxStates int
+		backward  bool
+	}{
+		{"/dashboard/:path*", 14, false},
+		{"/((?!api|_next).*)", 20, false},
+		{`/(.*(?<!\.png))`, 8, false},
+		{`/((?!api).*(?<!\.png))`, 12, false},
+		{"/(.{20}a.*)", 30, false},
+		{"/(.*a.{8})", 19, true},
+		{"/(.*a.{20})", 50, true},
+	} {
+		states, _, backward := matcher.MustCompile(tt.source).Size()
+		if states > tt.maxStates || backward != tt.backward {
+			t.Errorf("%q: %d states, backward %v", tt.source, states, backward)
+		}
+	}
+}
+
 func TestMatchAllocatesNothing(t *testing.T) {
 	long := "/" + strings.Repeat("dashboard/é😀/\xff", 1000)
 	vectors, _ := compiledVectors()
