@@ -136,10 +136,8 @@ func chiPath(r *http.Request, rc *chi.Context) (string, bool) {
 type viewSet []string
 
 func (v *viewSet) add(p string) {
-	for _, old := range *v {
-		if old == p {
-			return
-		}
+	if slices.Contains(*v, p) {
+		return
 	}
 	*v = append(*v, p)
 }

@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"bufio"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -126,9 +127,7 @@ func newSpelling(t testing.TB) []spelling {
 			t.Fatal(err)
 		}
 		routers := spellingRouters(auth)
-		for name, h := range blindRouters(auth) {
-			routers[name] = h
-		}
+		maps.Copy(routers, blindRouters(auth))
 		list = append(list, spelling{routers})
 	}
 	return list
@@ -178,14 +177,15 @@ func TestSpellings(t *testing.T) {
 	parts := []string{"/", "//", "admin", "public", "sign-in", "app", "old", "..", ".", "%2e", "%2E%2e", "%2f", "%5c", `\`, "%252f", "%252e", "x", ".json", "%61dmin", ";", "%00", "%ff", "%3f", "?", "#", "%23", " ", "%20"}
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 3000 {
-		target := "/"
+		var target strings.Builder
+		target.WriteString("/")
 		for range 1 + random.IntN(7) {
-			target += parts[random.IntN(len(parts))]
+			target.WriteString(parts[random.IntN(len(parts))])
 			if random.IntN(2) == 0 {
-				target += "/"
+				target.WriteString("/")
 			}
 		}
-		spellings[random.IntN(len(spellings))].check(t, "GET", target)
+		spellings[random.IntN(len(spellings))].check(t, "GET", target.String())
 	}
 }
 
