@@ -1,7 +1,7 @@
 package matcher
 
-// The bounds of one construction. The patterns of Next.js's documentation stay
-// below a hundredth of each.
+// The bounds of one construction. What people write takes a small part of each;
+// the bounds are for the exponential rest, which exists in every such engine.
 const (
 	maxStates    = 4096    // of an automaton
 	maxTable     = 1 << 19 // its entries
@@ -18,6 +18,7 @@ const (
 // It reads symbols: the classes of the alphabet, and the edge of the text. Where
 // an expression looks to both sides the automaton has opposites, which are
 // automata that read the other way, and knows their answers at the position.
+// Opposites exist only during a construction; reverse removes them.
 type automaton struct {
 	symbols   int      // classes, and last the edge
 	table     []uint32 // next state<<1 | answer, by state, symbol and answers
@@ -63,7 +64,8 @@ type compiler struct {
 	limit    int
 }
 
-// spend counts steps; it returns false when there have been too many.
+// spend counts steps, each of some nanoseconds, and returns false when there have
+// been too many. States alone do not bound the time: few can be costly.
 func (c *compiler) spend(steps int) bool {
 	c.steps += steps
 	return c.steps <= c.limit

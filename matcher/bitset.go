@@ -26,8 +26,8 @@ func (b bitset) all() iter.Seq[int] {
 	}
 }
 
-// states numbers the states of a subset construction. A state is a set and, for
-// those that need it, what is on one side.
+// states numbers the states of a subset construction. A state is a set and, in
+// one of the two constructions, what is on the side that has been read.
 type states struct {
 	numbering[string]
 	key []byte

@@ -7,7 +7,8 @@ import (
 	"slices"
 )
 
-// A charset is a set of UTF-16 code units: spans in order that do not touch.
+// A charset is a set of UTF-16 code units: spans in order, none of which touches
+// another, so that equal sets are equal slices.
 type charset []span
 
 // A span is an inclusive range.
@@ -83,7 +84,8 @@ type alphabet struct {
 	classes int
 }
 
-// newAlphabet returns the coarsest alphabet for these sets.
+// newAlphabet returns the coarsest alphabet for these sets: the borders of their
+// spans make runs, and runs are of one class if they are in the same sets.
 func newAlphabet(sets []charset) *alphabet {
 	starts := []uint16{0}
 	for _, set := range sets {
@@ -96,7 +98,6 @@ func newAlphabet(sets []charset) *alphabet {
 	}
 	slices.Sort(starts)
 	a := &alphabet{starts: slices.Compact(starts)}
-	// Runs are of one class if they are in the same sets.
 	in := make([][]byte, len(a.starts))
 	for i, set := range sets {
 		for run := range a.runs(set) {

@@ -3,8 +3,9 @@ package matcher
 import "unicode/utf16"
 
 // A unit is one UTF-16 code unit of a pattern, or of the regular expression
-// made of it, and the byte offset in the source of what it comes from. By the
-// offset a fault in the expression is reported as one in the pattern.
+// made of it, with the byte offset in the source of what it comes from. A fault
+// in the expression, which nobody but Next.js ever sees, can so be reported as
+// one in the pattern.
 type unit struct {
 	c      uint16
 	offset int
@@ -26,7 +27,9 @@ func appendASCII(text []unit, s string, offset int) []unit {
 	return text
 }
 
-// A cursor walks over code units.
+// A cursor walks over code units. The two languages that are parsed, the one of
+// path-to-regexp and the one of regular expressions, need one unit ahead, and
+// seldom up to three.
 type cursor struct {
 	text []unit
 	pos  int

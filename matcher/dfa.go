@@ -19,6 +19,15 @@ type dfa struct {
 
 // compile returns the automaton of an expression. It raises a fault if that is
 // too large.
+//
+// Lookarounds are what makes it hard. An expression becomes a program, in which
+// a lookahead is a conjunction (or its negation) and not a thing to try out.
+// Whether the program matches at a position follows from what matches one
+// position to the right, so an automaton that reads from right to left can tell
+// for all instructions at once: its state is the set of those that match.
+// Lookbehinds want the other direction, mirrored. An expression with both is
+// built in the direction of one kind, with automata for the other kind beside
+// it, and reversed into a single automaton.
 func (c *compiler) compile(re *regexp) *dfa {
 	c.regexp = re
 	c.alphabet = newAlphabet(re.sets)

@@ -3,7 +3,9 @@ package matcher
 // single returns the set of one code unit.
 func single(c rune) charset { return charset{{uint16(c), uint16(c)}} }
 
-// escape reads a backslash and what follows, outside of a class.
+// escape reads a backslash and what follows, outside of a class: a boundary, a
+// character, or a class of them. References to groups are what no automaton can
+// follow.
 func (p *parser) escape() (n *node, quantifiable bool) {
 	pos := p.pos
 	p.pos++
@@ -17,7 +19,7 @@ func (p *parser) escape() (n *node, quantifiable bool) {
 		if group, _ := p.number(); group <= p.groups {
 			p.fail(pos, "backreferences are not supported")
 		}
-		p.pos = pos + 1 // Annex B: octal, or the digit itself
+		p.pos = pos + 1 // no such group: octal, or the digit itself
 	case c == 'k' && p.hasNames:
 		p.fail(pos, "named backreferences are not supported")
 	}
@@ -25,7 +27,7 @@ func (p *parser) escape() (n *node, quantifiable bool) {
 	return p.char(set), true
 }
 
-// class reads a character class.
+// class reads a character class. "[]" is empty, and "[^]" is everything.
 func (p *parser) class() charset {
 	open := p.pos
 	p.pos++
@@ -41,7 +43,8 @@ func (p *parser) class() charset {
 		p.pos++
 		high, alsoUnit := p.classAtom(open)
 		switch {
-		case !isUnit || !alsoUnit: // Annex B: "\w-z" is no range but three atoms
+		case !isUnit || !alsoUnit:
+			// Annex B, NonemptyClassRanges: "\w-z" is no range but three atoms.
 			spans = append(append(spans, high...), span{'-', '-'})
 		case low[0].lo > high[0].lo:
 			p.fail(pos, "range out of order in character class")
@@ -49,11 +52,11 @@ func (p *parser) class() charset {
 			spans = append(spans, span{low[0].lo, high[0].lo})
 		}
 	}
-	if set := newCharset(spans...); !negative {
-		return set
-	} else {
-		return set.negate()
+	set := newCharset(spans...)
+	if negative {
+		set = set.negate()
 	}
+	return set
 }
 
 // classAtom reads one member of the class that began at open. It may begin or
@@ -81,13 +84,11 @@ var classes = map[rune]charset{
 // a class.
 var controls = map[rune]rune{'t': '\t', 'n': '\n', 'v': '\v', 'f': '\f', 'r': '\r', 'b': '\b'}
 
-// classEscape reads what follows a backslash. What is no escape stands for
-// itself, as Annex B has it: \p is p.
+// classEscape reads what follows a backslash, in a class or out of it. What is
+// no escape stands for itself (Annex B, IdentityEscape): \p is p, and so is \x
+// an x if two digits do not follow.
 func (p *parser) classEscape(inClass bool) (set charset, isUnit bool) {
-	c := p.peek()
-	if c < 0 {
-		p.fail(p.pos-1, `"\" at the end`)
-	}
+	c := p.peek() // never the end, where $ is
 	p.pos++
 	if set, ok := classes[c]; ok {
 		return set, false
@@ -103,7 +104,7 @@ func (p *parser) classEscape(inClass bool) (set charset, isUnit bool) {
 			p.pos++
 			return single(next & 0x1f), true
 		}
-		p.pos-- // the backslash alone; c is read again
+		p.pos-- // the backslash is one, and c is read again
 		return single('\\'), true
 	case 'x':
 		c = p.hex(2, c)
@@ -114,7 +115,7 @@ func (p *parser) classEscape(inClass bool) (set charset, isUnit bool) {
 			p.fail(p.pos-2, "invalid escape")
 		}
 	case '0', '1', '2', '3', '4', '5', '6', '7':
-		// LegacyOctalEscapeSequence: up to three digits, up to \377
+		// Annex B, LegacyOctalEscapeSequence: as many digits as stay below 256.
 		c -= '0'
 		for range 2 {
 			digit := p.peek() - '0'

@@ -43,8 +43,9 @@ const (
 	maxRepeat  = 1000 // in {n,m}
 )
 
-// A parser reads the Pattern of ECMA-262 with Annex B and without any flag:
-// path-to-regexp would set i, but Next.js keeps only the source.
+// A parser reads a Pattern of ECMA-262 with Annex B and without any flag:
+// path-to-regexp sets i, but Next.js keeps only the source of its expression.
+// Where a rule is not obvious the comment names the production.
 type parser struct {
 	cursor
 	regexp
@@ -54,6 +55,8 @@ type parser struct {
 	depth    int
 }
 
+// parseRegexp parses text, which is never empty and ends with $. It raises a
+// fault where JavaScript throws a SyntaxError, and at backreferences.
 func parseRegexp(text []unit, end int) *regexp {
 	p := &parser{cursor: cursor{text: text, end: end}}
 	p.char(anything)
@@ -88,6 +91,7 @@ func (p *parser) countGroups() {
 	p.pos = 0
 }
 
+// disjunction reads alternatives up to a closing parenthesis or the end.
 func (p *parser) disjunction() *node {
 	if p.depth++; p.depth > maxNesting {
 		p.fail(p.pos, "groups are nested more than %d deep", maxNesting)
@@ -106,6 +110,8 @@ func (p *parser) disjunction() *node {
 	}
 }
 
+// term reads an atom or an assertion with its quantifier. Only lookaheads are
+// assertions that can have one (Annex B, QuantifiableAssertion).
 func (p *parser) term() *node {
 	n, quantifiable := p.atom()
 	pos := p.pos
@@ -121,8 +127,8 @@ func (p *parser) term() *node {
 	return &node{op: opRepeat, sub: []*node{n}, min: low, max: high}
 }
 
-// quantifier reads a quantifier if one is ahead. Annex B: a brace that begins
-// none stands for itself.
+// quantifier reads a quantifier if one is ahead. A brace that begins none stands
+// for itself (Annex B, ExtendedAtom): "{,3}" is four characters.
 func (p *parser) quantifier() (low, high int, ok bool) {
 	pos := p.pos
 	switch {
@@ -156,7 +162,8 @@ func (p *parser) quantifier() (low, high int, ok bool) {
 	return low, high, true
 }
 
-// number reads a decimal number; beyond a million it makes no difference.
+// number reads a decimal number. Beyond a million they are all the same, and
+// far beyond every limit.
 func (p *parser) number() (n int, ok bool) {
 	for c := p.peek(); c >= '0' && c <= '9'; c = p.peek() {
 		n = min(n*10+int(c-'0'), 1e6)
@@ -206,6 +213,8 @@ func (p *parser) char(set charset) *node {
 	return &node{op: opChar, set: i}
 }
 
+// group reads what begins with a parenthesis. A lookaround keeps the text of its
+// body, by which equal ones are found.
 func (p *parser) group() (n *node, quantifiable bool) {
 	open := p.pos
 	p.pos++
@@ -242,11 +251,11 @@ func (p *parser) group() (n *node, quantifiable bool) {
 		return look, false
 	}
 	p.aheads++
-	return look, true // Annex B: QuantifiableAssertion
+	return look, true
 }
 
-// groupName reads the rest of (?<name>. Escapes and characters beyond U+FFFF
-// in names, which ECMA-262 knows, are faults here.
+// groupName reads the rest of (?<name>. ECMA-262 also knows escapes in names,
+// and characters beyond U+FFFF: they are faults here.
 func (p *parser) groupName() {
 	start := p.pos
 	name := ""

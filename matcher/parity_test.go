@@ -56,7 +56,7 @@ func TestParity(t *testing.T) {
 		}
 	})
 	answers := bufio.NewReaderSize(out, 1<<20)
-	g := newGenerator(uint64(*pairs))
+	g := newGenerator(uint64(*pairs)) // another number tries other patterns
 	var matched, rejected, refused, total int
 	for total < *pairs && !t.Failed() {
 		q := g.question()

@@ -34,7 +34,11 @@ func newReversal(a *automaton) *reversal {
 		if p.guessed {
 			n = &r.guessed
 		}
-		*n = min(*n*p.states(), maxGuesses+1)
+		if *n <= maxGuesses/p.states() {
+			*n *= p.states()
+		} else {
+			*n = maxGuesses + 1 // in any case too many
+		}
 		for _, o := range p.opposites {
 			r.parts = append(r.parts, part{automaton: o, guessed: !p.guessed})
 		}
@@ -88,10 +92,11 @@ type link struct {
 // the result has as few states as possible (Brzozowski).
 func (c *compiler) reverse(a *automaton) (out *automaton, ok bool) {
 	r := newReversal(a)
-	if r.bits > 2*maxOpposites || r.guess(r.guessed, 0, 0) > maxGuesses || !c.spend(r.guessed*a.symbols<<r.bits) {
+	if r.bits > 2*maxOpposites || r.guessed > maxGuesses>>r.bits/r.known || !c.spend(r.guessed*a.symbols<<r.bits) {
 		return nil, false
 	}
-	from, to := newBitset(r.guess(r.guessed, 0, 0)), newBitset(r.guess(r.guessed, 0, 0))
+	guesses := r.guess(r.guessed, 0, 0)
+	from, to := newBitset(guesses), newBitset(guesses)
 	// For each symbol and guessed state, the guesses about the next position
 	// that lead to it; only the states that are known are still to be added.
 	heads := make([]int, a.symbols*r.guessed)

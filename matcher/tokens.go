@@ -5,27 +5,32 @@ import (
 	"strings"
 )
 
-// A token is what path-to-regexp's parse returns: literal text, or a parameter
-// or {group} with what stands around it.
+// A token is one of those that path-to-regexp's parse returns: literal text, or
+// a parameter or {group} with what stands around it.
 type token struct {
-	literal        []unit // if not nil, the token is this
-	name           string
-	prefix, suffix []unit
-	pattern        []unit // nil in a group of text alone
-	modifier       []unit // *, + or ?
-	offset         int
+	literal        []unit // if not nil, the token is this and nothing else
+	name           string // of a parameter without one: its number
+	prefix, suffix []unit // without escapes
+	pattern        []unit // a regular expression; nil in a group of mere text
+	modifier       []unit // *, + or ?; nil if there is none
+	offset         int    // for faults in what is written around the pattern
 }
 
 func (t *token) repeats() bool {
 	return t.modifier != nil && t.modifier[0].c != '?'
 }
 
-// around reports whether there is anything to tell repetitions apart.
+// around reports whether there is text that tells repetitions apart.
 func (t *token) around() bool { return len(t.prefix)+len(t.suffix) > 0 }
 
 // A tokenizer is the lexer and the parse of path-to-regexp 6.3.0 in one, with
-// its default options. The functions that read return nil if there is nothing
-// of their kind ahead.
+// its default options: prefixes "./" and delimiter "/#?". A pattern is
+//
+//	( char | escaped | char? parameter modifier?
+//	| "{" words parameter? words "}" modifier? )*
+//
+// where a parameter is a name, a pattern, or a name with a pattern. The
+// functions that read these return nil if there is none ahead.
 type tokenizer struct {
 	cursor
 	tokens  []token
@@ -40,8 +45,9 @@ func tokenize(text []unit, end int) []token {
 		start := t.pos
 		name, pattern := t.name(), t.pattern()
 		if name != nil || pattern != nil {
-			// Of single characters only "." and "/" (the option prefixes) are
-			// repeated with the parameter, or optional like it.
+			// A slash or a dot belongs to the parameter: it is repeated with
+			// it, and optional if it is. Other characters are not, nor are
+			// these two if they are escaped.
 			if char != nil && char[0].c != '.' && char[0].c != '/' {
 				t.literal = append(t.literal, char...)
 				char = nil
@@ -84,6 +90,7 @@ func (t *tokenizer) unexpected(expected string) {
 // take returns the text from start to the cursor.
 func (t *tokenizer) take(start int) []unit { return t.text[start:t.pos:t.pos] }
 
+// char reads a character that stands for itself.
 func (t *tokenizer) char() []unit {
 	if t.pos == len(t.text) || strings.ContainsRune(`*+?\{}:(`, t.peek()) {
 		return nil
@@ -92,9 +99,9 @@ func (t *tokenizer) char() []unit {
 	return t.take(t.pos - 1)
 }
 
-// escaped reads a backslash and a character. A backslash at the very end is
-// dropped by path-to-regexp, and in Next.js, which appends to the source, it
-// escapes what is appended: here it is a fault.
+// escaped reads a backslash and the character after it. A backslash at the very
+// end path-to-regexp drops, while in Next.js it escapes what is appended to the
+// source there: it is a fault here, for it cannot have been meant.
 func (t *tokenizer) escaped() []unit {
 	if !t.accept('\\') {
 		return nil
@@ -119,6 +126,7 @@ func (t *tokenizer) words() (text []unit) {
 	}
 }
 
+// name reads the name of a parameter, which may begin with a digit.
 func (t *tokenizer) name() []unit {
 	if !t.accept(':') {
 		return nil
@@ -134,7 +142,8 @@ func (t *tokenizer) name() []unit {
 }
 
 // pattern reads a regular expression in parentheses. It counts parentheses and
-// knows nothing of character classes, so "([)])" ends at the first ")".
+// knows nothing of character classes: "([)])" ends at the first ")". Groups that
+// capture are not allowed, because the parameter does.
 func (t *tokenizer) pattern() []unit {
 	if !t.accept('(') {
 		return nil
@@ -194,9 +203,9 @@ func (t *tokenizer) parameter(start int, prefix, name, pattern, suffix []unit) {
 }
 
 // safePattern returns the pattern of a parameter that has none of its own: a
-// segment, and within it nothing that contains the text that separates the
-// parameter from the one before. Version 6.3.0 brought it against ReDoS
-// (CVE-2024-45296); it is why "/:a-:b" has a lookahead.
+// segment, in which the text that separates the parameter from the one before
+// does not occur. So "/:a-:b" has a lookahead. Version 6.3.0 brought it to spare
+// backtrackers (CVE-2024-45296), and it changes what is matched.
 func (t *tokenizer) safePattern(prefix []unit, offset int) []unit {
 	text := prefix
 	if len(text) == 0 && len(t.tokens) > 0 {
@@ -229,9 +238,9 @@ func escape(text []unit) (out []unit) {
 	return out
 }
 
-// assemble is path-to-regexp's tokensToRegexp. Patterns go into the text of the
-// expression as they are, and twice where they repeat, so that what one of them
-// means, or whether it is valid, is known only of the whole.
+// assemble is path-to-regexp's tokensToRegexp: it writes the source of the
+// regular expression, with one / # or ? allowed at its end (the option strict is
+// off). Patterns go into the text as they are, and twice where they repeat.
 func assemble(tokens []token, end int) []unit {
 	out := appendASCII(nil, "^", 0)
 	for i := range tokens {

@@ -33,9 +33,9 @@ func uniteHalves(dfas []*dfa) []*dfa {
 // A pair holds a state, or a class, of each of two automata.
 type pair struct{ a, b uint16 }
 
-// union runs two automata that read in the same direction side by side. That
-// costs no more states than there are pairs met: patterns that begin unlike
-// hardly multiply, for where one is dead the other goes on alone.
+// union runs two automata that read in the same direction side by side; ok is
+// false if the result is too large. Paths seldom keep both busy: where patterns
+// begin unlike one is soon dead, so that states add up and do not multiply.
 func union(a, b *dfa) (d *dfa, ok bool) {
 	alphabet, classes := merge(a.alphabet, b.alphabet)
 	out := &automaton{symbols: alphabet.classes + 1}
