@@ -94,6 +94,22 @@ func TestWhatIsNoLoop(t *testing.T) {
 			b.shows("/dashboard", "Hello, "+user)
 		}
 	})
+	t.Run("as others by a prompt, then an end by a handler of the site", func(t *testing.T) {
+		a, b := signedIn(t)
+		a.mount("/api/end", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := a.auth.Sessions().End(w, r); err != nil {
+				t.Error(err)
+			}
+		}))
+		for _, user := range []string{"grace", "ada"} {
+			b.link("/api/auth/sign-in?prompt=login&next=/dashboard")
+			b.login(user)
+			b.shows("/dashboard", "Hello, "+user)
+		}
+		b.link("/api/end")
+		b.open("/dashboard")
+		b.shows("/dashboard", "Hello, ada") // the login knows who it is
+	})
 	t.Run("two tabs, then signing out", func(t *testing.T) {
 		a := newSite(t)
 		b := newBrowser(a)

@@ -319,7 +319,7 @@ func TestLongWayBack(t *testing.T) {
 	}
 	b := newBrowser(a)
 	for i := range 5 {
-		b.open(fmt.Sprintf("/dashboard?tab=%d&q=%s", i, strings.Repeat("a", 1500)))
+		b.open(fmt.Sprintf("/dashboard?tab=%d&q=%s", i, strings.Repeat("a", 1000)))
 	}
 	header := 0
 	for _, c := range b.jar.Cookies(mustParse(origin + "/")) {
