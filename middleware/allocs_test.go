@@ -16,8 +16,6 @@ func TestPublicPathAllocatesNothing(t *testing.T) {
 	}
 }
 
-
-
 // TestSignedInRequestAllocatesTwice is a promise: a context and a request.
 func TestSignedInRequestAllocatesTwice(t *testing.T) {
 	x := newBench(t)
