@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -67,6 +68,17 @@ func browserURL(ref string) (host, path string, ok bool) {
 	return host, "/" + strings.Join(out, "/"), true
 }
 
+// isRoute reports whether a path is one of the routes in a lenient router's eyes,
+// which decodes it and passes over empty segments.
+func isRoute(path string) bool {
+	if decoded, err := url.PathUnescape(path); err == nil {
+		path = decoded
+	}
+	path = strings.Join(strings.FieldsFunc(path, func(r rune) bool { return r == '/' }), "/")
+	slug, ok := strings.CutPrefix(path, "api/auth/")
+	return ok && slices.Contains([]string{"sign-in", "sign-up", "sign-in-callback", "sign-out", "sign-out-callback"}, slug)
+}
+
 func isScheme(s string) bool {
 	for i, c := range s {
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
@@ -121,7 +133,7 @@ func FuzzReturnTo(f *testing.F) {
 		resp := a.do(r)
 		location := resp.Header.Get("Location")
 		site, path, ok := browserURL(location)
-		if !ok || site != host || strings.HasPrefix(path, "//") || strings.HasPrefix(path, "/api/auth/sign-") {
+		if !ok || site != host || strings.HasPrefix(path, "//") || isRoute(path) {
 			t.Errorf("%q: %d to %q, which is %q of %q", next, resp.StatusCode, location, path, site)
 		}
 		for i := range len(location) {

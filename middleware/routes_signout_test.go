@@ -208,6 +208,9 @@ func TestSignOutKeepsTheSessionsHeaders(t *testing.T) {
 			t.Errorf("%s is %q, End says %q", name, got, want)
 		}
 	}
+	if got := resp.Header.Get("Clear-Site-Data"); got != `"cache"` {
+		t.Errorf("Clear-Site-Data %q: the back button shows private pages", got)
+	}
 	if len(resp.Header["Set-Cookie"]) < len(w.Header()["Set-Cookie"]) {
 		t.Error("deletions are missing")
 	}
