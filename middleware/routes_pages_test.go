@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"html"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -75,6 +76,21 @@ func TestPagesAreSafeAndPlain(t *testing.T) {
 				t.Error("the page leads nowhere")
 			}
 		})
+	}
+}
+
+// TestPagesLetTheFormLeadToAnEmulator, which has no https.
+func TestPagesLetTheFormLeadToAnEmulator(t *testing.T) {
+	auth, err := cognito.New(routesConfig(func(cfg *cognito.Config) {
+		cfg.UserPool.Issuer, cfg.UserPool.Domain = "http://localhost:9229/pool", "localhost:9229"
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	auth.Routes().ServeHTTP(w, page("/api/auth/sign-out"))
+	if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self' https: http://localhost:9229;") {
+		t.Errorf("the policy is %q", csp)
 	}
 }
 

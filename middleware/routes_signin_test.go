@@ -334,6 +334,21 @@ func TestLongWayBack(t *testing.T) {
 	}
 }
 
+// TestStateThatIsTooLong is a mistake of the application, and is logged as one.
+func TestStateThatIsTooLong(t *testing.T) {
+	var log strings.Builder
+	a := newSite(t, logged(&log), func(cfg *cognito.Config) {
+		cfg.Login.State = func(r *http.Request) string { return strings.Repeat("x", len(r.URL.Query().Get("n"))) }
+	})
+	if authorize, _ := a.begin("/api/auth/sign-in?n=" + strings.Repeat("1", 500)); len(authorize.Query().Get("state")) < 1000 {
+		t.Errorf("state %q", authorize.Query().Get("state"))
+	}
+	resp := a.get("/api/auth/sign-in?n=" + strings.Repeat("1", 1500))
+	if resp.StatusCode != http.StatusInternalServerError || resp.Header["Set-Cookie"] != nil || !strings.Contains(log.String(), "Login.State is too long") {
+		t.Errorf("%d, log %s", resp.StatusCode, log.String())
+	}
+}
+
 // linkTo is the link of a page to begin again.
 func linkTo(t *testing.T, body string) string {
 	t.Helper()
