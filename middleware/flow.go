@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/rand"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -79,10 +78,10 @@ func (a *Auth) keepFlow(w http.ResponseWriter, r *http.Request, f *flow) error {
 		text, err = a.login.flows.Seal(name, f, flowLifetime)
 	}
 	if err == nil && len(text) > maxFlow {
-		err = errors.New("Login.State is too long")
+		err = fmt.Errorf("%d bytes", len(text))
 	}
-	if err != nil {
-		return fmt.Errorf("cognitogate: sign-in: %w", err)
+	if err != nil { // of all its parts only this one has no bound
+		return fmt.Errorf("cognitogate: sign-in: Login.State is too long: %w", err)
 	}
 	type held struct {
 		pair
