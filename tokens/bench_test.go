@@ -56,6 +56,8 @@ func BenchmarkVerify(b *testing.B) {
 		{"not JSON", verify(encode([]byte(header))+"."+rest, tokens.Access, tokens.Malformed)},
 		{"wrong alg", verify(encode([]byte(`{"alg":"HS256","kid":"a"}`))+"."+rest, tokens.Access, tokens.BadAlgorithm)},
 		{"unknown kid", verify(encode([]byte(`{"alg":"RS256","kid":"a"}`))+"."+rest, tokens.Access, tokens.UnknownKey)},
+		// No target: the worst that fits into 16 KiB, so that it stays linear.
+		{"1100 members", verify(header+"."+encode([]byte("{"+many(1100)+"}"))+"."+signature, tokens.Access, tokens.Malformed)},
 	} {
 		b.Run(bench.name, func(b *testing.B) { inUnitsOfA(b, bench.run) })
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/rsa"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -249,9 +248,7 @@ func (s *issuerKeys) replace(keys map[string]*rsa.PublicKey) {
 		}
 		fresh[kid] = &publicKey{rsa: key, set: s}
 	}
-	maps.DeleteFunc(s.retired, func(kid string, k *publicKey) bool {
-		return fresh[kid] != nil || now.Sub(k.retiredAt) >= keysServeFor
-	})
+	maps.DeleteFunc(s.retired, func(_ string, k *publicKey) bool { return now.Sub(k.retiredAt) >= keysServeFor })
 	for kid, k := range old {
 		if fresh[kid] == k {
 			continue
@@ -280,12 +277,9 @@ func (s *issuerKeys) download(ctx context.Context) (map[string]*rsa.PublicKey, e
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answers %s", req.URL, resp.Status)
 	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxKeySetBytes+1))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxKeySetBytes)) // what is longer is no JSON then
 	if err != nil {
 		return nil, err
-	}
-	if len(text) > maxKeySetBytes {
-		return nil, errors.New("JWK Set too large")
 	}
 	return parseKeySet(text)
 }

@@ -204,7 +204,15 @@ func TestKeySetThatIsDownAtTheStart(t *testing.T) {
 		d.fail(nil)
 		time.Sleep(30 * time.Second)
 		d.accept(raw)
+		// The next failure is a first one again.
+		d.fail(down)
+		time.Sleep(time.Hour + time.Second)
 		d.accept(raw)
+		synctest.Wait()
+		before := d.srv.Calls("JWKS")
+		time.Sleep(time.Second)
+		d.accept(raw)
+		d.calls(before + 1)
 	})
 }
 
@@ -294,10 +302,14 @@ func TestRotationWithoutOverlap(t *testing.T) {
 			d.unknown(foreign, false)
 			time.Sleep(time.Second)
 		}
-		// What was retired is forgotten after a day, and keys that come back
-		// are no longer retired.
-		time.Sleep(24 * time.Hour)
+		// What was retired is forgotten after a day, also between two fetches.
+		time.Sleep(24*time.Hour - 3*time.Second)
+		d.unknown(old, true)
+		synctest.Wait()
+		fetched := d.srv.Calls("JWKS")
+		time.Sleep(time.Second)
 		d.unknown(old, false)
+		d.calls(fetched)
 	})
 }
 
@@ -406,6 +418,8 @@ func TestFloodBeforeTheFirstFetch(t *testing.T) {
 func TestKeySetsThatAreNone(t *testing.T) {
 	for name, fault := range map[string]cognitotest.Fault{
 		"no keys":           {Status: 200, Body: `{"keys":[]}`},
+		"keys with a 500":   {Status: 500, Body: `{"keys":[` + accessKey().jwk + `]}`},
+		"keys with a 203":   {Status: 203, Body: `{"keys":[` + accessKey().jwk + `]}`},
 		"no usable keys":    {Status: 200, Body: `{"keys":[{"kty":"EC","kid":"a"}]}`},
 		"empty":             {Status: 200, Body: " "},
 		"HTML":              {Status: 200, Body: "<!DOCTYPE html><title>Sign in to this network</title>"},
@@ -532,6 +546,55 @@ func TestClockThatJumps(t *testing.T) {
 				d.accept(raw)
 			})
 		})
+	}
+}
+
+// TestClockThatWasAheadWhenTheKeySetWentDown checks that a failure which seems to
+// come from the future delays nothing.
+func TestClockThatWasAheadWhenTheKeySetWentDown(t *testing.T) {
+	keyDrill(t, func(d *drill) {
+		d.accept(d.issue())
+		time.Sleep(30 * time.Minute)
+		d.shift.Store(int64(2 * time.Hour))
+		d.fail(down)
+		d.refuse(d.forged(1), tokens.ErrUnavailable)
+		d.shift.Store(0)
+		d.fail(nil)
+		d.srv.RotateKeys()
+		d.accept(d.issue())
+	})
+}
+
+// TestFetchThatHasJustLanded has somebody look for a new key and not find it, and
+// another fetch it before the first can ask for a fetch: that one must not be told
+// that a fetch was just now.
+func TestFetchThatHasJustLanded(t *testing.T) {
+	srv := cognitotest.New(cognitotest.User{Username: "ada"})
+	now := time.Now()
+	var meanwhile func()
+	v, err := tokens.NewVerifier(srv.UserPool(), &tokens.Options{HTTPClient: srv.Client(), Now: func() time.Time {
+		if f := meanwhile; f != nil {
+			meanwhile = nil
+			f()
+		}
+		return now
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify := func() {
+		t.Helper()
+		if _, err := v.Verify(context.Background(), srv.Issue("ada").Access, tokens.Access); err != nil {
+			t.Error(err)
+		}
+	}
+	verify()
+	now = now.Add(10 * time.Second)
+	srv.RotateKeys()
+	meanwhile = verify
+	verify()
+	if n := srv.Calls("JWKS"); n != 2 {
+		t.Errorf("%d fetches", n)
 	}
 }
 

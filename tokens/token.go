@@ -96,9 +96,6 @@ func (s Set) String() string {
 // GoString keeps %#v from printing the tokens.
 func (s Set) GoString() string { return s.String() }
 
-// LogValue keeps log/slog from printing the tokens.
-func (s Set) LogValue() slog.Value { return slog.StringValue(s.String()) }
-
 // MarshalJSON keeps encoding/json from printing the tokens, for those who log in
 // JSON. To keep a Set somewhere, name its fields.
 func (s Set) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
