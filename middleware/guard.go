@@ -20,10 +20,13 @@ var ErrForbidden = errors.New("cognitogate: forbidden")
 // no session in its context; use [Auth.Load] for that.
 //
 // Mount it outside the router, or with Use on the outermost one. It judges every
-// form of the path that a router could act on. What it cannot see is a middleware
-// behind it that gives the router another path altogether (chi's PathRewrite, or
-// URLFormat inside the guard): put those before Protect, or put [Auth.Require] on
-// the routes.
+// form of the path that a router could act on, or a server that requests are handed
+// on to: cleaned, decoded twice, with "/" for "\", without what follows a ";". What
+// it cannot see is a middleware behind it that gives the router another path
+// altogether (chi's PathRewrite, or URLFormat inside the guard): put those before
+// Protect, or put [Auth.Require] on the routes. Require is also for what takes
+// /ADMIN for /admin, as chi's PageRoute and some file systems do: to the matcher, as
+// in Next.js, they are two paths.
 func (a *Auth) Protect(next http.Handler) http.Handler {
 	return &guard{auth: a, next: next, kind: kindProtect}
 }
@@ -106,6 +109,14 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s, err := a.sessions.Fetch(w, r, nil)
+	varyOnCookie(w.Header()) // with other cookies the answer would be another
+	r = attach(r, s)
+	if lines := w.Header()["Set-Cookie"]; a.ours(lines) {
+		r = a.forward(r, lines)
+		guarded := &privateWriter{ResponseWriter: w, auth: a}
+		defer guarded.enforce() // for a handler that writes nothing, or panics
+		w = guarded.as()
+	}
 	if err == nil && g.allow != nil && !g.allow(r, s) {
 		err = ErrForbidden
 	}
@@ -114,29 +125,26 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		decided(DecisionPassed)
 	case g.kind == kindLoad:
 		decided(DecisionAnonymous)
-		varyOnCookie(w.Header()) // with other cookies the page would be another
 	default:
 		if a.cfg.Hooks.Decided != nil {
 			decided(a.decision(r, err))
 		}
-		a.refuse(w, attach(r, s), err)
+		a.refuse(w, r, err)
 		return
 	}
-	r = attach(r, s)
-	if lines := w.Header()["Set-Cookie"]; len(lines) > 0 && a.ours(lines) {
-		// What follows sees the cookies as the browser will send them next, so that
-		// it does not refresh what has just been refreshed.
-		header := cookie.Forward(r.Header["Cookie"], lines, a.prefix)
-		r = r.Clone(r.Context())
-		r.Header.Del("Cookie")
-		if header != "" {
-			r.Header.Set("Cookie", header)
-		}
-		guarded := &privateWriter{ResponseWriter: w, auth: a}
-		defer guarded.enforce() // for a handler that writes nothing, or panics
-		w = guarded.as()
-	}
 	g.next.ServeHTTP(w, r)
+}
+
+// forward returns the request with the cookies that the browser will send next, so
+// that what follows does not refresh what has just been refreshed.
+func (a *Auth) forward(r *http.Request, lines []string) *http.Request {
+	header := cookie.Forward(r.Header["Cookie"], lines, a.prefix)
+	r = r.Clone(r.Context())
+	r.Header.Del("Cookie")
+	if header != "" {
+		r.Header.Set("Cookie", header)
+	}
+	return r
 }
 
 // attach puts the session into the request's context, if there is one and it is not

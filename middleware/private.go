@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -19,14 +20,34 @@ type privateWriter struct {
 // as returns the writer with those of Flusher, Hijacker and ReaderFrom that the
 // wrapped one has, because handlers ask for them by type.
 func (p *privateWriter) as() http.ResponseWriter {
-	flusher, flushes := p.ResponseWriter.(http.Flusher)
-	hijacker, hijacks := p.ResponseWriter.(http.Hijacker)
-	reader, reads := p.ResponseWriter.(io.ReaderFrom)
+	_, flushes := p.ResponseWriter.(http.Flusher)
+	_, hijacks := p.ResponseWriter.(http.Hijacker)
+	from, reads := p.ResponseWriter.(io.ReaderFrom)
+	flusher, hijacker, reader := privateFlusher{p}, privateHijacker{p}, privateReader{p, from}
 	switch {
 	case flushes && hijacks && reads: // HTTP/1
-		return &privateHTTP1{privateFlusher{p, flusher}, hijacker, reader}
+		return struct {
+			*privateWriter
+			http.Flusher
+			http.Hijacker
+			io.ReaderFrom
+		}{p, flusher, hijacker, reader}
+	case flushes && hijacks: // HTTP/1 behind a middleware that compresses
+		return struct {
+			*privateWriter
+			http.Flusher
+			http.Hijacker
+		}{p, flusher, hijacker}
 	case flushes: // HTTP/2
-		return &privateFlusher{p, flusher}
+		return struct {
+			*privateWriter
+			http.Flusher
+		}{p, flusher}
+	case hijacks:
+		return struct {
+			*privateWriter
+			http.Hijacker
+		}{p, hijacker}
 	}
 	return p
 }
@@ -41,7 +62,9 @@ func (p *privateWriter) enforce() {
 	if !p.auth.ours(h["Set-Cookie"]) {
 		return
 	}
-	h.Set("Cache-Control", "private, no-store")
+	if cc := h["Cache-Control"]; len(cc) != 1 || cc[0] != "no-store" { // a refusal's
+		h.Set("Cache-Control", "private, no-store")
+	}
 	varyOnCookie(h)
 }
 
@@ -60,30 +83,34 @@ func (p *privateWriter) Write(b []byte) (int, error) {
 	return p.ResponseWriter.Write(b)
 }
 
-type privateFlusher struct {
-	*privateWriter
-	flusher http.Flusher
-}
-
-func (p *privateFlusher) Flush() {
+// FlushError is what http.ResponseController looks for first. Without it, that would
+// find the Flush of a writer further down, and pass enforce by.
+func (p *privateWriter) FlushError() error {
 	p.enforce()
-	p.begun = true
-	p.flusher.Flush()
+	err := http.NewResponseController(p.ResponseWriter).Flush()
+	p.begun = p.begun || !errors.Is(err, http.ErrNotSupported)
+	return err
 }
 
-type privateHTTP1 struct {
-	privateFlusher
-	hijacker http.Hijacker
-	reader   io.ReaderFrom
+type privateFlusher struct{ p *privateWriter }
+
+// Flush has no way to tell what went wrong; the next Write does.
+func (f privateFlusher) Flush() { _ = f.p.FlushError() }
+
+type privateHijacker struct{ p *privateWriter }
+
+func (h privateHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	h.p.enforce()
+	return http.NewResponseController(h.p.ResponseWriter).Hijack()
 }
 
-func (p *privateHTTP1) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	p.enforce()
-	return p.hijacker.Hijack()
+type privateReader struct {
+	p    *privateWriter
+	from io.ReaderFrom
 }
 
-func (p *privateHTTP1) ReadFrom(src io.Reader) (int64, error) {
-	p.enforce()
-	p.begun = true
-	return p.reader.ReadFrom(src)
+func (r privateReader) ReadFrom(src io.Reader) (int64, error) {
+	r.p.enforce()
+	r.p.begun = true
+	return r.from.ReadFrom(src)
 }

@@ -41,13 +41,18 @@ func unstorable(h http.Header) {
 
 func varyOnCookie(h http.Header) {
 	vary := h["Vary"]
-	switch {
-	case len(vary) == 0:
-		h["Vary"] = cookieOnly[:1:1]
-	case len(vary) == 1 && vary[0] == "Cookie":
-	case !strings.Contains(strings.ToLower(strings.Join(vary, ",")), "cookie"):
-		h["Vary"] = append(vary[:len(vary):len(vary)], "Cookie")
+	for _, line := range vary {
+		for name := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(name), "Cookie") {
+				return
+			}
+		}
 	}
+	if len(vary) == 0 {
+		h["Vary"] = cookieOnly[:1:1]
+		return
+	}
+	h["Vary"] = append(vary[:len(vary):len(vary)], "Cookie")
 }
 
 // ServeError is the default ErrorHandler. Whoever is signed out is sent to the
@@ -59,8 +64,6 @@ func varyOnCookie(h http.Header) {
 func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
 	unstorable(h)
-	navigation := page.Navigation(r)
-	repeatable := navigation && r.Method != http.MethodPost
 	switch {
 	case errors.Is(err, ErrForbidden):
 		problem(w, r, http.StatusForbidden)
@@ -69,12 +72,12 @@ func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 		problem(w, r, http.StatusServiceUnavailable)
 	case !errors.Is(err, session.ErrSignedOut):
 		problem(w, r, http.StatusInternalServerError)
-	case repeatable && a.looping(r):
+	case page.Is(r) && a.looping(r):
 		a.serveLoop(w, r)
-	case repeatable:
+	case page.Is(r):
 		h.Set("Location", a.signInURL(r))
 		w.WriteHeader(http.StatusTemporaryRedirect)
-	case navigation:
+	case page.Navigation(r):
 		h.Set("Location", a.cfg.SignIn)
 		w.WriteHeader(http.StatusSeeOther)
 	default:

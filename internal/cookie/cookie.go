@@ -138,9 +138,10 @@ func Forward(header []string, lines []string, prefix string) string {
 	}
 	var pairs []string
 	for _, h := range header {
-		for name, value, rest := Next(h); name != ""; name, value, rest = Next(rest) {
-			if _, seen := fresh[decodedName(name)]; !seen {
-				pairs = append(pairs, name+"="+value)
+		for pair := range strings.SplitSeq(h, ";") {
+			name, _, _ := Next(pair)
+			if _, seen := fresh[decodedName(name)]; !seen && trim(pair) != "" {
+				pairs = append(pairs, trim(pair))
 			}
 		}
 	}

@@ -53,6 +53,7 @@ func TestForward(t *testing.T) {
 		{"a deletion first", []string{"p.x=1"}, []string{"p.x=; Max-Age=0", "p.x=9; Max-Age=60; Domain=d"}, "p.x=9"},
 		{"a deletion", []string{"p.x=1", "a=1"}, []string{"p.x=; Max-Age=0"}, "a=1"},
 		{"everything deleted", []string{"p.x=1"}, []string{"p.x=; Max-Age=0"}, ""},
+		{"others as they are", []string{"a; =b;;  c = d ;e=\"f g\"", "p.x=1; =; h=i=j"}, []string{"p.x=9; Max-Age=60"}, `a; =b; c = d; e="f g"; =; h=i=j; p.x=9`},
 		{"others' lines", []string{"a=1"}, []string{"a=2; Max-Age=60"}, "a=1"},
 	} {
 		if got := cookie.Forward(test.header, test.lines, "p."); got != test.want {
