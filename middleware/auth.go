@@ -3,8 +3,10 @@ package middleware
 import (
 	"cmp"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,19 +22,14 @@ import (
 // request: a program starts while Cognito is down.
 func New(cfg Config) (*Auth, error) {
 	var wrong faults
+	cfg.Login.Scopes = slices.Clone(cfg.Login.Scopes) // what the caller does with it later changes nothing
 	a := &Auth{cfg: cfg, prefix: cookie.Prefix(cfg.UserPool.ClientID)}
 	a.configureOrigin(&wrong)
 	var err error
 	a.sessions, err = a.newSessions()
 	wrong.addErr(err, "")
 
-	a.all = cfg.Matcher == nil && cfg.Rules == nil
-	if !a.all && len(cfg.Matcher) == 0 && len(cfg.Rules) == 0 {
-		wrong.add("Matcher", "is empty, which would protect nothing; leave it nil to protect every path")
-	}
-	if a.matcher, err = matcher.New(append(matcher.Paths(cfg.Matcher...), cfg.Rules...)...); err != nil {
-		wrong.addErr(err, "Matcher: ")
-	}
+	a.configureMatcher(&wrong)
 
 	a.configureSignIn(&wrong)
 	for _, after := range []struct {
@@ -64,18 +61,40 @@ func New(cfg Config) (*Auth, error) {
 
 const defaultRoutesPath = "/api/auth"
 
+// configureMatcher compiles what is to be protected.
+func (a *Auth) configureMatcher(wrong *faults) {
+	paths := matcher.Paths(a.cfg.Matcher...)
+	a.rules = slices.Concat(paths, a.cfg.Rules)
+	switch {
+	case a.cfg.Matcher == nil && a.cfg.Rules == nil:
+		return
+	case len(a.rules) == 0:
+		wrong.add("Matcher", "is empty, which would protect nothing; leave it nil to protect every path")
+		return
+	}
+	var err error
+	if a.matcher, err = matcher.New(a.rules...); err == nil {
+		return
+	}
+	_, err = matcher.New(paths...)
+	wrong.addErr(err, "Matcher: ")
+	_, err = matcher.New(a.cfg.Rules...)
+	wrong.addErr(err, "Rules: ")
+}
+
 // configureOrigin sets what follows from an Origin.
 func (a *Auth) configureOrigin(wrong *faults) {
 	cfg := &a.cfg
 	cfg.RoutesPath = strings.TrimSuffix(cmp.Or(cfg.RoutesPath, defaultRoutesPath), "/")
-	if !isLocal(cfg.RoutesPath) || strings.ContainsAny(cfg.RoutesPath, "?#%") {
+	if !isLocal(cfg.RoutesPath) || !plain(&url.URL{Path: cfg.RoutesPath}) {
 		wrong.add("RoutesPath", `%q is not a path like "/api/auth"`, cfg.RoutesPath)
 	}
 	if cfg.Origin == "" {
 		return
 	}
 	u, err := url.Parse(cfg.Origin)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.Scheme+"://"+u.Host != cfg.Origin {
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.Scheme+"://"+u.Host != cfg.Origin ||
+		strings.HasSuffix(u.Host, ":") || strings.ContainsFunc(u.Host, func(r rune) bool { return r >= utf8.RuneSelf }) {
 		wrong.add("Origin", `%q is not an origin like "https://app.example.com"`, cfg.Origin)
 		return
 	}
@@ -108,12 +127,17 @@ func (a *Auth) configureSignIn(wrong *faults) {
 	var err error
 	a.signIn, err = url.Parse(cfg.SignIn)
 	switch {
-	case err != nil || a.signIn.Fragment != "":
+	case err != nil || strings.Contains(cfg.SignIn, "#"):
 		wrong.add("SignIn", `%q is not a path like "/sign-in"`, cfg.SignIn)
 	case isLocal(cfg.SignIn):
 		a.exempt = append(a.exempt, strings.TrimSuffix(a.signIn.Path, "/"))
+		if a.protects(&http.Request{URL: a.signIn}) {
+			wrong.add("SignIn", "%q is not plain, without escapes, dot segments and the like, and so Protect would not let it through", cfg.SignIn)
+		}
 	case a.signIn.Scheme != "https" || a.signIn.Host == "" || a.signIn.User != nil:
 		wrong.add("SignIn", `%q is neither a path like "/sign-in" nor an https URL`, cfg.SignIn)
+	case strings.EqualFold("https://"+a.signIn.Host, cfg.Origin):
+		wrong.add("SignIn", "%q is on this site: give its path, which Protect lets through then", cfg.SignIn)
 	case cfg.Origin == "":
 		wrong.add("SignIn", "%q is on another site, which needs Origin to send users back", cfg.SignIn)
 	}
@@ -125,8 +149,13 @@ func (a *Auth) configureSignIn(wrong *faults) {
 	if cfg.ReturnParam = cmp.Or(cfg.ReturnParam, "next"); cfg.ReturnParam == "-" {
 		return
 	}
-	if !paramName.MatchString(cfg.ReturnParam) {
+	switch {
+	case !paramName.MatchString(cfg.ReturnParam):
 		wrong.add("ReturnParam", `%q is not a parameter's name like "next"`, cfg.ReturnParam)
+	case err == nil && a.signIn.Query().Has(cfg.ReturnParam):
+		wrong.add("ReturnParam", "%q is a parameter of SignIn already", cfg.ReturnParam)
+	case cfg.Origin != "" && slices.Contains(routeParams, cfg.ReturnParam):
+		wrong.add("ReturnParam", "%q means something else to Routes", cfg.ReturnParam)
 	}
 	mark := "?"
 	if strings.Contains(cfg.SignIn, "?") {
@@ -156,6 +185,9 @@ func (a *Auth) newSessions() (*session.Manager, error) {
 	}
 	return session.NewManager(cfg)
 }
+
+// routeParams are what the sign-in route reads beside ReturnParam.
+var routeParams = []string{"provider", "lang", "login_hint", "prompt", "origin"}
 
 // paramName keeps a parameter's name from being mistaken for anything else in a
 // query or a form.

@@ -31,9 +31,9 @@ type Config struct {
 	Matcher []string
 	Rules   []matcher.Rule
 
-	// SignIn is the path of the sign-in page, which is not protected, or the absolute
-	// https URL of one elsewhere, which needs Origin. Default RoutesPath+"/sign-in"
-	// with Origin, else "/sign-in".
+	// SignIn is the path of the sign-in page, which Protect lets through whoever serves
+	// it, or the absolute https URL of one elsewhere, which needs Origin. Default
+	// RoutesPath+"/sign-in" with Origin, else "/sign-in".
 	SignIn string
 
 	// ReturnParam is the query parameter that tells the sign-in page where the
@@ -142,8 +142,8 @@ const (
 // once.
 type Auth struct {
 	cfg      Config
-	all      bool // no matcher: every path is protected
-	matcher  *matcher.Matcher
+	rules    []matcher.Rule   // of Matcher, then Rules
+	matcher  *matcher.Matcher // nil: every path is protected
 	sessions *session.Manager
 	client   *tokens.Client
 	verifier *tokens.Verifier

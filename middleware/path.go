@@ -1,10 +1,12 @@
 package middleware
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -18,93 +20,79 @@ const maxPath = 8 << 10
 // view of its path, unless the path is exempt. A path that cannot be judged is
 // protected.
 func (a *Auth) protects(r *http.Request) bool {
-	p, ok := plainPath(r)
-	if ok {
+	if p := r.URL.Path; plain(r.URL) && chiPath(r, p) == p {
 		// The usual path has one view, and one pass decides. A router may strip a
 		// slash at the end.
 		bare := strings.TrimSuffix(p, "/")
 		if slices.Contains(a.exempt, bare) {
 			return false
 		}
-		return a.all || a.matcher.MatchPath(p, r) ||
-			len(bare) < len(p) && bare != "" && a.matcher.MatchPath(bare, r)
+		return a.selects(p, r) || len(bare) < len(p) && bare != "" && a.selects(bare, r)
 	}
-	if a.all {
+	if a.matcher == nil {
 		return true
 	}
 	views, ok := pathViews(r)
-	if !ok {
-		return true
-	}
-	for _, p := range views {
-		if a.matcher.MatchPath(p, r) {
-			return true
-		}
-	}
-	return false
+	return !ok || slices.ContainsFunc(views, func(p string) bool { return a.selects(p, r) })
 }
 
-// plainPath returns the request's path if every router reads it the same way: it
-// has no escapes and nothing to be escaped, no dot segments or empty ones, and chi
-// has not been given another one. Only such a path can be exempt: what could be read as another
-// path must not pass for the sign-in page.
-func plainPath(r *http.Request) (string, bool) {
-	p := r.URL.Path
-	if r.URL.RawPath != "" && r.URL.RawPath != p || p == "" || p[0] != '/' || len(p) > maxPath {
-		return "", false
-	}
-	if rc := chi.RouteContext(r.Context()); rc != nil && rc.RoutePath != "" && rc.RoutePath != p {
-		return "", false
+// selects reports whether a path is one to protect, as it is.
+func (a *Auth) selects(p string, r *http.Request) bool {
+	return a.matcher == nil || a.matcher.MatchPath(p, r)
+}
+
+// plain reports whether every router reads the URL's path the same way: it has no
+// escapes and nothing to be escaped, no dot segments or empty ones, and no
+// parameters. Only such a path can be exempt: what could be read as another path
+// must not pass for the sign-in page.
+func plain(u *url.URL) bool {
+	p := u.Path
+	if u.RawPath != "" && u.RawPath != p || p == "" || p[0] != '/' || len(p) > maxPath {
+		return false
 	}
 	for i := range len(p) {
 		switch c := p[i]; {
 		case c == '/':
 			if i+1 < len(p) && (p[i+1] == '/' || p[i+1] == '.') {
-				return "", false
+				return false
 			}
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("-_.~$&+,:;=@", c) >= 0:
-		case r.URL.RawPath == p && strings.IndexByte("!'()*", c) >= 0:
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("-_.~$&+,:=@", c) >= 0:
+		case u.RawPath == p && strings.IndexByte("!'()*", c) >= 0:
 		default:
-			return "", false // EscapedPath escapes it, or somebody might
+			return false // EscapedPath escapes it, or somebody might
 		}
 	}
-	return p, true
+	return true
 }
 
-// pathViews returns every form of the request's path that a router, a file server
-// or a middleware behind the guard could act on. ok is false if there is a form
-// that cannot be judged.
+// pathViews returns every form of the request's path that a router, a file server,
+// a middleware or a server behind the guard could act on. ok is false if there is a
+// form that cannot be judged.
 func pathViews(r *http.Request) (views []string, ok bool) {
 	raw, decoded := r.URL.EscapedPath(), r.URL.Path
 	if decoded == "" || decoded[0] != '/' || raw == "" || raw[0] != '/' || len(raw) > maxPath {
 		return nil, false // "*" or a CONNECT without a path: there is nothing to match
 	}
+	received := cmp.Or(r.URL.RawPath, decoded) // chi routes by it even when Path was rewritten since
+	routed := chiPath(r, received)
+	if routed == "" {
+		return nil, false
+	}
 	v := viewSet{raw}
 	v.add(decoded)
-	if r.URL.RawPath != "" {
-		v.add(r.URL.RawPath) // chi routes by it even when Path was rewritten since
-	}
-	if rc := chi.RouteContext(r.Context()); rc != nil && rc.RoutePath != "" {
-		routed, ok := chiPath(r, rc)
-		if !ok {
-			return nil, false
-		}
-		v.add(routed)
+	v.add(received)
+	v.add(routed)
+	for _, p := range v[:len(v):len(v)] {
+		v.add(unescape(p)) // somebody behind the guard may decode what has been decoded
 	}
 	for _, p := range v[:len(v):len(v)] {
-		// Somebody behind the guard may decode what has been decoded.
-		if again, err := url.PathUnescape(p); err == nil {
-			v.add(again)
-		}
+		v.addCleaned(p)
 	}
 	for _, p := range v[:len(v):len(v)] {
 		// Between raw and decoded are the forms in which only some is escaped. This
 		// is the one that patterns are written for: :path does not match a "#" or a
 		// "?", because in a target they are no part of the path.
 		v.add((&url.URL{Path: p}).EscapedPath())
-	}
-	for _, p := range v[:len(v):len(v)] {
-		v.addCleaned(p)
 	}
 	for _, p := range v {
 		if !utf8.ValidString(p) || strings.ContainsRune(p, 0) {
@@ -114,39 +102,91 @@ func pathViews(r *http.Request) (views []string, ok bool) {
 	return v, true
 }
 
-// chiPath is the path that chi routes by, where it differs from the request's.
-func chiPath(r *http.Request, rc *chi.Context) (string, bool) {
-	if len(rc.RoutePatterns) == 0 {
-		return rc.RoutePath, true // set by a middleware like StripSlashes, whole
+// chiPath is the path that chi routes by, whole: p, which the request was received
+// with, unless a middleware like StripSlashes has set another. It is empty if that
+// cannot be told.
+func chiPath(r *http.Request, p string) string {
+	rc := chi.RouteContext(r.Context())
+	switch {
+	case rc == nil || rc.RoutePath == "":
+		return p
+	case !mounted(rc):
+		return rc.RoutePath
+	case rc.RoutePath == "/", strings.HasSuffix(p, rc.RoutePath), strings.HasSuffix(strings.TrimSuffix(p, "/"), rc.RoutePath):
+		return p // less what the patterns before have consumed
 	}
-	// Inside a mounted router it is what the patterns before have left over.
-	p := r.URL.RawPath
-	if p == "" {
-		p = r.URL.Path
+	return ""
+}
+
+// mounted reports whether a mounted router has the request, in which RoutePath is
+// what is left of the path. chi empties the wildcard of a mount, and routes "/" where
+// nothing is left.
+func mounted(rc *chi.Context) bool {
+	if len(rc.RoutePatterns) == 0 {
+		return false
 	}
 	if rc.RoutePath == "/" {
-		return strings.TrimSuffix(p, "/") + "/", true
+		return rc.RoutePatterns[0] != "/"
 	}
-	if strings.HasSuffix(strings.TrimSuffix(p, "/"), rc.RoutePath) {
-		return strings.TrimSuffix(p, "/"), true
+	for i, key := range rc.URLParams.Keys {
+		if key == "*" && rc.URLParams.Values[i] == "" {
+			return true
+		}
 	}
-	return p, strings.HasSuffix(p, rc.RoutePath)
+	return false
+}
+
+// unescape decodes what can be decoded, as many do.
+func unescape(p string) string {
+	if !strings.Contains(p, "%") {
+		return p
+	}
+	b := make([]byte, 0, len(p))
+	for i := 0; i < len(p); i++ {
+		if p[i] == '%' && i+2 < len(p) {
+			if c, err := strconv.ParseUint(p[i+1:i+3], 16, 8); err == nil {
+				b = append(b, byte(c))
+				i += 2
+				continue
+			}
+		}
+		b = append(b, p[i])
+	}
+	return string(b)
 }
 
 type viewSet []string
 
 func (v *viewSet) add(p string) {
-	if slices.Contains(*v, p) {
-		return
+	if !slices.Contains(*v, p) {
+		*v = append(*v, p)
 	}
-	*v = append(*v, p)
+}
+
+// withoutParams leaves out the parameters of segments (RFC 3986 §3.3), as servlet
+// containers do before they resolve dots.
+func withoutParams(p string) string {
+	if !strings.Contains(p, ";") {
+		return p
+	}
+	segments := strings.Split(p, "/")
+	for i, segment := range segments {
+		segments[i], _, _ = strings.Cut(segment, ";")
+	}
+	return strings.Join(segments, "/")
 }
 
 // addCleaned adds p without empty segments, then without dot segments too, also as
-// a reader sees it that takes "\" for "/", and each with and without a slash at the
-// end. Not every reader that collapses slashes resolves dots.
+// a reader sees it that takes "\" for "/" or leaves out the parameters of segments,
+// and each with and without a slash at the end. Not every reader that collapses
+// slashes resolves dots.
 func (v *viewSet) addCleaned(p string) {
-	for _, form := range []string{p, strings.ReplaceAll(p, `\`, "/")} {
+	forms := viewSet{p}
+	forms.add(strings.ReplaceAll(p, `\`, "/"))
+	for _, form := range forms[:len(forms):len(forms)] {
+		forms.add(withoutParams(form))
+	}
+	for _, form := range forms {
 		for strings.Contains(form, "//") {
 			form = strings.ReplaceAll(form, "//", "/")
 		}

@@ -7,6 +7,9 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"path"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -67,11 +70,37 @@ func spellingRouters(auth *cognito.Auth) map[string]http.Handler {
 	formatMounted.Mount("/app", use(auth.Protect))
 	inline := chi.NewRouter()
 	spellingRoutes(inline.With(auth.Protect))
+	twice := chi.NewRouter()
+	twice.Route("/app", func(r chi.Router) { r.Mount("/", use(auth.Protect)) })
+	mountedInline := chi.NewRouter()
+	mountedInline.Route("/app", func(r chi.Router) { r.Group(func(r chi.Router) { spellingRoutes(r.With(auth.Protect)) }) })
+	cleanInline := chi.NewRouter()
+	cleanInline.Use(chimiddleware.CleanPath, chimiddleware.StripSlashes, chimiddleware.GetHead)
+	spellingRoutes(cleanInline.With(auth.Protect))
+	parameter := chi.NewRouter()
+	parameter.Use(chimiddleware.CleanPath)
+	parameter.Mount("/{site:app}", use(chimiddleware.StripSlashes, auth.Protect))
+	wild := http.NewServeMux()
+	wild.HandleFunc("GET /admin/{$}", privately)
+	wild.HandleFunc("/admin", privately)
+	wild.HandleFunc("GET /admin/{name}", privately)
+	wild.HandleFunc("/admin/{name}/{rest...}", privately)
+	wild.HandleFunc("/public/{rest...}", publicly)
+	stripped := chi.NewRouter()
+	stripped.Use(auth.Protect)
+	stripped.Handle("/app/*", http.StripPrefix("/app", mux))
 	return map[string]http.Handler{
 		"chi":                           use(auth.Protect),
 		"chi inside":                    auth.Protect(use()),
 		"chi inline":                    inline,
 		"chi mounted":                   mounted,
+		"chi mounted twice":             twice,
+		"chi mounted inline":            mountedInline,
+		"chi mounted at a parameter":    parameter,
+		"chi inline, cleaned before":    cleanInline,
+		"chi, GetHead before":           use(chimiddleware.GetHead, auth.Protect),
+		"chi, GetHead behind":           use(auth.Protect, chimiddleware.GetHead),
+		"chi and StripPrefix behind":    stripped,
 		"chi, CleanPath before":         use(chimiddleware.CleanPath, auth.Protect),
 		"chi, CleanPath behind":         use(auth.Protect, chimiddleware.CleanPath),
 		"chi, StripSlashes before":      use(chimiddleware.StripSlashes, auth.Protect),
@@ -84,14 +113,32 @@ func spellingRouters(auth *cognito.Auth) map[string]http.Handler {
 		"chi mounted, cleaned before":   cleanMounted,
 		"chi mounted, URLFormat before": formatMounted,
 		"ServeMux":                      auth.Protect(mux),
+		"ServeMux with wildcards":       auth.Protect(wild),
 		"ServeMux and StripPrefix":      auth.Protect(http.StripPrefix("/app", mux)),
 		"StripPrefix, then the guard":   http.StripPrefix("/app", auth.Protect(use())),
-		"decoding behind": auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r = r.Clone(r.Context())
-			r.URL.RawPath = ""
-			use().ServeHTTP(w, r)
+		"decoding behind":               auth.Protect(reading(func(p string) string { return p })),
+		"decoding twice behind": auth.Protect(reading(func(p string) string {
+			if again, err := url.PathUnescape(p); err == nil {
+				return again
+			}
+			return p
 		})),
+		"a file server behind":       auth.Protect(reading(func(p string) string { return path.Clean("/" + p) })),
+		"backslashes behind":         auth.Protect(reading(func(p string) string { return path.Clean("/" + strings.ReplaceAll(p, `\`, "/")) })),
+		"a servlet container behind": auth.Protect(reading(func(p string) string { return path.Clean("/" + segmentParams.ReplaceAllString(p, "")) })),
 	}
+}
+
+var segmentParams = regexp.MustCompile(`;[^/]*`)
+
+// reading is a server that makes something of the decoded path before it routes.
+func reading(read func(string) string) http.Handler {
+	router := use()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = r.Clone(r.Context())
+		r.URL.Path, r.URL.RawPath = read(r.URL.Path), ""
+		router.ServeHTTP(w, r)
+	})
 }
 
 // blindRouters rewrite the path behind the guard, where it cannot see it. Require
@@ -161,7 +208,7 @@ var spellingSeeds = []string{
 	"/public%23/../admin", "/admin%3F", "/admin%23", "/admin%00", "/admin;x", "/admin.json", "/public?x=/admin", "/admin?public", "/sign-in/../admin",
 	"/sign-in/x", "/sign-in%2f..%2fadmin", "/sign-in/..;/admin", "/app/admin", "/app//admin/x", "/app/admin.json", "/app/sign-in/../admin", "/app/public/..%2fadmin",
 	"/admin%2f", "/admin%2f..", "/x/../admin/", "/..//admin", "/public//..//admin/", "/public/./../admin", "/public/%2e./admin/x", "/admin/%ff", "http://app.example/admin",
-	"http://evil.example//admin", "*", "/", "//", "///", "/ADMIN", "/admin%20", "/%20admin", "/public/old/../../admin", "/sign-in", "/sign-in/", "/sign-in//",
+	"http://evil.example//admin", "*", "/", "//", "///", "/ADMIN", "/admin%20", "/%20admin", "/public/old/../../admin", "/public/..;/admin", "/admin;x/y", "/public%5c..%5cadmin%2fx%3fy", "/app/public/..%5cadmin", "/sign-in", "/sign-in/", "/sign-in//",
 }
 
 func TestSpellings(t *testing.T) {
@@ -174,7 +221,7 @@ func TestSpellings(t *testing.T) {
 		}
 	}
 	// The same by chance, of segments that have fooled somebody.
-	parts := []string{"/", "//", "admin", "public", "sign-in", "app", "old", "..", ".", "%2e", "%2E%2e", "%2f", "%5c", `\`, "%252f", "%252e", "x", ".json", "%61dmin", ";", "%00", "%ff", "%3f", "?", "#", "%23", " ", "%20"}
+	parts := []string{"/", "//", "admin", "public", "sign-in", "app", "old", "..", ".", "%2e", "%2E%2e", "%2f", "%5c", `\`, "%252f", "%252e", "x", ".json", "%61dmin", ";", "..;", ";x", "%00", "%ff", "%3f", "?", "#", "%23", " ", "%20"}
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 3000 {
 		var target strings.Builder

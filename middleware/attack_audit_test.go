@@ -1,0 +1,192 @@
+package middleware_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/cognitogate/cognitogate/matcher"
+	cognito "github.com/cognitogate/cognitogate/middleware"
+)
+
+var okay = http.HandlerFunc(publicly)
+
+// protectedRoutes is a router behind Protect with these routes.
+func protectedRoutes(auth *cognito.Auth, routes ...string) chi.Router {
+	r := chi.NewRouter()
+	r.Use(auth.Protect)
+	for _, route := range routes {
+		r.Get(route, publicly)
+	}
+	return r
+}
+
+// checkAudit asks the router, as nobody, for every path that is called public, and
+// for each of probes. A route whose handler runs must not be called guarded.
+func checkAudit(t *testing.T, auth *cognito.Auth, router chi.Router, want map[string]string) {
+	t.Helper()
+	got := make(map[string]string)
+	for _, g := range auth.Audit(router) {
+		route := g.Method + " " + g.Route
+		if _, twice := got[route]; twice {
+			t.Errorf("%s is reported twice", route)
+		}
+		got[route] = g.Public
+		if (g.By == "") != (g.Public != "") {
+			t.Errorf("%s: by %q and public at %q", route, g.By, g.Public)
+		}
+		if g.Public != "" && ran(t, router, g.Method, g.Public) == "" {
+			t.Errorf("%s is called public, and %s is not", route, g.Public)
+		}
+	}
+	for route, public := range want {
+		if got[route] != public {
+			t.Errorf("%s: public at %q, want %q", route, got[route], public)
+		}
+	}
+}
+
+// TestAuditAsksForWhatPatternsLeaveOut, which a few samples do not find.
+func TestAuditAsksForWhatPatternsLeaveOut(t *testing.T) {
+	assets := `/((?!_next/static|favicon\.ico|robots.txt|.*\.(?:svg|png|webp)$).*)`
+	for _, c := range []struct{ pattern, route, public string }{
+		{assets, "/dashboard/{id}", "/dashboard/x.svg"},
+		{assets, "/u/{user}/{file}", "/u/x/x.svg"},
+		{assets, "/u/{user:[0-9]+}/{file}", "/u/1/x.svg"},
+		{assets, "/u/{user:[0-9a-f]{32}}/{file}", "/u/x/x.svg"},
+		{assets, "/files/*", "/files/x.svg"},
+		{assets, "/users/{id:[0-9]+}", ""},
+		{assets, "/users/{id:[0-9]{1,9}}/edit", ""},
+		{assets, "/{page}", "/_next/static"},
+		{assets, "/*", "/_next/static"},
+		{`/((?!api|sign-in).*)`, "/{page}", "/api"},
+		{`/((?!api/).*)`, "/{section}/{id}", "/api/x"},
+		{`/((?!docs/public).*)`, "/docs/{name}", "/docs/public"},
+		{`/((?!docs/public).*)`, "/docs/*", "/docs/public"},
+		{`/admin/:path(.*\.html)`, "/admin/{page}", "/admin/x"},
+		{"/admin/:path*", "/admin/{page}", ""},
+		{"/admin/:path*", "/admin/*", ""},
+	} {
+		auth := selecting(t, c.pattern)
+		router := protectedRoutes(auth, c.route)
+		for _, g := range auth.Audit(router) {
+			switch {
+			case (g.Public == "") != (c.public == ""):
+				t.Errorf("%s behind %s: public at %q, want %q", c.route, c.pattern, g.Public, c.public)
+			case strings.Contains(c.route, "{32}"): // no sample fits
+			case g.Public != "" && ran(t, router, "GET", g.Public) == "":
+				t.Errorf("%s behind %s: %s is not public", c.route, c.pattern, g.Public)
+			}
+		}
+	}
+}
+
+// TestAuditKnowsWhichRouteTakesAPath: what is another route's does not count.
+func TestAuditKnowsWhichRouteTakesAPath(t *testing.T) {
+	auth := selecting(t, "/((?!api$|sign-in).*)")
+	router := protectedRoutes(auth, "/api", "/sign-in", "/apiary")
+	checkAudit(t, auth, router, map[string]string{"GET /api": "/api", "GET /sign-in": "/sign-in", "GET /apiary": ""})
+	router = protectedRoutes(auth, "/api", "/sign-in", "/sign-inx", "/{page:[a-z-]+}")
+	checkAudit(t, auth, router, map[string]string{"GET /{page:[a-z-]+}": ""})
+	router = protectedRoutes(auth, "/api", "/sign-in", "/{page:[a-z-]+}")
+	checkAudit(t, auth, router, map[string]string{"GET /{page:[a-z-]+}": "/sign-inx"})
+}
+
+// TestAuditOfMounts: the path of a mount is served without a slash at its end too.
+func TestAuditOfMounts(t *testing.T) {
+	auth := selecting(t, "/admin/(.*)")
+	router := protectedRoutes(auth)
+	router.Route("/admin", func(r chi.Router) {
+		r.Get("/", publicly)
+		r.Get("/x", publicly)
+	})
+	checkAudit(t, auth, router, map[string]string{"GET /admin/": "/admin", "GET /admin/x": ""})
+
+	router = protectedRoutes(auth)
+	router.Mount("/admin", okay)
+	checkAudit(t, auth, router, map[string]string{"GET /admin/*": "/admin"})
+
+	router = protectedRoutes(auth, "/admin/*") // no mount
+	checkAudit(t, auth, router, map[string]string{"GET /admin/*": ""})
+
+	router = protectedRoutes(auth)
+	router.Route("/admin", func(r chi.Router) { r.Get("/", publicly) })
+	router.With(auth.Require).Get("/admin", publicly) // in place of the mount's
+	checkAudit(t, auth, router, map[string]string{"GET /admin/": "", "GET /admin": ""})
+
+	// Of mounts at the root, one in another.
+	auth = selecting(t, "/:section/admin")
+	inner, outer, router := chi.NewRouter(), chi.NewRouter(), protectedRoutes(auth)
+	inner.Get("/admin", publicly)
+	outer.Mount("/", inner)
+	router.Mount("/", outer)
+	checkAudit(t, auth, router, map[string]string{"GET /admin": "/admin"})
+}
+
+// TestAuditOfWhatStandsOverAMount: a route that is added later takes its method away.
+func TestAuditOfWhatStandsOverAMount(t *testing.T) {
+	auth := selecting(t, "/never")
+	sub := chi.NewRouter()
+	sub.HandleFunc("/x", publicly)
+	router := protectedRoutes(auth)
+	router.With(auth.Require).Mount("/sub", sub)
+	router.Get("/sub/*", publicly)
+	checkAudit(t, auth, router, map[string]string{"GET /sub/*": "/sub/1", "POST /sub/x": ""})
+}
+
+// TestAuditOfInlineRouters: what With and Group return has all routes of the router
+// that they were called on, and its middlewares are in front of its own only.
+func TestAuditOfInlineRouters(t *testing.T) {
+	auth := selecting(t, "/never")
+	base := chi.NewRouter()
+	base.Get("/open", publicly)
+	private := base.With(auth.Require)
+	private.Get("/closed", publicly)
+	want := map[string]string{"GET /open": "/open", "GET /closed": ""}
+	checkAudit(t, auth, base, want)
+	checkAudit(t, auth, private, want)
+
+	router := chi.NewRouter()
+	router.Mount("/sub", private)
+	checkAudit(t, auth, router, map[string]string{"GET /sub/open": "/sub/open", "GET /sub/closed": ""})
+}
+
+// TestAuditOfTheSignInPage: a route that takes its path is not guarded there.
+func TestAuditOfTheSignInPage(t *testing.T) {
+	auth := newAuth(t)
+	checkAudit(t, auth, protectedRoutes(auth, "/{page}", "/x/{id}"), map[string]string{"GET /{page}": "/sign-in", "GET /x/{id}": ""})
+	checkAudit(t, auth, protectedRoutes(auth, "/{page}", "/sign-in"), map[string]string{"GET /{page}": "", "GET /sign-in": "/sign-in"})
+}
+
+// TestAuditBelievesNoCondition, which a client can leave unfulfilled.
+func TestAuditBelievesNoCondition(t *testing.T) {
+	header := []matcher.Condition{{Type: "header", Key: "X-Anything"}}
+	auth := newAuth(t, func(cfg *cognito.Config) {
+		cfg.Rules = []matcher.Rule{{Source: "/has", Has: header}, {Source: "/missing", Missing: header}, {Source: "/both"}}
+	})
+	checkAudit(t, auth, protectedRoutes(auth, "/both"), map[string]string{"GET /both": ""})
+	for _, g := range auth.Audit(protectedRoutes(auth, "/has", "/missing")) {
+		if g.Public == "" {
+			t.Errorf("%+v", g)
+		}
+	}
+}
+
+// TestAuditCallsAMiddlewareOncePerRouter: a middleware may keep something for each
+// time that it is mounted.
+func TestAuditCallsAMiddlewareOncePerRouter(t *testing.T) {
+	auth := selecting(t, "/:path*")
+	calls := 0
+	router := chi.NewRouter()
+	router.Use(func(next http.Handler) http.Handler { calls++; return next }, auth.Protect)
+	for _, route := range []string{"/a", "/b", "/c", "/d"} {
+		router.HandleFunc(route, publicly)
+	}
+	before := calls
+	auth.Audit(router)
+	if calls != before+1 {
+		t.Errorf("%d calls", calls-before)
+	}
+}

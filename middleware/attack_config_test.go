@@ -1,0 +1,99 @@
+package middleware_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/cognitogate/cognitogate/matcher"
+	cognito "github.com/cognitogate/cognitogate/middleware"
+)
+
+// TestNothingIsAcceptedThatCannotWork: a sign-in page that is not let through is a
+// redirect for ever, and an origin that no browser sends is never this site.
+func TestNothingIsAcceptedThatCannotWork(t *testing.T) {
+	server := func(edit func(*cognito.Config)) func(*cognito.Config) {
+		return func(cfg *cognito.Config) {
+			cfg.UserPool.Domain = "auth.example.com"
+			cfg.Origin = "https://app.example.com"
+			cfg.Secret = []byte(strings.Repeat("s", 32))
+			edit(cfg)
+		}
+	}
+	origin := func(origin string) func(*cognito.Config) {
+		return server(func(cfg *cognito.Config) { cfg.Origin = origin })
+	}
+	signIn := func(path string) func(*cognito.Config) {
+		return func(cfg *cognito.Config) { cfg.SignIn = path }
+	}
+	routesPath := func(path string) func(*cognito.Config) {
+		return server(func(cfg *cognito.Config) { cfg.RoutesPath = path })
+	}
+	for _, c := range []struct {
+		name  string
+		field string // "" is accepted
+		edit  func(*cognito.Config)
+	}{
+		{"dot segments", "SignIn", signIn("/a/../sign-in")},
+		{"an escape", "SignIn", signIn("/sign%2din")},
+		{"a character that is escaped", "SignIn", signIn("/anmeldung-für-alle")},
+		{"a space", "SignIn", signIn("/sign in")},
+		{"an empty segment", "SignIn", signIn("/a//sign-in")},
+		{"two slashes at the end", "SignIn", signIn("/sign-in//")},
+		{"a parameter of a segment", "SignIn", signIn("/sign-in;x")},
+		{"an empty fragment", "SignIn", signIn("/sign-in#")},
+		{"a fragment", "SignIn", signIn("/#/sign-in")},
+		{"a slash at the end", "", signIn("/sign-in/")},
+		{"a query", "", signIn("/sign-in?lang=de")},
+		{"the root", "", signIn("/")},
+		{"punctuation", "", signIn("/sign-in(1)/a_b.html")},
+		{"not plain, and not protected either", "", func(cfg *cognito.Config) {
+			cfg.SignIn, cfg.Matcher = "/connexion/entrée", []string{"/admin/:path*"}
+		}},
+		{"the parameter of the way back in the query", "ReturnParam", signIn("/sign-in?next=/x")},
+		{"a parameter of the sign-in route", "ReturnParam", server(func(cfg *cognito.Config) { cfg.ReturnParam = "prompt" })},
+		{"the same without the route", "", func(cfg *cognito.Config) { cfg.ReturnParam = "prompt" }},
+		{"a URL on this site", "SignIn", server(signIn("https://app.example.com/sign-in"))},
+		{"a URL elsewhere", "", server(signIn("https://login.example.com/sign-in"))},
+		{"an origin", "", origin("https://app.example.com:8443")},
+		{"an empty port", "Origin", origin("https://app.example.com:")},
+		{"no host", "Origin", origin("https://:8443")},
+		{"a name that browsers spell otherwise", "Origin", origin("https://bücher.example")},
+		{"a user", "Origin", origin("https://user@app.example.com")},
+		{"a path", "Origin", origin("https://app.example.com/")},
+		{"routes with dot segments", "RoutesPath", routesPath("/api/../auth")},
+		{"routes with an empty segment", "RoutesPath", routesPath("/api//auth")},
+		{"routes with a space", "RoutesPath", routesPath("/api auth")},
+		{"routes at the root", "RoutesPath", routesPath("/")},
+		{"routes with a slash at the end", "", routesPath("/auth/")},
+		{"a faulty rule", "Rules", func(cfg *cognito.Config) {
+			cfg.Matcher, cfg.Rules = []string{"/a"}, []matcher.Rule{{Source: "/("}}
+		}},
+	} {
+		cfg := cognito.Config{UserPool: cognito.UserPool{ID: "eu-west-1_a", ClientID: "a"}}
+		c.edit(&cfg)
+		_, err := cognito.New(cfg)
+		switch {
+		case c.field == "" && err != nil:
+			t.Errorf("%s: %v", c.name, err)
+		case c.field != "" && err == nil:
+			t.Errorf("%s: accepted", c.name)
+		case c.field != "" && !strings.Contains(err.Error(), "\n"+c.field+": "):
+			t.Errorf("%s: no line begins with %s: %v", c.name, c.field, err)
+		}
+	}
+}
+
+// TestConfigIsCopied: what a program does with its slices later changes nothing.
+func TestConfigIsCopied(t *testing.T) {
+	paths, rules := []string{"/public"}, []matcher.Rule{{Source: "/other"}}
+	auth := newAuth(t, func(cfg *cognito.Config) { cfg.Matcher, cfg.Rules = paths, rules })
+	paths[0], rules[0] = "/:path*", matcher.Rule{Source: "/:path*"}
+	if got := ran(t, auth.Protect(okay), "GET", "/private"); got != "public" {
+		t.Error("the guard has changed")
+	}
+	for _, g := range auth.Audit(protectedRoutes(auth, "/private", "/public")) {
+		if guarded := g.Route == "/public"; guarded != (g.Public == "") {
+			t.Errorf("the audit has changed: %+v", g)
+		}
+	}
+}

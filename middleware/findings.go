@@ -1,0 +1,67 @@
+package middleware
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/cognitogate/cognitogate/matcher"
+)
+
+// Finding is something about a matcher pattern that its author may not have meant.
+type Finding struct {
+	Source string // the pattern
+	Path   string // the path that shows it: the pattern does not select it
+	Msg    string
+}
+
+// Findings lists what is surprising about the patterns of the matcher, each with a
+// path that shows it. They are not mistakes for certain, and Next.js reads the
+// patterns the same way; New warns of none of them.
+func (a *Auth) Findings() []Finding {
+	var found []Finding
+	for _, rule := range a.unconditional() {
+		p, err := matcher.Compile(rule.Source)
+		if err != nil {
+			continue // New has refused it
+		}
+		found = append(found, patternFindings(p)...)
+	}
+	return found
+}
+
+// exclusion finds the alternatives of a negative lookahead.
+var exclusion = regexp.MustCompile(`\(\?!((?:[^()]|\([^()]*\))*)\)`)
+
+// patternFindings guesses from a pattern's text which paths may surprise, and asks
+// the pattern itself about each.
+func patternFindings(p *matcher.Pattern) (found []Finding) {
+	source := p.String()
+	add := func(path, msg string) {
+		found = append(found, Finding{source, path, msg})
+	}
+	for _, m := range exclusion.FindAllStringSubmatchIndex(source, -1) {
+		before := source[:m[0]]
+		if strings.ContainsAny(strings.TrimRight(before, "("), `(){}:*+?\`) {
+			continue // no plain path stands before it
+		}
+		before = strings.TrimRight(before, "(")
+		for word := range strings.SplitSeq(source[m[2]:m[3]], "|") {
+			word = strings.TrimSuffix(word, "$")
+			if word == "" || strings.HasSuffix(word, "/") || regexp.QuoteMeta(word) != strings.ReplaceAll(word, ".", `\.`) {
+				continue // no plain word
+			}
+			if path := before + word; !p.Match(path) && !p.Match(path+"ary") && p.Match(before+"ary") {
+				add(path+"ary", "leaving out "+path+" leaves out every path that begins like it")
+			}
+		}
+	}
+	if p.Match("/x/y") && p.Match("/x/yz") && !p.Match("/x/y.z") {
+		add("/x/y.z", "every path with a dot is left out")
+	}
+	for _, tail := range []string{"/(.*)", "/(.+)", "/:path+", "/:slug+"} {
+		if base, ok := strings.CutSuffix(source, tail); ok && base != "" && p.Match(base+"/x") && !p.Match(base) {
+			add(base, "the pattern wants something after "+base+"/; "+base+"/:path* selects both")
+		}
+	}
+	return found
+}
