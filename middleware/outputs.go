@@ -136,8 +136,10 @@ type outputsFile struct {
 // generation2 reads amplify_outputs.json, version 1 and its minor versions.
 func (f *outputsFile) generation2() {
 	version := f.string("version")
-	if major, _, _ := strings.Cut(version, "."); version != "" && major != "1" {
-		f.faults.add("version", "%q is not known; 1 and its minor versions are", version)
+	if major, _, _ := strings.Cut(version, "."); major != "1" {
+		if len(f.faults) == 0 { // it is a string
+			f.faults.add("version", "%q is not known; 1 and its minor versions are", version)
+		}
 		return
 	}
 	auth := f.sub("auth")
@@ -146,7 +148,7 @@ func (f *outputsFile) generation2() {
 		ID: auth.string("user_pool_id"), ClientID: auth.string("user_pool_client_id"),
 		IdentityPoolID: auth.string("identity_pool_id"), Domain: oauth.string("domain"),
 	}
-	f.pool("auth.user_pool_id", "auth.user_pool_client_id")
+	f.pool(map[string]string{"ID": "auth.user_pool_id", "ClientID": "auth.user_pool_client_id", "Domain": "auth.oauth.domain"})
 	f.out.AllowGuest = auth.bool("unauthenticated_identities_enabled")
 	f.out.OAuth = OAuth{
 		Scopes:         oauth.strings("scopes"),
@@ -163,6 +165,9 @@ func (f *outputsFile) generation2() {
 	}
 	for i, b := range storage.list("buckets") {
 		bucket := Bucket{Name: b.string("name"), Bucket: b.string("bucket_name"), Region: b.string("aws_region")}
+		if bucket.Bucket == "" {
+			f.faults.add(fmt.Sprintf("storage.buckets[%d].bucket_name", i), "is missing")
+		}
 		if slices.ContainsFunc(f.out.Buckets, func(o Bucket) bool { return o.Name != "" && o.Name == bucket.Name }) {
 			f.faults.add(fmt.Sprintf("storage.buckets[%d].name", i), "%q comes twice", bucket.Name)
 		}
@@ -188,7 +193,7 @@ func (f *outputsFile) generation1() {
 		ID: f.string("aws_user_pools_id"), ClientID: f.string("aws_user_pools_web_client_id"),
 		IdentityPoolID: f.string("aws_cognito_identity_pool_id"), Domain: oauth.string("domain"),
 	}
-	f.pool("aws_user_pools_id", "aws_user_pools_web_client_id")
+	f.pool(map[string]string{"ID": "aws_user_pools_id", "ClientID": "aws_user_pools_web_client_id", "Domain": "oauth.domain"})
 	f.out.AllowGuest = f.string("aws_mandatory_sign_in") != "enable"
 	f.out.OAuth = OAuth{
 		Scopes:         oauth.strings("scope"),
@@ -210,16 +215,13 @@ func (f *outputsFile) generation1() {
 	}
 }
 
-// pool checks the user pool, which nothing works without.
-func (f *outputsFile) pool(idMember, clientMember string) {
-	named := map[string]string{"ID": idMember, "ClientID": clientMember}
+// pool checks the user pool, which nothing works without. members are those that
+// its fields have been read from.
+func (f *outputsFile) pool(members map[string]string) {
 	if err := f.out.UserPool.Validate(); err != nil {
 		for line := range strings.Lines(err.Error()) {
 			field, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
-			if member, ok := named[field]; ok {
-				field = member
-			}
-			f.faults.add(field, "%s", rest)
+			f.faults.add(cmp.Or(members[field], field), "%s", rest)
 		}
 	}
 }
@@ -282,7 +284,16 @@ func (o object) bool(name string) (b bool) {
 }
 
 func (o object) strings(name string) (list []string) {
-	o.read(name, &list, "a list of strings")
+	const what = "a list of strings"
+	var items []*string
+	o.read(name, &items, what)
+	for _, item := range items {
+		if item == nil { // null
+			o.faults.add(o.path+name, "is not %s", what)
+			return nil
+		}
+		list = append(list, *item)
+	}
 	return list
 }
 

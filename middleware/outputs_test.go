@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"reflect"
@@ -146,15 +147,41 @@ func TestReadOutputsReportsEverything(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, member := range []string{"auth.user_pool_id: is not a string", "auth.user_pool_id: is required", "auth.user_pool_client_id: is required", "Domain: ",
+	for _, member := range []string{"auth.user_pool_id: is not a string", "auth.user_pool_id: is required", "auth.user_pool_client_id: is required", "auth.oauth.domain: ",
 		"auth.unauthenticated_identities_enabled: is not true or false", "auth.oauth.scopes: is not a list of strings", "storage: is not an object", "data.aws_region: "} {
 		if !strings.Contains(err.Error(), "\n"+member) {
 			t.Errorf("no line begins with %q in:\n%v", member, err)
 		}
 	}
-	for _, text := range []string{"", "[]", "nonsense", `{"version":"1"} x`} {
+	for _, text := range []string{"", "[]", "null", "nonsense", `{"version":"1"} x`, "\ufeff{}", strings.Repeat("[", 1<<20)} {
 		if _, err := cognito.ReadOutputs(strings.NewReader(text)); err == nil {
-			t.Errorf("%q is accepted", text)
+			t.Errorf("%.20q is accepted", text)
+		}
+	}
+	const auth = `"auth": {"user_pool_id": "eu-west-1_a", "user_pool_client_id": "a"%s}`
+	file := func(version, inAuth, more string) string {
+		return `{"version": ` + version + ", " + fmt.Sprintf(auth, inAuth) + more + "}"
+	}
+	for text, fault := range map[string]string{
+		file(`"1"`, "", ""):   "",
+		file(`"1.4"`, "", ""): "",
+		file(`""`, "", ""):    "version: ",
+		file(`null`, "", ""):  "version: ",
+		file(`1`, "", ""):     "version: is not a string",
+		file(`"11"`, "", ""):  "version: ",
+		// Names are exact, as they are to Amplify, and the last of two counts.
+		`{"version": "1", "Auth": {"user_pool_id": "eu-west-1_a", "user_pool_client_id": "a"}}`: "auth.user_pool_id: ",
+		file(`"2"`, "", `, "version": "1"`):                                                     "",
+		file(`"1"`, "", `, "auth": null`):                                                       "auth.user_pool_id: ",
+		file(`"1"`, `, "oauth": null, "identity_pool_id": null`, `, "storage": null`):           "",
+		file(`"1"`, `, "oauth": {"scopes": ["openid", null]}`, ""):                              "auth.oauth.scopes: is not a list of strings",
+		file(`"1"`, "", `, "storage": {"buckets": [null]}`):                                     "storage.buckets[0].bucket_name: is missing",
+		file(`"1"`, "", `, "storage": {"buckets": [{"name": "a"}]}`):                            "storage.buckets[0].bucket_name: is missing",
+		file(`"1"`, "", `, "storage": {"buckets": ["a"]}`):                                      "storage.buckets: is not a list of objects",
+	} {
+		_, err := cognito.ReadOutputs(strings.NewReader(text))
+		if fault == "" && err != nil || fault != "" && (err == nil || !strings.Contains(err.Error(), "\n"+fault)) {
+			t.Errorf("%s: %v, want %q", text, err, fault)
 		}
 	}
 }
