@@ -49,6 +49,16 @@ func TestNothingIsAcceptedThatCannotWork(t *testing.T) {
 		{"not plain, and not protected either", "", func(cfg *cognito.Config) {
 			cfg.SignIn, cfg.Matcher = "/connexion/entrée", []string{"/admin/:path*"}
 		}},
+		{"not plain, and protected on conditions", "", func(cfg *cognito.Config) {
+			cfg.SignIn = "/connexion/entrée"
+			for _, kind := range []string{"header", "cookie", "query", "host"} {
+				c := matcher.Condition{Type: kind, Key: "x", Value: "x"}
+				if kind == "host" {
+					c.Key = ""
+				}
+				cfg.Rules = append(cfg.Rules, matcher.Rule{Source: "/:path*", Has: []matcher.Condition{c}})
+			}
+		}},
 		{"the parameter of the way back in the query", "ReturnParam", signIn("/sign-in?next=/x")},
 		{"a parameter of the sign-in route", "ReturnParam", server(func(cfg *cognito.Config) { cfg.ReturnParam = "prompt" })},
 		{"the same without the route", "", func(cfg *cognito.Config) { cfg.ReturnParam = "prompt" }},

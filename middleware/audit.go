@@ -36,10 +36,10 @@ type RouteGuard struct {
 // missing, which is the safe side. To recognise them, Audit calls every middleware
 // once more, with a handler that nothing serves.
 //
-// It reports routes only. The handlers of NotFound and MethodNotAllowed are behind
-// the guards of Use, and Protect lets them through where it would a route. What
-// Protect cannot see, Audit cannot either: a middleware behind it that gives the
-// router another path.
+// Give it the outermost router, for it asks about paths as the routes name them. It
+// reports routes only: the handlers of NotFound and MethodNotAllowed, which the
+// guards of Use are in front of, are not in the list. What Protect cannot see, Audit
+// cannot either: a middleware behind it that gives the router another path.
 func (a *Auth) Audit(routes chi.Routes) []RouteGuard {
 	rules := a.unconditional()
 	x := &audit{auth: a, root: routes, rules: rules, listed: make(map[string]bool), values: sampleValues(rules)}
