@@ -257,6 +257,27 @@ func (f keySetFunc) Key(_ context.Context, issuer, kid string) (crypto.PublicKey
 	return f(issuer, kid)
 }
 
+// TestTokenThatNamesNoKey checks that no key set is asked for the key of no name.
+func TestTokenThatNamesNoKey(t *testing.T) {
+	v, err := tokens.NewVerifier(goldenPool, &tokens.Options{
+		Now:  func() time.Time { return goldenNow },
+		Keys: tokens.StaticKeySet{"": &accessKey().PublicKey},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kid := range []string{``, `"kid":""`} {
+		d := newDraft(tokens.Access, goldenNow.Add(time.Hour))
+		set(&d.header, "kid")
+		if kid != "" {
+			d.header = append(d.header, kid)
+		}
+		if _, err := v.Verify(context.Background(), d.token(), tokens.Access); !errors.Is(err, tokens.UnknownKey) {
+			t.Errorf("with %q: %v", kid, err)
+		}
+	}
+}
+
 // TestKeySetsOfTheUsersOwn checks what a KeySet may answer.
 func TestKeySetsOfTheUsersOwn(t *testing.T) {
 	broken := errors.New("vault is sealed")
