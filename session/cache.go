@@ -172,7 +172,7 @@ func (s *Session) size() int {
 	if s.id != nil {
 		n += len(s.id.Raw())
 	}
-	for _, list := range [][]string{s.groups, s.scopes} {
+	for _, list := range [][]string{s.groups, s.access.Scopes()} {
 		for _, item := range list {
 			n += 2*len(item) + 48 // in the token too, and in the ID token
 		}

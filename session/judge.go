@@ -192,7 +192,10 @@ func (m *Manager) judgeIDToken(ctx context.Context, raw string, checks *int) (*t
 // verify verifies a token and counts those whose signature had to be checked.
 func (m *Manager) verify(ctx context.Context, raw string, use tokens.Use, checks *int) (*tokens.Token, error) {
 	// A copy, because the token may be kept, and would keep the whole header.
-	token, err := m.verifier.Verify(ctx, strings.Clone(raw), use)
+	if m.cache != nil {
+		raw = strings.Clone(raw)
+	}
+	token, err := m.verifier.Verify(ctx, raw, use)
 	refusal := (*tokens.VerifyError)(nil)
 	switch {
 	case err == nil:

@@ -51,6 +51,7 @@ type pair struct {
 type jar struct {
 	pairs []pair
 	users []userCookies // one for each LastAuthUser value, in header order
+	first [1]userCookies
 }
 
 // emptyJar is shared by all requests without a cookie of ours.
@@ -130,6 +131,7 @@ func (m *Manager) read(h http.Header) *jar {
 		return emptyJar
 	}
 	j := &jar{pairs: pairs}
+	j.users = j.first[:0]
 	for _, p := range pairs {
 		if p.slot != lastAuthUser || len(j.users) == maxUsers {
 			continue
@@ -140,7 +142,7 @@ func (m *Manager) read(h http.Header) *jar {
 			j.users = append(j.users, j.collect(u))
 		}
 	}
-	if j.users == nil {
+	if len(j.users) == 0 {
 		j.users = append(j.users, j.collect(nobody))
 	}
 	return j
@@ -194,6 +196,10 @@ func (p *pair) is(user string) bool {
 
 func (j *jar) collect(user string) userCookies {
 	u := userCookies{user: user}
+	one := make([]string, 7) // nearly always each list has one text at the most
+	for i, list := range []*[]string{&u.access, &u.id, &u.refresh, &u.details, &u.deviceKey, &u.deviceGroup, &u.devicePass} {
+		*list = one[i : i : i+1]
+	}
 	for i := range j.pairs {
 		p := &j.pairs[i]
 		if !p.is(user) {

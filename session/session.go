@@ -20,12 +20,11 @@ type Session struct {
 	access  *tokens.Token
 	id      *tokens.Token // nil if there is none
 	groups  []string      // of the access token
-	scopes  []string      // of the access token
 	details string        // Amplify's signInDetails, a JSON text, encoded as in the cookie
 }
 
 func newSession(access, id *tokens.Token, details string) *Session {
-	return &Session{access: access, id: id, groups: access.Groups(), scopes: access.Scopes(), details: details}
+	return &Session{access: access, id: id, groups: access.Groups(), details: details}
 }
 
 // User identifies a signed-in user, like Amplify's getCurrentUser.
@@ -97,8 +96,12 @@ func (s *Session) HasScope(allOf ...string) bool {
 	if s == nil {
 		return false
 	}
+	var scopes []string
+	if s.access != nil {
+		scopes = s.access.Scopes()
+	}
 	for _, scope := range allOf {
-		if !slices.Contains(s.scopes, scope) {
+		if !slices.Contains(scopes, scope) {
 			return false
 		}
 	}

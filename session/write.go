@@ -30,11 +30,18 @@ var (
 func noStore(h http.Header) {
 	h["Cache-Control"] = privateNoStore[:1:1]
 	vary := h["Vary"]
+	for _, line := range vary {
+		for name := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(name), "Cookie") {
+				return
+			}
+		}
+	}
 	if len(vary) == 0 {
 		h["Vary"] = varyCookie[:1:1]
-	} else if !strings.Contains(strings.ToLower(strings.Join(vary, ",")), "cookie") {
-		h["Vary"] = append(vary[:len(vary):len(vary)], "Cookie")
+		return
 	}
+	h["Vary"] = append(vary[:len(vary):len(vary)], "Cookie")
 }
 
 // writer puts Set-Cookie lines on an answer.

@@ -198,7 +198,10 @@ func (c *claims) token(raw string, use Use, key *publicKey) *Token {
 	if use == ID {
 		t.Username = c.idUsername
 	}
-	eachString(c.groups, func(group string) { t.groups = append(t.groups, group) })
+	if c.groups != "" {
+		t.groups = make([]string, 0, strings.Count(c.groups, ",")+1)
+		eachString(c.groups, func(group string) { t.groups = append(t.groups, group) })
+	}
 	detach(t.groups, &t.Issuer, &t.ClientID, &t.Subject, &t.Username, &t.OriginID, &t.scopes)
 	return t
 }
@@ -207,18 +210,24 @@ func (c *claims) token(raw string, use Use, key *publicKey) *Token {
 // of memory.
 func detach(list []string, more ...*string) {
 	size := 0
-	for i := range list {
-		more = append(more, &list[i])
+	for _, s := range list {
+		size += len(s)
 	}
 	for _, s := range more {
 		size += len(*s)
 	}
 	var b strings.Builder
 	b.Grow(size)
+	for _, s := range list {
+		b.WriteString(s)
+	}
 	for _, s := range more {
 		b.WriteString(*s)
 	}
 	text := b.String()
+	for i, s := range list {
+		list[i], text = text[:len(s)], text[len(s):]
+	}
 	for _, s := range more {
 		*s, text = text[:len(*s)], text[len(*s):]
 	}
