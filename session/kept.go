@@ -41,9 +41,11 @@ func (r *refresher) sweep(now time.Time) {
 	for e := r.kept.Front(); e != nil; {
 		f := e.Value.(*flight)
 		e = e.Next()
-		// A clock that was set back must not keep a result for ever.
-		if now.After(f.until) || f.until.Sub(now) > keepAtMost {
+		switch {
+		case now.After(f.until):
 			r.drop(f)
+		case f.until.Sub(now) > keepAtMost: // the clock was set back
+			f.until = now.Add(keepAtMost)
 		}
 	}
 }
