@@ -112,7 +112,7 @@ func (d *refreshDrill) faults(list ...cognitotest.Fault) {
 	})
 }
 
-// TestWhatErrorsMean has every answer of DESIGN.md's table: what it says of the
+// TestWhatErrorsMean has every answer that Cognito may give: what it says of the
 // session, and whether it is tried again.
 func TestWhatErrorsMean(t *testing.T) {
 	const (
