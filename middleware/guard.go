@@ -109,7 +109,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s, err := a.sessions.Fetch(w, r, nil)
-	varyOnCookie(w.Header()) // with other cookies the answer would be another
+	cookie.Vary(w.Header()) // with other cookies the answer would be another
 	r = attach(r, s)
 	if lines := w.Header()["Set-Cookie"]; a.ours(lines) {
 		r = a.forward(r, lines)

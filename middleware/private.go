@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+
+	"github.com/cognitogate/cognitogate/internal/cookie"
 )
 
 // privateWriter keeps an answer that carries our Set-Cookie out of caches: a
@@ -65,7 +67,7 @@ func (p *privateWriter) enforce() {
 	if cc := h["Cache-Control"]; len(cc) != 1 || cc[0] != "no-store" { // a refusal's
 		h.Set("Cache-Control", "private, no-store")
 	}
-	varyOnCookie(h)
+	cookie.Vary(h)
 }
 
 func (p *privateWriter) Unwrap() http.ResponseWriter { return p.ResponseWriter }

@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
+	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/page"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -26,33 +26,14 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	a.cfg.ErrorHandler(w, r, err)
 }
 
-// The values are shared by all answers; they are full, so that whoever appends to
-// them copies them.
-var (
-	noStoreOnly = []string{"no-store"}
-	cookieOnly  = []string{"Cookie"}
-)
+// noStoreOnly is shared by all answers; it is full, so that whoever appends to it
+// copies it.
+var noStoreOnly = []string{"no-store"}
 
 // unstorable keeps every cache from an answer that depends on cookies.
 func unstorable(h http.Header) {
 	h["Cache-Control"] = noStoreOnly[:1:1]
-	varyOnCookie(h)
-}
-
-func varyOnCookie(h http.Header) {
-	vary := h["Vary"]
-	for _, line := range vary {
-		for name := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.TrimSpace(name), "Cookie") {
-				return
-			}
-		}
-	}
-	if len(vary) == 0 {
-		h["Vary"] = cookieOnly[:1:1]
-		return
-	}
-	h["Vary"] = append(vary[:len(vary):len(vary)], "Cookie")
+	cookie.Vary(h)
 }
 
 // ServeError is the default ErrorHandler. Whoever is signed out is sent to the

@@ -16,12 +16,9 @@ const (
 	maxCookie     = 4096                 // name and value; browsers drop longer ones, §5.6
 )
 
-// The values are shared by all answers; they are full, so that whoever appends
-// to them copies them.
-var (
-	privateNoStore = []string{"private, no-store"}
-	varyCookie     = []string{"Cookie"}
-)
+// privateNoStore is shared by all answers; it is full, so that whoever appends to it
+// copies it.
+var privateNoStore = []string{"private, no-store"}
 
 // noStore marks an answer to somebody who is signed in, or whose cookies change:
 // no cache may hand it to anybody else. It is done before the handler runs, so
@@ -29,19 +26,7 @@ var (
 // has a Vary of its own.
 func noStore(h http.Header) {
 	h["Cache-Control"] = privateNoStore[:1:1]
-	vary := h["Vary"]
-	for _, line := range vary {
-		for name := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.TrimSpace(name), "Cookie") {
-				return
-			}
-		}
-	}
-	if len(vary) == 0 {
-		h["Vary"] = varyCookie[:1:1]
-		return
-	}
-	h["Vary"] = append(vary[:len(vary):len(vary)], "Cookie")
+	cookie.Vary(h)
 }
 
 // writer puts Set-Cookie lines on an answer.
