@@ -23,11 +23,23 @@ import (
 // documented is the matcher of the guide that this project was created from.
 const documented = "/((?!api|_next/static|_next/image|favicon.ico|sign-in).*)"
 
-// clock is a clock that tests move.
-type clock struct{ now time.Time }
+// clock is a clock that tests move, while a fetch of keys in the background may read it.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
 
-func (c *clock) Now() time.Time          { return c.now }
-func (c *clock) advance(d time.Duration) { c.now = c.now.Add(d) }
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
 
 // app is the documented example on a user pool in memory.
 type app struct {
@@ -49,7 +61,7 @@ func (a *app) calls(op string) int { return a.cognito.Calls(op) - a.before[op] }
 
 func newApp(t *testing.T, edits ...func(*cognito.Config)) *app {
 	t.Helper()
-	a := &app{T: t, clock: &clock{time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)}}
+	a := &app{T: t, clock: &clock{now: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)}}
 	a.cognito = sharedPool()
 	a.cognito.SetUser(cognitotest.User{Username: "ada", Password: "Passw0rd!", Groups: []string{"admins"}})
 	a.cognito.SetUser(cognitotest.User{Username: "grace", Password: "Passw0rd!"})
