@@ -68,9 +68,12 @@ type exchange struct {
 }
 
 type outcome struct {
-	Authenticated bool
-	UserSub       string
-	User          *struct {
+	API            string // in a sequence
+	Authenticated  bool
+	IDToken        *bool
+	UserSub        string
+	AccessTokenJTI string
+	User           *struct {
 		Username, UserID string
 		SignInDetails    struct{ LoginID string }
 	}
@@ -179,7 +182,7 @@ func (rec *record) manager(cognito http.RoundTripper) (*session.Manager, error) 
 		UserPool:   tokens.UserPool{ID: rec.Config.UserPoolID, ClientID: rec.Config.ClientID, Endpoint: "https://cognito.example"},
 		Cookies:    cookies,
 		HTTPClient: &http.Client{Transport: cognito},
-		Now:        func() time.Time { return now },
+		Now:        func() time.Time { return time.UnixMilli(rec.Now) },
 		Logger:     slog.Default(),
 	})
 }

@@ -52,8 +52,16 @@ func (rec *record) replay(t *testing.T, replies []exchange) result {
 			}
 		}()
 	}
+	got, _ := rec.ask(t, m, w, r)
+	got.Calls = cognito.calls
+	got.Cookies = browserChanges(t, rec, w.Header()["Set-Cookie"])
+	return got
+}
+
+// ask makes the record's call for a request.
+func (rec *record) ask(t *testing.T, m *session.Manager, w http.ResponseWriter, r *http.Request) (got result, s *session.Session) {
+	t.Helper()
 	s, err := m.Fetch(w, r, &session.FetchOptions{ForceRefresh: rec.Options.ForceRefresh, ClientMetadata: rec.Options.ClientMetadata})
-	got := result{}
 	if err == nil && rec.API == "fetchUserAttributes" {
 		got.Attributes, err = m.UserAttributes(r.Context(), s)
 	}
@@ -72,9 +80,7 @@ func (rec *record) replay(t *testing.T, replies []exchange) result {
 	default:
 		t.Errorf("error %v is neither ErrSignedOut nor ErrUnavailable", err)
 	}
-	got.Calls = cognito.calls
-	got.Cookies = browserChanges(t, rec, w.Header()["Set-Cookie"])
-	return got
+	return got, s
 }
 
 // recorded is what the record says, in the same terms.
