@@ -3,6 +3,7 @@
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME   ?= 2m
+SOAK       ?= 10m
 CLIENT      = examples/amplify-client
 
 help: ## list the targets
@@ -36,6 +37,9 @@ lint: ## check format, vet, tidiness, staticcheck and the import rules
 fmt: ## format the code
 	gofmt -w .
 
+soak: ## have a fleet of browsers use a site while Cognito fails, SOAK (10m) long
+	go test -race -count=1 -timeout 0 -v -run TestSoak ./middleware -args -soak $(SOAK) -browsers 100
+
 fuzz: ## fuzz every target, FUZZTIME (2m) each
 	go test -run Random ./matcher -args -pairs=1000000
 	@for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
@@ -55,5 +59,5 @@ cover: ## show the coverage of each package
 api: ## write the exported surface to testdata/api
 	go test ./internal/house -run TestAPI -update
 
-.PHONY: help demo test interop lint fmt fuzz parity bench cover api
+.PHONY: help demo test interop lint fmt soak fuzz parity bench cover api
 .DEFAULT_GOAL := help
