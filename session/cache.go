@@ -119,13 +119,17 @@ func (c *cache) put(session *Session) {
 	s.bytes += e.bytes
 }
 
-// drop forgets a session that has expired or that is not trusted any more.
-func (c *cache) drop(session *Session) {
-	hash := c.hash(session.access.Raw())
+// drop forgets the session of an access token that has expired, is not trusted any
+// more or was signed out.
+func (c *cache) drop(access string) {
+	if c == nil {
+		return
+	}
+	hash := c.hash(access)
 	s := c.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := s.entries[hash]; e != nil && e.session == session {
+	if e := s.entries[hash]; e != nil && e.session.access.Raw() == access {
 		s.remove(e)
 	}
 }

@@ -84,12 +84,13 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	// Whatever hangs, the keys, Cognito or both: a request has one deadline.
 	ctx, cancel := context.WithTimeout(ctx, refreshLimit)
 	defer cancel()
+	ends := m.refresher.ends.Load()
 	v := m.judge(ctx, j)
 	m.warnTwins(j)
 	if v.state == stateValid {
 		m.refresher.saw(v.access.Raw())
 		if w == nil || !m.wantsRefresh(&v.finding, opts, r) {
-			return m.keep(&v.finding), nil
+			return m.keep(&v.finding, ends), nil
 		}
 	}
 	if w == nil {
@@ -98,7 +99,7 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 		}
 		return nil, signedOutBecause(v.err)
 	}
-	a := attempt{m: m, w: w, r: r, j: j, v: &v, opts: opts, page: page.Is(r)}
+	a := attempt{m: m, w: w, r: r, j: j, v: &v, ends: ends, opts: opts, page: page.Is(r)}
 	switch v.state {
 	case stateNone:
 		return nil, signedOutBecause(nil)
@@ -150,7 +151,7 @@ func (m *Manager) cached(access, id, details string) *Session {
 	now := m.now()
 	if m.expiring(s.access, now) || !m.verifier.Trusted(s.access) ||
 		s.id != nil && (m.expiring(s.id, now) || !m.verifier.Trusted(s.id)) {
-		m.cache.drop(s)
+		m.cache.drop(access)
 		return nil
 	}
 	m.refresher.saw(access)
@@ -159,12 +160,21 @@ func (m *Manager) cached(access, id, details string) *Session {
 
 // keep is the session of a finding that nothing is wrong with, kept for the next
 // request with the same cookies.
-func (m *Manager) keep(f *finding) *Session {
+func (m *Manager) keep(f *finding, ends uint64) *Session {
 	s := f.session()
 	if f.idFault == idFine && (f.id != nil || len(f.user.id) == 0) {
-		m.cache.put(s)
+		m.store(s, ends)
 	}
 	return s
+}
+
+// store caches a session that was judged when so many sign-outs had been. One that
+// came meanwhile may be this session's, and may have looked into the cache already.
+func (m *Manager) store(s *Session, ends uint64) {
+	m.cache.put(s)
+	if m.refresher.ends.Load() != ends {
+		m.cache.drop(s.access.Raw())
+	}
 }
 
 // wantsRefresh reports whether a valid session should be refreshed all the same.

@@ -18,6 +18,7 @@ const (
 	refreshLimit = 5 * time.Second  // a whole refresh, verification included
 	keepAtLeast  = 30 * time.Second // a result, for requests that are on their way
 	keepAtMost   = 2 * time.Minute  // one that the browser has not shown to have
+	keepEnded    = 24 * time.Hour   // what was signed out: no access token of Cognito's lives longer
 	maxKept      = 4096             // results; and as many flights
 	sweepEvery   = time.Second
 )
@@ -57,8 +58,9 @@ type refresher struct {
 
 	number   atomic.Uint64 // of the latest flight
 	flying   atomic.Int64
-	unseen   sync.Map     // results that no browser has shown: access token to *flight
-	expected atomic.Int64 // how many those are
+	ends     atomic.Uint64 // sign-outs
+	unseen   sync.Map      // results that no browser has shown: access token to *flight
+	expected atomic.Int64  // how many those are
 }
 
 // flight is a refresh that is under way or was finished a short while ago.
@@ -86,7 +88,7 @@ func newRefresher(m *Manager) *refresher {
 		limits:  newLimits(),
 		flights: make(map[string][]*flight),
 		from:    make(map[string]*flight),
-		ended:   memory[struct{}]{keep: keepAtMost + refreshLimit},
+		ended:   memory[struct{}]{keep: keepEnded},
 	}
 }
 

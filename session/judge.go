@@ -100,6 +100,10 @@ func (m *Manager) judgeUser(ctx context.Context, u *userCookies, v *verdict) fin
 			best = f
 		}
 	}
+	if best.state == stateValid && m.refresher.hasEnded(u.refresh) {
+		// A late answer has brought the cookies back (W39).
+		best = finding{state: stateRefused, user: u, err: errEnded, subject: best.subject}
+	}
 	return best
 }
 

@@ -84,14 +84,27 @@ func (r *refresher) unexpect(f *flight) {
 }
 
 // ending marks the chains of refresh tokens as ended: no flight or kept result of
-// theirs brings the session back.
-func (r *refresher) ending(all []string) {
+// theirs brings the session back. It returns the access tokens that they brought.
+func (r *refresher) ending(all []string) (access []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.m.now()
 	for _, token := range all {
-		r.mark(token, now)
+		access = append(access, r.mark(token, now)...)
 	}
+	r.ends.Add(1) // now that the marks are there
+	return access
+}
+
+// hasEnded reports whether all these refresh tokens, and there are some, were ended.
+func (r *refresher) hasEnded(all []string) bool {
+	if len(all) == 0 || r.ends.Load() == 0 {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.m.now()
+	return !slices.ContainsFunc(all, func(token string) bool { return !r.ended.has(digestOf(token), now) })
 }
 
 // settle returns the newest refresh token of a chain that was ended, which is the
@@ -119,8 +132,9 @@ func (r *refresher) settle(ctx context.Context, token string) string {
 	}
 }
 
-// mark marks the whole chain of a refresh token as ended, the tokens before it too.
-func (r *refresher) mark(token string, now time.Time) {
+// mark marks the whole chain of a refresh token as ended, the tokens before it too. It
+// returns the access tokens that were refreshed with them.
+func (r *refresher) mark(token string, now time.Time) (access []string) {
 	for todo := []string{token}; len(todo) > 0; {
 		token, todo = todo[0], todo[1:]
 		r.ended.put(digestOf(token), struct{}{}, now)
@@ -131,9 +145,13 @@ func (r *refresher) mark(token string, now time.Time) {
 			if next := f.newest(); !f.ended && !f.landed.IsZero() && next != token {
 				todo = append(todo, next)
 			}
+			if f.got != nil {
+				access = append(access, f.got.access.Raw())
+			}
 			f.ended = true
 		}
 	}
+	return access
 }
 
 // tip follows a chain to its newest refresh token and the flight that is about to

@@ -236,12 +236,12 @@ func (j *jar) collect(user string) userCookies {
 	return u
 }
 
-// allRefreshTokens returns the refresh tokens of all sessions of the app client,
-// also of those that LastAuthUser does not name, up to maxRevoked.
-func (j *jar) allRefreshTokens() []string {
+// all returns the tokens in a slot of all sessions of the app client, also of those
+// that LastAuthUser does not name, up to maxRevoked.
+func (j *jar) all(slot string) []string {
 	var all []string
 	for i := range j.pairs {
-		if j.pairs[i].slot != slotRefresh || len(all) == maxRevoked {
+		if j.pairs[i].slot != slot || len(all) == maxRevoked {
 			continue
 		}
 		if v, ok := cookie.Decode(j.pairs[i].value); ok && v != "" && !slices.Contains(all, v) {

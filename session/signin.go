@@ -75,7 +75,8 @@ const maxRevoked = 4
 // End signs the user out: it clears the cookies of every session of this app
 // client, whatever else fails, and has Cognito revoke their refresh tokens, so
 // that copies of them are worth nothing. A refresh that is under way is waited
-// for, and no late answer to one brings the session back. The browser is told to
+// for, and no late answer to one brings the session back: cookies with an ended
+// refresh token are no session to this program for a day. The browser is told to
 // forget the pages that it keeps. It takes at most five seconds. The error is that
 // of the revocation; the browser is signed out all the same.
 //
@@ -96,8 +97,10 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	// A browser that does not wait for the answer has signed out nevertheless.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), refreshLimit)
 	defer cancel()
-	all := j.allRefreshTokens()
-	m.refresher.ending(all)
+	all := j.all(slotRefresh)
+	for _, access := range append(m.refresher.ending(all), j.all(slotAccess)...) {
+		m.cache.drop(access)
+	}
 	subject := m.judge(ctx, j).subject
 	// A revocation takes its time too.
 	waiting, stop := context.WithTimeout(ctx, refreshLimit/2)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +46,11 @@ func TestPlantedTwins(t *testing.T) {
 		"another user's": func(p *place, i int) *tokens.Set {
 			set := p.pool.Issue("bob", cognitotest.Expired)
 			set.Access = "x"
+			return set
+		},
+		"signed out": func(p *place, i int) *tokens.Set {
+			set := p.pool.Issue("ada")
+			note(p.m.End(httptest.NewRecorder(), script(p.cookies("ada", set)...)))
 			return set
 		},
 		"of no user": func(p *place, i int) *tokens.Set { return new(tokens.Set) },
