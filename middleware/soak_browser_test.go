@@ -108,6 +108,7 @@ func (b *soakBrowser) act() {
 // which some requests may see already.
 func (b *soakBrowser) while(kinds []soakRequest, mayEnd bool, do func()) {
 	var wg sync.WaitGroup
+	refusable := mayEnd || b.user == ""
 	for range rand.N(6) {
 		kind, ctx, stop := kinds[rand.N(len(kinds))], context.Background(), func() {}
 		if rand.N(10) == 0 {
@@ -115,7 +116,7 @@ func (b *soakBrowser) while(kinds []soakRequest, mayEnd bool, do func()) {
 		}
 		wg.Go(func() {
 			defer stop()
-			b.ask(ctx, kind, mayEnd)
+			b.ask(ctx, kind, refusable)
 		})
 	}
 	do()
@@ -123,19 +124,20 @@ func (b *soakBrowser) while(kinds []soakRequest, mayEnd bool, do func()) {
 }
 
 // confirm has a look at a browser that was refused though it has not signed out: its
-// session is lost, or the answer was wrong.
-func (b *soakBrowser) confirm() {
+// session is lost, and it signs in anew, or the answer was wrong.
+func (b *soakBrowser) confirm() (lost bool) {
 	why, _ := b.refused.Swap("").(string)
 	if why == "" {
-		return
+		return false
 	}
 	if status := b.ask(context.Background(), soakReload, true); status != http.StatusTemporaryRedirect {
 		b.w.wrongf("%s was refused, and then answered %d: %s", b.user, status, why)
-		return
+		return false
 	}
 	b.lose(why)
 	b.user = ""
 	b.signIn(b.names[rand.N(2)])
+	return true
 }
 
 func (b *soakBrowser) lose(why string) {
@@ -147,21 +149,22 @@ func (b *soakBrowser) lose(why string) {
 
 // reload asks for the page until it is answered, when Cognito is well again.
 func (b *soakBrowser) reload(last bool) {
-	if b.owes && b.user != "" {
+	status := b.ask(context.Background(), soakReload, b.user == "")
+	if b.owes && status == http.StatusOK { // and so the browser has the newest refresh token
 		b.refreshOwn()
+		status = b.ask(context.Background(), soakReload, b.user == "")
 	}
-	status := b.ask(context.Background(), soakReload, false)
 	if status == http.StatusServiceUnavailable && !last {
 		b.settled = false
 		return
 	}
 	b.settled = true
-	b.confirm()
+	if b.confirm() {
+		return
+	}
 	want := http.StatusOK
 	if b.user == "" {
 		want = http.StatusTemporaryRedirect
-	} else if status == http.StatusTemporaryRedirect {
-		return // lost, and signed in anew
 	}
 	if _, sent := b.cookies(); status != want || b.user != "" && sent != b.user {
 		b.w.wrongf("%q is signed in and has the cookies of %q; the page is answered %d", b.user, sent, status)
