@@ -41,6 +41,9 @@ type cacheShard struct {
 
 type cacheEntry struct {
 	hash    uint64
+	access  string // these three are the key
+	id      string
+	details string
 	session *Session
 	bytes   int
 	place   int // in the ring
@@ -79,7 +82,7 @@ func (c *cache) get(access, id, details string) *Session {
 	s.mu.Lock()
 	e := s.entries[hash]
 	s.mu.Unlock()
-	if e == nil || !e.session.isOf(access, id, details) {
+	if e == nil || e.access != access || e.id != id || e.details != details {
 		return nil
 	}
 	if !e.used.Load() {
@@ -100,7 +103,10 @@ func (c *cache) put(session *Session) {
 		copied.details = strings.Clone(session.details)
 		session = &copied
 	}
-	e := &cacheEntry{hash: c.hash(access), session: session, bytes: session.size()}
+	e := &cacheEntry{hash: c.hash(access), access: access, details: session.details, session: session, bytes: session.size()}
+	if session.id != nil {
+		e.id = session.id.Raw()
+	}
 	if e.bytes > c.limit {
 		return
 	}
@@ -129,7 +135,7 @@ func (c *cache) drop(access string) {
 	s := c.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := s.entries[hash]; e != nil && e.session.access.Raw() == access {
+	if e := s.entries[hash]; e != nil && e.access == access {
 		s.remove(e)
 	}
 }
@@ -159,15 +165,6 @@ func (s *cacheShard) remove(e *cacheEntry) {
 	s.ring = s.ring[:last]
 	s.bytes -= e.bytes
 	delete(s.entries, e.hash)
-}
-
-// isOf reports whether the session is that of exactly these texts.
-func (s *Session) isOf(access, id, details string) bool {
-	raw := ""
-	if s.id != nil {
-		raw = s.id.Raw()
-	}
-	return s.access.Raw() == access && raw == id && s.details == details
 }
 
 // size is about what a session takes in memory, in bytes.
