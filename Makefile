@@ -14,7 +14,7 @@ demo: ## run the example application
 
 test: ## run every test; no network, no AWS account
 	go test -race -shuffle=on ./...
-	go test -run Allocat ./middleware ./matcher ./session
+	go test -run 'Allocat|Million' ./middleware ./matcher ./session
 
 interop: ## drive the real aws-amplify in Chromium; wants npm
 	@if command -v npm >/dev/null; then \
