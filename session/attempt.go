@@ -128,6 +128,9 @@ func (a *attempt) keepValid() (*Session, error) {
 	case a.doubt == nil && a.dead && !a.alive:
 		return nil, a.over(a.last, true)
 	case !a.opts.ForceRefresh:
+		if a.doubt != nil {
+			a.m.refresher.rest(a.v.user.refresh[0])
+		}
 		return a.v.session(), nil
 	case a.last == nil:
 		a.last = errNoRefreshToken

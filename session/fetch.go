@@ -187,11 +187,11 @@ func (m *Manager) wantsRefresh(f *finding, opts *FetchOptions, r *http.Request) 
 	if len(f.user.refresh) == 0 || page.IsUpgrade(r) {
 		return false
 	}
-	now := m.now()
-	return m.expiring(f.access, now) ||
-		f.id != nil && m.expiring(f.id, now) ||
-		f.idFault == idExpired ||
-		f.idFault == idBroken && m.refresher.mayRepair(f.user.refresh[0])
+	now, token := m.now(), f.user.refresh[0]
+	if old := m.expiring(f.access, now) || f.id != nil && m.expiring(f.id, now) || f.idFault == idExpired; old {
+		return !m.refresher.resting(token)
+	}
+	return f.idFault == idBroken && m.refresher.mayRepair(token)
 }
 
 // expiring reports whether a token expires within RefreshBefore.

@@ -197,6 +197,22 @@ func (r *refresher) mayRepair(token string) bool {
 	return r.limits.mayRepair(token, r.m.now())
 }
 
+// rest notes that a session could not be refreshed while its access token is still
+// valid. Until keepRest is over it is served as it is: in an outage each request
+// would else wait for Cognito, for seconds if that hangs, and add to its load.
+func (r *refresher) rest(token string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.limits.resting.put(digestOf(token), struct{}{}, r.m.now())
+}
+
+// resting reports whether a refresh that can wait is to wait.
+func (r *refresher) resting(token string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.limits.resting.has(digestOf(token), r.m.now())
+}
+
 // mayRevoke reports whether a refresh token may be revoked. subject is whose it is,
 // if some token of the session is genuine.
 func (r *refresher) mayRevoke(subject string) bool {

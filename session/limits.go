@@ -14,6 +14,7 @@ const (
 	keepRefusal    = time.Minute
 	keepRepair     = time.Minute
 	failedFor      = 10 * time.Second
+	keepRest       = 10 * time.Second
 	maxRefusals    = 5    // of one user's refresh tokens, in keepRefusal
 	maxFailures    = 40   // of one user's calls, in failedFor
 	maxRevocations = 20   // of one user's refresh tokens, in keepRefusal
@@ -29,6 +30,7 @@ type limits struct {
 	refused    memory[error]
 	budgets    memory[*budget] // by the user's sub
 	repairs    memory[struct{}]
+	resting    memory[struct{}]
 	unverified *rate.Limiter
 }
 
@@ -46,6 +48,7 @@ func newLimits() limits {
 		refused:    memory[error]{keep: keepRefusal},
 		budgets:    memory[*budget]{keep: keepRefusal},
 		repairs:    memory[struct{}]{keep: keepRepair},
+		resting:    memory[struct{}]{keep: keepRest},
 		unverified: rate.NewLimiter(unknownRate, unknownBurst),
 	}
 }

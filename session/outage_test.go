@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
@@ -77,6 +78,87 @@ func TestOutageServesWhatIsValid(t *testing.T) {
 		if _, lines, err := p.fetchWith(page(pairs...), &session.FetchOptions{ForceRefresh: true}); !errors.Is(err, tokens.ErrUnavailable) || len(lines) > 0 {
 			t.Errorf("forced: %v, %v", err, lines)
 		}
+	}
+}
+
+// TestOutageLetsValidSessionsRest has Cognito fail or hang while an ID token has
+// expired and the access token has not: that must not cost every request a call and
+// the wait for it. What is needed is asked for all the same.
+func TestOutageLetsValidSessionsRest(t *testing.T) {
+	for name, fault := range map[string]cognitotest.Fault{
+		"down": {Status: 503}, "throttled": {Status: 429}, "hung": {Delay: time.Hour}, "no connection": {Drop: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := open(t, nil)
+				r := page(p.cookies("ada", p.pool.Issue("ada", func(d *cognitotest.Draft) {
+					if d.Use == tokens.ID {
+						d.Claims["exp"] = p.time().Add(5 * time.Minute).Unix()
+					}
+				}))...)
+				if s, _, err := p.fetch(r); err != nil || s.IDToken() == nil { // fetches the keys
+					t.Fatal(s, err)
+				}
+				p.wait(time.Hour - time.Minute)
+				p.pool.SetFault(func(string) cognitotest.Fault { return fault })
+				for turn := 1; turn <= 3; turn++ {
+					began := time.Now()
+					for range 20 {
+						if s, lines, err := p.fetch(r); err != nil || s.IDToken() != nil || len(lines) > 0 {
+							t.Fatalf("%v with ID token %v, %v, %v", s, s.IDToken(), lines, err)
+						}
+					}
+					if took := time.Since(began); took > 5*time.Second {
+						t.Errorf("twenty requests have waited for %v", took)
+					}
+					// A refresh is at most two calls.
+					if n := p.pool.Calls(opRefresh); n < turn || n > 2*turn {
+						t.Errorf("%d calls after %d turns of ten seconds", n, turn)
+					}
+					p.wait(10 * time.Second)
+				}
+				p.wait(27 * time.Second) // the access token has three seconds left
+				if s, _, err := p.fetch(r); err != nil || s.IDToken() != nil {
+					t.Errorf("%v, %v", s, err)
+				}
+				before := p.pool.Calls(opRefresh)
+				if _, _, err := p.fetchWith(r, &session.FetchOptions{ForceRefresh: true}); !errors.Is(err, tokens.ErrUnavailable) || p.pool.Calls(opRefresh) == before {
+					t.Errorf("forced: %v after %d calls", err, p.pool.Calls(opRefresh)-before)
+				}
+				p.wait(3 * time.Second)
+				before = p.pool.Calls(opRefresh)
+				if _, _, err := p.fetch(r); !errors.Is(err, tokens.ErrUnavailable) || p.pool.Calls(opRefresh) == before {
+					t.Errorf("expired: %v after %d calls", err, p.pool.Calls(opRefresh)-before)
+				}
+				p.pool.SetFault(nil)
+				if s, lines, err := p.fetch(r); err != nil || s.IDToken() == nil || len(lines) == 0 {
+					t.Errorf("expired, and Cognito is back: %v, %v, %v", s, lines, err)
+				}
+			})
+		})
+	}
+}
+
+// TestOutageIsOver renews what had to rest soon after an outage.
+func TestOutageIsOver(t *testing.T) {
+	p := open(t, nil)
+	r := page(p.cookies("ada", p.pool.Issue("ada", func(d *cognitotest.Draft) {
+		if d.Use == tokens.ID {
+			d.Claims["exp"] = p.time().Add(5 * time.Minute).Unix()
+		}
+	}))...)
+	if _, _, err := p.fetch(r); err != nil { // fetches the keys
+		t.Fatal(err)
+	}
+	p.wait(6 * time.Minute)
+	p.pool.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 503} })
+	if s, _, err := p.fetch(r); err != nil || s.IDToken() != nil {
+		t.Fatalf("%v, %v", s, err)
+	}
+	p.pool.SetFault(nil)
+	p.wait(10 * time.Second)
+	if s, lines, err := p.fetch(r); err != nil || s.IDToken() == nil || len(lines) == 0 {
+		t.Errorf("after ten seconds: %v, %v, %v", s, lines, err)
 	}
 }
 
