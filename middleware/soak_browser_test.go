@@ -147,18 +147,19 @@ func (b *soakBrowser) lose(why string) {
 	}
 }
 
-// reload asks for the page until it is answered, when Cognito is well again.
+// reload asks for the page until it is answered and the tokens are fresh, when Cognito
+// is well again. After a refresh ahead of time has failed, there is none for a while.
 func (b *soakBrowser) reload(last bool) {
 	status := b.ask(context.Background(), soakReload, b.user == "")
 	if b.owes && status == http.StatusOK { // and so the browser has the newest refresh token
 		b.refreshOwn()
 		status = b.ask(context.Background(), soakReload, b.user == "")
 	}
-	if status == http.StatusServiceUnavailable && !last {
-		b.settled = false
+	cookies, user := b.cookies()
+	stale := status == http.StatusOK && !expiry(token(cookies, user, "accessToken")).After(b.w.clock.Now().Add(soakRefreshBefore))
+	if b.settled = last || !stale && status != http.StatusServiceUnavailable; !b.settled {
 		return
 	}
-	b.settled = true
 	if b.confirm() {
 		return
 	}
@@ -166,8 +167,8 @@ func (b *soakBrowser) reload(last bool) {
 	if b.user == "" {
 		want = http.StatusTemporaryRedirect
 	}
-	if _, sent := b.cookies(); status != want || b.user != "" && sent != b.user {
-		b.w.wrongf("%q is signed in and has the cookies of %q; the page is answered %d", b.user, sent, status)
+	if stale || status != want || b.user != "" && user != b.user {
+		b.w.wrongf("%q is signed in and has the cookies of %q; the page is answered %d; stale: %t", b.user, user, status, stale)
 	}
 }
 

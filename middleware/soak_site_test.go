@@ -21,7 +21,10 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-const soakCache = 1 << 20 // so that sessions are evicted, too
+const (
+	soakCache         = 1 << 20 // so that sessions are evicted, too
+	soakRefreshBefore = 2 * time.Minute
+)
 
 // soakSite is a site on a port, with Cognito on another.
 type soakSite struct {
@@ -70,7 +73,7 @@ func newSoakSite(t *testing.T, run soakRun) *soakSite {
 		UserPool:      w.cognito.UserPool(),
 		Matcher:       []string{"/((?!public|home|sign-).*)"},
 		Cookies:       session.Cookies{Insecure: true},
-		RefreshBefore: 2 * time.Minute,
+		RefreshBefore: soakRefreshBefore,
 		CacheBytes:    soakCache,
 		HTTPClient:    options.HTTPClient,
 		Now:           w.clock.Now,

@@ -2,7 +2,6 @@ package middleware_test
 
 import (
 	"flag"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"runtime"
@@ -176,6 +175,6 @@ func (w *soakSite) close() *cognito.Auth {
 func (w *soakSite) wrongf(format string, args ...any) {
 	w.Helper()
 	if w.wrong.Add(1) <= 10 {
-		w.Error(fmt.Sprintf(format, args...))
+		w.Errorf(format, args...)
 	}
 }

@@ -129,7 +129,7 @@ func (a *attempt) keepValid() (*Session, error) {
 		return nil, a.over(a.last, true)
 	case !a.opts.ForceRefresh:
 		if a.doubt != nil {
-			a.m.refresher.rest(a.v.user.refresh[0])
+			a.m.refresher.rest(a.v.refreshToken())
 		}
 		return a.v.session(), nil
 	case a.last == nil:

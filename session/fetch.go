@@ -164,6 +164,9 @@ func (m *Manager) keep(f *finding, ends uint64) *Session {
 	s := f.session()
 	if f.idFault == idFine && (f.id != nil || len(f.user.id) == 0) {
 		m.store(s, ends)
+		if len(f.user.refresh) > 0 && m.refresher.outdated(f.refreshToken(), f.user.device(), f.access) {
+			m.cache.drop(f.access.Raw())
+		}
 	}
 	return s
 }
@@ -187,7 +190,10 @@ func (m *Manager) wantsRefresh(f *finding, opts *FetchOptions, r *http.Request) 
 	if len(f.user.refresh) == 0 || page.IsUpgrade(r) {
 		return false
 	}
-	now, token := m.now(), f.user.refresh[0]
+	now, token := m.now(), f.refreshToken()
+	if m.refresher.keeps(token, f.user.device(), f.access) {
+		return true
+	}
 	if old := m.expiring(f.access, now) || f.id != nil && m.expiring(f.id, now) || f.idFault == idExpired; old {
 		return !m.refresher.resting(token)
 	}

@@ -111,6 +111,7 @@ func (r *refresher) do(ctx context.Context, req refreshRequest) (*refreshed, err
 		if err != nil {
 			return nil, err
 		}
+		r.m.cache.drop(req.presented) // as it is outdated now
 		var got *refreshed
 		select {
 		case <-f.done:

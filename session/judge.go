@@ -40,6 +40,9 @@ type finding struct {
 	subject string // whose session it is, if Cognito certainly issued some token of it
 }
 
+// refreshToken is the one that stands beside the access token. There must be one.
+func (f *finding) refreshToken() string { return f.user.refreshTokens(f.position)[0] }
+
 // verdict is the finding that speaks for a request's cookies, and what is to be
 // known of the others before any of them are cleared.
 type verdict struct {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/cognitogate/cognitogate/tokens"
 )
 
 // find returns the flight of a refresh token and device. r.mu is held, here and
@@ -15,6 +17,33 @@ func (r *refresher) find(token, device string) *flight {
 		}
 	}
 	return nil
+}
+
+// keeps reports whether the tokens of an earlier refresh are kept that are newer than
+// the access token shown with its refresh token, or could not be verified then. The
+// browser has missed them, after a refresh ahead of time or a forced one: with rotation
+// its refresh token is worth nothing any more, and nobody would notice before the access
+// token expires.
+func (r *refresher) keeps(token, device string, shown *tokens.Token) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f := r.find(token, device)
+	return f != nil && !f.landed.IsZero() && f.outdates(shown) &&
+		(f.got != nil || !r.limits.resting.has(digestOf(token), r.m.now()))
+}
+
+// outdated reports whether a refresh is under way or kept that replaces the access
+// token shown with its refresh token, which should not be cached any more: who shows it
+// again has missed the answer.
+func (r *refresher) outdated(token, device string, shown *tokens.Token) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f := r.find(token, device)
+	return f != nil && f.outdates(shown)
+}
+
+func (f *flight) outdates(shown *tokens.Token) bool {
+	return f.got == nil || f.got.access.IssuedAt.After(shown.IssuedAt)
 }
 
 // drop takes a flight out.
