@@ -45,7 +45,8 @@ type soakCounts struct {
 	requests, cancelled, own   atomic.Int64
 	how                        map[string]*atomic.Int64
 	unavailable                atomic.Int64
-	failed, repliesLost        atomic.Int64
+	failed, repliesLost        atomic.Int64 // refreshes, before and after the effect
+	hung, timeouts             atomic.Int64 // refreshes
 	wrong, lost, secretsLogged atomic.Int64
 }
 
@@ -64,7 +65,7 @@ func newSoakSite(t *testing.T, run soakRun) *soakSite {
 	w.cognito.SetRotation(true, run.grace)
 	w.cognito.SetRefreshLifetime(10 * 365 * 24 * time.Hour)
 	w.cognito.SetFault(w.fault)
-	options := &tokens.Options{HTTPClient: &http.Client{Transport: w.toCognito}, Now: w.clock.Now}
+	options := &tokens.Options{HTTPClient: &http.Client{Transport: soakTransport{w.toCognito, w.soakCounts}}, Now: w.clock.Now}
 	var err error
 	if w.amplify, err = tokens.NewClient(w.cognito.UserPool(), options); err != nil {
 		t.Fatal(err)
@@ -104,6 +105,20 @@ func (l soakLog) Write(line []byte) (int, error) {
 		l.secretsLogged.Add(1)
 	}
 	return len(line), nil
+}
+
+// soakTransport counts the refreshes that a deadline ends.
+type soakTransport struct {
+	http.RoundTripper
+	*soakCounts
+}
+
+func (t soakTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(r)
+	if errors.Is(err, context.DeadlineExceeded) && strings.HasSuffix(r.Header.Get("X-Amz-Target"), opRefresh) {
+		t.timeouts.Add(1)
+	}
+	return resp, err
 }
 
 // router answers with the name of whom it sees, or with a dash.
@@ -175,6 +190,9 @@ func (w *soakSite) fault(op string) cognitotest.Fault {
 		f.After = true
 	}
 	if op == opRefresh {
+		if f.Delay == time.Hour {
+			w.hung.Add(1)
+		}
 		if f.After {
 			w.repliesLost.Add(1)
 		} else {

@@ -97,22 +97,23 @@ func soak(t *testing.T, run soakRun, length time.Duration) {
 	t.Logf("%d browsers, %d rounds, %v\n"+
 		"requests     %d, of which %d cancelled, %d of browsers' own to Cognito\n"+
 		"refreshes    %d: %d calls, %d joined, %d kept, and %d failed\n"+
-		"Cognito      %d refreshes, %d of them failed before and %d after the effect, %d revocations\n"+
+		"Cognito      %d refreshes, %d of them failed before and %d after the effect, %d too late; %d revocations\n"+
 		"answers      %d wrong; %d sessions lost\n"+
 		"goroutines   %d at the start, %d at the end\n"+
 		"heap         %d kB at the start, %d kB at the end",
 		len(fleet), rounds, time.Since(began).Round(time.Second),
 		w.requests.Load(), w.cancelled.Load(), w.own.Load(),
 		w.how["call"].Load()+w.how["joined"].Load()+w.how["kept"].Load(), w.how["call"].Load(), w.how["joined"].Load(), w.how["kept"].Load(), w.unavailable.Load(),
-		calls, w.failed.Load(), w.repliesLost.Load(), revocations,
+		calls, w.failed.Load(), w.repliesLost.Load(), w.timeouts.Load(), revocations,
 		w.wrong.Load(), w.lost.Load(), goroutines, goroutinesLeft, heap>>10, heapLeft>>10)
 
-	lost := w.lost.Load()
-	switch {
-	case run.lossy && lost > w.repliesLost.Load():
-		t.Errorf("%d sessions were lost, and %d replies", lost, w.repliesLost.Load())
-	case !run.lossy && lost > 0:
-		t.Errorf("%d sessions were lost", lost)
+	// A machine that is too slow for the deadlines loses replies of its own.
+	lost, excused := w.lost.Load(), w.timeouts.Load()-w.hung.Load()
+	if run.lossy {
+		excused += w.repliesLost.Load()
+	}
+	if lost > excused {
+		t.Errorf("%d sessions were lost, and %d replies", lost, excused)
 	}
 	if n := w.secretsLogged.Load(); n > 0 {
 		t.Errorf("%d lines of the log hold a token", n)
