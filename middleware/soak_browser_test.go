@@ -215,7 +215,7 @@ func (b *soakBrowser) send(ctx context.Context, k soakRequest, cookies []*http.C
 	b.w.requests.Add(1)
 	resp, err = b.w.toSite.RoundTrip(r)
 	if err != nil {
-		if !errors.Is(err, ctx.Err()) || ctx.Err() == nil {
+		if _, impatient := ctx.Deadline(); !impatient {
 			b.w.wrongf("%s: %v", k.target, err)
 		}
 		b.w.cancelled.Add(1)
@@ -290,8 +290,9 @@ func (b *soakBrowser) ask(ctx context.Context, k soakRequest, refusable bool) in
 
 func (b *soakBrowser) signIn(name string) {
 	cookies, _ := b.cookies()
-	resp, body, _ := b.send(context.Background(), soakRequest{"POST", "/sign-in?user=" + url.QueryEscape(name), true}, cookies)
+	resp, body, ok := b.send(context.Background(), soakRequest{"POST", "/sign-in?user=" + url.QueryEscape(name), true}, cookies)
 	switch {
+	case !ok:
 	case resp.StatusCode == http.StatusOK && body == name:
 		b.user = name
 		b.accepted.Store(setCookie(resp, "accessToken"))
@@ -302,7 +303,7 @@ func (b *soakBrowser) signIn(name string) {
 
 func (b *soakBrowser) signOut() {
 	cookies, _ := b.cookies()
-	if resp, _, _ := b.send(context.Background(), soakRequest{"POST", "/sign-out", true}, cookies); resp.StatusCode != http.StatusOK {
+	if resp, _, ok := b.send(context.Background(), soakRequest{"POST", "/sign-out", true}, cookies); ok && resp.StatusCode != http.StatusOK {
 		b.w.wrongf("sign-out: %s", resp.Status)
 	}
 }
@@ -365,8 +366,8 @@ func (b *soakBrowser) forge() {
 	jar := b.jar // the answer deletes what the browser has not
 	defer func() { b.jar = jar }()
 	b.jar, _ = cookiejar.New(nil)
-	resp, body, _ := b.send(context.Background(), soakReload, left)
-	if resp.StatusCode != http.StatusTemporaryRedirect && resp.StatusCode != http.StatusServiceUnavailable { // its key is not known
+	resp, body, ok := b.send(context.Background(), soakReload, left)
+	if ok && resp.StatusCode != http.StatusTemporaryRedirect && resp.StatusCode != http.StatusServiceUnavailable { // its key is not known
 		b.w.wrongf("a forged token: %s %s", resp.Status, body)
 	}
 }

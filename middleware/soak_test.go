@@ -108,7 +108,7 @@ func soak(t *testing.T, run soakRun, length time.Duration) {
 		w.wrong.Load(), w.lost.Load(), goroutines, goroutinesLeft, heap>>10, heapLeft>>10)
 
 	// A machine that is too slow for the deadlines loses replies of its own.
-	lost, excused := w.lost.Load(), w.timeouts.Load()-w.hung.Load()
+	lost, excused := w.lost.Load(), max(0, w.timeouts.Load()-w.hung.Load())
 	if run.lossy {
 		excused += w.repliesLost.Load()
 	}
