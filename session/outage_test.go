@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -47,6 +48,50 @@ func TestOutage(t *testing.T) {
 				t.Errorf("afterwards: %v, %v", s, err)
 			}
 		})
+	}
+}
+
+// TestLostReply has Cognito rotate the refresh token while its reply is lost. Within the
+// grace the next request gets another; without one the session is lost, as for everybody
+// who rotates with a grace of 0, but its cookies stay: Amplify may hold newer ones.
+func TestLostReply(t *testing.T) {
+	for name, fault := range map[string]cognitotest.Fault{
+		"dropped": {After: true, Drop: true}, "a proxy's page": {After: true, Body: "<html>"}, "too late": {After: true, Delay: time.Hour},
+	} {
+		for _, grace := range []time.Duration{time.Minute, 0} {
+			t.Run(fmt.Sprint(name, ", grace ", grace), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					p := open(t, nil)
+					p.pool.SetRotation(true, grace)
+					pairs := p.cookies("ada", p.pool.Issue("ada"))
+					if _, err := p.m.Fetch(nil, page(pairs...), nil); err != nil { // the keys are known
+						t.Fatal(err)
+					}
+					p.wait(2 * time.Hour)
+					p.pool.SetFault(func(op string) cognitotest.Fault {
+						if op == opRefresh {
+							return fault
+						}
+						return cognitotest.Fault{}
+					})
+					if _, lines, err := p.fetch(page(pairs...)); !errors.Is(err, tokens.ErrUnavailable) || len(lines) > 0 {
+						t.Errorf("%v, %v", err, lines)
+					}
+					if n := p.pool.Calls(opRefresh); n != 1 {
+						t.Errorf("%d calls: a second one may be the reuse of a token", n)
+					}
+					p.pool.SetFault(nil)
+					p.wait(20 * time.Second)
+					_, lines, err := p.fetch(page(pairs...))
+					if grace > 0 && (err != nil || p.value(lines, "ada.refreshToken") == "") {
+						t.Errorf("within the grace: %v, %v", err, lines)
+					}
+					if grace == 0 && (!errors.Is(err, session.ErrSignedOut) || len(lines) > 0) {
+						t.Errorf("without a grace: %v, %v", err, lines)
+					}
+				})
+			})
+		}
 	}
 }
 
