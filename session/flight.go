@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -172,7 +173,8 @@ func (r *refresher) board(ctx context.Context, req *refreshRequest, after uint64
 // start begins a flight in the place of the one before, which may be nil. r.mu is
 // held.
 func (r *refresher) start(ctx context.Context, req *refreshRequest, before *flight, now time.Time) (*flight, string, error) {
-	f := &flight{token: req.token, device: req.device, done: make(chan struct{}), pinned: req.upgrade}
+	// Copies, because parts of a request's header would keep the whole of it.
+	f := &flight{token: strings.Clone(req.token), device: strings.Clone(req.device), done: make(chan struct{}), pinned: req.upgrade}
 	var b *budget
 	if before != nil && before.set != nil {
 		f.set, f.until = before.set, before.until
