@@ -190,6 +190,11 @@ func (r *refresher) start(ctx context.Context, req *refreshRequest, before *flig
 	if before != nil {
 		r.drop(before)
 	}
+	// The browser may have tokens of this refresh's forerunner, which are as outdated as
+	// those that the request has presented.
+	if last := r.from[f.token]; last != nil && last.got != nil {
+		r.m.cache.drop(last.got.access.Raw())
+	}
 	f.number = r.number.Add(1)
 	r.flights[f.token] = append(r.flights[f.token], f)
 	r.flying.Add(1)
