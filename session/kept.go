@@ -42,8 +42,14 @@ func (r *refresher) outdated(token, device string, shown *tokens.Token) bool {
 	return f != nil && f.outdates(shown)
 }
 
+// outdates reports whether what a flight has brought, or may still bring, replaces an
+// access token. The times are whole seconds: with rotation, what is as old and not the
+// same has been replaced too.
 func (f *flight) outdates(shown *tokens.Token) bool {
-	return f.got == nil || f.got.access.IssuedAt.After(shown.IssuedAt)
+	if f.got == nil || f.got.access.IssuedAt.After(shown.IssuedAt) {
+		return true
+	}
+	return f.got.refresh != f.token && f.got.access.IssuedAt.Equal(shown.IssuedAt) && f.got.access.Raw() != shown.Raw()
 }
 
 // drop takes a flight out.
