@@ -28,8 +28,7 @@ func (r *refresher) keeps(token, device string, shown *tokens.Token) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f := r.find(token, device)
-	return f != nil && !f.landed.IsZero() && f.outdates(shown) &&
-		(f.got != nil || !r.limits.resting.has(digestOf(token), r.m.now()))
+	return f != nil && !f.landed.IsZero() && f.outdates(shown) && !r.limits.resting.has(digestOf(token), r.m.now())
 }
 
 // outdated reports whether a refresh is under way or kept that replaces the access
