@@ -217,3 +217,25 @@ func TestOlderCachedTokens(t *testing.T) {
 		t.Errorf("cached: %v", err)
 	}
 }
+
+// TestPlantedKeptToken plants mallory's refresh token, of which a result is kept, before
+// that of ada, whose session needs no refresh.
+func TestPlantedKeptToken(t *testing.T) {
+	for _, bytes := range []int64{0, -1} {
+		p := open(t, func(c *session.Config) { c.CacheBytes = bytes })
+		set, bobs := p.pool.Issue("ada"), p.pool.Issue("bob")
+		p.wait(time.Minute)
+		if _, _, err := p.fetchWith(page(p.cookies("bob", bobs)...), &session.FetchOptions{ForceRefresh: true}); err != nil {
+			t.Fatal(err)
+		}
+		pairs := append([]string{p.key("ada.refreshToken=" + bobs.Refresh)}, p.cookies("ada", set)...)
+		for range 3 {
+			if s, lines, err := p.fetch(page(pairs...)); err != nil || len(lines) > 0 || s.User().Username != "ada" {
+				t.Errorf("%v, %v", err, p.changes(lines))
+			}
+		}
+		if n := p.pool.Calls(opRefresh); n != 1 {
+			t.Errorf("%d refreshes, want bob's", n)
+		}
+	}
+}

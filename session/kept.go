@@ -45,7 +45,12 @@ func (r *refresher) outdated(token, device string, shown *tokens.Token) bool {
 // access token. The times are whole seconds: with rotation, what is as old and not the
 // same has been replaced too.
 func (f *flight) outdates(shown *tokens.Token) bool {
-	if f.got == nil || f.got.access.IssuedAt.After(shown.IssuedAt) {
+	switch {
+	case f.got == nil:
+		return true
+	case f.got.access.Subject != shown.Subject: // a refresh token that was planted
+		return false
+	case f.got.access.IssuedAt.After(shown.IssuedAt):
 		return true
 	}
 	return f.got.refresh != f.token && f.got.access.IssuedAt.Equal(shown.IssuedAt) && f.got.access.Raw() != shown.Raw()
