@@ -86,7 +86,6 @@ func TestPlantedEndedToken(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.m.End(httptest.NewRecorder(), page(p.key("bob.refreshToken")+"="+planted)) // no session needed
-		p.m = p.m
 		pairs = append(pairs, p.key("ada.refreshToken")+"="+planted)
 		// not cached, or the ID token is another
 		for _, pairs := range [][]string{pairs, append(pairs[:2:2], pairs[3])} {
@@ -209,8 +208,15 @@ func TestOlderCachedTokens(t *testing.T) {
 	r := page(p.cookies("ada", set)...)
 	p.fetch(r) // cached
 	p.wait(10 * time.Minute)
-	own := p.pool.Issue("ada")
-	own.Refresh = set.Refresh // what Amplify's own refresh brings
+	client, err := tokens.NewClient(p.pool.UserPool(), &tokens.Options{HTTPClient: p.pool.Client(), Now: p.time})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := client.Refresh(t.Context(), set.Refresh, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own.Refresh = set.Refresh // there is no rotation
 	p.fetch(page(p.cookies("ada", own)...))
 	p.m.End(httptest.NewRecorder(), page(p.cookies("ada", own)...))
 	if _, _, err := p.fetch(r); !errors.Is(err, session.ErrSignedOut) {
@@ -237,5 +243,18 @@ func TestPlantedKeptToken(t *testing.T) {
 		if n := p.pool.Calls(opRefresh); n != 1 {
 			t.Errorf("%d refreshes, want bob's", n)
 		}
+	}
+}
+
+// TestEndedBesidePlanted has a refresh token that nobody has signed out with stand
+// beside the ended ones that a late answer has brought back.
+func TestEndedBesidePlanted(t *testing.T) {
+	p := open(t, nil)
+	set := p.pool.Issue("ada")
+	pairs := p.cookies("ada", set)
+	p.fetch(page(pairs...))
+	p.m.End(httptest.NewRecorder(), page(pairs...))
+	if s, _, err := p.fetch(page(append(pairs, p.key("ada.refreshToken=anything"))...)); !errors.Is(err, session.ErrSignedOut) {
+		t.Errorf("%v, %v", s, err)
 	}
 }

@@ -55,6 +55,7 @@ type refresher struct {
 	from    map[string]*flight   // by the refresh token that rotation brought
 	kept    list.List            // those that have landed and are kept, oldest first
 	ended   memory[struct{}]     // refresh tokens of sessions that were ended
+	over    memory[struct{}]     // and the sign-ins, which nobody else can name
 	swept   time.Time
 
 	number   atomic.Uint64 // of the latest flight
@@ -90,6 +91,7 @@ func newRefresher(m *Manager) *refresher {
 		flights: make(map[string][]*flight),
 		from:    make(map[string]*flight),
 		ended:   memory[struct{}]{keep: keepEnded},
+		over:    memory[struct{}]{keep: keepEnded},
 	}
 }
 

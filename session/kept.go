@@ -124,7 +124,7 @@ func (r *refresher) unexpect(f *flight) {
 
 // ending marks the chains of refresh tokens as ended: no flight or kept result of
 // theirs brings the session back. It returns the access tokens that they brought.
-func (r *refresher) ending(all []string) (access []string) {
+func (r *refresher) ending(all []string) (access []*tokens.Token) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.m.now()
@@ -135,15 +135,37 @@ func (r *refresher) ending(all []string) (access []string) {
 	return access
 }
 
-// hasEnded reports whether all these refresh tokens, and there are some, were ended.
-func (r *refresher) hasEnded(all []string) bool {
-	if len(all) == 0 || r.ends.Load() == 0 {
+// endOf notes the sign-ins that genuine tokens descend from as ended, and returns those
+// that were not yet.
+func (r *refresher) endOf(all []*tokens.Token) (origins []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.m.now()
+	for _, t := range all {
+		if key := digestOf(t.OriginID); t.OriginID != "" && !r.over.has(key, now) {
+			r.over.put(key, struct{}{}, now)
+			origins = append(origins, t.OriginID)
+		}
+	}
+	r.ends.Add(1)
+	return origins
+}
+
+// hasEnded reports whether the session of an access token was ended. Its sign-in tells,
+// whatever refresh tokens were planted beside it or were ended by somebody who knows no
+// more than them. Without one in the token, as there is if Cognito is not to revoke
+// anything, all the refresh tokens do, if there are some.
+func (r *refresher) hasEnded(access *tokens.Token, all []string) bool {
+	if r.ends.Load() == 0 {
 		return false
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.m.now()
-	return !slices.ContainsFunc(all, func(token string) bool { return !r.ended.has(digestOf(token), now) })
+	if access.OriginID != "" {
+		return r.over.has(digestOf(access.OriginID), now)
+	}
+	return len(all) > 0 && !slices.ContainsFunc(all, func(token string) bool { return !r.ended.has(digestOf(token), now) })
 }
 
 // settle returns the newest refresh token of a chain that was ended, which is the
@@ -173,7 +195,7 @@ func (r *refresher) settle(ctx context.Context, token string) string {
 
 // mark marks the whole chain of a refresh token as ended, the tokens before it too. It
 // returns the access tokens that were refreshed with them.
-func (r *refresher) mark(token string, now time.Time) (access []string) {
+func (r *refresher) mark(token string, now time.Time) (access []*tokens.Token) {
 	for todo := []string{token}; len(todo) > 0; {
 		token, todo = todo[0], todo[1:]
 		r.ended.put(digestOf(token), struct{}{}, now)
@@ -185,7 +207,7 @@ func (r *refresher) mark(token string, now time.Time) (access []string) {
 				todo = append(todo, next)
 			}
 			if f.got != nil {
-				access = append(access, f.got.access.Raw())
+				access = append(access, f.got.access)
 			}
 			f.ended = true
 		}
