@@ -28,7 +28,12 @@ func (r *refresher) keeps(token, device string, shown *tokens.Token) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f := r.find(token, device)
-	return f != nil && !f.landed.IsZero() && f.outdates(shown) && !r.limits.resting.has(digestOf(token), r.m.now())
+	if f == nil || f.landed.IsZero() || !f.outdates(shown) {
+		return false
+	}
+	// What can be had without a call need not rest.
+	now := r.m.now()
+	return f.got != nil && !r.m.expiring(f.got.access, now) || !r.limits.resting.has(digestOf(token), now)
 }
 
 // outdated reports whether a refresh is under way or kept that replaces the access
