@@ -28,11 +28,14 @@ func (r *refresher) keeps(token, device string, shown *tokens.Token) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f := r.find(token, device)
+	now := r.m.now()
+	if f == nil && r.limits.lost.has(digestOf(token), now) {
+		return !r.limits.resting.has(digestOf(token), now)
+	}
 	if f == nil || f.landed.IsZero() || !f.outdates(shown) {
 		return false
 	}
 	// What can be had without a call need not rest.
-	now := r.m.now()
 	return f.got != nil && !r.m.expiring(f.got.access, now) || !r.limits.resting.has(digestOf(token), now)
 }
 
@@ -43,7 +46,10 @@ func (r *refresher) outdated(token, device string, shown *tokens.Token) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f := r.find(token, device)
-	return f != nil && f.outdates(shown)
+	if f == nil {
+		return r.limits.lost.has(digestOf(token), r.m.now())
+	}
+	return f.outdates(shown)
 }
 
 // outdates reports whether what a flight has brought, or may still bring, replaces an
