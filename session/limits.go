@@ -98,7 +98,7 @@ func (l *limits) give(b *budget, token string, err error, now time.Time) {
 	switch {
 	case refused:
 		l.refused.put(digestOf(token), err, now)
-	case err != nil:
+	case err != nil && !answered(err):
 		l.lost.put(digestOf(token), struct{}{}, now)
 	}
 	if b == nil {
