@@ -65,6 +65,7 @@ var (
 		{"GET", "/private", false},
 		{"GET", "/stream", false},
 		{"GET", "/api/me", false},
+		{"GET", "/fresh", false},
 	}
 	soakScripts = soakRequests[5:]
 )
@@ -92,10 +93,8 @@ func (b *soakBrowser) act() {
 		b.user = ""
 	case b.user != "" && n < 7 && b.w.run.grace > 0:
 		b.while(soakRequests, false, b.refreshOwn)
-	case b.user != "" && n < 7: // with a grace of 0 nobody could win a race
-		if b.ask(context.Background(), soakReload, false) == http.StatusOK && !b.stale() {
-			b.refreshOwn()
-		}
+	// With a grace of 0 nobody could win a race, not even with a forced refresh that the
+	// browser does not wait for any more.
 	case n == 7:
 		b.forge()
 	default:
@@ -238,7 +237,7 @@ func (b *soakBrowser) ask(ctx context.Context, k soakRequest, refusable bool) in
 	access := token(cookies, user, "accessToken")
 	valid := access != "" && b.accepted.Load() == access && expiry(access).After(b.w.clock.Now().Add(time.Minute))
 	// An outage is none for somebody whose token is valid and was seen before.
-	mayFail := user != "" && !valid
+	mayFail := user != "" && (!valid || k.target == "/fresh")
 	resp, body, ok := b.send(ctx, k, cookies)
 	if !ok {
 		return 0
@@ -248,6 +247,16 @@ func (b *soakBrowser) ask(ctx context.Context, k soakRequest, refusable bool) in
 	}
 	if cc := resp.Header.Get("Cache-Control"); len(resp.Header["Set-Cookie"]) > 0 && !strings.Contains(cc, "no-store") {
 		wrong("cookies may be cached")
+	}
+	for _, c := range resp.Cookies() {
+		name, _ := url.PathUnescape(c.Name)
+		if !k.page && c.MaxAge < 0 {
+			wrong("a script's answer deletes " + name)
+		}
+		if user == "" || !strings.HasSuffix(name, ".LastAuthUser") && !strings.Contains(name, "."+user+".") ||
+			strings.HasSuffix(name, ".LastAuthUser") && (!k.page || c.MaxAge >= 0 && c.Value != url.PathEscape(user) && c.Value != url.QueryEscape(user) && c.Value != user) {
+			wrong("a cookie of another's: " + name + "=" + c.Value)
+		}
 	}
 	switch k.target {
 	case "/public":

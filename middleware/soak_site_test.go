@@ -144,6 +144,14 @@ func (w *soakSite) router() http.Handler {
 	router.With(w.auth.RequireGroup("admins")).Get("/admin", see)
 	router.With(w.auth.Load).Get("/home", see)
 	router.Get("/public", see)
+	router.Get("/fresh", func(rw http.ResponseWriter, r *http.Request) {
+		s, err := w.auth.Sessions().Fetch(rw, r, &session.FetchOptions{ForceRefresh: true})
+		if err != nil {
+			w.auth.ServeError(rw, r, err)
+			return
+		}
+		io.WriteString(rw, s.User().Username)
+	})
 	router.Get("/stream", func(rw http.ResponseWriter, r *http.Request) {
 		if err := http.NewResponseController(rw).Flush(); err != nil {
 			w.wrongf("flush: %v", err)

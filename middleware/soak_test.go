@@ -62,6 +62,7 @@ func soak(t *testing.T, run soakRun, length time.Duration) {
 			}
 		})
 		w.failing.Store(false)
+		<-time.After(200 * time.Millisecond) // refreshes that browsers have left alone land
 		// Retry-After is 5 seconds; the longest that anything is put off is 30.
 		for waiting, tries := slices.Clone(fleet), 8; len(waiting) > 0; tries-- {
 			all(waiting, func(b *soakBrowser) { b.reload(tries == 1) })

@@ -99,3 +99,9 @@ func dead(err error) bool {
 	api := (*tokens.APIError)(nil)
 	return errors.As(err, &api) && (api.SignedOut() || api.Code == codeReuse)
 }
+
+// answered reports that Cognito has said why it does not refresh, so that it has not.
+func answered(err error) bool {
+	api := (*tokens.APIError)(nil)
+	return errors.As(err, &api) && api.Code != ""
+}

@@ -73,7 +73,7 @@ func (a *attempt) refreshUser(ctx context.Context, f *finding) *Session {
 		case got != nil:
 			a.writeBack(f.user, got)
 			s := newSession(got.access, got.id, f.user.signInDetails())
-			a.m.store(s, a.ends) // the browser's next request shows it
+			a.m.store(s, got.refresh, f.user.device(), a.ends) // the browser's next request shows it
 			return s
 		case signedOut(err):
 			a.dead = true

@@ -2,9 +2,12 @@ package session
 
 import (
 	"hash/maphash"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/cognitogate/cognitogate/tokens"
 )
 
 const (
@@ -126,17 +129,37 @@ func (c *cache) put(session *Session) {
 }
 
 // drop forgets the session of an access token that has expired, is not trusted any
-// more or was signed out.
-func (c *cache) drop(access string) {
+// more or was signed out, and returns the token if there was one.
+func (c *cache) drop(access string) *tokens.Token {
 	if c == nil {
-		return
+		return nil
 	}
 	hash := c.hash(access)
 	s := c.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := s.entries[hash]; e != nil && e.access == access {
-		s.remove(e)
+	e := s.entries[hash]
+	if e == nil || e.access != access {
+		return nil
+	}
+	s.remove(e)
+	return e.session.access
+}
+
+// dropSignIns forgets all sessions that descend from these sign-ins.
+func (c *cache) dropSignIns(origins []string) {
+	if c == nil || len(origins) == 0 {
+		return
+	}
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		for k := len(s.ring) - 1; k >= 0; k-- { // as the last takes the place of what goes
+			if slices.Contains(origins, s.ring[k].session.access.OriginID) {
+				s.remove(s.ring[k])
+			}
+		}
+		s.mu.Unlock()
 	}
 }
 

@@ -163,19 +163,21 @@ func (m *Manager) cached(access, id, details string) *Session {
 func (m *Manager) keep(f *finding, ends uint64) *Session {
 	s := f.session()
 	if f.idFault == idFine && (f.id != nil || len(f.user.id) == 0) {
-		m.store(s, ends)
-		if len(f.user.refresh) > 0 && m.refresher.outdated(f.refreshToken(), f.user.device(), f.access) {
-			m.cache.drop(f.access.Raw())
+		token := ""
+		if len(f.user.refresh) > 0 {
+			token = f.refreshToken()
 		}
+		m.store(s, token, f.user.device(), ends)
 	}
 	return s
 }
 
 // store caches a session that was judged when so many sign-outs had been. One that
-// came meanwhile may be this session's, and may have looked into the cache already.
-func (m *Manager) store(s *Session, ends uint64) {
+// came meanwhile may be this session's, and may have looked into the cache already; and
+// so may a refresh.
+func (m *Manager) store(s *Session, token, device string, ends uint64) {
 	m.cache.put(s)
-	if m.refresher.ends.Load() != ends {
+	if m.refresher.ends.Load() != ends || m.refresher.outdated(token, device, s.access) {
 		m.cache.drop(s.access.Raw())
 	}
 }

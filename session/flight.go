@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +55,7 @@ type refresher struct {
 	from    map[string]*flight   // by the refresh token that rotation brought
 	kept    list.List            // those that have landed and are kept, oldest first
 	ended   memory[struct{}]     // refresh tokens of sessions that were ended
+	over    memory[struct{}]     // and the sign-ins, which nobody else can name
 	swept   time.Time
 
 	number   atomic.Uint64 // of the latest flight
@@ -89,6 +91,7 @@ func newRefresher(m *Manager) *refresher {
 		flights: make(map[string][]*flight),
 		from:    make(map[string]*flight),
 		ended:   memory[struct{}]{keep: keepEnded},
+		over:    memory[struct{}]{keep: keepEnded},
 	}
 }
 
@@ -172,7 +175,8 @@ func (r *refresher) board(ctx context.Context, req *refreshRequest, after uint64
 // start begins a flight in the place of the one before, which may be nil. r.mu is
 // held.
 func (r *refresher) start(ctx context.Context, req *refreshRequest, before *flight, now time.Time) (*flight, string, error) {
-	f := &flight{token: req.token, device: req.device, done: make(chan struct{}), pinned: req.upgrade}
+	// Copies, because parts of a request's header would keep the whole of it.
+	f := &flight{token: strings.Clone(req.token), device: strings.Clone(req.device), done: make(chan struct{}), pinned: req.upgrade}
 	var b *budget
 	if before != nil && before.set != nil {
 		f.set, f.until = before.set, before.until
@@ -187,6 +191,11 @@ func (r *refresher) start(ctx context.Context, req *refreshRequest, before *flig
 	}
 	if before != nil {
 		r.drop(before)
+	}
+	// The browser may have tokens of this refresh's forerunner, which are as outdated as
+	// those that the request has presented.
+	if last := r.from[f.token]; last != nil && last.got != nil {
+		r.m.cache.drop(last.got.access.Raw())
 	}
 	f.number = r.number.Add(1)
 	r.flights[f.token] = append(r.flights[f.token], f)

@@ -95,6 +95,10 @@ func (m *Manager) judgeUser(ctx context.Context, u *userCookies, v *verdict) fin
 			break
 		}
 		f := m.judgeAccess(ctx, raw, &v.checks)
+		if f.state == stateValid && m.refresher.hasEnded(f.access, u.refresh) {
+			// A late answer has brought the cookies back (W39).
+			f = finding{state: stateRefused, err: errEnded, subject: f.subject}
+		}
 		f.user, f.position = u, position
 		if f.state == stateDoubt && v.doubt == nil {
 			v.doubt = f.err
@@ -102,10 +106,6 @@ func (m *Manager) judgeUser(ctx context.Context, u *userCookies, v *verdict) fin
 		if f.beats(&best) {
 			best = f
 		}
-	}
-	if best.state == stateValid && m.refresher.hasEnded(u.refresh) {
-		// A late answer has brought the cookies back (W39).
-		best = finding{state: stateRefused, user: u, err: errEnded, subject: best.subject}
 	}
 	return best
 }

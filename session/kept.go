@@ -28,8 +28,15 @@ func (r *refresher) keeps(token, device string, shown *tokens.Token) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f := r.find(token, device)
-	return f != nil && !f.landed.IsZero() && f.outdates(shown) &&
-		(f.got != nil || !r.limits.resting.has(digestOf(token), r.m.now()))
+	now := r.m.now()
+	if f == nil && r.limits.lost.has(digestOf(token), now) {
+		return !r.limits.resting.has(digestOf(token), now)
+	}
+	if f == nil || f.landed.IsZero() || !f.outdates(shown) {
+		return false
+	}
+	// What can be had without a call need not rest.
+	return f.got != nil && !r.m.expiring(f.got.access, now) || !r.limits.resting.has(digestOf(token), now)
 }
 
 // outdated reports whether a refresh is under way or kept that replaces the access
@@ -39,11 +46,25 @@ func (r *refresher) outdated(token, device string, shown *tokens.Token) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f := r.find(token, device)
-	return f != nil && f.outdates(shown)
+	if f == nil {
+		return r.limits.lost.has(digestOf(token), r.m.now())
+	}
+	return f.outdates(shown)
 }
 
+// outdates reports whether what a flight has brought, or may still bring, replaces an
+// access token. The times are whole seconds: with rotation, what is as old and not the
+// same has been replaced too.
 func (f *flight) outdates(shown *tokens.Token) bool {
-	return f.got == nil || f.got.access.IssuedAt.After(shown.IssuedAt)
+	switch {
+	case f.got == nil:
+		return true
+	case f.got.access.Subject != shown.Subject: // a refresh token that was planted
+		return false
+	case f.got.access.IssuedAt.After(shown.IssuedAt):
+		return true
+	}
+	return f.got.refresh != f.token && f.got.access.IssuedAt.Equal(shown.IssuedAt) && f.got.access.Raw() != shown.Raw()
 }
 
 // drop takes a flight out.
@@ -114,7 +135,7 @@ func (r *refresher) unexpect(f *flight) {
 
 // ending marks the chains of refresh tokens as ended: no flight or kept result of
 // theirs brings the session back. It returns the access tokens that they brought.
-func (r *refresher) ending(all []string) (access []string) {
+func (r *refresher) ending(all []string) (access []*tokens.Token) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.m.now()
@@ -125,15 +146,37 @@ func (r *refresher) ending(all []string) (access []string) {
 	return access
 }
 
-// hasEnded reports whether all these refresh tokens, and there are some, were ended.
-func (r *refresher) hasEnded(all []string) bool {
-	if len(all) == 0 || r.ends.Load() == 0 {
+// endOf notes the sign-ins that genuine tokens descend from as ended, and returns those
+// that were not yet.
+func (r *refresher) endOf(all []*tokens.Token) (origins []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.m.now()
+	for _, t := range all {
+		if key := digestOf(t.OriginID); t.OriginID != "" && !r.over.has(key, now) {
+			r.over.put(key, struct{}{}, now)
+			origins = append(origins, t.OriginID)
+		}
+	}
+	r.ends.Add(1)
+	return origins
+}
+
+// hasEnded reports whether the session of an access token was ended. Its sign-in tells,
+// whatever refresh tokens were planted beside it or were ended by somebody who knows no
+// more than them. Without one in the token, as there is if Cognito is not to revoke
+// anything, all the refresh tokens do, if there are some.
+func (r *refresher) hasEnded(access *tokens.Token, all []string) bool {
+	if r.ends.Load() == 0 {
 		return false
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.m.now()
-	return !slices.ContainsFunc(all, func(token string) bool { return !r.ended.has(digestOf(token), now) })
+	if access.OriginID != "" {
+		return r.over.has(digestOf(access.OriginID), now)
+	}
+	return len(all) > 0 && !slices.ContainsFunc(all, func(token string) bool { return !r.ended.has(digestOf(token), now) })
 }
 
 // settle returns the newest refresh token of a chain that was ended, which is the
@@ -163,7 +206,7 @@ func (r *refresher) settle(ctx context.Context, token string) string {
 
 // mark marks the whole chain of a refresh token as ended, the tokens before it too. It
 // returns the access tokens that were refreshed with them.
-func (r *refresher) mark(token string, now time.Time) (access []string) {
+func (r *refresher) mark(token string, now time.Time) (access []*tokens.Token) {
 	for todo := []string{token}; len(todo) > 0; {
 		token, todo = todo[0], todo[1:]
 		r.ended.put(digestOf(token), struct{}{}, now)
@@ -175,7 +218,7 @@ func (r *refresher) mark(token string, now time.Time) (access []string) {
 				todo = append(todo, next)
 			}
 			if f.got != nil {
-				access = append(access, f.got.access.Raw())
+				access = append(access, f.got.access)
 			}
 			f.ended = true
 		}

@@ -15,12 +15,13 @@ const (
 	keepRepair     = time.Minute
 	failedFor      = 10 * time.Second
 	keepRest       = 10 * time.Second
-	maxRefusals    = 5    // of one user's refresh tokens, in keepRefusal
-	maxFailures    = 40   // of one user's calls, in failedFor
-	maxRevocations = 20   // of one user's refresh tokens, in keepRefusal
-	unknownRate    = 20   // calls a second for which nothing was verified
-	unknownBurst   = 40   // and at once; at once of one user, too
-	maxNoted       = 4096 // entries of half a memory
+	keepLost       = time.Minute // the longest grace of a rotated refresh token
+	maxRefusals    = 5           // of one user's refresh tokens, in keepRefusal
+	maxFailures    = 40          // of one user's calls, in failedFor
+	maxRevocations = 20          // of one user's refresh tokens, in keepRefusal
+	unknownRate    = 20          // calls a second for which nothing was verified
+	unknownBurst   = 40          // and at once; at once of one user, too
+	maxNoted       = 4096        // entries of half a memory
 )
 
 // limits decide which refresh tokens Cognito is asked about: nobody can use us as a
@@ -31,6 +32,7 @@ type limits struct {
 	budgets    memory[*budget] // by the user's sub
 	repairs    memory[struct{}]
 	resting    memory[struct{}]
+	lost       memory[struct{}] // refresh tokens that a lost reply may have replaced
 	unverified *rate.Limiter
 }
 
@@ -49,6 +51,7 @@ func newLimits() limits {
 		budgets:    memory[*budget]{keep: keepRefusal},
 		repairs:    memory[struct{}]{keep: keepRepair},
 		resting:    memory[struct{}]{keep: keepRest},
+		lost:       memory[struct{}]{keep: keepLost},
 		unverified: rate.NewLimiter(unknownRate, unknownBurst),
 	}
 }
@@ -92,8 +95,11 @@ func (l *limits) take(token, subject string, now time.Time) (*budget, error) {
 // that a dead token is not tried again at once.
 func (l *limits) give(b *budget, token string, err error, now time.Time) {
 	refused := dead(err)
-	if refused {
+	switch {
+	case refused:
 		l.refused.put(digestOf(token), err, now)
+	case err != nil && !answered(err):
+		l.lost.put(digestOf(token), struct{}{}, now)
 	}
 	if b == nil {
 		return

@@ -98,10 +98,22 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), refreshLimit)
 	defer cancel()
 	all := j.all(slotRefresh)
-	for _, access := range append(m.refresher.ending(all), j.all(slotAccess)...) {
-		m.cache.drop(access)
+	genuine := m.refresher.ending(all)
+	for _, access := range j.all(slotAccess) {
+		if t := m.cache.drop(access); t != nil { // while the keys may be out of reach
+			genuine = append(genuine, t)
+		}
 	}
-	subject := m.judge(ctx, j).subject
+	m.cache.dropSignIns(m.refresher.endOf(genuine))
+	v := m.judge(ctx, j)
+	genuine = nil
+	for _, f := range append(v.others, v.finding) {
+		if f.access != nil {
+			genuine = append(genuine, f.access)
+		}
+	}
+	m.cache.dropSignIns(m.refresher.endOf(genuine))
+	subject := v.subject
 	// A revocation takes its time too.
 	waiting, stop := context.WithTimeout(ctx, refreshLimit/2)
 	defer stop()
