@@ -145,16 +145,18 @@ func (b *soakBrowser) lose(why string) {
 	}
 }
 
-// reload asks for the page until it is answered and the tokens are fresh, when Cognito
-// is well again. After a refresh ahead of time has failed, there is none for a while.
-func (b *soakBrowser) reload(last bool) {
+// reload asks for the page, five seconds apart, until it is answered and the tokens are
+// fresh, when Cognito is well again. It does so four times in any case: after a refresh
+// ahead of time has failed, there is none for ten seconds, and who leaves for hours
+// before may lose what Cognito has rotated.
+func (b *soakBrowser) reload(n int, last bool) {
 	status := b.ask(context.Background(), soakReload, b.user == "")
 	if b.owes && status == http.StatusOK { // and so the browser has the newest refresh token
 		b.refreshOwn()
 		status = b.ask(context.Background(), soakReload, b.user == "")
 	}
 	stale := status == http.StatusOK && b.stale()
-	if b.settled = last || !stale && status != http.StatusServiceUnavailable; !b.settled {
+	if b.settled = last || n >= 3 && !stale && status != http.StatusServiceUnavailable; !b.settled {
 		return
 	}
 	if b.confirm() {
@@ -212,9 +214,14 @@ func (b *soakBrowser) send(ctx context.Context, k soakRequest, cookies []*http.C
 		r.AddCookie(c)
 	}
 	b.w.requests.Add(1)
-	resp, err = b.w.toSite.RoundTrip(r)
+	_, impatient := ctx.Deadline()
+	transport := b.w.toSite
+	if impatient { // its connections may be cut while they are handed to the next request
+		transport = b.w.hasty
+	}
+	resp, err = transport.RoundTrip(r)
 	if err != nil {
-		if _, impatient := ctx.Deadline(); !impatient {
+		if !impatient {
 			b.w.wrongf("%s: %v", k.target, err)
 		}
 		b.w.cancelled.Add(1)
@@ -250,12 +257,14 @@ func (b *soakBrowser) ask(ctx context.Context, k soakRequest, refusable bool) in
 	}
 	for _, c := range resp.Cookies() {
 		name, _ := url.PathUnescape(c.Name)
-		if !k.page && c.MaxAge < 0 {
+		value, _ := url.PathUnescape(c.Value)
+		switch deleted := c.MaxAge < 0; {
+		case !k.page && deleted:
 			wrong("a script's answer deletes " + name)
-		}
-		if user == "" || !strings.HasSuffix(name, ".LastAuthUser") && !strings.Contains(name, "."+user+".") ||
-			strings.HasSuffix(name, ".LastAuthUser") && (!k.page || c.MaxAge >= 0 && c.Value != url.PathEscape(user) && c.Value != url.QueryEscape(user) && c.Value != user) {
-			wrong("a cookie of another's: " + name + "=" + c.Value)
+		case strings.Contains(name, "."+user+"."):
+		case k.page && strings.HasSuffix(name, ".LastAuthUser") && (deleted || value == user):
+		default:
+			wrong("a cookie of another's: " + name)
 		}
 	}
 	switch k.target {

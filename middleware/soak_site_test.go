@@ -37,12 +37,13 @@ type soakSite struct {
 	amplify *tokens.Client // what browsers refresh with by themselves
 	failing atomic.Bool
 
-	site, pool        *httptest.Server
-	toSite, toCognito *http.Transport
+	site, pool               *httptest.Server
+	toSite, hasty, toCognito *http.Transport
 }
 
 type soakCounts struct {
 	requests, cancelled, own   atomic.Int64
+	inside                     atomic.Int64 // requests that are being answered
 	how                        map[string]*atomic.Int64
 	unavailable                atomic.Int64
 	failed, repliesLost        atomic.Int64 // refreshes, before and after the effect
@@ -55,6 +56,7 @@ func newSoakSite(t *testing.T, run soakRun) *soakSite {
 		T: t, run: run, clock: &clock{now: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)}, cognito: cognitotest.New(),
 		soakCounts: &soakCounts{how: map[string]*atomic.Int64{"call": new(atomic.Int64), "joined": new(atomic.Int64), "kept": new(atomic.Int64)}},
 		toSite:     &http.Transport{MaxIdleConnsPerHost: 1000},
+		hasty:      &http.Transport{MaxIdleConnsPerHost: 1000},
 		toCognito:  &http.Transport{MaxIdleConnsPerHost: 1000},
 	}
 	w.pool = httptest.NewUnstartedServer(w.cognito)
@@ -93,7 +95,12 @@ func newSoakSite(t *testing.T, run soakRun) *soakSite {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.site = httptest.NewServer(w.router())
+	router := w.router()
+	w.site = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.inside.Add(1)
+		defer w.inside.Add(-1)
+		router.ServeHTTP(rw, r)
+	}))
 	return w
 }
 
@@ -183,11 +190,12 @@ func (w *soakSite) fault(op string) cognitotest.Fault {
 		return cognitotest.Fault{}
 	}
 	faults := []cognitotest.Fault{
+		{Body: "<html>Bad gateway"},
+		{Drop: true},
+		// What Cognito itself says was before the effect.
 		{Status: http.StatusInternalServerError},
 		{Status: http.StatusTooManyRequests},
-		{Body: "<html>Bad gateway"},
 		{Status: http.StatusBadRequest, Code: "UserLambdaValidationException", Message: "PreTokenGeneration failed"},
-		{Drop: true},
 	}
 	f := faults[rand.N(len(faults))]
 	f.Delay = rand.N(5 * time.Millisecond)
@@ -195,7 +203,7 @@ func (w *soakSite) fault(op string) cognitotest.Fault {
 		f.Delay = time.Hour
 	}
 	if w.run.after && rand.N(2) == 0 {
-		f.After = true
+		f.Body, f.Drop, f.Status, f.Code, f.After = faults[0].Body, rand.N(2) == 0, 0, "", true
 	}
 	if op == opRefresh {
 		if f.Delay == time.Hour {

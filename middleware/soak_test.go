@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -62,10 +63,12 @@ func soak(t *testing.T, run soakRun, length time.Duration) {
 			}
 		})
 		w.failing.Store(false)
-		<-time.After(200 * time.Millisecond) // refreshes that browsers have left alone land
-		// Retry-After is 5 seconds; the longest that anything is put off is 30.
-		for waiting, tries := slices.Clone(fleet), 8; len(waiting) > 0; tries-- {
-			all(waiting, func(b *soakBrowser) { b.reload(tries == 1) })
+		// Browsers have left requests and refreshes alone, which must not end anywhere.
+		until(func() bool { return w.inside.Load() == 0 && !strings.Contains(stacks(), "(*refresher).fly(") })
+		const reloads = 8 // the longest that anything is put off is 30 seconds
+		waiting := slices.Clone(fleet)
+		for n := 0; len(waiting) > 0; n++ {
+			all(waiting, func(b *soakBrowser) { b.reload(n, n == reloads-1) })
 			waiting = slices.DeleteFunc(waiting, func(b *soakBrowser) bool { return b.settled })
 			w.clock.advance(5 * time.Second)
 		}
@@ -75,12 +78,6 @@ func soak(t *testing.T, run soakRun, length time.Duration) {
 		case oldKeys < 0 && rounds%5 == 1:
 			w.cognito.AddKeys()
 			oldKeys = 0
-			if run.after && !run.lossy {
-				// A good token whose key is not known yet is refreshed. When that reply is
-				// lost, nobody asks again within the grace, for by then the key is known.
-				w.clock.advance(10 * time.Second)
-				fleet[0].signIn(fleet[0].names[0])
-			}
 		case oldKeys >= 0 && jump >= time.Hour:
 			if oldKeys++; oldKeys == 2 { // nobody has tokens of theirs any more
 				w.cognito.DropOldKeys()
@@ -92,7 +89,8 @@ func soak(t *testing.T, run soakRun, length time.Duration) {
 	calls, revocations := w.cognito.Calls(opRefresh), w.cognito.Calls("RevokeToken")
 	auth := w.close()
 	clear(fleet)
-	goroutinesLeft := settle(goroutines)
+	until(func() bool { return runtime.NumGoroutine() <= goroutines })
+	goroutinesLeft := runtime.NumGoroutine()
 	heapLeft := heapInUse()
 	runtime.KeepAlive(auth)
 	t.Logf("%d browsers, %d rounds, %v\n"+
@@ -123,8 +121,7 @@ func soak(t *testing.T, run soakRun, length time.Duration) {
 		t.Error("something that was to be shown has not happened")
 	}
 	if goroutinesLeft > goroutines {
-		stacks := make([]byte, 1<<20)
-		t.Errorf("%d goroutines at the start, %d at the end:\n%s", goroutines, goroutinesLeft, stacks[:runtime.Stack(stacks, true)])
+		t.Errorf("%d goroutines at the start, %d at the end:\n%s", goroutines, goroutinesLeft, stacks())
 	}
 	// The cache has its bound, and what is kept of refreshes lasts minutes.
 	if grown := heapLeft - heap; grown > soakCache+4<<20 {
@@ -140,18 +137,25 @@ func all(fleet []*soakBrowser, act func(*soakBrowser)) {
 	wg.Wait()
 }
 
-// settle waits until goroutines that are about to end have ended, and returns how
-// many are left.
-func settle(want int) (left int) {
-	tick := time.NewTicker(10 * time.Millisecond)
+// until waits for something that is about to be.
+func until(is func() bool) {
+	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for range 1000 {
-		if left = runtime.NumGoroutine(); left <= want {
-			break
-		}
+	for tries := 0; tries < 2000 && !is(); tries++ {
 		<-tick.C
 	}
-	return left
+}
+
+// stacks are those of all goroutines.
+func stacks() string {
+	b := make([]byte, 1<<20)
+	for {
+		n := runtime.Stack(b, true)
+		if n < len(b) {
+			return string(b[:n])
+		}
+		b = make([]byte, 2*len(b))
+	}
 }
 
 func heapInUse() int64 {
@@ -164,7 +168,7 @@ func heapInUse() int64 {
 
 // close ends the site and Cognito, and leaves what the guard holds.
 func (w *soakSite) close() *cognito.Auth {
-	for _, t := range []*http.Transport{w.toSite, w.toCognito} {
+	for _, t := range []*http.Transport{w.toSite, w.hasty, w.toCognito} {
 		t.CloseIdleConnections()
 	}
 	w.site.Close()

@@ -112,6 +112,9 @@ func (a *attempt) try(ctx context.Context, f *finding, token string) (*refreshed
 		req.presented = f.user.access[f.position]
 	}
 	got, err := a.m.refresher.do(ctx, req)
+	if err == nil && a.m.refresher.isOver(got.access) {
+		return nil, errEnded
+	}
 	if err == nil && f.subject != "" && got.access.Subject != f.subject {
 		return nil, errOtherUser
 	}

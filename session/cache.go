@@ -2,12 +2,9 @@ package session
 
 import (
 	"hash/maphash"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-
-	"github.com/cognitogate/cognitogate/tokens"
 )
 
 const (
@@ -51,6 +48,7 @@ type cacheEntry struct {
 	bytes   int
 	place   int // in the ring
 	used    atomic.Bool
+	ends    atomic.Uint64 // sign-outs that were when the session was last found to go on
 }
 
 // newCache returns a cache of at most so many bytes: 0 means the default, and for a
@@ -75,8 +73,8 @@ func (c *cache) hash(access string) uint64 {
 
 func (c *cache) shard(hash uint64) *cacheShard { return &c.shards[hash%cacheShards] }
 
-// get returns the session of exactly these texts.
-func (c *cache) get(access, id, details string) *Session {
+// get returns the entry of exactly these texts.
+func (c *cache) get(access, id, details string) *cacheEntry {
 	if c == nil {
 		return nil
 	}
@@ -91,12 +89,13 @@ func (c *cache) get(access, id, details string) *Session {
 	if !e.used.Load() {
 		e.used.Store(true)
 	}
-	return e.session
+	return e
 }
 
-// put keeps a session. Its tokens must be texts of their own, not parts of a request's
-// header, which they would keep in memory.
-func (c *cache) put(session *Session) {
+// put keeps a session that was judged when so many sign-outs had been. Its tokens must
+// be texts of their own, not parts of a request's header, which they would keep in
+// memory.
+func (c *cache) put(session *Session, ends uint64) {
 	if c == nil {
 		return
 	}
@@ -110,6 +109,7 @@ func (c *cache) put(session *Session) {
 	if session.id != nil {
 		e.id = session.id.Raw()
 	}
+	e.ends.Store(ends)
 	if e.bytes > c.limit {
 		return
 	}
@@ -128,38 +128,18 @@ func (c *cache) put(session *Session) {
 	s.bytes += e.bytes
 }
 
-// drop forgets the session of an access token that has expired, is not trusted any
-// more or was signed out, and returns the token if there was one.
-func (c *cache) drop(access string) *tokens.Token {
+// drop forgets the session of an access token that has expired, or is not trusted any
+// more, or is outdated.
+func (c *cache) drop(access string) {
 	if c == nil {
-		return nil
+		return
 	}
 	hash := c.hash(access)
 	s := c.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.entries[hash]
-	if e == nil || e.access != access {
-		return nil
-	}
-	s.remove(e)
-	return e.session.access
-}
-
-// dropSignIns forgets all sessions that descend from these sign-ins.
-func (c *cache) dropSignIns(origins []string) {
-	if c == nil || len(origins) == 0 {
-		return
-	}
-	for i := range c.shards {
-		s := &c.shards[i]
-		s.mu.Lock()
-		for k := len(s.ring) - 1; k >= 0; k-- { // as the last takes the place of what goes
-			if slices.Contains(origins, s.ring[k].session.access.OriginID) {
-				s.remove(s.ring[k])
-			}
-		}
-		s.mu.Unlock()
+	if e := s.entries[hash]; e != nil && e.access == access {
+		s.remove(e)
 	}
 }
 

@@ -36,9 +36,9 @@ func BenchmarkCache(b *testing.B) {
 	texts := make([]string, sessions)
 	for i := range texts {
 		texts[i] = accessText(i)
-		many.put(synthetic(strings.Clone(texts[i])))
+		many.put(synthetic(strings.Clone(texts[i])), 0)
 	}
-	one.put(synthetic(strings.Clone(texts[0])))
+	one.put(synthetic(strings.Clone(texts[0])), 0)
 	hits := func(c *cache, among int, seed uint64) func() {
 		r, header := rand.New(rand.NewPCG(1, seed)), make([]byte, len(texts[0]))
 		arrived := unsafe.String(&header[0], len(header)) // without an allocation

@@ -53,23 +53,23 @@ func FillCache(t *testing.T, entries int) {
 	text := func(i int) string { return fmt.Sprintf("%s%064d", head, i) }
 	const used = "a session that is used all the time"
 	c, favourite := newCache(limit), synthetic(used)
-	c.put(favourite)
+	c.put(favourite, 0)
 	before := HeapInUse()
 	var wg sync.WaitGroup
 	for worker := range 4 {
 		wg.Go(func() {
 			for i := worker; i < entries; i += 4 {
 				mine := text(i)
-				c.put(synthetic(mine))
+				c.put(synthetic(mine), 0)
 				// Rarely: among sessions that are all used, the oldest goes.
 				if i%32 < 4 {
-					if s := c.get(mine, "", ""); s != nil && s.access.Raw() != mine {
+					if e := c.get(mine, "", ""); e != nil && e.session.access.Raw() != mine {
 						t.Error("another session is found")
 						return
 					}
 				}
 				// Everybody does, so that no scheduler keeps it from being used.
-				if c.get(used, "", "") != favourite {
+				if e := c.get(used, "", ""); e == nil || e.session != favourite {
 					t.Error("what is used all the time has been evicted")
 					return
 				}
@@ -125,7 +125,7 @@ func TestCacheComparesWholeTexts(t *testing.T) {
 	access := strings.Repeat("access", 200)
 	s := synthetic(access)
 	s.id, s.details = synthetic("an ID token").access, "details"
-	c.put(s)
+	c.put(s, 0)
 	if c.get(access, "an ID token", "details") == nil {
 		t.Fatal("not found")
 	}
@@ -146,24 +146,24 @@ func TestCacheComparesWholeTexts(t *testing.T) {
 	// What a browser can change takes no second place.
 	other := *s
 	other.details = "other details"
-	c.put(&other)
+	c.put(&other, 0)
 	if n, _ := c.count(); n != 1 || c.get(access, "an ID token", "other details") == nil {
 		t.Errorf("%d sessions of one token", n)
 	}
 	// Two tokens of one hash: the later one is kept, and each is itself.
 	twin := synthetic("x" + access[1:])
-	c.put(twin)
-	if c.get(access, "an ID token", "other details") != nil || c.get("x"+access[1:], "", "") != twin {
+	c.put(twin, 0)
+	if c.get(access, "an ID token", "other details") != nil || c.get("x"+access[1:], "", "").session != twin {
 		t.Error("twins of one hash are confused")
 	}
 	c.drop(access)
-	if c.get("x"+access[1:], "", "") != twin {
+	if c.get("x"+access[1:], "", "").session != twin {
 		t.Error("a session is dropped for its twin")
 	}
 
 	for _, bytes := range []int64{-1, 1, 1000} {
 		c := newCache(bytes)
-		c.put(s)
+		c.put(s, 0)
 		if c.get(access, "an ID token", "details") != nil {
 			t.Errorf("a cache of %d bytes keeps something", bytes)
 		}

@@ -63,51 +63,6 @@ func TestEndAlwaysClears(t *testing.T) {
 	}
 }
 
-// TestEndedCookiesAreNoSession has a late answer bring back cookies that are good but
-// for the sign-out: tokens of the request that signed out or refreshed ones, cached
-// or not.
-func TestEndedCookiesAreNoSession(t *testing.T) {
-	for _, rotation := range []bool{true, false} {
-		p := open(t, func(c *session.Config) { c.RefreshBefore = 50 * time.Minute })
-		p.pool.SetRotation(rotation, time.Minute)
-		first, other := p.pool.Issue("ada"), p.pool.Issue("ada")
-		p.wait(20 * time.Minute)
-		_, lines, err := p.fetch(page(p.cookies("ada", first)...)) // refreshed early
-		if err != nil {
-			t.Fatal(err)
-		}
-		second := &tokens.Set{Access: p.value(lines, "ada.accessToken"), ID: p.value(lines, "ada.idToken"), Refresh: p.value(lines, "ada.refreshToken")}
-		old := *second
-		old.Access = first.Access
-		for _, set := range []*tokens.Set{second, other} {
-			if _, _, err := p.fetch(page(p.cookies("ada", set)...)); err != nil { // is cached
-				t.Fatal(err)
-			}
-		}
-		if err := p.m.End(httptest.NewRecorder(), page(p.cookies("ada", first)...)); err != nil {
-			t.Fatal(err)
-		}
-		for _, after := range []time.Duration{0, 10 * time.Minute, 19 * time.Minute} {
-			p.wait(after)
-			for name, set := range map[string]*tokens.Set{"first": first, "second": second, "old access token": &old} {
-				if _, err := p.m.Fetch(nil, page(p.cookies("ada", set)...), nil); !errors.Is(err, session.ErrSignedOut) {
-					t.Errorf("after %v, %s, only read: %v", after, name, err)
-				}
-				if s, lines, err := p.fetch(script(p.cookies("ada", set)...)); !errors.Is(err, session.ErrSignedOut) || len(lines) > 0 {
-					t.Errorf("after %v, %s, a script: %v, %v", after, name, s, err)
-				}
-				// Amplify in the browser would believe in them for ever (W35).
-				if s, lines, err := p.fetch(page(p.cookies("ada", set)...)); !errors.Is(err, session.ErrSignedOut) || !p.cleared(lines) {
-					t.Errorf("after %v, %s, a page: %v, %v", after, name, s, err)
-				}
-			}
-			if s, _, err := p.fetch(page(p.cookies("ada", other)...)); err != nil {
-				t.Errorf("her other browser: %v, %v", s, err)
-			}
-		}
-	}
-}
-
 // TestEndRevokes leaves nothing that a copy of the cookies could be used for, even
 // when the browser does not wait.
 func TestEndRevokes(t *testing.T) {

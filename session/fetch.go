@@ -139,17 +139,17 @@ func (f *finding) session() *Session {
 }
 
 // cached returns the session of exactly these texts if it has been verified before,
-// is not about to expire, and was signed with keys that are still trusted.
+// is not about to expire or signed out, and was signed with keys that are still trusted.
 func (m *Manager) cached(access, id, details string) *Session {
 	if access == "" {
 		return nil
 	}
-	s := m.cache.get(access, id, details)
-	if s == nil {
+	e := m.cache.get(access, id, details)
+	if e == nil {
 		return nil
 	}
-	now := m.now()
-	if m.expiring(s.access, now) || !m.verifier.Trusted(s.access) ||
+	s, now := e.session, m.now()
+	if !m.refresher.goesOn(e) || m.expiring(s.access, now) || !m.verifier.Trusted(s.access) ||
 		s.id != nil && (m.expiring(s.id, now) || !m.verifier.Trusted(s.id)) {
 		m.cache.drop(access)
 		return nil
@@ -172,12 +172,11 @@ func (m *Manager) keep(f *finding, ends uint64) *Session {
 	return s
 }
 
-// store caches a session that was judged when so many sign-outs had been. One that
-// came meanwhile may be this session's, and may have looked into the cache already; and
-// so may a refresh.
+// store caches a session, unless a refresh replaces it: that may have begun meanwhile,
+// and have looked into the cache already.
 func (m *Manager) store(s *Session, token, device string, ends uint64) {
-	m.cache.put(s)
-	if m.refresher.ends.Load() != ends || m.refresher.outdated(token, device, s.access) {
+	m.cache.put(s, ends)
+	if m.refresher.outdated(token, device, s.access) {
 		m.cache.drop(s.access.Raw())
 	}
 }
@@ -238,11 +237,14 @@ func (m *Manager) fetchBearer(ctx context.Context, raw string) (*Session, error)
 	if s := m.cached(raw, "", ""); s != nil {
 		return s, nil
 	}
+	ends := m.refresher.ends.Load()
 	token, err := m.verifier.Verify(ctx, strings.Clone(raw), tokens.Access)
 	switch {
+	case err == nil && m.refresher.isOver(token):
+		return nil, signedOutBecause(errEnded)
 	case err == nil:
 		s := newSession(token, nil, "")
-		m.cache.put(s)
+		m.cache.put(s, ends)
 		return s, nil
 	case errors.Is(err, tokens.ErrUnavailable), errors.Is(err, tokens.NotYetValid):
 		return nil, unavailable(err)

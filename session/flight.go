@@ -19,7 +19,7 @@ const (
 	refreshLimit = 5 * time.Second  // a whole refresh, verification included
 	keepAtLeast  = 30 * time.Second // a result, for requests that are on their way
 	keepAtMost   = 2 * time.Minute  // one that the browser has not shown to have
-	keepEnded    = 24 * time.Hour   // what was signed out: no access token of Cognito's lives longer
+	keepOver     = 24 * time.Hour   // a sign-in that was ended: no access token lives longer
 	maxKept      = 4096             // results; and as many flights
 	sweepEvery   = time.Second
 )
@@ -55,12 +55,12 @@ type refresher struct {
 	from    map[string]*flight   // by the refresh token that rotation brought
 	kept    list.List            // those that have landed and are kept, oldest first
 	ended   memory[struct{}]     // refresh tokens of sessions that were ended
-	over    memory[struct{}]     // and the sign-ins, which nobody else can name
+	over    memory[struct{}]     // and their sign-ins
 	swept   time.Time
 
 	number   atomic.Uint64 // of the latest flight
 	flying   atomic.Int64
-	ends     atomic.Uint64 // sign-outs
+	ends     atomic.Uint64 // sign-ins that were ended
 	unseen   sync.Map      // results that no browser has shown: access token to *flight
 	expected atomic.Int64  // how many those are
 }
@@ -90,8 +90,8 @@ func newRefresher(m *Manager) *refresher {
 		limits:  newLimits(),
 		flights: make(map[string][]*flight),
 		from:    make(map[string]*flight),
-		ended:   memory[struct{}]{keep: keepEnded},
-		over:    memory[struct{}]{keep: keepEnded},
+		ended:   memory[struct{}]{keep: keepAtMost + refreshLimit},
+		over:    memory[struct{}]{keep: keepOver},
 	}
 }
 
@@ -163,7 +163,7 @@ func (r *refresher) board(ctx context.Context, req *refreshRequest, after uint64
 		case f.got == nil: // already exchanged, and only to be verified
 			return r.start(ctx, req, f, now)
 		case f.number > after && !r.m.expiring(f.got.access, now) && f.got.access.Raw() != req.presented:
-			return f, "kept", nil
+			return r.latest(f, now), "kept", nil
 		case f.got.refresh == req.token:
 			return r.start(ctx, req, f, now)
 		}

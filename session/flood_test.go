@@ -3,10 +3,13 @@ package session_test
 import (
 	"fmt"
 	"net/http/httptest"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -60,4 +63,26 @@ func TestFloods(t *testing.T) {
 	if s, _, err := p.fetch(page(p.cookies("ada", set)...)); err != nil {
 		t.Errorf("ada is locked out: %v, %v", s, err)
 	}
+}
+
+// TestKeptHeaders has one user refresh with long Cookie headers, of which nothing is kept
+// but the refresh token.
+func TestKeptHeaders(t *testing.T) {
+	p := open(t, nil)
+	p.pool.SetRotation(true, time.Minute)
+	set := p.pool.Issue("ada", cognitotest.Expired)
+	p.fetch(page(p.cookies("ada", p.pool.Issue("ada"))...))
+	before := session.HeapInUse()
+	for range 200 {
+		pairs := append(p.cookies("ada", set), "x="+strings.Repeat("x", 500<<10))
+		_, lines, err := p.fetchWith(page(pairs...), &session.FetchOptions{ForceRefresh: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.Refresh = p.value(lines, "ada.refreshToken")
+	}
+	if n := (session.HeapInUse() - before) >> 10; n > 10<<10 {
+		t.Errorf("%d kB are kept of 200 refreshes", n)
+	}
+	runtime.KeepAlive(p)
 }

@@ -40,6 +40,16 @@ type finding struct {
 	subject string // whose session it is, if Cognito certainly issued some token of it
 }
 
+// genuine returns the access tokens that Cognito certainly issued.
+func (v *verdict) genuine() (all []*tokens.Token) {
+	for _, f := range append(v.others, v.finding) {
+		if f.access != nil {
+			all = append(all, f.access)
+		}
+	}
+	return all
+}
+
 // refreshToken is the one that stands beside the access token. There must be one.
 func (f *finding) refreshToken() string { return f.user.refreshTokens(f.position)[0] }
 
@@ -95,7 +105,7 @@ func (m *Manager) judgeUser(ctx context.Context, u *userCookies, v *verdict) fin
 			break
 		}
 		f := m.judgeAccess(ctx, raw, &v.checks)
-		if f.state == stateValid && m.refresher.hasEnded(f.access, u.refresh) {
+		if f.state == stateValid && m.refresher.isOver(f.access) {
 			// A late answer has brought the cookies back (W39).
 			f = finding{state: stateRefused, err: errEnded, subject: f.subject}
 		}

@@ -20,23 +20,37 @@ func (r *refresher) find(token, device string) *flight {
 }
 
 // keeps reports whether the tokens of an earlier refresh are kept that are newer than
-// the access token shown with its refresh token, or could not be verified then. The
-// browser has missed them, after a refresh ahead of time or a forced one: with rotation
-// its refresh token is worth nothing any more, and nobody would notice before the access
-// token expires.
+// the access token shown with its refresh token, or could not be verified then, or were
+// lost with Cognito's reply. The browser has missed them, after a refresh ahead of time
+// or a forced one: with rotation its refresh token is worth nothing any more, or soon,
+// and nobody would notice before the access token expires.
 func (r *refresher) keeps(token, device string, shown *tokens.Token) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	f := r.find(token, device)
-	now := r.m.now()
-	if f == nil && r.limits.lost.has(digestOf(token), now) {
-		return !r.limits.resting.has(digestOf(token), now)
-	}
-	if f == nil || f.landed.IsZero() || !f.outdates(shown) {
+	f, now := r.find(token, device), r.m.now()
+	switch {
+	case f == nil && !r.limits.lost.has(digestOf(token), now):
 		return false
+	case f == nil:
+	case f.landed.IsZero() || !f.outdates(shown):
+		return false
+	case f.got != nil && !r.m.expiring(f.got.access, now):
+		return true
 	}
-	// What can be had without a call need not rest.
-	return f.got != nil && !r.m.expiring(f.got.access, now) || !r.limits.resting.has(digestOf(token), now)
+	return !r.limits.resting.has(digestOf(token), now) // for this takes a call
+}
+
+// latest is the last of the flights that have exchanged what a kept one has brought, as
+// far as they are good. Between them, each is outdated by the next.
+func (r *refresher) latest(f *flight, now time.Time) *flight {
+	for range maxKept {
+		next := r.find(f.got.refresh, f.device)
+		if next == nil || next == f || next.got == nil || r.m.expiring(next.got.access, now) {
+			break
+		}
+		f = next
+	}
+	return f
 }
 
 // outdated reports whether a refresh is under way or kept that replaces the access
@@ -142,41 +156,47 @@ func (r *refresher) ending(all []string) (access []*tokens.Token) {
 	for _, token := range all {
 		access = append(access, r.mark(token, now)...)
 	}
-	r.ends.Add(1) // now that the marks are there
 	return access
 }
 
-// endOf notes the sign-ins that genuine tokens descend from as ended, and returns those
-// that were not yet.
-func (r *refresher) endOf(all []*tokens.Token) (origins []string) {
+// end notes that the sign-ins which genuine access tokens descend from are over.
+func (r *refresher) end(genuine []*tokens.Token) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.m.now()
-	for _, t := range all {
+	for _, t := range genuine {
 		if key := digestOf(t.OriginID); t.OriginID != "" && !r.over.has(key, now) {
 			r.over.put(key, struct{}{}, now)
-			origins = append(origins, t.OriginID)
+			r.ends.Add(1)
 		}
 	}
-	r.ends.Add(1)
-	return origins
 }
 
-// hasEnded reports whether the session of an access token was ended. Its sign-in tells,
-// whatever refresh tokens were planted beside it or were ended by somebody who knows no
-// more than them. Without one in the token, as there is if Cognito is not to revoke
-// anything, all the refresh tokens do, if there are some.
-func (r *refresher) hasEnded(access *tokens.Token, all []string) bool {
-	if r.ends.Load() == 0 {
+// isOver reports whether an access token's sign-in was ended. Cognito names it in the
+// tokens of app clients with token revocation, which is its default. Refresh tokens do
+// not tell: a planted one that was ended must not end a session, nor a planted one that
+// was not revive it.
+func (r *refresher) isOver(t *tokens.Token) bool {
+	if t.OriginID == "" || r.ends.Load() == 0 {
 		return false
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := r.m.now()
-	if access.OriginID != "" {
-		return r.over.has(digestOf(access.OriginID), now)
+	return r.over.has(digestOf(t.OriginID), r.m.now())
+}
+
+// goesOn reports whether the sign-in of a cached session is not over. It is looked up
+// once after each sign-out of anybody.
+func (r *refresher) goesOn(e *cacheEntry) bool {
+	ends := r.ends.Load()
+	if e.ends.Load() == ends {
+		return true
 	}
-	return len(all) > 0 && !slices.ContainsFunc(all, func(token string) bool { return !r.ended.has(digestOf(token), now) })
+	if r.isOver(e.session.access) {
+		return false
+	}
+	e.ends.Store(ends)
+	return true
 }
 
 // settle returns the newest refresh token of a chain that was ended, which is the

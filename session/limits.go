@@ -98,7 +98,9 @@ func (l *limits) give(b *budget, token string, err error, now time.Time) {
 	switch {
 	case refused:
 		l.refused.put(digestOf(token), err, now)
-	case err != nil && !answered(err):
+	case err == nil:
+		l.lost.forget(digestOf(token))
+	case !answered(err):
 		l.lost.put(digestOf(token), struct{}{}, now)
 	}
 	if b == nil {
@@ -198,6 +200,11 @@ func (m *memory[V]) get(key digest, now time.Time) (value V, ok bool) {
 func (m *memory[V]) has(key digest, now time.Time) bool {
 	_, ok := m.get(key, now)
 	return ok
+}
+
+func (m *memory[V]) forget(key digest) {
+	delete(m.young, key)
+	delete(m.old, key)
 }
 
 func (m *memory[V]) put(key digest, value V, now time.Time) {

@@ -315,3 +315,56 @@ func TestAlreadyRotatedTwin(t *testing.T) {
 		}
 	}
 }
+
+// TestRestThoughSomethingIsKept has an outage begin after a refresh whose answer the
+// browser has missed, when the kept tokens are about to expire, too.
+func TestRestThoughSomethingIsKept(t *testing.T) {
+	p := open(t, func(c *session.Config) { c.RefreshBefore = 4 * time.Minute })
+	p.pool.SetLifetime(5 * time.Minute)
+	p.pool.SetRotation(true, 0)
+	r := page(p.cookies("ada", p.pool.Issue("ada"))...)
+	p.wait(61 * time.Second)
+	if _, _, err := p.fetch(r); err != nil || p.pool.Calls(opRefresh) != 1 { // lost
+		t.Fatal(err)
+	}
+	p.wait(61 * time.Second)
+	p.pool.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 503} })
+	p.fetch(r)
+	before := p.pool.Calls(opRefresh)
+	for range 10 {
+		if _, _, err := p.fetch(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := p.pool.Calls(opRefresh) - before; n > 0 {
+		t.Errorf("%d calls for ten requests of a session that rests", n)
+	}
+}
+
+// TestRestOfPlanted is the same with mallory's refresh token among ada's cookies.
+func TestRestOfPlanted(t *testing.T) {
+	p := open(t, nil)
+	set, bobs := p.pool.Issue("ada"), p.pool.Issue("bob")
+	p.wait(time.Minute)
+	if _, _, err := p.fetchWith(page(p.cookies("bob", bobs)...), &session.FetchOptions{ForceRefresh: true}); err != nil {
+		t.Fatal(err)
+	}
+	p.pool.SetFault(func(op string) cognitotest.Fault {
+		if op == "JWKS" {
+			return cognitotest.Fault{}
+		}
+		return cognitotest.Fault{Status: 503}
+	})
+	pairs := p.cookies("ada", set)
+	pairs = append([]string{p.key("ada.refreshToken=" + bobs.Refresh)}, pairs...)
+	p.fetch(page(pairs...))
+	before := p.pool.Calls(opRefresh)
+	for range 10 {
+		if _, _, err := p.fetch(page(pairs...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := p.pool.Calls(opRefresh) - before; n > 0 {
+		t.Errorf("%d calls for ten requests of a session that rests", n)
+	}
+}

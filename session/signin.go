@@ -75,8 +75,8 @@ const maxRevoked = 4
 // End signs the user out: it clears the cookies of every session of this app
 // client, whatever else fails, and has Cognito revoke their refresh tokens, so
 // that copies of them are worth nothing. A refresh that is under way is waited
-// for, and no late answer to one brings the session back: cookies with an ended
-// refresh token are no session to this program for a day. The browser is told to
+// for, and no late answer to one brings the session back: for a day, no token of its
+// sign-in is a session to this program. The browser is told to
 // forget the pages that it keeps. It takes at most five seconds. The error is that
 // of the revocation; the browser is signed out all the same.
 //
@@ -98,28 +98,15 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), refreshLimit)
 	defer cancel()
 	all := j.all(slotRefresh)
-	genuine := m.refresher.ending(all)
-	for _, access := range j.all(slotAccess) {
-		if t := m.cache.drop(access); t != nil { // while the keys may be out of reach
-			genuine = append(genuine, t)
-		}
-	}
-	m.cache.dropSignIns(m.refresher.endOf(genuine))
+	brought := m.refresher.ending(all)
 	v := m.judge(ctx, j)
-	genuine = nil
-	for _, f := range append(v.others, v.finding) {
-		if f.access != nil {
-			genuine = append(genuine, f.access)
-		}
-	}
-	m.cache.dropSignIns(m.refresher.endOf(genuine))
-	subject := v.subject
+	m.refresher.end(append(brought, v.genuine()...))
 	// A revocation takes its time too.
 	waiting, stop := context.WithTimeout(ctx, refreshLimit/2)
 	defer stop()
 	var errs []error
 	for _, token := range all {
-		if !m.refresher.mayRevoke(subject) {
+		if !m.refresher.mayRevoke(v.subject) {
 			errs = append(errs, fmt.Errorf("%w to be revoked", errTooMany))
 			break
 		}

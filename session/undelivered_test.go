@@ -134,3 +134,142 @@ func TestOlderTokensAreNotOffered(t *testing.T) {
 		}
 	}
 }
+
+// TestUndeliveredSecondRefresh has two requests with the same cookies force a refresh.
+// The browser gets the answer to the first, not to the second.
+func TestUndeliveredSecondRefresh(t *testing.T) {
+	for name, seen := range map[string]bool{"at once": false, "after it was seen": true} {
+		t.Run(name, func(t *testing.T) {
+			p := open(t, nil)
+			p.pool.SetRotation(true, 0)
+			first := p.pool.Issue("ada")
+			p.wait(time.Minute)
+			force := &session.FetchOptions{ForceRefresh: true}
+			_, lines, err := p.fetchWith(script(p.cookies("ada", first)...), force)
+			if err != nil {
+				t.Fatal(err)
+			}
+			second := p.set(lines)
+			if seen {
+				p.fetch(page(p.cookies("ada", second)...))
+			}
+			p.wait(time.Second)
+			if _, _, err := p.fetchWith(script(p.cookies("ada", first)...), force); err != nil { // lost
+				t.Fatal(err)
+			}
+			p.wait(5 * time.Second)
+			_, lines, err = p.fetch(page(p.cookies("ada", second)...))
+			if err != nil || p.value(lines, "ada.refreshToken") == "" {
+				t.Errorf("she does not get the newest tokens: %v, %v", err, p.changes(lines))
+			}
+			p.wait(time.Hour)
+			if p.value(lines, "ada.refreshToken") != "" {
+				second = p.set(lines)
+			}
+			if _, _, err := p.fetch(page(p.cookies("ada", second)...)); err != nil {
+				t.Errorf("an hour later: %v", err)
+			}
+		})
+	}
+}
+
+// TestUndeliveredChain has several forced refreshes in a row be lost: the next request
+// gets the newest tokens, for it may be the last one for hours.
+func TestUndeliveredChain(t *testing.T) {
+	p := open(t, nil)
+	p.pool.SetRotation(true, 0)
+	r := page(p.cookies("ada", p.pool.Issue("ada"))...)
+	for range 3 {
+		p.wait(time.Second)
+		if _, _, err := p.fetchWith(r, &session.FetchOptions{ForceRefresh: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, lines, err := p.fetch(r)
+	if err != nil || p.value(lines, "ada.refreshToken") == "" {
+		t.Fatalf("%v, %v", err, p.changes(lines))
+	}
+	p.wait(5 * time.Hour)
+	if _, _, err := p.fetch(page(p.cookies("ada", p.set(lines))...)); err != nil {
+		t.Errorf("hours later: %v", err)
+	}
+	if n := p.pool.Calls(opRefresh); n != 4 {
+		t.Errorf("%d refreshes", n)
+	}
+}
+
+// TestUndeliveredInTheSameSecond forces a refresh right after the sign-in.
+func TestUndeliveredInTheSameSecond(t *testing.T) {
+	p := open(t, nil)
+	p.pool.SetRotation(true, 0)
+	first := p.pool.Issue("ada")
+	r := page(p.cookies("ada", first)...)
+	if _, _, err := p.fetchWith(r, &session.FetchOptions{ForceRefresh: true}); err != nil { // lost
+		t.Fatal(err)
+	}
+	p.wait(5 * time.Second)
+	_, lines, err := p.fetch(r)
+	if err != nil || p.value(lines, "ada.refreshToken") == "" {
+		t.Errorf("she does not get the newest tokens: %v, %v", err, p.changes(lines))
+	}
+}
+
+// TestLostReplyOfForcedRefresh has Cognito's reply to a forced refresh be lost. Within
+// the grace the old refresh token brings new ones, if somebody asks.
+func TestLostReplyOfForcedRefresh(t *testing.T) {
+	p := open(t, nil)
+	p.pool.SetRotation(true, time.Minute)
+	set := p.pool.Issue("ada")
+	r := page(p.cookies("ada", set)...)
+	p.fetch(r)
+	p.wait(time.Minute)
+	p.pool.SetFault(func(op string) cognitotest.Fault { return cognitotest.Fault{Drop: true, After: op == opRefresh} })
+	if _, _, err := p.fetchWith(r, &session.FetchOptions{ForceRefresh: true}); err == nil {
+		t.Fatal("the reply is not lost")
+	}
+	p.pool.SetFault(nil)
+	for range 10 {
+		p.wait(5 * time.Second)
+		_, lines, err := p.fetch(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.value(lines, "ada.refreshToken") != "" {
+			r = page(p.cookies("ada", p.set(lines))...)
+		}
+	}
+	p.wait(time.Hour)
+	if _, _, err := p.fetch(r); err != nil {
+		t.Errorf("an hour later: %v", err)
+	}
+	if n := p.pool.Calls(opRefresh); n > 3 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// TestPlantedKeptToken plants mallory's refresh token, of which a result is kept, before
+// that of ada, whose session needs no refresh.
+func TestPlantedKeptToken(t *testing.T) {
+	for _, bytes := range []int64{0, -1} {
+		p := open(t, func(c *session.Config) { c.CacheBytes = bytes })
+		set, bobs := p.pool.Issue("ada"), p.pool.Issue("bob")
+		p.wait(time.Minute)
+		if _, _, err := p.fetchWith(page(p.cookies("bob", bobs)...), &session.FetchOptions{ForceRefresh: true}); err != nil {
+			t.Fatal(err)
+		}
+		pairs := append([]string{p.key("ada.refreshToken=" + bobs.Refresh)}, p.cookies("ada", set)...)
+		for range 3 {
+			if s, lines, err := p.fetch(page(pairs...)); err != nil || len(lines) > 0 || s.User().Username != "ada" {
+				t.Errorf("%v, %v", err, p.changes(lines))
+			}
+		}
+		if n := p.pool.Calls(opRefresh); n != 1 {
+			t.Errorf("%d refreshes, want bob's", n)
+		}
+	}
+}
+
+// set is the session that an answer brings.
+func (p *place) set(lines []string) *tokens.Set {
+	return &tokens.Set{Access: p.value(lines, "ada.accessToken"), ID: p.value(lines, "ada.idToken"), Refresh: p.value(lines, "ada.refreshToken")}
+}
