@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -136,5 +137,63 @@ func TestEndedBesidePlanted(t *testing.T) {
 	note(p.m.End(httptest.NewRecorder(), page(pairs...)))
 	if s, _, err := p.fetch(page(append(pairs, p.key("ada.refreshToken=anything"))...)); !errors.Is(err, session.ErrSignedOut) {
 		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// TestEndWithoutAnAccessToken signs out with a refresh token alone, of which a refresh
+// is kept.
+func TestEndWithoutAnAccessToken(t *testing.T) {
+	p := open(t, nil)
+	p.pool.SetRotation(true, 0)
+	old := p.pool.Issue("ada", cognitotest.Expired)
+	_, lines, err := p.fetch(page(p.cookies("ada", old)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := page(p.cookies("ada", p.set(lines))...)
+	pairs := p.cookies("ada", old)
+	note(p.m.End(httptest.NewRecorder(), page(pairs[0], pairs[3])))
+	if s, _, err := p.fetch(fresh); !errors.Is(err, session.ErrSignedOut) {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// TestEndInAnOutage cannot have the refresh token revoked. Hours later it still brings
+// nothing that passes here.
+func TestEndInAnOutage(t *testing.T) {
+	p := open(t, nil)
+	r := page(p.cookies("ada", p.pool.Issue("ada"))...)
+	p.fetch(r)
+	p.pool.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 503} })
+	if err := p.m.End(httptest.NewRecorder(), r); !errors.Is(err, tokens.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	p.pool.SetFault(nil)
+	for _, after := range []time.Duration{0, 10 * time.Minute, 5 * time.Hour} {
+		p.wait(after)
+		if s, lines, err := p.fetch(r); !errors.Is(err, session.ErrSignedOut) || p.value(lines, "ada.accessToken") != "" {
+			t.Errorf("after %v: %v, %v", after, s, err)
+		}
+	}
+}
+
+// TestEndedBearer presents the access token of a sign-in that was ended.
+func TestEndedBearer(t *testing.T) {
+	p := open(t, func(c *session.Config) { c.Bearer = true })
+	set := p.pool.Issue("ada")
+	bearer := page()
+	bearer.Header.Set("Authorization", "Bearer "+set.Access)
+	if _, _, err := p.fetch(bearer); err != nil {
+		t.Fatal(err)
+	}
+	note(p.m.End(httptest.NewRecorder(), page(p.cookies("ada", set)...)))
+	for range 2 {
+		if s, _, err := p.fetch(bearer); !errors.Is(err, session.ErrSignedOut) {
+			t.Errorf("%v, %v", s, err)
+		}
+	}
+	bearer.Header.Set("Authorization", "Bearer "+p.pool.Issue("ada").Access)
+	if _, _, err := p.fetch(bearer); err != nil {
+		t.Errorf("another sign-in of hers: %v", err)
 	}
 }

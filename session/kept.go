@@ -67,18 +67,10 @@ func (r *refresher) outdated(token, device string, shown *tokens.Token) bool {
 }
 
 // outdates reports whether what a flight has brought, or may still bring, replaces an
-// access token. The times are whole seconds: with rotation, what is as old and not the
-// same has been replaced too.
+// access token: one of the same user that is not younger. The times are whole seconds.
 func (f *flight) outdates(shown *tokens.Token) bool {
-	switch {
-	case f.got == nil:
-		return true
-	case f.got.access.Subject != shown.Subject: // a refresh token that was planted
-		return false
-	case f.got.access.IssuedAt.After(shown.IssuedAt):
-		return true
-	}
-	return f.got.refresh != f.token && f.got.access.IssuedAt.Equal(shown.IssuedAt) && f.got.access.Raw() != shown.Raw()
+	return f.got == nil || f.got.access.Subject == shown.Subject &&
+		f.got.access.Raw() != shown.Raw() && !f.got.access.IssuedAt.Before(shown.IssuedAt)
 }
 
 // drop takes a flight out.

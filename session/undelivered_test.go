@@ -214,36 +214,64 @@ func TestUndeliveredInTheSameSecond(t *testing.T) {
 	}
 }
 
-// TestLostReplyOfForcedRefresh has Cognito's reply to a forced refresh be lost. Within
-// the grace the old refresh token brings new ones, if somebody asks.
+// TestLostReplyOfForcedRefresh has Cognito's reply to a forced refresh be lost, and that
+// to the next one, too. Within the grace the old refresh token brings new ones, if
+// somebody asks; and nobody asks again once that is done.
 func TestLostReplyOfForcedRefresh(t *testing.T) {
+	for _, rotation := range []bool{true, false} {
+		for _, cacheBytes := range []int64{0, -1} {
+			p := open(t, func(c *session.Config) { c.CacheBytes = cacheBytes })
+			p.pool.SetRotation(rotation, time.Minute)
+			r := page(p.cookies("ada", p.pool.Issue("ada"))...)
+			p.fetch(r)
+			p.wait(time.Minute)
+			p.pool.SetFault(func(op string) cognitotest.Fault { return cognitotest.Fault{Drop: true, After: op == opRefresh} })
+			if _, _, err := p.fetchWith(r, &session.FetchOptions{ForceRefresh: true}); !errors.Is(err, tokens.ErrUnavailable) {
+				t.Fatal(err)
+			}
+			for range 3 { // the first one asks again
+				if _, _, err := p.fetch(r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p.pool.SetFault(nil)
+			for range 10 {
+				p.wait(5 * time.Second)
+				_, lines, err := p.fetch(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if p.value(lines, "ada.refreshToken") != "" {
+					r = page(p.cookies("ada", p.set(lines))...)
+				}
+			}
+			if n := p.pool.Calls(opRefresh); n != 3 {
+				t.Errorf("%d calls", n)
+			}
+			p.wait(time.Hour)
+			if _, _, err := p.fetch(r); err != nil {
+				t.Errorf("an hour later: %v", err)
+			}
+		}
+	}
+}
+
+// TestRefusedForcedRefresh has Cognito say why it does not refresh: nothing is lost, and
+// nobody need ask again.
+func TestRefusedForcedRefresh(t *testing.T) {
 	p := open(t, nil)
-	p.pool.SetRotation(true, time.Minute)
-	set := p.pool.Issue("ada")
-	r := page(p.cookies("ada", set)...)
+	r := page(p.cookies("ada", p.pool.Issue("ada"))...)
 	p.fetch(r)
-	p.wait(time.Minute)
-	p.pool.SetFault(func(op string) cognitotest.Fault { return cognitotest.Fault{Drop: true, After: op == opRefresh} })
-	if _, _, err := p.fetchWith(r, &session.FetchOptions{ForceRefresh: true}); err == nil {
-		t.Fatal("the reply is not lost")
-	}
-	p.pool.SetFault(nil)
-	for range 10 {
-		p.wait(5 * time.Second)
-		_, lines, err := p.fetch(r)
-		if err != nil {
-			t.Fatal(err)
+	p.pool.SetFault(func(string) cognitotest.Fault {
+		return cognitotest.Fault{Status: 400, Code: "UserLambdaValidationException", Message: "PreTokenGeneration failed"}
+	})
+	p.fetchWith(r, &session.FetchOptions{ForceRefresh: true})
+	calls := p.pool.Calls(opRefresh)
+	for range 3 {
+		p.wait(11 * time.Second)
+		if _, _, err := p.fetch(r); err != nil || p.pool.Calls(opRefresh) != calls {
+			t.Errorf("%v, %d more calls", err, p.pool.Calls(opRefresh)-calls)
 		}
-		if p.value(lines, "ada.refreshToken") != "" {
-			r = page(p.cookies("ada", p.set(lines))...)
-		}
-	}
-	p.wait(time.Hour)
-	if _, _, err := p.fetch(r); err != nil {
-		t.Errorf("an hour later: %v", err)
-	}
-	if n := p.pool.Calls(opRefresh); n > 3 {
-		t.Errorf("%d calls", n)
 	}
 }
 
