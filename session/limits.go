@@ -91,16 +91,15 @@ func (l *limits) take(token, subject string, now time.Time) (*budget, error) {
 	return b, nil
 }
 
-// give ends a call that was taken, and notes what Cognito has refused for good, so
-// that a dead token is not tried again at once.
+// give ends a call that was taken. It notes what Cognito has refused for good, so that a
+// dead token is not tried again at once, and what may have had an effect although its
+// reply was lost.
 func (l *limits) give(b *budget, token string, err error, now time.Time) {
 	refused := dead(err)
 	switch {
 	case refused:
 		l.refused.put(digestOf(token), err, now)
-	case err == nil:
-		l.lost.forget(digestOf(token))
-	case !answered(err):
+	case err != nil && !answered(err):
 		l.lost.put(digestOf(token), struct{}{}, now)
 	}
 	if b == nil {
@@ -200,11 +199,6 @@ func (m *memory[V]) get(key digest, now time.Time) (value V, ok bool) {
 func (m *memory[V]) has(key digest, now time.Time) bool {
 	_, ok := m.get(key, now)
 	return ok
-}
-
-func (m *memory[V]) forget(key digest) {
-	delete(m.young, key)
-	delete(m.old, key)
 }
 
 func (m *memory[V]) put(key digest, value V, now time.Time) {
