@@ -23,11 +23,12 @@ type attempt struct {
 	opts *FetchOptions
 	page bool
 
-	tries int   // refresh tokens tried
-	dead  bool  // Cognito has refused a refresh token of the session
-	alive bool  // something may still be a session, so nothing is cleared
-	doubt error // something could not be told
-	last  error // why the last refresh token brought nothing
+	tries  int   // refresh tokens tried
+	dead   bool  // Cognito has refused a refresh token of the session
+	alive  bool  // something may still be a session, so nothing is cleared
+	doubt  error // something could not be told
+	failed bool  // a call, which costs more than not to be allowed one
+	last   error // why the last refresh token brought nothing
 }
 
 // refresh tries the refresh tokens that the cookies hold: those beside the access
@@ -88,7 +89,7 @@ func (a *attempt) refreshUser(ctx context.Context, f *finding) *Session {
 		case errors.Is(err, errTooMany):
 			a.doubt = err
 		default:
-			a.doubt, a.tries = err, maxTries
+			a.doubt, a.failed, a.tries = err, true, maxTries
 		}
 		a.last = err
 	}
@@ -131,8 +132,8 @@ func (a *attempt) keepValid() (*Session, error) {
 	case a.doubt == nil && a.dead && !a.alive:
 		return nil, a.over(a.last, true)
 	case !a.opts.ForceRefresh:
-		if a.doubt != nil {
-			a.m.refresher.rest(a.v.refreshToken())
+		if a.failed {
+			a.m.refresher.rest(a.v.refreshToken(), a.v.subject)
 		}
 		return a.v.session(), nil
 	case a.last == nil:

@@ -197,3 +197,50 @@ func TestEndedBearer(t *testing.T) {
 		t.Errorf("another sign-in of hers: %v", err)
 	}
 }
+
+// TestExpiredTokenEndsNothing has somebody who found an expired access token of ada's, as in a
+// log, sign out with it.
+func TestExpiredTokenEndsNothing(t *testing.T) {
+	p := open(t, nil)
+	old := p.pool.Issue("ada")
+	p.wait(2 * time.Hour)
+	_, lines, err := p.fetch(page(p.cookies("ada", old)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := p.set(lines)
+	p.fetch(page(p.cookies("ada", now)...))
+	note(p.m.End(httptest.NewRecorder(), script(p.key("LastAuthUser=ada"), p.key("ada.accessToken=")+old.Access)))
+	if _, lines, err := p.fetch(page(p.cookies("ada", now)...)); err != nil {
+		t.Errorf("ada is signed out: %v, %v", err, p.changes(lines))
+	}
+}
+
+// TestEndWithTwin plants mallory's own access token beside ada's before she signs out.
+func TestEndWithTwin(t *testing.T) {
+	for _, twins := range []int{1, 3} {
+		p := open(t, nil)
+		set := p.pool.Issue("ada")
+		p.fetch(page(p.cookies("ada", set)...))
+		p.wait(time.Minute)
+		pairs := p.cookies("ada", set)
+		for range twins {
+			pairs = append([]string{p.key("ada.accessToken=") + p.pool.Issue("bob").Access}, pairs...)
+		}
+		note(p.m.End(httptest.NewRecorder(), page(pairs...)))
+		if s, _, err := p.fetch(page(p.cookies("ada", set)...)); !errors.Is(err, session.ErrSignedOut) {
+			t.Errorf("%d twins: %v, %v", twins, s, err)
+		}
+	}
+}
+
+// TestEndOfUnnamed signs out a browser that holds the cookies of a second user, too.
+func TestEndOfUnnamed(t *testing.T) {
+	p := open(t, nil)
+	set := p.pool.Issue("ada")
+	p.fetch(page(p.cookies("ada", set)...))
+	note(p.m.End(httptest.NewRecorder(), page(append(p.cookies("bob", p.pool.Issue("bob")), p.cookies("ada", set)[1:]...)...)))
+	if s, _, err := p.fetch(page(p.cookies("ada", set)...)); !errors.Is(err, session.ErrSignedOut) {
+		t.Errorf("%v, %v", s, err)
+	}
+}

@@ -196,7 +196,7 @@ func (m *Manager) wantsRefresh(f *finding, opts *FetchOptions, r *http.Request) 
 		return true
 	}
 	if old := m.expiring(f.access, now) || f.id != nil && m.expiring(f.id, now) || f.idFault == idExpired; old {
-		return !m.refresher.resting(token)
+		return !m.refresher.resting(token, f.access.Subject)
 	}
 	return f.idFault == idBroken && m.refresher.mayRepair(token)
 }

@@ -19,7 +19,7 @@ const (
 	refreshLimit = 5 * time.Second  // a whole refresh, verification included
 	keepAtLeast  = 30 * time.Second // a result, for requests that are on their way
 	keepAtMost   = 2 * time.Minute  // one that the browser has not shown to have
-	keepOver     = 24 * time.Hour   // a sign-in that was ended: no access token lives longer
+	keepOver     = 24 * time.Hour   // a sign-in that was ended; no access token lives longer
 	maxKept      = 4096             // results; and as many flights
 	sweepEvery   = time.Second
 )
@@ -68,6 +68,7 @@ type refresher struct {
 // flight is a refresh that is under way or was finished a short while ago.
 type flight struct {
 	token, device string
+	subject       string        // of the request that began it
 	number        uint64        // clocks are set, so they do not tell what came first
 	done          chan struct{} // closed when the rest is set
 
@@ -176,7 +177,7 @@ func (r *refresher) board(ctx context.Context, req *refreshRequest, after uint64
 // held.
 func (r *refresher) start(ctx context.Context, req *refreshRequest, before *flight, now time.Time) (*flight, string, error) {
 	// Copies, because parts of a request's header would keep the whole of it.
-	f := &flight{token: strings.Clone(req.token), device: strings.Clone(req.device), done: make(chan struct{}), pinned: req.upgrade}
+	f := &flight{token: strings.Clone(req.token), device: strings.Clone(req.device), subject: req.subject, done: make(chan struct{}), pinned: req.upgrade}
 	var b *budget
 	if before != nil && before.set != nil {
 		f.set, f.until = before.set, before.until
@@ -242,7 +243,7 @@ func (r *refresher) land(f *flight, b *budget, called bool, got *refreshed, set 
 	r.flying.Add(-1)
 	now := r.m.now()
 	if called {
-		r.limits.give(b, f.token, err, now)
+		r.limits.give(b, f.token, f.subject, err, now)
 	}
 	f.landed = now
 	if f.got, f.set, f.err = got, set, err; got != nil {

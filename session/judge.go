@@ -40,16 +40,6 @@ type finding struct {
 	subject string // whose session it is, if Cognito certainly issued some token of it
 }
 
-// genuine returns the access tokens that Cognito certainly issued.
-func (v *verdict) genuine() (all []*tokens.Token) {
-	for _, f := range append(v.others, v.finding) {
-		if f.access != nil {
-			all = append(all, f.access)
-		}
-	}
-	return all
-}
-
 // refreshToken is the one that stands beside the access token. There must be one.
 func (f *finding) refreshToken() string { return f.user.refreshTokens(f.position)[0] }
 

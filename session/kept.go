@@ -29,7 +29,7 @@ func (r *refresher) keeps(token, device string, shown *tokens.Token) bool {
 	defer r.mu.Unlock()
 	f, now := r.find(token, device), r.m.now()
 	switch {
-	case f == nil && !r.limits.lost.has(digestOf(token), now):
+	case f == nil && !r.limits.lost.has(ofUser(token, shown.Subject), now):
 		return false
 	case f == nil:
 	case f.landed.IsZero() || !f.outdates(shown):
@@ -37,7 +37,7 @@ func (r *refresher) keeps(token, device string, shown *tokens.Token) bool {
 	case f.got != nil && !r.m.expiring(f.got.access, now):
 		return true
 	}
-	return !r.limits.resting.has(digestOf(token), now) // for this takes a call
+	return !r.limits.resting.has(ofUser(token, shown.Subject), now) // for this takes a call
 }
 
 // latest is the last of the flights that have exchanged what a kept one has brought, as
@@ -61,7 +61,7 @@ func (r *refresher) outdated(token, device string, shown *tokens.Token) bool {
 	defer r.mu.Unlock()
 	f := r.find(token, device)
 	if f == nil {
-		return r.limits.lost.has(digestOf(token), r.m.now())
+		return r.limits.lost.has(ofUser(token, shown.Subject), r.m.now())
 	}
 	return f.outdates(shown)
 }
@@ -151,12 +151,12 @@ func (r *refresher) ending(all []string) (access []*tokens.Token) {
 	return access
 }
 
-// end notes that the sign-ins which genuine access tokens descend from are over.
-func (r *refresher) end(genuine []*tokens.Token) {
+// end notes that the sign-ins which valid access tokens descend from are over.
+func (r *refresher) end(access []*tokens.Token) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.m.now()
-	for _, t := range genuine {
+	for _, t := range access {
 		if key := digestOf(t.OriginID); t.OriginID != "" && !r.over.has(key, now) {
 			r.over.put(key, struct{}{}, now)
 			r.ends.Add(1)
@@ -284,17 +284,17 @@ func (r *refresher) mayRepair(token string) bool {
 // rest notes that a session could not be refreshed while its access token is still
 // valid. Until keepRest is over it is served as it is: in an outage each request
 // would else wait for Cognito, for seconds if that hangs, and add to its load.
-func (r *refresher) rest(token string) {
+func (r *refresher) rest(token, subject string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.limits.resting.put(digestOf(token), struct{}{}, r.m.now())
+	r.limits.resting.put(ofUser(token, subject), struct{}{}, r.m.now())
 }
 
 // resting reports whether a refresh that can wait is to wait.
-func (r *refresher) resting(token string) bool {
+func (r *refresher) resting(token, subject string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.limits.resting.has(digestOf(token), r.m.now())
+	return r.limits.resting.has(ofUser(token, subject), r.m.now())
 }
 
 // mayRevoke reports whether a refresh token may be revoked. subject is whose it is,

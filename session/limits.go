@@ -94,13 +94,13 @@ func (l *limits) take(token, subject string, now time.Time) (*budget, error) {
 // give ends a call that was taken. It notes what Cognito has refused for good, so that a
 // dead token is not tried again at once, and what may have had an effect although its
 // reply was lost.
-func (l *limits) give(b *budget, token string, err error, now time.Time) {
+func (l *limits) give(b *budget, token, subject string, err error, now time.Time) {
 	refused := dead(err)
 	switch {
 	case refused:
 		l.refused.put(digestOf(token), err, now)
 	case err != nil && !answered(err):
-		l.lost.put(digestOf(token), struct{}{}, now)
+		l.lost.put(ofUser(token, subject), struct{}{}, now)
 	}
 	if b == nil {
 		return
@@ -169,6 +169,10 @@ func (w *window) add(now time.Time, length time.Duration) {
 type digest [sha256.Size]byte
 
 func digestOf(token string) digest { return sha256.Sum256([]byte(token)) }
+
+// ofUser stands for a refresh token in the cookies of a user: what others do with the
+// same text, which they may have planted there, says nothing of the user's session.
+func ofUser(token, subject string) digest { return digestOf(subject + "\x00" + token) }
 
 // memory remembers things for a while, unless more than maxNoted are put in
 // meanwhile. Then it forgets the oldest: a flood can push something out, but never

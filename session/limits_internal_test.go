@@ -55,7 +55,7 @@ func TestBudgets(t *testing.T) {
 				return made
 			}
 			made++
-			l.give(b, token, err, now)
+			l.give(b, token, "ada", err, now)
 		}
 		return made
 	}
@@ -102,13 +102,13 @@ func TestBudgets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.give(b, "token", nil, now)
+		l.give(b, "token", "ada", nil, now)
 	}
 	if n := len(l.budgets.young) + len(l.budgets.old); n > 2*maxNoted {
 		t.Errorf("%d budgets", n)
 	}
 	for _, b := range taken {
-		l.give(b, "token", nil, now)
+		l.give(b, "token", "ada", nil, now)
 		if b.flying < 0 {
 			t.Fatal("more is given back than was taken")
 		}

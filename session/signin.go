@@ -75,8 +75,9 @@ const maxRevoked = 4
 // End signs the user out: it clears the cookies of every session of this app
 // client, whatever else fails, and has Cognito revoke their refresh tokens, so
 // that copies of them are worth nothing. A refresh that is under way is waited
-// for, and no late answer to one brings the session back: for a day, no token of its
-// sign-in is a session to this program. The browser is told to
+// for, and no late answer to one brings the session back: for a day, unless thousands
+// of others sign out meanwhile, no cookie or bearer token of its sign-in is a session to
+// this program. The browser is told to
 // forget the pages that it keeps. It takes at most five seconds. The error is that
 // of the revocation; the browser is signed out all the same.
 //
@@ -100,7 +101,7 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	all := j.all(slotRefresh)
 	brought := m.refresher.ending(all)
 	v := m.judge(ctx, j)
-	m.refresher.end(append(brought, v.genuine()...))
+	m.refresher.end(append(brought, m.valid(ctx, j)...))
 	// A revocation takes its time too.
 	waiting, stop := context.WithTimeout(ctx, refreshLimit/2)
 	defer stop()
@@ -118,6 +119,18 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("session: end: %w", err)
 	}
 	return nil
+}
+
+// valid returns the valid access tokens of all sessions, also of twins and of users whom
+// LastAuthUser does not name, up to maxRevoked. What a refresh of an expired one has
+// brought is known by its refresh token; who finds an expired one must not end a session.
+func (m *Manager) valid(ctx context.Context, j *jar) (all []*tokens.Token) {
+	for _, raw := range j.all(slotAccess) {
+		if t, err := m.verifier.Verify(ctx, raw, tokens.Access); err == nil {
+			all = append(all, t)
+		}
+	}
+	return all
 }
 
 // clear removes one user's session. LastAuthUser goes too: it names a session

@@ -301,3 +301,42 @@ func TestPlantedKeptToken(t *testing.T) {
 func (p *place) set(lines []string) *tokens.Set {
 	return &tokens.Set{Access: p.value(lines, "ada.accessToken"), ID: p.value(lines, "ada.idToken"), Refresh: p.value(lines, "ada.refreshToken")}
 }
+
+// TestPlantedLostToken has mallory send a refresh token of her own making while Cognito
+// is down for a moment, and plant it among the cookies of ada, whose session is fresh.
+func TestPlantedLostToken(t *testing.T) {
+	for name, own := range map[string]bool{"beside her own": true, "instead of one": false} {
+		t.Run(name, func(t *testing.T) {
+			p := open(t, nil)
+			set := p.pool.Issue("ada")
+			pairs := p.cookies("ada", set)
+			if !own {
+				pairs = pairs[:3]
+			}
+			p.fetch(page(pairs...))
+			p.wait(time.Minute)
+			p.pool.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Drop: true} })
+			p.fetch(script(p.key("LastAuthUser=x"), p.key("x.refreshToken=anything")))
+			p.pool.SetFault(nil)
+			before := p.pool.Calls(opRefresh)
+			// not cached, for the ID token is not there
+			pairs = append([]string{p.key("ada.refreshToken=anything"), pairs[0], pairs[1]}, pairs[3:]...)
+			for i := range 20 {
+				p.wait(time.Second)
+				_, lines, err := p.fetch(page(pairs...))
+				if err != nil {
+					t.Fatalf("request %d: ada is signed out: %v, %v", i, err, p.changes(lines))
+				}
+				if a := p.value(lines, "ada.accessToken"); a != "" {
+					pairs[2] = p.key("ada.accessToken=") + a
+					if own {
+						pairs[3] = p.key("ada.refreshToken=") + p.value(lines, "ada.refreshToken")
+					}
+				}
+			}
+			if n := p.pool.Calls(opRefresh) - before; n > 2 {
+				t.Errorf("%d calls for 20 requests of a fresh session", n)
+			}
+		})
+	}
+}
