@@ -164,7 +164,10 @@ func (r *refresher) board(ctx context.Context, req *refreshRequest, after uint64
 		case f.got == nil: // already exchanged, and only to be verified
 			return r.start(ctx, req, f, now)
 		case f.number > after && !r.m.expiring(f.got.access, now) && f.got.access.Raw() != req.presented:
-			return r.latest(f, now), "kept", nil
+			if f = r.latest(f, now); req.upgrade {
+				f.pin()
+			}
+			return f, "kept", nil
 		case f.got.refresh == req.token:
 			return r.start(ctx, req, f, now)
 		}

@@ -29,7 +29,7 @@ func (r *refresher) keeps(token, device string, shown *tokens.Token) bool {
 	defer r.mu.Unlock()
 	f, now := r.find(token, device), r.m.now()
 	switch {
-	case f == nil && !r.limits.lost.has(ofUser(token, shown.Subject), now):
+	case f == nil && !r.limits.isLost(token, shown.Subject, now):
 		return false
 	case f == nil:
 	case f.landed.IsZero() || !f.outdates(shown):
@@ -61,7 +61,7 @@ func (r *refresher) outdated(token, device string, shown *tokens.Token) bool {
 	defer r.mu.Unlock()
 	f := r.find(token, device)
 	if f == nil {
-		return r.limits.lost.has(ofUser(token, shown.Subject), r.m.now())
+		return r.limits.isLost(token, shown.Subject, r.m.now())
 	}
 	return f.outdates(shown)
 }

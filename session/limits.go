@@ -114,6 +114,12 @@ func (l *limits) give(b *budget, token, subject string, err error, now time.Time
 	}
 }
 
+// isLost reports whether the reply to a refresh for a user was lost lately. Every request
+// that is verified anew asks, and nearly always there is none.
+func (l *limits) isLost(token, subject string, now time.Time) bool {
+	return len(l.lost.young)+len(l.lost.old) > 0 && l.lost.has(ofUser(token, subject), now)
+}
+
 // refusal is what Cognito has said of the refresh token within the last minute if
 // it will never accept it again, or nil.
 func (l *limits) refusal(token string, now time.Time) error {
@@ -172,7 +178,12 @@ func digestOf(token string) digest { return sha256.Sum256([]byte(token)) }
 
 // ofUser stands for a refresh token in the cookies of a user: what others do with the
 // same text, which they may have planted there, says nothing of the user's session.
-func ofUser(token, subject string) digest { return digestOf(subject + "\x00" + token) }
+func ofUser(token, subject string) digest {
+	a, b := digestOf(token), digestOf(subject)
+	var both [2 * sha256.Size]byte
+	copy(both[copy(both[:], a[:]):], b[:])
+	return sha256.Sum256(both[:])
+}
 
 // memory remembers things for a while, unless more than maxNoted are put in
 // meanwhile. Then it forgets the oldest: a flood can push something out, but never

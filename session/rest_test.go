@@ -160,9 +160,8 @@ func TestFloodKeepsRest(t *testing.T) {
 	p.pool.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 503} })
 	p.fetch(page(p.cookies("ada", ada)...))
 	p.fetch(page(p.cookies("ada", ada)...))
-	before := p.pool.Calls(opRefresh)
 	p.flood(1, 9000, "bob", bob, func(pairs []string) { p.fetch(script(pairs...)) })
-	before = p.pool.Calls(opRefresh)
+	before := p.pool.Calls(opRefresh)
 	p.fetch(page(p.cookies("ada", ada)...))
 	if n := p.pool.Calls(opRefresh) - before; n != 0 {
 		t.Errorf("%d calls: ada's session does not rest", n)
