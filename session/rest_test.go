@@ -11,6 +11,13 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
+// shortID makes an ID token expire in five minutes, long before the access token.
+func (p *place) shortID(d *cognitotest.Draft) {
+	if d.Use == tokens.ID {
+		d.Claims["exp"] = p.time().Add(5 * time.Minute).Unix()
+	}
+}
+
 // TestOutageLetsValidSessionsRest has Cognito fail or hang while an ID token has
 // expired and the access token has not: that must not cost every request a call and
 // the wait for it. What is needed is asked for all the same.
@@ -21,11 +28,7 @@ func TestOutageLetsValidSessionsRest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := open(t, nil)
-				r := page(p.cookies("ada", p.pool.Issue("ada", func(d *cognitotest.Draft) {
-					if d.Use == tokens.ID {
-						d.Claims["exp"] = p.time().Add(5 * time.Minute).Unix()
-					}
-				}))...)
+				r := page(p.cookies("ada", p.pool.Issue("ada", p.shortID))...)
 				if s, _, err := p.fetch(r); err != nil || s.IDToken() == nil { // fetches the keys
 					t.Fatal(s, err)
 				}
@@ -72,11 +75,7 @@ func TestOutageLetsValidSessionsRest(t *testing.T) {
 // TestOutageIsOver renews what had to rest soon after an outage.
 func TestOutageIsOver(t *testing.T) {
 	p := open(t, nil)
-	r := page(p.cookies("ada", p.pool.Issue("ada", func(d *cognitotest.Draft) {
-		if d.Use == tokens.ID {
-			d.Claims["exp"] = p.time().Add(5 * time.Minute).Unix()
-		}
-	}))...)
+	r := page(p.cookies("ada", p.pool.Issue("ada", p.shortID))...)
 	if _, _, err := p.fetch(r); err != nil { // fetches the keys
 		t.Fatal(err)
 	}
@@ -149,12 +148,7 @@ func TestRestOfPlanted(t *testing.T) {
 // program forget that ada's session rests.
 func TestFloodKeepsRest(t *testing.T) {
 	p := open(t, nil)
-	short := func(d *cognitotest.Draft) {
-		if d.Use == tokens.ID {
-			d.Claims["exp"] = p.time().Add(5 * time.Minute).Unix()
-		}
-	}
-	ada, bob := p.pool.Issue("ada", short), p.pool.Issue("bob", short)
+	ada, bob := p.pool.Issue("ada", p.shortID), p.pool.Issue("bob", p.shortID)
 	p.fetch(page(p.cookies("ada", ada)...))
 	p.wait(10 * time.Minute)
 	p.pool.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 503} })
@@ -171,12 +165,7 @@ func TestFloodKeepsRest(t *testing.T) {
 // TestPlantedRestingToken keeps a refresh token at rest, that is planted before ada's.
 func TestPlantedRestingToken(t *testing.T) {
 	p := open(t, nil)
-	short := func(d *cognitotest.Draft) {
-		if d.Use == tokens.ID {
-			d.Claims["exp"] = p.time().Add(5 * time.Minute).Unix()
-		}
-	}
-	ada, bob := p.pool.Issue("ada", short), p.pool.Issue("bob", short)
+	ada, bob := p.pool.Issue("ada", p.shortID), p.pool.Issue("bob", p.shortID)
 	p.fetch(page(p.cookies("ada", ada)...))
 	p.wait(10 * time.Minute)
 	p.flood(1, 6, "bob", bob, func(pairs []string) { p.fetch(script(pairs...)) }) // spends bob's budget
