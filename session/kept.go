@@ -67,10 +67,19 @@ func (r *refresher) outdated(token, device string, shown *tokens.Token) bool {
 }
 
 // outdates reports whether what a flight has brought, or may still bring, replaces an
-// access token: one of the same user that is not younger. The times are whole seconds.
+// access token of the same user. The times are whole seconds: of one and the same, only
+// rotation tells that what is shown with the old refresh token came before; without it,
+// Amplify in the browser may have refreshed later.
 func (f *flight) outdates(shown *tokens.Token) bool {
-	return f.got == nil || f.got.access.Subject == shown.Subject &&
-		f.got.access.Raw() != shown.Raw() && !f.got.access.IssuedAt.Before(shown.IssuedAt)
+	switch {
+	case f.got == nil:
+		return true
+	case f.got.access.Subject != shown.Subject, f.got.access.Raw() == shown.Raw():
+		return false
+	case f.got.refresh != f.token && f.got.access.IssuedAt.Equal(shown.IssuedAt):
+		return true
+	}
+	return f.got.access.IssuedAt.After(shown.IssuedAt)
 }
 
 // drop takes a flight out.
