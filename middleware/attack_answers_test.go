@@ -27,6 +27,23 @@ func (a *app) expired(user, target string) *http.Request {
 	return r
 }
 
+// visit asks a server on a port in the same way.
+func (a *app) visit(url string) *http.Response {
+	a.Helper()
+	r, err := http.NewRequest("GET", url, nil)
+	if err != nil {
+		a.Fatal(err)
+	}
+	a.cognito.SignIn(r, "ada")
+	a.clock.advance(2 * time.Hour)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		a.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp
+}
+
 // TestErrorHandlersCannotOpenOurCookiesToCaches: a refusal may carry cookies too.
 func TestErrorHandlersCannotOpenOurCookiesToCaches(t *testing.T) {
 	var shown *http.Request
@@ -173,17 +190,7 @@ func TestHijackBehindCompress(t *testing.T) {
 	})
 	srv := httptest.NewServer(router)
 	defer srv.Close()
-	r, err := http.NewRequest("GET", srv.URL+"/x", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.cognito.SignIn(r, "ada")
-	a.clock.advance(2 * time.Hour)
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
+	a.visit(srv.URL + "/x")
 }
 
 // TestFlushThroughAnUnwrappingWriter: http.ResponseController looks for a Flush
@@ -226,17 +233,7 @@ func TestResponseControllerReachesTheServer(t *testing.T) {
 		}
 	})))
 	defer srv.Close()
-	r, err := http.NewRequest("GET", srv.URL+"/x", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.cognito.SignIn(r, "ada")
-	a.clock.advance(2 * time.Hour)
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
+	resp := a.visit(srv.URL + "/x")
 	if cc := resp.Header.Get("Cache-Control"); cc != "private, no-store" || resp.Header["Set-Cookie"] == nil {
 		t.Errorf("Cache-Control %q", cc)
 	}

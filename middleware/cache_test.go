@@ -140,17 +140,7 @@ func TestHijackedConnection(t *testing.T) {
 		io.WriteString(conn, "HTTP/1.1 299 Mine\r\nContent-Length: 0\r\n\r\n")
 	})))
 	defer srv.Close()
-	r, err := http.NewRequest("GET", srv.URL, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.cognito.SignIn(r, "ada")
-	a.clock.advance(2 * time.Hour)
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
+	resp := a.visit(srv.URL)
 	if resp.StatusCode != 299 {
 		t.Errorf("got %d", resp.StatusCode)
 	}

@@ -113,13 +113,15 @@ func (a *attempt) try(ctx context.Context, f *finding, token string) (*refreshed
 		req.presented = f.user.access[f.position]
 	}
 	got, err := a.m.refresher.do(ctx, req)
-	if err == nil && a.m.refresher.isOver(got.access) {
+	switch {
+	case err != nil:
+		return nil, err
+	case f.subject != "" && got.access.Subject != f.subject:
+		return nil, errOtherUser
+	case a.m.refresher.isOver(got.access): // ended while it could not be revoked
 		return nil, errEnded
 	}
-	if err == nil && f.subject != "" && got.access.Subject != f.subject {
-		return nil, errOtherUser
-	}
-	return got, err
+	return got, nil
 }
 
 // keepValid ends a refresh that has failed while the access token is still valid.

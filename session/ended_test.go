@@ -198,6 +198,24 @@ func TestEndedBearer(t *testing.T) {
 	}
 }
 
+// TestEndedTokenOfAnother plants the refresh token of a sign-in of mallory's that was
+// ended while it could not be revoked. It must not keep ada's dead cookies alive.
+func TestEndedTokenOfAnother(t *testing.T) {
+	p := open(t, nil)
+	bob := p.pool.Issue("bob")
+	p.fetch(page(p.cookies("bob", bob)...)) // the keys are known
+	p.pool.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 503} })
+	note(p.m.End(httptest.NewRecorder(), page(p.cookies("bob", bob)...)))
+	p.pool.SetFault(nil)
+	p.wait(10 * time.Minute)
+	ada := p.pool.Issue("ada", cognitotest.Expired)
+	ada.Refresh = "dead"
+	pairs := append([]string{p.key("ada.refreshToken=") + bob.Refresh}, p.cookies("ada", ada)...)
+	if s, lines, err := p.fetch(page(pairs...)); !errors.Is(err, session.ErrSignedOut) || !p.cleared(lines) {
+		t.Errorf("%v, %v, %v", s, err, p.changes(lines))
+	}
+}
+
 // TestExpiredTokenEndsNothing has somebody who found an expired access token of ada's, as in a
 // log, sign out with it.
 func TestExpiredTokenEndsNothing(t *testing.T) {

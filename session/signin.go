@@ -75,11 +75,11 @@ const maxRevoked = 4
 // End signs the user out: it clears the cookies of every session of this app
 // client, whatever else fails, and has Cognito revoke their refresh tokens, so
 // that copies of them are worth nothing. A refresh that is under way is waited
-// for, and no late answer to one brings the session back: for a day, unless thousands
-// of others sign out meanwhile, no cookie or bearer token of its sign-in is a session to
-// this program. The browser is told to
-// forget the pages that it keeps. It takes at most five seconds. The error is that
-// of the revocation; the browser is signed out all the same.
+// for, and no late answer to one brings the session back: for a day, unless
+// thousands of others sign out meanwhile, no cookie or bearer token of its sign-in
+// is a session to this program. The browser is told to forget the pages that it
+// keeps. It takes at most five seconds. The error is that of the revocation; the
+// browser is signed out all the same.
 //
 // Tokens that nothing vouches for are revoked at the rate at which they would be
 // refreshed: nobody can spend Cognito's quota through a sign-out.
