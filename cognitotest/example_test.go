@@ -67,7 +67,7 @@ func ExampleServer_Issue() {
 
 	set := srv.Issue("ada")
 	token, err := verifier.Verify(ctx, set.Access, tokens.Access)
-	fmt.Println(token.Username, token.Groups(), err)
+	fmt.Println(token.Username(), token.Groups(), err)
 
 	later := time.Now().Add(61 * time.Minute)
 	srv.SetNow(func() time.Time { return later })

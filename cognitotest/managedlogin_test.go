@@ -217,7 +217,7 @@ func TestCodeFlow(t *testing.T) {
 			t.Fatal(err)
 		}
 		access, err := v.Verify(ctx, token.AccessToken, tokens.Access)
-		if err != nil || access.Username != "ada" || strings.Join(access.Scopes(), " ") != strings.Join(cfg.Scopes, " ") {
+		if err != nil || access.Username() != "ada" || strings.Join(access.Scopes(), " ") != strings.Join(cfg.Scopes, " ") {
 			t.Errorf("access token of %v: %v", access, err)
 		}
 		id, err := v.Verify(ctx, token.Extra("id_token").(string), tokens.ID)
@@ -227,7 +227,7 @@ func TestCodeFlow(t *testing.T) {
 		var claims struct {
 			Nonce, Email, AtHash string
 		}
-		if err := id.Claims(&claims); err != nil || claims.Nonce != "n0nce" || claims.Email != "ada@example.com" || id.Subject != access.Subject {
+		if err := id.Claims(&claims); err != nil || claims.Nonce != "n0nce" || claims.Email != "ada@example.com" || id.Subject() != access.Subject() {
 			t.Errorf("claims %+v, %v", claims, err)
 		}
 

@@ -160,12 +160,11 @@ func attempt(ctx context.Context, op, token string, do func(context.Context) err
 // of providers behind it, and the error pages of whatever stands before it.
 func isVerdict(e *tokens.APIError) bool {
 	switch e.Code {
-	case "TooManyRequestsException", "LimitExceededException", "ThrottlingException",
-		"InternalErrorException", "ExternalServiceException",
+	case "InternalErrorException", "ExternalServiceException",
 		"UnknownError": // what the SDK calls an answer without a code
 		return false
 	}
-	return e.Status < 500 && e.Status != http.StatusTooManyRequests
+	return e.Status < 500 && !e.Throttled()
 }
 
 // refused reports whether the identity pool has refused, rather than failed.

@@ -183,16 +183,16 @@ func (p *Pool) caller(s *session.Session) (caller, error) {
 		// browser has lost it, and the next refresh brings it back.
 		return caller{}, fmt.Errorf("identity: the session has no ID token: %w", tokens.ErrUnavailable)
 	}
-	if !slices.Contains(p.users.IssuerURLs(), id.Issuer) || id.ClientID != p.users.ClientID {
-		return caller{}, fmt.Errorf("identity: the session is of another user pool or app client: %q, %q", id.Issuer, id.ClientID)
+	if !slices.Contains(p.users.IssuerURLs(), id.Issuer()) || id.ClientID() != p.users.ClientID {
+		return caller{}, fmt.Errorf("identity: the session is of another user pool or app client: %q, %q", id.Issuer(), id.ClientID())
 	}
 	claims, err := stableClaims(id)
 	if err != nil {
 		return caller{}, fmt.Errorf("identity: %w", err)
 	}
-	c := caller{token: id.Raw(), login: p.opts.LoginsKey, user: hash([]byte(id.Issuer + "\n" + id.Subject)), claims: claims}
+	c := caller{token: id.Raw(), login: p.opts.LoginsKey, user: hash([]byte(id.Issuer() + "\n" + id.Subject())), claims: claims}
 	if c.login == "" {
-		_, c.login, _ = strings.Cut(id.Issuer, "://")
+		_, c.login, _ = strings.Cut(id.Issuer(), "://")
 	}
 	return c, nil
 }

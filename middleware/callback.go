@@ -73,22 +73,16 @@ func (a *Auth) finish(w http.ResponseWriter, r *http.Request, f *flow, code stri
 		return errNoID
 	}
 	id, err := a.verifier.Verify(r.Context(), set.ID, tokens.ID)
-	if errors.Is(err, tokens.Expired) || errors.Is(err, tokens.NotYetValid) || errors.Is(err, tokens.UnknownKey) {
+	if refusal := (*tokens.VerifyError)(nil); errors.As(err, &refusal) && !refusal.Reason.Final() {
 		// Cognito has issued it a moment ago.
 		return fmt.Errorf("%w: %w: %w", tokens.ErrUnavailable, errClock, err)
 	}
 	if err != nil {
 		return fmt.Errorf("cognitogate: sign-in: %w", err)
 	}
-	var claims struct {
-		Nonce string `json:"nonce"`
-	}
-	if err := id.Claims(&claims); err != nil {
-		return err
-	}
 	// The nonce binds the token to this browser's request (OpenID Connect Core
 	// §3.1.3.7): a code that somebody else has put into the callback brings theirs.
-	if f.Nonce == "" || subtle.ConstantTimeCompare([]byte(claims.Nonce), []byte(f.Nonce)) != 1 {
+	if f.Nonce == "" || subtle.ConstantTimeCompare([]byte(id.Nonce()), []byte(f.Nonce)) != 1 {
 		return errNonce
 	}
 	_, err = a.sessions.Start(w, r, set)

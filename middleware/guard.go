@@ -68,7 +68,7 @@ func (a *Auth) RequireScope(allOf ...string) func(http.Handler) http.Handler {
 }
 
 // RequireFunc is Require for sessions that allow lets pass; others get 403. allow
-// must decide by what is verified: the session's tokens, not its User.LoginID. It
+// must decide by what is verified: the session's tokens, not its User.UnverifiedLoginID. It
 // panics if allow is nil.
 func (a *Auth) RequireFunc(allow func(*http.Request, *session.Session) bool) func(http.Handler) http.Handler {
 	if allow == nil {

@@ -6,11 +6,12 @@ import (
 	"net/url"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/cognitogate/cognitogate/internal/percent"
 )
 
 // maxPath is the longest path that is judged; a longer one is protected.
@@ -83,7 +84,7 @@ func pathViews(r *http.Request) (views []string, ok bool) {
 	v.add(received)
 	v.add(routed)
 	for _, p := range v[:len(v):len(v)] {
-		v.add(unescape(p)) // somebody behind the guard may decode what has been decoded
+		v.add(percent.DecodeLenient(p)) // somebody behind the guard may decode what has been decoded
 	}
 	for _, p := range v[:len(v):len(v)] {
 		v.addCleaned(p)
@@ -134,25 +135,6 @@ func mounted(rc *chi.Context) bool {
 		}
 	}
 	return false
-}
-
-// unescape decodes what can be decoded, as many do.
-func unescape(p string) string {
-	if !strings.Contains(p, "%") {
-		return p
-	}
-	b := make([]byte, 0, len(p))
-	for i := 0; i < len(p); i++ {
-		if p[i] == '%' && i+2 < len(p) {
-			if c, err := strconv.ParseUint(p[i+1:i+3], 16, 8); err == nil {
-				b = append(b, byte(c))
-				i += 2
-				continue
-			}
-		}
-		b = append(b, p[i])
-	}
-	return string(b)
 }
 
 type viewSet []string

@@ -200,7 +200,7 @@ func TestDocumentedExample(t *testing.T) {
 		if r.Header.Get("Cookie") != old {
 			t.Error("the caller's request was changed")
 		}
-		if !s.AccessToken().ExpiresAt.After(a.clock.Now()) {
+		if !s.AccessToken().ExpiresAt().After(a.clock.Now()) {
 			t.Error("the session is as old as before")
 		}
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/cognitogate/cognitogate/tokens"
@@ -32,7 +31,7 @@ func (r *refresher) verify(ctx context.Context, set *tokens.Set, old string) (*r
 		if err != nil {
 			return nil, r.unbelievable(err)
 		}
-		if id.Subject != access.Subject {
+		if id.Subject() != access.Subject() {
 			return nil, errTwoUsers
 		}
 		got.id = id
@@ -59,7 +58,7 @@ var errTwoUsers = fmt.Errorf("%w: refreshed tokens name two users", tokens.ErrUn
 // hopeless reports that an answer will not be believed later either.
 func hopeless(err error) bool {
 	refusal := (*tokens.VerifyError)(nil)
-	return errors.Is(err, errTwoUsers) || errors.As(err, &refusal) && final(refusal.Reason)
+	return errors.Is(err, errTwoUsers) || errors.As(err, &refusal) && refusal.Reason.Final()
 }
 
 // off is by how much at least a clock is wrong that finds a new token expired. Of
@@ -67,7 +66,7 @@ func hopeless(err error) bool {
 func (r *refresher) off(err error) time.Duration {
 	refusal := (*tokens.VerifyError)(nil)
 	if errors.As(err, &refusal) && refusal.Token != nil {
-		return r.m.now().Sub(refusal.Token.ExpiresAt).Round(time.Second)
+		return r.m.now().Sub(refusal.Token.ExpiresAt()).Round(time.Second)
 	}
 	return 0
 }
@@ -76,11 +75,7 @@ func (r *refresher) off(err error) time.Duration {
 // refusal, and signing everybody out for it would make a small mistake a large one.
 func (r *refresher) warnDeployment(err error) {
 	api := (*tokens.APIError)(nil)
-	if !errors.Is(err, tokens.ErrUnavailable) || !errors.As(err, &api) || api.Status == http.StatusTooManyRequests || api.Status >= 500 {
-		return
-	}
-	switch api.Code {
-	case "TooManyRequestsException", "LimitExceededException", "ThrottlingException":
+	if !errors.Is(err, tokens.ErrUnavailable) || !errors.As(err, &api) || api.Throttled() || api.Status >= 500 {
 		return
 	}
 	r.m.warn.deployment.Do(func() {

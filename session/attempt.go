@@ -5,8 +5,8 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/page"
+	"github.com/cognitogate/cognitogate/internal/percent"
 )
 
 // maxTries bounds the refresh tokens that Cognito is asked about for one request.
@@ -116,7 +116,7 @@ func (a *attempt) try(ctx context.Context, f *finding, token string) (*refreshed
 	switch {
 	case err != nil:
 		return nil, err
-	case f.subject != "" && got.access.Subject != f.subject:
+	case f.subject != "" && got.access.Subject() != f.subject:
 		return nil, errOtherUser
 	case a.m.refresher.isOver(got.access): // ended while it could not be revoked
 		return nil, errEnded
@@ -177,7 +177,7 @@ func (a *attempt) writeBack(u *userCookies, got *refreshed) {
 		w.remove(user, slotID, false)
 	}
 	w.set(user, slotRefresh, got.refresh)
-	if d, ok := cookie.Decode(u.signInDetails()); ok && d != "" && !a.m.cookies.HTTPOnly {
+	if d, ok := percent.Decode(u.signInDetails()); ok && d != "" && !a.m.cookies.HTTPOnly {
 		w.set(user, slotDetails, d)
 	}
 	if a.page {

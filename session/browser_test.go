@@ -137,7 +137,7 @@ func TestBrowserCookies(t *testing.T) {
 			case err != nil:
 				t.Errorf("%s: %s: %v", rec.Name, step.Step, err)
 			case want.UserID == "": // before the first getCurrentUser
-			case s.User() != session.User{ID: want.UserID, Username: want.Username, LoginID: want.SignInDetails.LoginID}:
+			case s.User() != session.User{ID: want.UserID, Username: want.Username, UnverifiedLoginID: want.SignInDetails.LoginID}:
 				t.Errorf("%s: %s: user %+v, want %+v", rec.Name, step.Step, s.User(), want)
 			default:
 				sessions++

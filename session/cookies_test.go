@@ -13,6 +13,7 @@ import (
 
 	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/internal/percent"
 	"github.com/cognitogate/cognitogate/session"
 )
 
@@ -108,7 +109,7 @@ func TestEncodings(t *testing.T) {
 			t.Errorf("value %q: %q, want %q", e.Input, got, e.ClientValue)
 		}
 		for _, spelling := range []string{e.ClientName, e.ClientValue, e.ServerName, e.ServerValue} {
-			if got, ok := cookie.Decode(spelling); !ok || got != e.Input {
+			if got, ok := percent.Decode(spelling); !ok || got != e.Input {
 				t.Errorf("%q is read as %q, want %q", spelling, got, e.Input)
 			}
 		}
@@ -135,7 +136,7 @@ func TestEncodings(t *testing.T) {
 		}
 		got := map[string][]string{}
 		for name, value, rest := cookie.Next(h.Header); name != ""; name, value, rest = cookie.Next(rest) {
-			if v, ok := cookie.Decode(value); ok {
+			if v, ok := percent.Decode(value); ok {
 				got[name] = append(got[name], v)
 			}
 		}

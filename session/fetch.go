@@ -130,8 +130,8 @@ func signedOutBecause(err error) error {
 // Two pools, or two clients of one pool, in one program are nothing to each other.
 // A long request may outlive its session, which is then no session any more.
 func (m *Manager) owns(s *Session) bool {
-	return s.access != nil && s.access.ClientID == m.pool.ClientID && m.issuers[s.access.Issuer] &&
-		m.now().Before(s.access.ExpiresAt)
+	return s.access != nil && s.access.ClientID() == m.pool.ClientID && m.issuers[s.access.Issuer()] &&
+		m.now().Before(s.access.ExpiresAt())
 }
 
 func (f *finding) session() *Session {
@@ -196,14 +196,14 @@ func (m *Manager) wantsRefresh(f *finding, opts *FetchOptions, r *http.Request) 
 		return true
 	}
 	if old := m.expiring(f.access, now) || f.id != nil && m.expiring(f.id, now) || f.idFault == idExpired; old {
-		return !m.refresher.resting(token, f.access.Subject)
+		return !m.refresher.resting(token, f.access.Subject())
 	}
 	return f.idFault == idBroken && m.refresher.mayRepair(token)
 }
 
 // expiring reports whether a token expires within RefreshBefore.
 func (m *Manager) expiring(t *tokens.Token, now time.Time) bool {
-	return now.Add(m.refreshBefore).After(t.ExpiresAt)
+	return now.Add(m.refreshBefore).After(t.ExpiresAt())
 }
 
 // unavailable makes every doubt tokens.ErrUnavailable.

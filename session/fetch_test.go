@@ -209,7 +209,7 @@ func TestBrokenIDToken(t *testing.T) {
 		set := p.pool.Issue("ada")
 		set.ID = id(p, set)
 		s, lines, err := p.fetch(page(p.cookies("ada", set)...))
-		if err != nil || s.User().Username != "ada" || s.IDToken() == nil || s.IDToken().Username != "ada" || p.changes(lines)["ada.idToken"] != "set" {
+		if err != nil || s.User().Username != "ada" || s.IDToken() == nil || s.IDToken().Username() != "ada" || p.changes(lines)["ada.idToken"] != "set" {
 			t.Errorf("%s: %v, %v", kind, s, err)
 		}
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/internal/percent"
 	"github.com/cognitogate/cognitogate/session"
 )
 
@@ -73,7 +74,7 @@ func FuzzCookies(f *testing.F) {
 			default:
 				t.Fatalf("%s is signed in", name)
 			}
-			if id := s.IDToken(); id != nil && id.Subject != s.AccessToken().Subject {
+			if id := s.IDToken(); id != nil && id.Subject() != s.AccessToken().Subject() {
 				t.Fatal("the ID token is another user's")
 			}
 			if s.ExpiresAt().Before(pool.Now()) {
@@ -153,7 +154,7 @@ func FuzzCookieName(f *testing.F) {
 		if strings.ContainsAny(value, ";, \"\\\r\n\x00\x7f") {
 			t.Fatalf("%q is no RFC 6265 value", value)
 		}
-		if got, ok := cookie.Decode(value); !ok || got != user {
+		if got, ok := percent.Decode(value); !ok || got != user {
 			t.Fatalf("%q is read as %q", user, got)
 		}
 		pairs, access := m.Read(http.Header{"Cookie": {m.CookieName("", "LastAuthUser") + "=" + value + "; " + name + "=x"}})

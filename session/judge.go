@@ -2,8 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"strings"
 
@@ -114,14 +112,14 @@ func (f *finding) beats(other *finding) bool {
 	if f.state != other.state {
 		return f.state > other.state
 	}
-	return f.access != nil && f.access.IssuedAt.After(other.access.IssuedAt)
+	return f.access != nil && f.access.IssuedAt().After(other.access.IssuedAt())
 }
 
 // judgeAccess verifies one access token.
 func (m *Manager) judgeAccess(ctx context.Context, raw string, checks *int) finding {
 	token, err := m.verify(ctx, raw, tokens.Access, checks)
 	if err == nil {
-		return finding{state: stateValid, access: token, subject: token.Subject}
+		return finding{state: stateValid, access: token, subject: token.Subject()}
 	}
 	f := finding{err: err}
 	refusal := (*tokens.VerifyError)(nil)
@@ -129,11 +127,11 @@ func (m *Manager) judgeAccess(ctx context.Context, raw string, checks *int) find
 	case !errors.As(err, &refusal), refusal.Reason == tokens.NotYetValid:
 		f.state = stateDoubt
 	case refusal.Reason == tokens.Expired:
-		f.state, f.access, f.subject = stateExpired, refusal.Token, refusal.Token.Subject
+		f.state, f.access, f.subject = stateExpired, refusal.Token, refusal.Token.Subject()
 	case refusal.Reason == tokens.UnknownKey:
 		f.state = stateUnknown
 		if refusal.Retired {
-			f.subject = retiredSubject(raw)
+			f.subject = refusal.Token.Subject()
 		}
 	default:
 		f.state = stateRefused
@@ -158,13 +156,13 @@ func (m *Manager) judgeID(ctx context.Context, f *finding, checks *int) {
 			token, fault = m.judgeIDToken(ctx, raw, checks)
 			switch {
 			case token == nil:
-			case known && token.Subject != f.subject:
+			case known && token.Subject() != f.subject:
 				fault = idBroken
 			case fault == idFine && f.id == nil:
 				f.id = token
 			}
-			if token != nil && token.Subject != claimed {
-				claimed = token.Subject
+			if token != nil && token.Subject() != claimed {
+				claimed = token.Subject()
 				claims++
 			}
 		}
@@ -219,23 +217,4 @@ func (m *Manager) verify(ctx context.Context, raw string, use tokens.Use, checks
 		}
 	}
 	return token, err
-}
-
-// retiredSubject is the subject of a token that Cognito has signed with a key
-// which it no longer uses. It is not believed to be valid, only to tell whose
-// refresh this is.
-func retiredSubject(raw string) string {
-	_, rest, _ := strings.Cut(raw, ".")
-	payload, _, _ := strings.Cut(rest, ".")
-	text, err := base64.RawURLEncoding.DecodeString(payload)
-	if err != nil {
-		return ""
-	}
-	var claims struct {
-		Subject string `json:"sub"`
-	}
-	if json.Unmarshal(text, &claims) != nil {
-		return ""
-	}
-	return claims.Subject
 }

@@ -29,7 +29,7 @@ func (r *refresher) keeps(token, device string, shown *tokens.Token) bool {
 	defer r.mu.Unlock()
 	f, now := r.find(token, device), r.m.now()
 	switch {
-	case f == nil && !r.limits.isLost(token, shown.Subject, now):
+	case f == nil && !r.limits.isLost(token, shown.Subject(), now):
 		return false
 	case f == nil:
 	case f.landed.IsZero() || !f.outdates(shown):
@@ -37,7 +37,7 @@ func (r *refresher) keeps(token, device string, shown *tokens.Token) bool {
 	case f.got != nil && !r.m.expiring(f.got.access, now):
 		return true
 	}
-	return !r.limits.resting.has(ofUser(token, shown.Subject), now) // for this takes a call
+	return !r.limits.resting.has(ofUser(token, shown.Subject()), now) // for this takes a call
 }
 
 // latest is the last of the flights that have exchanged what a kept one has brought, as
@@ -61,7 +61,7 @@ func (r *refresher) outdated(token, device string, shown *tokens.Token) bool {
 	defer r.mu.Unlock()
 	f := r.find(token, device)
 	if f == nil {
-		return r.limits.isLost(token, shown.Subject, r.m.now())
+		return r.limits.isLost(token, shown.Subject(), r.m.now())
 	}
 	return f.outdates(shown)
 }
@@ -74,12 +74,12 @@ func (f *flight) outdates(shown *tokens.Token) bool {
 	switch {
 	case f.got == nil:
 		return true
-	case f.got.access.Subject != shown.Subject, f.got.access.Raw() == shown.Raw():
+	case f.got.access.Subject() != shown.Subject(), f.got.access.Raw() == shown.Raw():
 		return false
-	case f.got.refresh != f.token && f.got.access.IssuedAt.Equal(shown.IssuedAt):
+	case f.got.refresh != f.token && f.got.access.IssuedAt().Equal(shown.IssuedAt()):
 		return true
 	}
-	return f.got.access.IssuedAt.After(shown.IssuedAt)
+	return f.got.access.IssuedAt().After(shown.IssuedAt())
 }
 
 // drop takes a flight out.
@@ -166,7 +166,7 @@ func (r *refresher) end(access []*tokens.Token) {
 	defer r.mu.Unlock()
 	now := r.m.now()
 	for _, t := range access {
-		if key := digestOf(t.OriginID); t.OriginID != "" && !r.over.has(key, now) {
+		if key := digestOf(t.OriginID()); t.OriginID() != "" && !r.over.has(key, now) {
 			r.over.put(key, struct{}{}, now)
 			r.ends.Add(1)
 		}
@@ -178,12 +178,12 @@ func (r *refresher) end(access []*tokens.Token) {
 // not tell: a planted one that was ended must not end a session, nor a planted one that
 // was not revive it.
 func (r *refresher) isOver(t *tokens.Token) bool {
-	if t.OriginID == "" || r.ends.Load() == 0 {
+	if t.OriginID() == "" || r.ends.Load() == 0 {
 		return false
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.over.has(digestOf(t.OriginID), r.m.now())
+	return r.over.has(digestOf(t.OriginID()), r.m.now())
 }
 
 // goesOn reports whether the sign-in of a cached session is not over. It is looked up

@@ -19,7 +19,7 @@ func TestScripts(t *testing.T) {
 		pairs := append(expired(), p.key("ada.signInDetails")+`={"loginId":"a"}`, p.key("ada.accessToken")+"=twin", p.key("%61da.idToken")+"=other")
 		s, lines, err := p.fetch(script(pairs...))
 		want := map[string]string{"ada.accessToken": "set", "ada.idToken": "set", "ada.refreshToken": "set", "ada.signInDetails": "set"}
-		if got := p.changes(lines); err != nil || s.User().LoginID != "a" || fmt.Sprint(got) != fmt.Sprint(want) || len(lines) != 4 {
+		if got := p.changes(lines); err != nil || s.User().UnverifiedLoginID != "a" || fmt.Sprint(got) != fmt.Sprint(want) || len(lines) != 4 {
 			t.Errorf("a refresh for a script changes %v, want %v: %v", got, want, err)
 		}
 		_, lines, err = p.fetch(page(pairs...))

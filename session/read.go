@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/internal/percent"
 )
 
 // Amplify's cookie names are CognitoIdentityServiceProvider.<client>.<rest>,
@@ -106,8 +107,8 @@ func (m *Manager) glance(h http.Header) (access, id, details string) {
 		strings.IndexByte(access, '%') >= 0 || strings.IndexByte(id, '%') >= 0 {
 		return "", "", ""
 	}
-	user, ok := cookie.Decode(last)
-	if named, also := cookie.Decode(accessOf); !ok || !also || user != named || user == "" || !utf8.ValidString(user) {
+	user, ok := percent.Decode(last)
+	if named, also := percent.Decode(accessOf); !ok || !also || user != named || user == "" || !utf8.ValidString(user) {
 		return "", "", ""
 	}
 	return access, id, details
@@ -137,7 +138,7 @@ func (m *Manager) read(h http.Header) *jar {
 			continue
 		}
 		// A value that cannot be decoded names nobody; an empty one is absent.
-		u, ok := cookie.Decode(p.value)
+		u, ok := percent.Decode(p.value)
 		if ok && u != "" && utf8.ValidString(u) && !j.names(u) {
 			j.users = append(j.users, j.collect(u))
 		}
@@ -170,7 +171,7 @@ func parsePair(name, value, rest string) pair {
 		p.slot = lastAuthUser
 	case dot >= 0 && rest[dot+1:] != lastAuthUser:
 		p.slot, p.raw = rest[dot+1:], rest[:dot]
-		p.user, _ = cookie.Decode(p.raw)
+		p.user, _ = percent.Decode(p.raw)
 	}
 	return p
 }
@@ -190,7 +191,7 @@ func (p *pair) is(user string) bool {
 	if strings.IndexByte(p.user, '%') < 0 {
 		return false
 	}
-	twice, ok := cookie.Decode(p.user)
+	twice, ok := percent.Decode(p.user)
 	return ok && twice == user
 }
 
@@ -225,7 +226,7 @@ func (j *jar) collect(user string) userCookies {
 			continue
 		}
 		// Like Amplify, a value that cannot be decoded or is empty is absent.
-		v, ok := cookie.Decode(p.value)
+		v, ok := percent.Decode(p.value)
 		if p.slot == slotDetails {
 			v = p.value // decoded when somebody asks; see Session.User
 		}
@@ -244,7 +245,7 @@ func (j *jar) all(slot string) []string {
 		if j.pairs[i].slot != slot || len(all) == maxRevoked {
 			continue
 		}
-		if v, ok := cookie.Decode(j.pairs[i].value); ok && v != "" && !slices.Contains(all, v) {
+		if v, ok := percent.Decode(j.pairs[i].value); ok && v != "" && !slices.Contains(all, v) {
 			all = append(all, v)
 		}
 	}

@@ -71,7 +71,7 @@ func (rec *record) ask(t *testing.T, m *session.Manager, w http.ResponseWriter, 
 		got.Session, got.Sub = "yes", s.User().ID
 		if rec.API == "getCurrentUser" {
 			u := s.User()
-			got.User = u.Username + " " + u.ID + " " + u.LoginID
+			got.User = u.Username + " " + u.ID + " " + u.UnverifiedLoginID
 		}
 	case errors.Is(err, tokens.ErrUnavailable):
 		got.Session = "unavailable"

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/internal/percent"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -29,29 +29,29 @@ func newSession(access, id *tokens.Token, details string) *Session {
 
 // User identifies a signed-in user, like Amplify's getCurrentUser.
 type User struct {
-	ID       string // the "sub" claim, which never changes
-	Username string // Cognito's name for the user
-	LoginID  string // what the user typed to sign in, if Amplify noted it; not verified
+	ID                string // the "sub" claim, which never changes
+	Username          string // Cognito's name for the user
+	UnverifiedLoginID string // what the user typed to sign in, if Amplify noted it; not verified
 }
 
 // User returns who is signed in, from the ID token or, without one, from the
-// access token. LoginID comes from a cookie that the browser can change: show it,
+// access token. UnverifiedLoginID comes from a cookie that the browser can change: show it,
 // decide nothing by it.
 func (s *Session) User() User {
 	if s == nil || s.access == nil {
 		return User{}
 	}
-	u := User{ID: s.access.Subject, Username: s.access.Username}
-	if s.id != nil && s.id.Username != "" {
-		u.Username = s.id.Username
+	u := User{ID: s.access.Subject(), Username: s.access.Username()}
+	if s.id != nil && s.id.Username() != "" {
+		u.Username = s.id.Username()
 	}
-	if text, ok := cookie.Decode(s.details); ok && text != "" {
+	if text, ok := percent.Decode(s.details); ok && text != "" {
 		var d struct {
 			LoginID string `json:"loginId"`
 		}
 		// Any JSON may stand there; what is not an object names nobody (W12).
 		if json.Unmarshal([]byte(text), &d) == nil {
-			u.LoginID = d.LoginID
+			u.UnverifiedLoginID = d.LoginID
 		}
 	}
 	return u
@@ -80,7 +80,7 @@ func (s *Session) ExpiresAt() time.Time {
 	if s == nil || s.access == nil {
 		return time.Time{}
 	}
-	return s.access.ExpiresAt
+	return s.access.ExpiresAt()
 }
 
 // InGroup reports whether the user is in at least one of the groups, by the
@@ -113,7 +113,7 @@ func (s *Session) String() string {
 	if s == nil || s.access == nil {
 		return "no session"
 	}
-	return "session of " + s.access.Subject
+	return "session of " + s.access.Subject()
 }
 
 // Format implements [fmt.Formatter], so that no verb prints the tokens, not even

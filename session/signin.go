@@ -27,18 +27,18 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set)
 		if id, err = m.verifyNew(r.Context(), set.ID, tokens.ID); err != nil {
 			return nil, err
 		}
-		if id.Subject != access.Subject {
+		if id.Subject() != access.Subject() {
 			return nil, errors.New("session: start: the tokens are two users'")
 		}
 	}
-	if access.Username == "" {
+	if access.Username() == "" {
 		return nil, errors.New("session: start: the access token names no user")
 	}
 
 	wr := m.writer(w, m.read(r.Header))
 	wr.twins = 1
 	wr.drop()
-	user := access.Username
+	user := access.Username()
 	wr.set("", lastAuthUser, user)
 	wr.set(user, slotAccess, set.Access)
 	if id != nil {
@@ -55,18 +55,13 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set)
 func (m *Manager) verifyNew(ctx context.Context, raw string, use tokens.Use) (*tokens.Token, error) {
 	token, err := m.verifier.Verify(ctx, raw, use)
 	refusal := (*tokens.VerifyError)(nil)
-	if errors.As(err, &refusal) && !final(refusal.Reason) {
+	if errors.As(err, &refusal) && !refusal.Reason.Final() {
 		return nil, fmt.Errorf("session: start: %w: %w", tokens.ErrUnavailable, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("session: start: %w", err)
 	}
 	return token, nil
-}
-
-// final reports whether a token refused for this reason is refused for good.
-func final(r tokens.Reason) bool {
-	return r != tokens.Expired && r != tokens.NotYetValid && r != tokens.UnknownKey
 }
 
 // maxRevoked bounds the refresh tokens that one sign-out revokes.

@@ -80,7 +80,7 @@ func TestPlantedTwins(t *testing.T) {
 						if s.User().Username != "ada" || !s.InGroup("admins") {
 							t.Errorf("the session is %v's", s.User())
 						}
-						if id := s.IDToken(); id != nil && id.Username != "ada" {
+						if id := s.IDToken(); id != nil && id.Username() != "ada" {
 							t.Error("the ID token is another user's")
 						}
 						if kind != "of no user" && !strings.Contains(p.logs.String(), "Cookies.Domain must equal") {

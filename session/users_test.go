@@ -46,7 +46,7 @@ func manyUsersAtOnce(t *testing.T) {
 	visit := func(i int, set *tokens.Set) (s *session.Session, renewed *tokens.Set) {
 		user := all[i].Username
 		s, lines, err := p.fetch(script(p.cookies(user, set)...))
-		if err == nil && (s.User() != session.User{ID: subs[i], Username: user} || s.AccessToken().Subject != subs[i] || s.IDToken() != nil && s.IDToken().Subject != subs[i]) {
+		if err == nil && (s.User() != session.User{ID: subs[i], Username: user} || s.AccessToken().Subject() != subs[i] || s.IDToken() != nil && s.IDToken().Subject() != subs[i]) {
 			t.Errorf("%s gets the session of %s", user, s.User().Username)
 		}
 		if len(lines) == 0 {

@@ -91,13 +91,8 @@ func (c *Client) redact(message, token string) string {
 // throttling, or has failed in a way that it knows of. The error page of whatever
 // stands before it says nothing of the kind.
 func (e *APIError) hadNoEffect() bool {
-	switch e.Code {
-	case "TooManyRequestsException", "LimitExceededException", "ThrottlingException":
-		return true
-	case "UnknownError": // what the SDK calls an answer without a code
-		return e.Status == http.StatusTooManyRequests
-	}
-	return e.Status == http.StatusTooManyRequests || e.Status >= 500
+	const noCode = "UnknownError" // what the SDK calls an answer without a code
+	return e.Throttled() || e.Status >= 500 && e.Code != noCode
 }
 
 // traceSent returns a context for requests, and a function that reports whether

@@ -45,6 +45,9 @@ func NewClient(pool UserPool, opts *Options) (*Client, error) {
 	return c, nil
 }
 
+// UserPool returns the pool and app client that c calls.
+func (c *Client) UserPool() UserPool { return c.pool }
+
 // RefreshOptions are the optional parameters of a refresh.
 type RefreshOptions struct {
 	// DeviceKey is the key of a remembered device, when the session has one.

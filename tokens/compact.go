@@ -103,6 +103,7 @@ type claims struct {
 	audience                string // "aud", when it is a string
 	username, idUsername    string // "username", "cognito:username"
 	scope, originID         string
+	nonce                   string
 	groups                  string // the array's text
 	expires, notBefore      time.Time
 	issuedAt, authenticated time.Time
@@ -153,6 +154,8 @@ func (c *claims) set(m member) (ok bool) {
 		c.scope, ok = unquote(m.value)
 	case "origin_jti":
 		c.originID, ok = unquote(m.value)
+	case "nonce":
+		c.nonce, ok = unquote(m.value)
 	case "cognito:groups":
 		c.groups, ok = m.value, eachString(m.value, nil)
 	case "exp":
@@ -182,27 +185,29 @@ func (c *claims) client() string {
 // token makes the token that the claims describe, whose use has been judged.
 func (c *claims) token(raw string, use Use, key *publicKey) *Token {
 	t := &Token{
-		Use:       use,
-		Issuer:    c.issuer,
-		ClientID:  c.client(),
-		Subject:   c.subject,
-		Username:  c.username,
-		IssuedAt:  c.issuedAt,
-		ExpiresAt: c.expires,
-		AuthTime:  c.authenticated,
-		OriginID:  c.originID,
-		scopes:    c.scope,
-		raw:       raw,
-		key:       key,
+		use:        use,
+		issuer:     c.issuer,
+		clientID:   c.client(),
+		audience:   c.audience,
+		subject:    c.subject,
+		username:   c.username,
+		issuedAt:   c.issuedAt,
+		expiresAt:  c.expires,
+		authTime:   c.authenticated,
+		originID:   c.originID,
+		nonce:      c.nonce,
+		scopes:     c.scope,
+		raw:        raw,
+		signingKey: key,
 	}
 	if use == ID {
-		t.Username = c.idUsername
+		t.username = c.idUsername
 	}
 	if c.groups != "" {
 		t.groups = make([]string, 0, strings.Count(c.groups, ",")+1)
 		eachString(c.groups, func(group string) { t.groups = append(t.groups, group) })
 	}
-	detach(t.groups, &t.Issuer, &t.ClientID, &t.Subject, &t.Username, &t.OriginID, &t.scopes)
+	detach(t.groups, &t.issuer, &t.clientID, &t.audience, &t.subject, &t.username, &t.originID, &t.nonce, &t.scopes)
 	return t
 }
 

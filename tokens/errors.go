@@ -3,6 +3,7 @@ package tokens
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 )
 
@@ -49,14 +50,22 @@ func (r Reason) Error() string {
 	return "token is refused: " + strings.ReplaceAll(string(r), "_", " ")
 }
 
+// Final reports whether a token refused for this reason will never be accepted.
+// Expired, NotYetValid and UnknownKey are not final: the clock, the key set or a
+// refresh may change the answer.
+func (r Reason) Final() bool {
+	return r != Expired && r != NotYetValid && r != UnknownKey
+}
+
 // VerifyError reports a refused token. Its text never contains the token.
 type VerifyError struct {
 	// Reason is why; errors.Is finds it too.
 	Reason Reason
 	// Use is what the token was verified as.
 	Use Use
-	// Token is the expired token, genuine in every other way, when Reason is
-	// Expired. It may be refreshed; it is not a session. Otherwise nil.
+	// Token is the refused token when Cognito certainly issued it to this app client:
+	// when Reason is Expired, and when Retired is set. It tells whose session may be
+	// refreshed, and is no session itself. Otherwise nil.
 	Token *Token
 	// Retired is set with UnknownKey when a key that has left the key set
 	// within the last day did sign this token and everything else is in order:
@@ -119,6 +128,16 @@ func (e *APIError) SignedOut() bool {
 		return true
 	}
 	return false
+}
+
+// Throttled reports whether Cognito has refused to answer because it is asked too
+// often. Nothing has been done then; ask again later.
+func (e *APIError) Throttled() bool {
+	switch e.Code {
+	case "TooManyRequestsException", "LimitExceededException", "ThrottlingException":
+		return true
+	}
+	return e.Status == http.StatusTooManyRequests
 }
 
 // aboutClient tells the meanings of NotAuthorizedException apart, for which

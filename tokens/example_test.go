@@ -22,7 +22,7 @@ func ExampleVerifier_Verify() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(token.Username, token.Groups())
+	fmt.Println(token.Username(), token.Groups())
 
 	_, err = verifier.Verify(ctx, pool.Issue("ada", cognitotest.Expired).Access, tokens.Access)
 	fmt.Println(errors.Is(err, tokens.Expired))

@@ -123,9 +123,9 @@ func checkSigned(t *testing.T, raw string, token *tokens.Token, fresh bool) {
 		json.Unmarshal([]byte(members[name]), &s)
 		return s
 	}
-	client := map[tokens.Use]string{tokens.Access: "client_id", tokens.ID: "aud"}[token.Use]
-	if token.Subject == "" || text("sub") != token.Subject || text("token_use") != string(token.Use) || text(client) != goldenPool.ClientID ||
-		!slices.Contains(goldenPool.IssuerURLs(), text("iss")) || token.Issuer != text("iss") || token.ClientID != goldenPool.ClientID {
+	client := map[tokens.Use]string{tokens.Access: "client_id", tokens.ID: "aud"}[token.Use()]
+	if token.Subject() == "" || text("sub") != token.Subject() || text("token_use") != string(token.Use()) || text(client) != goldenPool.ClientID ||
+		!slices.Contains(goldenPool.IssuerURLs(), text("iss")) || token.Issuer() != text("iss") || token.ClientID() != goldenPool.ClientID {
 		t.Errorf("accepted as %v: %s", token, payload)
 	}
 	var exp float64

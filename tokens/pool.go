@@ -65,12 +65,12 @@ var poolID = regexp.MustCompile(`^[a-z]{2,}(?:-[a-z]+)+-[0-9]{1,2}_[0-9A-Za-z]+$
 // becomes part of cookie names, so it is checked.
 var clientID = regexp.MustCompile(`^[0-9A-Za-z_+]{1,128}$`)
 
-// Validate reports everything that is wrong with p, joined; each line begins
-// with the field's name.
+// Validate reports everything that is wrong with p: a [*ConfigError] for each
+// mistake, joined.
 func (p UserPool) Validate() error {
 	var errs []error
 	fault := func(field, format string, args ...any) {
-		errs = append(errs, fmt.Errorf(field+": "+format, args...))
+		errs = append(errs, &ConfigError{field, fmt.Errorf(format, args...)})
 	}
 	if p.ID == "" {
 		fault("ID", `is required, like "eu-west-1_AbCdEf123"`)

@@ -81,7 +81,7 @@ func TestNothingPrintsATokens(t *testing.T) {
 	if text := log.String(); strings.Contains(text, "s3cr3t") || !strings.Contains(text, pool.ID) {
 		t.Errorf("a pool is logged as %s", text)
 	}
-	if text := fmt.Sprint(token); !strings.Contains(text, token.Subject) || !strings.Contains(text, "access") {
+	if text := fmt.Sprint(token); !strings.Contains(text, token.Subject()) || !strings.Contains(text, "access") {
 		t.Errorf("a token prints as %s, which helps nobody", text)
 	}
 }

@@ -93,7 +93,7 @@ func (d *drill) unknown(raw string, retired bool) {
 	d.Helper()
 	_, err := d.verify(raw)
 	refusal := (*tokens.VerifyError)(nil)
-	if !errors.As(err, &refusal) || refusal.Reason != tokens.UnknownKey || refusal.Retired != retired || refusal.Token != nil {
+	if !errors.As(err, &refusal) || refusal.Reason != tokens.UnknownKey || refusal.Retired != retired || (refusal.Token != nil) != retired {
 		d.Errorf("got %v, want an unknown key, retired: %t", err, retired)
 	}
 }

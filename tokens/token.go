@@ -19,25 +19,65 @@ const (
 	ID     Use = "id"     // describes the user
 )
 
-// Token is a verified token. It is immutable and may be shared; its String
-// and LogValue show whose it is and never the token itself.
+// Token is a verified token. It cannot be changed, so requests may share it. Its
+// String and LogValue show whose it is and never the token itself.
 type Token struct {
-	Use      Use
-	Issuer   string // "iss"
-	ClientID string // "client_id" of an access token, "aud" of an ID token
-	Subject  string // "sub": the user's id, which never changes
-	Username string // "username" or "cognito:username"
-
-	IssuedAt  time.Time // "iat"
-	ExpiresAt time.Time // "exp"
-	AuthTime  time.Time // "auth_time": when the user signed in
-	OriginID  string    // "origin_jti": the sign-in that this token descends from; may be empty
-
-	groups []string
-	scopes string
-	raw    string
-	key    *publicKey // what signed it; see Verifier.Trusted
+	use        Use
+	issuer     string
+	clientID   string
+	audience   string
+	subject    string
+	username   string
+	originID   string
+	nonce      string
+	groups     []string
+	scopes     string
+	issuedAt   time.Time
+	expiresAt  time.Time
+	authTime   time.Time
+	raw        string
+	signingKey *publicKey // see Verifier.Trusted
 }
+
+// Use returns "token_use": what the token is for.
+func (t *Token) Use() Use { return t.use }
+
+// Issuer returns "iss" (RFC 7519 §4.1.1), one of the pool's accepted issuers.
+func (t *Token) Issuer() string { return t.issuer }
+
+// ClientID returns the app client that the token was issued to: "client_id" of an
+// access token, "aud" of an ID token.
+func (t *Token) ClientID() string { return t.clientID }
+
+// Audience returns "aud" (RFC 7519 §4.1.3): the app client of an ID token, and the
+// resource server of an access token that was requested for one (RFC 8707). It is
+// empty without the claim, and for an array, which Cognito never issues.
+func (t *Token) Audience() string { return t.audience }
+
+// Subject returns "sub" (RFC 7519 §4.1.2): the user's id, which never changes.
+func (t *Token) Subject() string { return t.subject }
+
+// Username returns "username" of an access token, "cognito:username" of an ID token.
+// It is empty in a token without a user, such as one of the client credentials grant.
+func (t *Token) Username() string { return t.username }
+
+// IssuedAt returns "iat" (RFC 7519 §4.1.6), the zero time without it.
+func (t *Token) IssuedAt() time.Time { return t.issuedAt }
+
+// ExpiresAt returns "exp" (RFC 7519 §4.1.4).
+func (t *Token) ExpiresAt() time.Time { return t.expiresAt }
+
+// AuthTime returns "auth_time" (OpenID Connect Core §2): when the user signed in.
+// It is the zero time without the claim.
+func (t *Token) AuthTime() time.Time { return t.authTime }
+
+// OriginID returns "origin_jti": the sign-in that this token descends from. It is
+// empty if the app client has token revocation switched off.
+func (t *Token) OriginID() string { return t.originID }
+
+// Nonce returns "nonce" of an ID token (OpenID Connect Core §2): the value that the
+// authorization request sent. It is empty without the claim.
+func (t *Token) Nonce() string { return t.nonce }
 
 // Groups returns a copy of "cognito:groups", in the order of the token.
 func (t *Token) Groups() []string { return slices.Clone(t.groups) }
@@ -65,7 +105,7 @@ func (t *Token) Claims(v any) error {
 
 // String shows the token's use, subject and expiry.
 func (t Token) String() string {
-	return fmt.Sprintf("%s token of %q, expires %s", t.Use, t.Subject, t.ExpiresAt.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("%s token of %q, expires %s", t.use, t.subject, t.expiresAt.UTC().Format(time.RFC3339))
 }
 
 // GoString keeps %#v from printing the token.
@@ -74,9 +114,9 @@ func (t Token) GoString() string { return "tokens.Token{" + t.String() + "}" }
 // LogValue shows the token's use, subject and expiry.
 func (t Token) LogValue() slog.Value {
 	return slog.GroupValue(
-		slog.String("use", string(t.Use)),
-		slog.String("sub", t.Subject),
-		slog.Time("exp", t.ExpiresAt))
+		slog.String("use", string(t.use)),
+		slog.String("sub", t.subject),
+		slog.Time("exp", t.expiresAt))
 }
 
 // Set is what Cognito issues at a sign-in or a refresh: the raw tokens, not yet

@@ -45,6 +45,9 @@ func NewVerifier(pool UserPool, opts *Options) (*Verifier, error) {
 	return v, nil
 }
 
+// UserPool returns the pool and app client whose tokens v verifies.
+func (v *Verifier) UserPool() UserPool { return v.pool }
+
 // Verify returns the token that raw is, or an error and no token: a
 // [*VerifyError] if it is refused, an error wrapping [ErrUnavailable] if the
 // keys cannot be had. The order of the checks is that of the [Reason]
@@ -88,7 +91,11 @@ func (v *Verifier) Verify(ctx context.Context, raw string, use Use) (*Token, err
 	reason, err := v.judge(claims, use)
 	if retired {
 		genuine = genuine && (reason == "" || reason == Expired)
-		return nil, &VerifyError{Reason: UnknownKey, Use: use, Retired: genuine, Err: detail{"retired kid", c.kid}}
+		refusal := &VerifyError{Reason: UnknownKey, Use: use, Retired: genuine, Err: detail{"retired kid", c.kid}}
+		if genuine {
+			refusal.Token = claims.token(raw, use, key)
+		}
+		return nil, refusal
 	}
 	switch reason {
 	case "":
@@ -153,11 +160,11 @@ func (v *Verifier) retiredKey(issuer, kid string) *publicKey {
 // look at the token's expiry, and costs next to nothing.
 func (v *Verifier) Trusted(t *Token) bool {
 	switch {
-	case t == nil || t.key == nil:
+	case t == nil || t.signingKey == nil:
 		return false
-	case t.key.set == nil:
-		age := v.opts.Now().Sub(t.key.since)
+	case t.signingKey.set == nil:
+		age := v.opts.Now().Sub(t.signingKey.since)
 		return age >= 0 && age < foreignKeyFor // not for as long as a clock was set back
 	}
-	return t.key.trusted()
+	return t.signingKey.trusted()
 }

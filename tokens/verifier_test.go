@@ -129,9 +129,9 @@ func TestGenuineTokensAreAccepted(t *testing.T) {
 				t.Errorf("%s, %s: %v", tt.name, use, err)
 				continue
 			}
-			if token.Subject != "e85a5a43-12c1-49d2-a969-727bff0dd8f6" || token.Use != use || token.ClientID != goldenPool.ClientID ||
-				len(token.Groups()) > 0 || token.Username != "" || token.Raw() != raw {
-				t.Errorf("%s, %s: the token is %#v of %q in %q", tt.name, use, token, token.Username, token.Groups())
+			if token.Subject() != "e85a5a43-12c1-49d2-a969-727bff0dd8f6" || token.Use() != use || token.ClientID() != goldenPool.ClientID ||
+				len(token.Groups()) > 0 || token.Username() != "" || token.Raw() != raw {
+				t.Errorf("%s, %s: the token is %#v of %q in %q", tt.name, use, token, token.Username(), token.Groups())
 			}
 		}
 	}
@@ -386,10 +386,10 @@ func TestTokensCarryTheirClaims(t *testing.T) {
 			t.Fatal(err)
 		}
 		username := map[tokens.Use]string{tokens.Access: "ada", tokens.ID: "Ada"}[use]
-		if token.Issuer != goldenPool.IssuerURL() || token.Username != username || token.OriginID != "origin" ||
-			!token.IssuedAt.Equal(time.Unix(1789999000, 0)) || !token.AuthTime.Equal(time.Unix(1789990000, 25e7)) ||
-			!token.ExpiresAt.Equal(goldenNow.Add(time.Hour)) {
-			t.Errorf("%s: %v of %q, %q, %q, %v, %v", use, token, token.Issuer, token.Username, token.OriginID, token.IssuedAt, token.AuthTime)
+		if token.Issuer() != goldenPool.IssuerURL() || token.Username() != username || token.OriginID() != "origin" ||
+			!token.IssuedAt().Equal(time.Unix(1789999000, 0)) || !token.AuthTime().Equal(time.Unix(1789990000, 25e7)) ||
+			!token.ExpiresAt().Equal(goldenNow.Add(time.Hour)) {
+			t.Errorf("%s: %v of %q, %q, %q, %v, %v", use, token, token.Issuer(), token.Username(), token.OriginID(), token.IssuedAt(), token.AuthTime())
 		}
 		if got := token.Scopes(); !slices.Equal(got, []string{"openid", "profile"}) {
 			t.Errorf("%s: scopes %q", use, got)

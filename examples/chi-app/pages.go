@@ -99,9 +99,9 @@ type claim struct{ Name, Value string }
 
 func (a *app) describe(t *tokens.Token) token {
 	v := token{
-		Use: t.Use, Issued: t.IssuedAt, Expires: t.ExpiresAt,
-		Lifetime: int(t.ExpiresAt.Sub(t.IssuedAt).Seconds()),
-		Remains:  max(0, int(t.ExpiresAt.Sub(a.cfg.now()).Seconds())),
+		Use: t.Use(), Issued: t.IssuedAt(), Expires: t.ExpiresAt(),
+		Lifetime: int(t.ExpiresAt().Sub(t.IssuedAt()).Seconds()),
+		Remains:  max(0, int(t.ExpiresAt().Sub(a.cfg.now()).Seconds())),
 	}
 	//show:claims
 	var claims map[string]json.RawMessage

@@ -7,9 +7,10 @@
 package cookie
 
 import (
-	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/cognitogate/cognitogate/internal/percent"
 )
 
 // Prefix is what the names of an app client's cookies begin with.
@@ -104,17 +105,6 @@ func encode(s, raw string) string {
 	return string(b)
 }
 
-// Decode percent-decodes a name or a value like JavaScript's
-// decodeURIComponent: "+" stands for itself, and an escape that is broken or not
-// UTF-8 makes the whole undecodable.
-func Decode(s string) (string, bool) {
-	if strings.IndexByte(s, '%') < 0 {
-		return s, true
-	}
-	d, err := url.PathUnescape(s)
-	return d, err == nil && utf8.ValidString(d)
-}
-
 // Forward returns the Cookie header that a browser would send after it has seen
 // the given Set-Cookie lines whose names begin with prefix. The other cookies
 // stay as they are. Pairs are compared by their decoded names, because a server
@@ -154,7 +144,7 @@ func Forward(header []string, lines []string, prefix string) string {
 }
 
 func decodedName(name string) string {
-	if d, ok := Decode(name); ok {
+	if d, ok := percent.Decode(name); ok {
 		return d
 	}
 	return name

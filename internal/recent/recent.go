@@ -1,0 +1,58 @@
+// Package recent remembers things for a while in bounded memory.
+package recent
+
+import "time"
+
+// Map remembers values for Keep, unless more than Max others are put in meanwhile.
+// Then it forgets the oldest, so a flood can push something out and can never keep
+// something from being noted. Every step takes constant time. A Map holds at most
+// twice Max values. It needs a lock; the zero Map with Keep and Max set is ready.
+type Map[K comparable, V any] struct {
+	Keep time.Duration
+	Max  int
+
+	young, old map[K]entry[V]
+	youngSince time.Time
+}
+
+type entry[V any] struct {
+	value V
+	at    time.Time
+}
+
+// Get returns what was put under key less than Keep ago.
+func (m *Map[K, V]) Get(key K, now time.Time) (value V, ok bool) {
+	e, ok := m.young[key]
+	if !ok {
+		e, ok = m.old[key]
+	}
+	if !ok || m.expired(e.at, now) {
+		return value, false
+	}
+	return e.value, true
+}
+
+// Has reports whether something was put under key less than Keep ago.
+func (m *Map[K, V]) Has(key K, now time.Time) bool {
+	_, ok := m.Get(key, now)
+	return ok
+}
+
+// Put notes value under key and forgets the key's earlier one.
+func (m *Map[K, V]) Put(key K, value V, now time.Time) {
+	if m.young == nil || len(m.young) >= m.Max || m.expired(m.youngSince, now) {
+		m.old, m.young, m.youngSince = m.young, make(map[K]entry[V]), now
+	}
+	m.young[key] = entry[V]{value, now}
+}
+
+// Empty reports whether nothing is remembered. It may be false for a while after the
+// last value has become too old.
+func (m *Map[K, V]) Empty() bool { return len(m.young)+len(m.old) == 0 }
+
+// expired reports whether something noted at that time is too old. A time far in the
+// future is too old as well: a clock that was set back must not keep it for ever.
+func (m *Map[K, V]) expired(at, now time.Time) bool {
+	age := now.Sub(at)
+	return age >= m.Keep || age <= -m.Keep
+}

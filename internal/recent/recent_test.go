@@ -1,0 +1,50 @@
+package recent_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/cognitogate/cognitogate/internal/recent"
+)
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func TestMapForgetsByTime(t *testing.T) {
+	m := recent.Map[string, int]{Keep: time.Minute, Max: 10}
+	if !m.Empty() || m.Has("a", start) {
+		t.Error("a new Map is not empty")
+	}
+	m.Put("a", 1, start)
+	m.Put("b", 2, start.Add(30*time.Second))
+	m.Put("a", 3, start.Add(45*time.Second))
+	if v, ok := m.Get("a", start.Add(time.Minute)); !ok || v != 3 {
+		t.Errorf("a is %d, %t", v, ok)
+	}
+	if m.Has("b", start.Add(90*time.Second)) {
+		t.Error("b is remembered for too long")
+	}
+	if !m.Has("b", start.Add(89*time.Second)) {
+		t.Error("b is forgotten too early")
+	}
+	if m.Has("a", start.Add(-time.Hour)) {
+		t.Error("a clock that was set back keeps what was noted")
+	}
+}
+
+func TestMapForgetsTheOldest(t *testing.T) {
+	const limit = 8
+	m := recent.Map[int, int]{Keep: time.Hour, Max: limit}
+	for i := range 1000 {
+		m.Put(i, i, start)
+		for k := max(0, i-limit+1); k <= i; k++ {
+			if !m.Has(k, start) {
+				t.Fatalf("after %d, %d is forgotten", i, k)
+			}
+		}
+	}
+	for i := range 1000 - 2*limit {
+		if m.Has(i, start) {
+			t.Fatalf("%d is still remembered", i)
+		}
+	}
+}
