@@ -1,0 +1,41 @@
+package session
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/cognitogate/cognitogate/internal/cookie"
+)
+
+// SetsCookies reports whether an answer with this header writes or deletes cookies of
+// a session. Such an answer must not be stored by a cache (RFC 9111 §7.3).
+func (m *Manager) SetsCookies(h http.Header) bool {
+	return slices.ContainsFunc(h["Set-Cookie"], func(line string) bool { return strings.HasPrefix(line, m.prefix) })
+}
+
+// CookieTooLarge reports whether an answer with this header writes a cookie of a
+// session that browsers drop for its size (RFC 6265bis §5.6).
+func (m *Manager) CookieTooLarge(h http.Header) bool {
+	return slices.ContainsFunc(h["Set-Cookie"], func(line string) bool {
+		pair, _, _ := strings.Cut(line, ";")
+		return strings.HasPrefix(line, m.prefix) && len(pair) > maxCookie+len("=")
+	})
+}
+
+// ForwardCookies returns the request with the cookies that the browser will send next,
+// once it has an answer with this header. A guard of your own hands it to the next
+// handler after a Fetch, so that nothing refreshes again what was just refreshed. It
+// returns r itself if the answer sets no cookie of a session.
+func (m *Manager) ForwardCookies(r *http.Request, h http.Header) *http.Request {
+	if !m.SetsCookies(h) {
+		return r
+	}
+	cookies := cookie.Forward(r.Header["Cookie"], h["Set-Cookie"], m.prefix)
+	r = r.Clone(r.Context())
+	r.Header.Del("Cookie")
+	if cookies != "" {
+		r.Header.Set("Cookie", cookies)
+	}
+	return r
+}
