@@ -181,7 +181,7 @@ func (a *Auth) newSessions() (*session.Manager, error) {
 		if a.client, err = tokens.NewClient(a.cfg.UserPool, opts); err != nil {
 			return nil, err
 		}
-		cfg.Verifier, cfg.Client = a.verifier, a.client
+		cfg.Verifier, cfg.Client, cfg.HTTPClient = a.verifier, a.client, nil
 	}
 	return session.NewManager(cfg)
 }
