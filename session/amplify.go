@@ -54,14 +54,14 @@ const fallbackUser = "username"
 // knows the names, spellings, attributes and sizes of these cookies.
 type layout struct {
 	prefix     string // of our app client's cookie names
-	attributes Cookies
+	attributes cookie.Attributes
 	log        *slog.Logger
 
 	logTooLarge, logDuplicates rate.Sometimes
 }
 
 func newLayout(clientID string, attributes Cookies, log *slog.Logger) *layout {
-	l := &layout{prefix: namePrefix + clientID + ".", attributes: attributes.withDefaults(), log: log}
+	l := &layout{prefix: namePrefix + clientID + ".", attributes: cookie.Attributes(attributes.withDefaults()), log: log}
 	l.logTooLarge.Interval, l.logDuplicates.Interval = time.Minute, time.Minute
 	return l
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/page"
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -47,7 +48,7 @@ func (m *Manager) Fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 		return nil, err
 	}
 	if w != nil {
-		noStore(w.Header())
+		cookie.PrivateNoStore(w.Header())
 	}
 	return s, nil
 }
