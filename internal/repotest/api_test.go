@@ -1,4 +1,4 @@
-package house_test
+package repotest_test
 
 import (
 	"flag"
@@ -12,7 +12,7 @@ import (
 var update = flag.Bool("update", false, "write the exported surface to testdata/api")
 
 // TestAPI compares the exported surface of each package, as go doc shows it, with
-// the text that is kept of it, so that no change of it goes unseen.
+// testdata/api. So every change of it is part of a diff.
 func TestAPI(t *testing.T) {
 	for _, pkg := range []string{"matcher", "tokens", "session", "middleware", "identity", "appsync", "cognitotest"} {
 		got, err := exec.Command("go", "doc", "-all", module+pkg).Output()

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/url"
 	"os"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/internal/browsertest"
 )
 
 // These tests drive the real aws-amplify, built from examples/amplify-client, in
@@ -22,7 +22,7 @@ func TestInterop(t *testing.T) {
 	if os.Getenv("INTEROP") == "" {
 		t.Skip("make interop runs this: it builds examples/amplify-client with npm")
 	}
-	browser := startBrowser(t)
+	browser := browsertest.Start(t)
 	for _, login := range logins(t) {
 		t.Run(login.name, func(t *testing.T) { interopUser(newClientTab(t, browser, login), login) })
 	}
@@ -83,94 +83,76 @@ func newClientTab(t *testing.T, browser context.Context, who login) *tab {
 	b.demo.pool.SetUser(user)
 	b.demo.client = b.demo.pool.AddClient("1emulatorforbrowsers", "")
 	b.demo.start(t)
-	b.open("/amplify/")
-	b.waitFor(`!document.getElementById("signed-out").hidden`)
-	b.do(
+	b.Open("/amplify/")
+	b.WaitFor(`!document.getElementById("signed-out").hidden`)
+	b.Do(
 		chromedp.SetValue(chromedp.ID("username"), who.typed),
 		chromedp.SetValue(chromedp.ID("password"), interopPassword))
 	b.press("#signed-out button")
-	b.waitFor(`!document.getElementById("signed-in").hidden`)
+	b.WaitFor(`!document.getElementById("signed-in").hidden`)
 	return b
-}
-
-func (b *tab) waitFor(expression string) {
-	b.t.Helper()
-	b.do(chromedp.Poll[chromedp.Void](expression))
 }
 
 // press presses a button of the page, waits for what it does, and fails the test
 // if the page reports a problem.
 func (b *tab) press(selector string) {
-	b.t.Helper()
-	b.do(chromedp.Click(chromedp.CSS(selector)))
-	b.waitFor(`!document.getElementById("client").hasAttribute("aria-busy")`)
-	if problem := b.evaluate(`document.getElementById("problem").textContent`); problem != "" {
-		b.t.Fatalf("%s: %s", selector, problem)
+	b.T.Helper()
+	b.Do(chromedp.Click(chromedp.CSS(selector)))
+	b.WaitFor(`!document.getElementById("client").hasAttribute("aria-busy")`)
+	if problem := b.Evaluate(`document.getElementById("problem").textContent`); problem != "" {
+		b.T.Fatalf("%s: %s", selector, problem)
 	}
-}
-
-// evaluate returns the string that an expression, or its promise, ends in. An
-// exception ends it in the exception's name.
-func (b *tab) evaluate(expression string) string {
-	b.t.Helper()
-	got, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](fmt.Sprintf(`(async () => {
-		try { return String(await (%s)) } catch (e) { return e.name }
-	})()`, expression), chromedp.EvalAwaitPromise))
-	if err != nil {
-		b.t.Fatalf("%s: %v", expression, err)
-	}
-	return got
 }
 
 // same checks that Amplify's view is that of the cookies, and the cookies' that of
 // the server.
 func (b *tab) same(who login) {
-	b.t.Helper()
+	b.T.Helper()
 	for slot, expression := range map[string]string{
 		"accessToken": `amplify.fetchAuthSession().then(s => s.tokens.accessToken)`,
 		"idToken":     `amplify.fetchAuthSession().then(s => s.tokens.idToken)`,
 	} {
-		if got, want := b.evaluate(expression), b.cookie("."+slot).Value; got != want {
-			b.t.Errorf("Amplify's %s is not the cookie's", slot)
+		if got, want := b.Evaluate(expression), b.Cookie("."+slot).Value; got != want {
+			b.T.Errorf("Amplify's %s is not the cookie's", slot)
 		}
 	}
-	if got := b.evaluate(`amplify.getCurrentUser().then(u => u.username + " as " + u.signInDetails.loginId)`); got != who.username+" as "+who.typed {
-		b.t.Errorf("Amplify's user is %s, want %s as %s", got, who.username, who.typed)
+	if got := b.Evaluate(`amplify.getCurrentUser().then(u => u.username + " as " + u.signInDetails.loginId)`); got != who.username+" as "+who.typed {
+		b.T.Errorf("Amplify's user is %s, want %s as %s", got, who.username, who.typed)
 	}
 }
 
 // ask has the page call the server, and checks who is answered and whether this
 // refreshed the tokens.
 func (b *tab) ask(username string, refreshed bool) {
-	b.t.Helper()
+	b.T.Helper()
 	b.press("#call")
-	text, err := chromedp.Run(b.ctx, chromedp.TextContent(chromedp.ID("answer")))
+	text, err := chromedp.Run(b.Ctx, chromedp.TextContent(chromedp.ID("answer")))
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 	var got struct {
 		Username  string
 		Refreshed bool
 	}
 	if err := json.Unmarshal([]byte(strings.TrimPrefix(text, "200 ")), &got); err != nil || got.Username != username || got.Refreshed != refreshed {
-		b.t.Fatalf("the server answers %s, want %s with refreshed %v", text, username, refreshed)
+		b.T.Fatalf("the server answers %s, want %s with refreshed %v", text, username, refreshed)
 	}
 }
 
 // gone checks that neither Amplify nor the server finds anybody, and that no
 // cookie of the session is left.
 func (b *tab) gone() {
-	b.t.Helper()
-	b.waitFor(`!document.getElementById("signed-out").hidden`)
-	if got := b.evaluate(`amplify.getCurrentUser()`); got != "UserUnAuthenticatedException" {
-		b.t.Errorf("getCurrentUser: %s", got)
+	b.T.Helper()
+	b.WaitFor(`!document.getElementById("signed-out").hidden`)
+	if got := b.Evaluate(`amplify.getCurrentUser()`); got != "UserUnAuthenticatedException" {
+		b.T.Errorf("getCurrentUser: %s", got)
 	}
-	if status := b.evaluate(`fetch("/amplify/api/current-user").then(a => a.status)`); status != "401" {
-		b.t.Errorf("the server answers %s, want 401", status)
+	if status := b.Evaluate(`fetch("/amplify/api/current-user").then(a => a.status)`); status != "401" {
+		b.T.Errorf("the server answers %s, want 401", status)
 	}
 	for _, slot := range []string{"accessToken", "idToken", "refreshToken", "LastAuthUser", "clockDrift", "signInDetails"} {
-		if c := b.cookie("." + slot); c != nil {
-			b.t.Errorf("%s is left", c.Name)
+		if c := b.Cookie("." + slot); c != nil {
+			b.T.Errorf("%s is left", c.Name)
 		}
 	}
 }
@@ -178,9 +160,9 @@ func (b *tab) gone() {
 func interopUser(b *tab, who login) {
 	b.ask(who.username, false)
 	b.same(who)
-	first := b.cookie(".accessToken")
-	if last := b.cookie(".LastAuthUser").Value; last != who.typed && unescape(b.t, last) != who.typed {
-		b.t.Errorf("LastAuthUser is %q for %q", last, who.typed)
+	first := b.Cookie(".accessToken")
+	if last := b.Cookie(".LastAuthUser").Value; last != who.typed && unescape(b.T, last) != who.typed {
+		b.T.Errorf("LastAuthUser is %q for %q", last, who.typed)
 	}
 
 	b.demo.advance(2 * time.Minute)
@@ -188,8 +170,8 @@ func interopUser(b *tab, who login) {
 	b.refreshes(1)
 	b.same(who)
 	b.refreshes(1) // Amplify took the server's tokens
-	if second := b.cookie(".accessToken"); second.Name != first.Name || second.Value == first.Value {
-		b.t.Errorf("the server wrote %s for %s, or no new token", second.Name, first.Name)
+	if second := b.Cookie(".accessToken"); second.Name != first.Name || second.Value == first.Value {
+		b.T.Errorf("the server wrote %s for %s, or no new token", second.Name, first.Name)
 	}
 
 	b.press("#refresh")
@@ -203,9 +185,9 @@ func interopUser(b *tab, who login) {
 	b.press("#server-sign-out")
 	b.gone()
 	if n := b.demo.pool.Calls("RevokeToken"); n != 1 {
-		b.t.Errorf("%d revocations, want 1", n)
+		b.T.Errorf("%d revocations, want 1", n)
 	}
-	b.shows("#log", "The server has signed out")
+	b.Shows("#log", "The server has signed out")
 }
 
 func unescape(t *testing.T, s string) string {
@@ -233,12 +215,12 @@ func interopRotation(b *tab) {
 			}
 			return f
 		})
-		got := b.evaluate(`Promise.all([
+		got := b.Evaluate(`Promise.all([
 			amplify.fetchAuthSession({ forceRefresh: true }).then(s => s.tokens.accessToken.payload.username),
 			fetch("/amplify/api/current-user").then(a => a.json()).then(u => u.username + " " + u.refreshed),
 		])`)
 		if got != "ada,ada true" {
-			b.t.Fatalf("round %d: refreshed at once, browser and server find %s", round, got)
+			b.T.Fatalf("round %d: refreshed at once, browser and server find %s", round, got)
 		}
 		b.demo.pool.SetFault(nil)
 		b.refreshes(2*round + 2)
@@ -258,18 +240,18 @@ func interopSignOut(b *tab) {
 // Two app clients, two sessions, one browser: neither ends nor sees the other.
 func interopBeside(b *tab) {
 	b.signIn("grace")
-	b.shows("#who", "grace")
-	b.open("/amplify/")
-	b.waitFor(`!document.getElementById("signed-in").hidden`)
+	b.Shows("#who", "grace")
+	b.Open("/amplify/")
+	b.WaitFor(`!document.getElementById("signed-in").hidden`)
 	b.ask("ada", false)
-	b.shows("#user", "ada")
+	b.Shows("#user", "ada")
 	b.press("#server-sign-out")
-	b.waitFor(`!document.getElementById("signed-out").hidden`)
-	b.open("/dashboard")
-	b.shows("#who", "grace")
+	b.WaitFor(`!document.getElementById("signed-out").hidden`)
+	b.Open("/dashboard")
+	b.Shows("#who", "grace")
 }
 
 func interopPage(b *tab) {
-	b.do(chromedp.EmulateViewport(390, 800, chromedp.EmulateMobile))
+	b.Do(chromedp.EmulateViewport(390, 800, chromedp.EmulateMobile))
 	b.check("/amplify/")
 }

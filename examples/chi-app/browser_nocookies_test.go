@@ -11,6 +11,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/cognitogate/cognitogate/internal/browsertest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
 	"github.com/cognitogate/cognitogate/session"
 )
@@ -18,11 +19,10 @@ import (
 // A browser that keeps no cookies of the site is told so by the callback, and is
 // not sent round in a loop.
 func TestBrowserKeepsNoCookies(t *testing.T) {
-	browser := startBrowser(t)
+	browser := browsertest.Start(t)
 	d := newLocalDemo(t)
 	visited := d.record()
-	b := &tab{t, newWindow(t, browser), d, d.origin}
-	b.watch()
+	b := d.tab(t, browser)
 
 	// As users do it, on the page of the settings. It is for the origin with its
 	// port: the managed login on another port of the same host keeps its cookies.
@@ -30,17 +30,17 @@ func TestBrowserKeepsNoCookies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings := &tab{t, browser, d, d.origin}
-	settings.do(chromedp.Navigate("chrome://settings/content/siteData"),
+	settings := &browsertest.Tab{T: t, Ctx: browser, Origin: d.origin}
+	settings.Do(chromedp.Navigate("chrome://settings/content/siteData"),
 		chromedp.Evaluate[chromedp.Void](`chrome.send("setCategoryPermissionForPattern", [`+string(pattern)+`, "", "cookies", "block", false])`))
-	b.open("/")
-	b.do(chromedp.Poll[chromedp.Void](`(() => { document.cookie = "kept=yes"; return document.cookie === ""; })()`))
+	b.Open("/")
+	b.Do(chromedp.Poll[chromedp.Void](`(() => { document.cookie = "kept=yes"; return document.cookie === ""; })()`))
 	visited.expect(t, "/")
 
-	b.atLogin("Sign in", chromedp.Navigate(b.base+"/dashboard"))
+	b.atLogin("Sign in", chromedp.Navigate(b.Origin+"/dashboard"))
 	visited.expect(t, "/dashboard", "/api/auth/sign-in")
 	b.refused("This sign-in cannot go on", b.fill("ada", password("ada"))...)
-	b.shows("main", "this browser does not keep cookies for this site")
+	b.Shows("main", "this browser does not keep cookies for this site")
 	visited.expect(t, "/api/auth/sign-in-callback")
 
 	// The managed login knows the browser by now and asks for nothing, which is
@@ -53,21 +53,20 @@ func TestBrowserKeepsNoCookies(t *testing.T) {
 // A browser that refuses the session's cookies for their Domain, and keeps those
 // of the sign-in, is sent to sign in once more and then told what is wrong.
 func TestBrowserRefusesDomain(t *testing.T) {
-	browser := startBrowser(t)
+	browser := browsertest.Start(t)
 	d := newMisfit(t, "0.0.1")
 	visited := d.record()
-	b := &tab{t, newWindow(t, browser), d, d.origin}
-	b.watch()
+	b := d.tab(t, browser)
 
-	b.atLogin("Sign in", chromedp.Navigate(b.base+"/dashboard?tab=2"))
+	b.atLogin("Sign in", chromedp.Navigate(b.Origin+"/dashboard?tab=2"))
 	visited.expect(t, "/dashboard", "/api/auth/sign-in")
 	const loop = "You have signed in, and this browser does not keep it"
 	b.refused(loop, b.fill("ada", password("ada"))...)
-	b.at("/dashboard?tab=2")
-	b.shows("main", "Cookies are set for the domain 0.0.1")
+	b.At("/dashboard?tab=2")
+	b.Shows("main", "Cookies are set for the domain 0.0.1")
 	visited.expect(t, "/api/auth/sign-in-callback", "/dashboard",
 		"/api/auth/sign-in", "/api/auth/sign-in-callback", "/dashboard")
-	if c := b.cookie("signed-in." + d.pool.UserPool().ClientID); c == nil || c.Value != "2" {
+	if c := b.Cookie("signed-in." + d.pool.UserPool().ClientID); c == nil || c.Value != "2" {
 		t.Errorf("the sign-ins are marked by %+v, want a 2", c)
 	}
 
