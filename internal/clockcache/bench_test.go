@@ -1,6 +1,6 @@
 //go:build unix
 
-package session
+package clockcache
 
 import (
 	"fmt"
@@ -32,14 +32,14 @@ func accessText(i int) string {
 // by the network: that is a part of both sides.
 func BenchmarkCache(b *testing.B) {
 	const sessions = 100_000
-	one, many := newCache(1<<30), newCache(1<<30)
+	one, many := New[int](1<<30), New[int](1<<30)
 	texts := make([]string, sessions)
 	for i := range texts {
 		texts[i] = accessText(i)
-		many.put(synthetic(strings.Clone(texts[i])), 0)
+		many.put(i, strings.Clone(texts[i]))
 	}
-	one.put(synthetic(strings.Clone(texts[0])), 0)
-	hits := func(c *cache, among int, seed uint64) func() {
+	one.put(0, strings.Clone(texts[0]))
+	hits := func(c *Cache[int], among int, seed uint64) func() {
 		r, header := rand.New(rand.NewPCG(1, seed)), make([]byte, len(texts[0]))
 		arrived := unsafe.String(&header[0], len(header)) // without an allocation
 		return func() {
@@ -48,7 +48,7 @@ func BenchmarkCache(b *testing.B) {
 				if among == 1 {
 					copy(header, texts[0])
 				}
-				if c.get(arrived, "", "") == nil {
+				if c.Get(Key{arrived}) == nil {
 					b.Error("not found")
 				}
 			}
