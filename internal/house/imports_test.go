@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"internal/page":      {},
 	"internal/percent":   {},
 	"internal/recent":    {},
+	"internal/sdktest":   {},
 	"internal/seal":      {},
 	"internal/sigv4":     {},
 }
