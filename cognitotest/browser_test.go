@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// browser keeps cookies, and follows redirects until one leads to the app.
+// browser stores cookies, and follows redirects until one leads to the app.
 type browser struct {
 	t      *testing.T
 	client *http.Client
@@ -33,8 +33,8 @@ func newBrowser(t *testing.T, client *http.Client) *browser {
 	return &browser{t, &c}
 }
 
-// page is where the browser has come to: a page of the managed login, or the
-// URL of the app that it was sent to.
+// page is what the browser shows: a page of the managed login, or the redirect to
+// the app.
 type page struct {
 	status int
 	url    *url.URL
@@ -119,7 +119,7 @@ func (b *browser) resolve(p *page, ref string) string {
 	return u.String()
 }
 
-// code checks that the browser is back at the app with this state, and returns
+// code checks that the page is a redirect to the app with this state, and returns
 // the code.
 func (p *page) code(t *testing.T, state string) string {
 	t.Helper()
@@ -133,8 +133,8 @@ func (p *page) code(t *testing.T, state string) string {
 	return q.Get("code")
 }
 
-// refused checks that the browser is back at the app with an error.
-func (p *page) refused(t *testing.T, code, state string) {
+// wantError checks that the page is a redirect to the app with an error.
+func (p *page) wantError(t *testing.T, code, state string) {
 	t.Helper()
 	if p.app == nil {
 		t.Fatalf("on %s: status %d", p.url, p.status)

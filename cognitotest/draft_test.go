@@ -103,7 +103,7 @@ func TestEdits(t *testing.T) {
 		}
 		set := server.Issue("ada", func(d *cognitotest.Draft) { d.Sign = cognitotest.RS256(rogue) })
 		if _, ok := verifies(t, keys, set.Access); ok {
-			t.Error("verifies with the pool's key")
+			t.Error("verifies with the user pool's key")
 		}
 		header, _ := decodeToken(t, set.Access)
 		if _, ok := verifies(t, map[string]*rsa.PublicKey{header["kid"].(string): &rogue.PublicKey}, set.Access); !ok {
@@ -123,7 +123,7 @@ func TestEdits(t *testing.T) {
 			t.Errorf("alg %v", header["alg"])
 		}
 		_, err := getUser(server, set.Access)
-		refused(t, err, "NotAuthorizedException", "Invalid Access Token")
+		wantAPIError(t, err, "NotAuthorizedException", "Invalid Access Token")
 	})
 	t.Run("no signature", func(t *testing.T) {
 		set := server.Issue("ada", func(d *cognitotest.Draft) { d.Sign = func([]byte) []byte { return nil } })

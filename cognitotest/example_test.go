@@ -18,8 +18,7 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// An app's test of its sign-in: the callback that the browser would come with,
-// without a browser.
+// A test of an app's sign-in gets the callback URL without a browser.
 func ExampleServer_Authorize() {
 	server := cognitotest.New(cognitotest.User{Username: "ada"})
 	server.SetLogin(cognitotest.Login{RedirectURIs: []string{"https://app.example.com/callback"}})
@@ -43,7 +42,7 @@ func ExampleServer_Authorize() {
 	token, err := cfg.Exchange(ctx, u.Query().Get("code"), oauth2.VerifierOption(verifier))
 	fmt.Println(token.Type(), err)
 
-	// The app has forgotten to register another one.
+	// This callback URL is not registered.
 	cfg.RedirectURL = "https://app.example.com/other"
 	_, err = server.Authorize(cfg.AuthCodeURL("state"), "ada")
 	fmt.Println(err)
@@ -53,7 +52,7 @@ func ExampleServer_Authorize() {
 	// cognitotest: Authorize: redirect_mismatch: redirect_uri is none of the app client's callback URLs.
 }
 
-// A user's own test: who sees the page of administrators?
+// A test of your own app checks who may see the administrators' page.
 func Example() {
 	server := cognitotest.New(
 		cognitotest.User{Username: "ada", Groups: []string{"admins"}},
@@ -88,8 +87,8 @@ func Example() {
 	// "": 307, to "/sign-in?next=%2Fadmin"
 }
 
-// Tokens of a user are verified, an hour later they have expired, and are
-// refreshed. No network and no sleep is needed for that.
+// A user's tokens are verified. An hour later they have expired, and are refreshed.
+// This needs no network and no sleep.
 func ExampleServer_Issue() {
 	server := cognitotest.New(cognitotest.User{Username: "ada", Groups: []string{"admins"}})
 	verifier, err := tokens.NewVerifier(server.UserPool(), &tokens.Options{HTTPClient: server.Client(), Now: server.Now})
@@ -121,7 +120,7 @@ func ExampleServer_Issue() {
 	// tokens.Set{access: true, id: true, refresh: false} <nil>
 }
 
-// Cognito throttles: every request for fresh tokens is refused.
+// Cognito throttles: it refuses every refresh.
 func ExampleServer_SetFault() {
 	server := cognitotest.New(cognitotest.User{Username: "ada"})
 	client, err := tokens.NewClient(server.UserPool(), &tokens.Options{HTTPClient: server.Client()})

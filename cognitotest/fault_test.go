@@ -45,7 +45,7 @@ func TestFaultDefaults(t *testing.T) {
 func TestFaultOfOneOperation(t *testing.T) {
 	server := cognitotest.New(ada)
 	server.SetFault(func(op string) cognitotest.Fault {
-		// The fault may ask the server: here, only the first call fails.
+		// A fault may use the server. Here only the first call fails.
 		if op == "JWKS" && server.Calls(op) == 1 {
 			return cognitotest.Fault{Body: "<html>"}
 		}
@@ -65,8 +65,8 @@ func TestFaultOfOneOperation(t *testing.T) {
 	}
 }
 
-// TestBeforeAndAfter: only a fault after the operation costs the refresh token.
-func TestBeforeAndAfter(t *testing.T) {
+// TestFaultAfter: only a fault after the operation uses up the refresh token.
+func TestFaultAfter(t *testing.T) {
 	for _, kind := range []cognitotest.Fault{{Drop: true}, {Status: 503}, {Body: "<html>"}, {Code: "TooManyRequestsException"}} {
 		for _, after := range []bool{false, true} {
 			server := cognitotest.New(ada)
@@ -80,7 +80,7 @@ func TestBeforeAndAfter(t *testing.T) {
 			server.SetFault(nil)
 			_, err := refresh(server, set.Refresh)
 			if after {
-				refused(t, err, "RefreshTokenReuseException", "Refresh token reuse detected")
+				wantAPIError(t, err, "RefreshTokenReuseException", "Refresh token reuse detected")
 			} else if err != nil {
 				t.Errorf("%+v: %v", kind, err)
 			}
@@ -139,7 +139,7 @@ func TestDelay(t *testing.T) {
 			t.Errorf("hung until %v", d)
 		}
 
-		// Cancelled, in the middle of the wait.
+		// The request is cancelled while it waits.
 		ctx, cancel = context.WithCancel(t.Context())
 		var err error
 		done := make(chan struct{})
@@ -160,8 +160,8 @@ func TestDelay(t *testing.T) {
 	})
 }
 
-// TestDelayAfter: an answer that comes too late has taken effect, one that was
-// never begun has not.
+// TestDelayAfter: with After, an operation has taken effect although the response
+// came too late. Without After it has not.
 func TestDelayAfter(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		server := cognitotest.New(ada)
@@ -178,15 +178,16 @@ func TestDelayAfter(t *testing.T) {
 		server.SetFault(nil)
 		_, err := refresh(server, set.Refresh)
 		if after {
-			refused(t, err, "RefreshTokenReuseException", "Refresh token reuse detected")
+			wantAPIError(t, err, "RefreshTokenReuseException", "Refresh token reuse detected")
 		} else if err != nil {
 			t.Error(err)
 		}
 	}
 }
 
-// TestHungPort: a client that gives up frees the server's goroutine.
-func TestHungPort(t *testing.T) {
+// TestHungRequestOverTheNetwork: the server's goroutine ends when the client gives
+// up.
+func TestHungRequestOverTheNetwork(t *testing.T) {
 	server := cognitotest.New(ada)
 	ts := httptest.NewServer(server)
 	defer ts.Close() // waits for handlers

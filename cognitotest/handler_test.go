@@ -47,7 +47,7 @@ func TestOtherPaths(t *testing.T) {
 	}
 }
 
-// TestBelowPath serves the pool below a path of another server.
+// TestBelowPath serves the user pool below a path of another server.
 func TestBelowPath(t *testing.T) {
 	server := cognitotest.New(ada)
 	mux := http.NewServeMux()
@@ -63,7 +63,7 @@ func TestBelowPath(t *testing.T) {
 	}
 }
 
-func TestBrowser(t *testing.T) {
+func TestCORS(t *testing.T) {
 	server := cognitotest.New(ada)
 	r := httptest.NewRequest("OPTIONS", "/", nil)
 	r.Header.Set("Origin", "http://localhost:8080")

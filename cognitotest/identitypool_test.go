@@ -13,8 +13,8 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// identityAnswer is what an operation of the identity pool answers.
-type identityAnswer struct {
+// identityResponse is the response of an operation of the identity pool.
+type identityResponse struct {
 	Status      int    `json:"-"`
 	Type        string `json:"__type"`
 	Message     string `json:"message"`
@@ -27,8 +27,8 @@ type identityAnswer struct {
 	}
 }
 
-// askIdentityPool calls an operation of the identity pool at a URL.
-func askIdentityPool(t *testing.T, client *http.Client, url, op string, in map[string]any) identityAnswer {
+// callIdentityPool calls an operation of the identity pool at a URL.
+func callIdentityPool(t *testing.T, client *http.Client, url, op string, in map[string]any) identityResponse {
 	t.Helper()
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -48,7 +48,7 @@ func askIdentityPool(t *testing.T, client *http.Client, url, op string, in map[s
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := identityAnswer{Status: resp.StatusCode}
+	a := identityResponse{Status: resp.StatusCode}
 	if err := json.Unmarshal(text, &a); err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
@@ -65,7 +65,7 @@ func TestIdentityPoolKnowsItsUsers(t *testing.T) {
 	userPool := server.UserPool()
 	provider := strings.TrimPrefix(userPool.IssuerURL(), "https://")
 	identityOf := func(username string) string {
-		a := askIdentityPool(t, server.Client(), identityURL, "GetId", map[string]any{
+		a := callIdentityPool(t, server.Client(), identityURL, "GetId", map[string]any{
 			"IdentityPoolId": userPool.IdentityPoolID, "Logins": map[string]string{provider: server.Issue(username).ID},
 		})
 		if a.Status != 200 || !strings.HasPrefix(a.IdentityID, "eu-west-1:") {
@@ -77,7 +77,7 @@ func TestIdentityPoolKnowsItsUsers(t *testing.T) {
 	if ada != identityOf("ada") || ada == identityOf("bob") {
 		t.Error("identities are mixed up")
 	}
-	a := askIdentityPool(t, server.Client(), identityURL, "GetCredentialsForIdentity", map[string]any{
+	a := callIdentityPool(t, server.Client(), identityURL, "GetCredentialsForIdentity", map[string]any{
 		"IdentityId": ada, "Logins": map[string]string{provider: server.Issue("ada").ID},
 	})
 	expires := time.Unix(int64(a.Credentials.Expiration), 0)
@@ -99,11 +99,11 @@ func TestIdentityPoolRefuses(t *testing.T) {
 	claim := func(name string, value any) func(*cognitotest.Draft) {
 		return func(d *cognitotest.Draft) { d.Claims[name] = value }
 	}
-	ask := func(op string, in map[string]any) identityAnswer {
+	ask := func(op string, in map[string]any) identityResponse {
 		if op == "GetId" && in["IdentityPoolId"] == nil {
 			in["IdentityPoolId"] = userPool.IdentityPoolID
 		}
-		return askIdentityPool(t, server.Client(), identityURL, op, in)
+		return callIdentityPool(t, server.Client(), identityURL, op, in)
 	}
 	ada := ask("GetId", map[string]any{"Logins": login(server.Issue("ada").ID)}).IdentityID
 	guest := ask("GetId", map[string]any{}).IdentityID
@@ -149,7 +149,7 @@ func TestIdentityPoolFails(t *testing.T) {
 		}
 		return cognitotest.Fault{}
 	})
-	a := askIdentityPool(t, server.Client(), identityURL, "GetId", map[string]any{"IdentityPoolId": server.UserPool().IdentityPoolID})
+	a := callIdentityPool(t, server.Client(), identityURL, "GetId", map[string]any{"IdentityPoolId": server.UserPool().IdentityPoolID})
 	if a.Status != 429 || a.Type != "TooManyRequestsException" {
 		t.Errorf("%+v", a)
 	}
@@ -167,11 +167,11 @@ func TestIdentityPoolOverTheNetwork(t *testing.T) {
 		if token != "" {
 			logins[provider] = token
 		}
-		a := askIdentityPool(t, ts.Client(), ts.URL, "GetId", map[string]any{"IdentityPoolId": userPool.IdentityPoolID, "Logins": logins})
+		a := callIdentityPool(t, ts.Client(), ts.URL, "GetId", map[string]any{"IdentityPoolId": userPool.IdentityPoolID, "Logins": logins})
 		if a.Status != 200 {
 			t.Fatalf("%+v", a)
 		}
-		a = askIdentityPool(t, ts.Client(), ts.URL, "GetCredentialsForIdentity", map[string]any{"IdentityId": a.IdentityID, "Logins": logins})
+		a = callIdentityPool(t, ts.Client(), ts.URL, "GetCredentialsForIdentity", map[string]any{"IdentityId": a.IdentityID, "Logins": logins})
 		if a.Status != 200 || a.Credentials.SecretKey == "" {
 			t.Errorf("%d %s", a.Status, a.Message)
 		}

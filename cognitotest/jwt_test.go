@@ -43,7 +43,7 @@ func publishedKeys(t *testing.T, client *http.Client, issuer string) map[string]
 	return keys
 }
 
-// decodeToken splits a token, verified or not.
+// decodeToken decodes a token without verifying it.
 func decodeToken(t *testing.T, raw string) (header, claims map[string]any) {
 	t.Helper()
 	parts := strings.Split(raw, ".")
@@ -90,15 +90,15 @@ func TestAccessTokenRefused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := getUser(server, c.token)
-			refused(t, err, "NotAuthorizedException", c.reason)
+			wantAPIError(t, err, "NotAuthorizedException", c.reason)
 		})
 	}
-	_, err := sdk(server).RevokeToken(t.Context(), &cip.RevokeTokenInput{
+	_, err := userPoolClient(server).RevokeToken(t.Context(), &cip.RevokeTokenInput{
 		ClientId: aws.String(server.UserPool().ClientID), Token: aws.String(server.Issue("ada").Access),
 	})
-	refused(t, err, "UnsupportedTokenTypeException", "Only refresh tokens can be revoked.")
-	_, err = sdk(server).RevokeToken(t.Context(), &cip.RevokeTokenInput{
+	wantAPIError(t, err, "UnsupportedTokenTypeException", "Only refresh tokens can be revoked.")
+	_, err = userPoolClient(server).RevokeToken(t.Context(), &cip.RevokeTokenInput{
 		ClientId: aws.String(server.UserPool().ClientID), Token: aws.String(server.AddClient("2other", "").Issue("ada").Refresh),
 	})
-	refused(t, err, "UnauthorizedException", "Refresh Token has different Client")
+	wantAPIError(t, err, "UnauthorizedException", "Refresh Token has different Client")
 }

@@ -31,7 +31,7 @@ func TestRotateKeys(t *testing.T) {
 	server.RotateKeys()
 	check("without overlap", 2, second, false)
 	_, err := getUser(server, second)
-	refused(t, err, "NotAuthorizedException", "Could not verify signature for Access Token")
+	wantAPIError(t, err, "NotAuthorizedException", "Could not verify signature for Access Token")
 }
 
 // TestKeysDiffer: keys share primes, but no two are the same.

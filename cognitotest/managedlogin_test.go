@@ -14,9 +14,9 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// TestCodeFlow signs a user in through the pages, in memory and over a port,
+// TestAuthorizationCodeFlow signs a user in through the pages, in memory and over a port,
 // with golang.org/x/oauth2 as the app.
-func TestCodeFlow(t *testing.T) {
+func TestAuthorizationCodeFlow(t *testing.T) {
 	for _, network := range []bool{false, true} {
 		server := cognitotest.New(ada)
 		client := server.Client()
@@ -30,7 +30,7 @@ func TestCodeFlow(t *testing.T) {
 			t.Error(err)
 		}
 		ctx := context.WithValue(t.Context(), oauth2.HTTPClient, client)
-		cfg := loginConfig(server, "openid", "email", "profile", "aws.cognito.signin.user.admin")
+		cfg := oauthConfig(server, "openid", "email", "profile", "aws.cognito.signin.user.admin")
 		verifier := oauth2.GenerateVerifier()
 		b := newBrowser(t, client)
 		p := b.get(cfg.AuthCodeURL("s t&te", oauth2.S256ChallengeOption(verifier), oauth2.SetAuthURLParam("nonce", "n0nce")))
@@ -81,8 +81,8 @@ func TestCodeFlow(t *testing.T) {
 	}
 }
 
-// TestLoginsAtOnce: everything is safe for concurrent use.
-func TestLoginsAtOnce(t *testing.T) {
+// TestConcurrentLogins: the managed login is safe for concurrent use.
+func TestConcurrentLogins(t *testing.T) {
 	server := cognitotest.New(ada)
 	for i := range 8 {
 		name := fmt.Sprintf("user%d", i)
@@ -94,7 +94,7 @@ func TestLoginsAtOnce(t *testing.T) {
 			server.SetLogin(cognitotest.Login{Scopes: []string{"openid", "email"}})
 			p = b.submit(b.click(b.get(authorizeURL(server, with("prompt", "login"))), "Create an account"),
 				"username", name, "email", name+"@example.com", "password", "Difference-2")
-			token := redeem(t, server, loginConfig(server), p.app.String())
+			token := exchangeCode(t, server, oauthConfig(server), p.app.String())
 			if got := userInfo(t, server, "GET", "Bearer "+token.AccessToken); got.body["username"] != name {
 				t.Errorf("status %d, username %v, want %s", got.status, got.body["username"], name)
 			}

@@ -17,7 +17,7 @@ import (
 
 var idAttribute = regexp.MustCompile(`\bid="([^"]*)"`)
 
-// TestPages: headers, labels, and nothing from elsewhere.
+// TestPages checks headers and labels, and that the pages load nothing.
 func TestPages(t *testing.T) {
 	server := cognitotest.New(ada)
 	server.SetLogin(cognitotest.Login{Providers: []string{"Google"}})
@@ -102,8 +102,7 @@ func TestPagesEscape(t *testing.T) {
 	}
 }
 
-// TestForgedForms: a form is taken only with the token of the page, by the
-// browser that has the page's cookie.
+// TestForgedForms: a form needs the token of its page, and the page's cookie.
 func TestForgedForms(t *testing.T) {
 	server := cognitotest.New(ada)
 	server.SetLogin(cognitotest.Login{Providers: []string{"Google"}})
@@ -170,7 +169,7 @@ func TestLogout(t *testing.T) {
 			if location := p.header.Get("Location"); c.want == page && p.status != 400 || c.want != page && !strings.HasPrefix(location, c.want) {
 				t.Errorf("status %d, to %s", p.status, location)
 			}
-			// Signed out it is unless there was nowhere to go.
+			// The session has ended unless logout showed an error page.
 			if p = b.get(authorizeURL(server, with("prompt", "none"))); p.app.Query().Has("code") != (c.want == page) {
 				t.Errorf("afterwards: to %s", p.app)
 			}
@@ -178,20 +177,20 @@ func TestLogout(t *testing.T) {
 	}
 }
 
-func TestCancel(t *testing.T) {
+func TestCancelledForms(t *testing.T) {
 	server := cognitotest.New(ada)
 	b := newBrowser(t, server.Client())
 	for _, path := range []string{"/login", "/signup"} {
 		p := b.get(strings.Replace(authorizeURL(server), "/oauth2/authorize", path, 1))
-		b.submit(p, "cancel", "cancel").refused(t, "access_denied", "st")
+		b.submit(p, "cancel", "cancel").wantError(t, "access_denied", "st")
 	}
 }
 
-// TestTwoFlowsAtOnce: tabs do not disturb one another.
-func TestTwoFlowsAtOnce(t *testing.T) {
+// TestTwoSignInsAtOnce: two tabs may sign in at the same time.
+func TestTwoSignInsAtOnce(t *testing.T) {
 	server := cognitotest.New(ada)
 	b := newBrowser(t, server.Client())
-	cfg := loginConfig(server, "openid")
+	cfg := oauthConfig(server, "openid")
 	v1, v2 := oauth2.GenerateVerifier(), oauth2.GenerateVerifier()
 	p1 := b.get(cfg.AuthCodeURL("1", oauth2.S256ChallengeOption(v1)))
 	p2 := b.get(cfg.AuthCodeURL("2", oauth2.S256ChallengeOption(v2)))
@@ -199,6 +198,6 @@ func TestTwoFlowsAtOnce(t *testing.T) {
 	p1 = b.submit(p1, "username", "ada", "password", ada.Password)
 	p1.code(t, "1")
 	p2.code(t, "2")
-	redeem(t, server, cfg, p1.app.String(), oauth2.VerifierOption(v1))
-	redeem(t, server, cfg, p2.app.String(), oauth2.VerifierOption(v2))
+	exchangeCode(t, server, cfg, p1.app.String(), oauth2.VerifierOption(v1))
+	exchangeCode(t, server, cfg, p2.app.String(), oauth2.VerifierOption(v2))
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 )
 
-// TestLoginBelowPath: links and redirects hold wherever the server is mounted.
-// Domain has no room for a path.
+// TestLoginBelowPath: links and redirects work wherever the server is mounted.
+// Domain is empty then.
 func TestLoginBelowPath(t *testing.T) {
 	server := cognitotest.New(ada)
 	server.SetLogin(cognitotest.Login{Providers: []string{"Google"}})
@@ -48,8 +48,8 @@ func TestLoginBelowPath(t *testing.T) {
 	}
 }
 
-// TestLoginHosts: as on AWS, the managed login and the API have hosts of their
-// own; behind a URL of the test, both have that.
+// TestLoginHosts: as on AWS, the managed login and the API have hosts of their own.
+// Behind SetURL they share one.
 func TestLoginHosts(t *testing.T) {
 	server := cognitotest.New(ada)
 	userPool := server.UserPool()
@@ -82,8 +82,8 @@ func TestLoginHosts(t *testing.T) {
 	}
 }
 
-// TestLoginFaults: programs get JSON, people a page, and an error without a
-// status goes back to the app.
+// TestLoginFaults: apps get JSON, browsers a page. An error without a status is sent
+// to the app.
 func TestLoginFaults(t *testing.T) {
 	server := cognitotest.New(ada)
 	var f cognitotest.Fault
@@ -101,10 +101,10 @@ func TestLoginFaults(t *testing.T) {
 			{cognitotest.Fault{Code: "invalid_grant", Message: "gone"}, 400, "invalid_grant"},
 		} {
 			f = c.fault
-			send(t, server, path, url.Values{"client_id": {id}}).refused(t, c.status, c.code)
+			postForm(t, server, path, url.Values{"client_id": {id}}).wantError(t, c.status, c.code)
 		}
 		f = cognitotest.Fault{Body: "<html>"}
-		if got := send(t, server, path, nil); got.status != 503 || got.raw != "<html>" {
+		if got := postForm(t, server, path, nil); got.status != 503 || got.raw != "<html>" {
 			t.Errorf("%s: status %d, %q", path, got.status, got.raw)
 		}
 	}
@@ -117,7 +117,7 @@ func TestLoginFaults(t *testing.T) {
 		}
 		f = cognitotest.Fault{Code: "server_error", Message: "<b>"}
 		p := b.get(target)
-		p.refused(t, "server_error", "st")
+		p.wantError(t, "server_error", "st")
 		if p.app.Query().Get("error_description") != "<b>" {
 			t.Error(p.app)
 		}
@@ -126,9 +126,9 @@ func TestLoginFaults(t *testing.T) {
 		}
 	}
 
-	// After: the code is spent, and the answer lost.
+	// With After the code is used up, and the response lost.
 	f = cognitotest.Fault{}
-	cfg := loginConfig(server, "openid")
+	cfg := oauthConfig(server, "openid")
 	redirect, err := server.Authorize(cfg.AuthCodeURL("st"), "ada")
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func TestLoginFaults(t *testing.T) {
 	u, _ := url.Parse(redirect)
 	form := url.Values{"grant_type": {"authorization_code"}, "client_id": {id}, "redirect_uri": {callback}, "code": {u.Query().Get("code")}}
 	f = cognitotest.Fault{Status: 500, After: true}
-	send(t, server, "/oauth2/token", form).refused(t, 500, "server_error")
+	postForm(t, server, "/oauth2/token", form).wantError(t, 500, "server_error")
 	f = cognitotest.Fault{}
-	send(t, server, "/oauth2/token", form).refused(t, 400, "invalid_grant")
+	postForm(t, server, "/oauth2/token", form).wantError(t, 400, "invalid_grant")
 }

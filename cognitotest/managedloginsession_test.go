@@ -8,10 +8,10 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 )
 
-// TestLoginSession: once signed in, a browser is not asked again, for an hour.
+// TestLoginSession: for an hour after a sign-in, a browser sees no sign-in page.
 func TestLoginSession(t *testing.T) {
 	server := cognitotest.New(ada)
-	move := clock(server)
+	move := stopClock(server)
 	other := server.AddClient("2other", "")
 	b := newBrowser(t, server.Client())
 	signIn := func() *page {
@@ -37,13 +37,13 @@ func TestLoginSession(t *testing.T) {
 		"the same client":        authorizeURL(server),
 		"another client":         authorizeURL(other),
 		"no prompt":              authorizeURL(server, with("prompt", "none")),
-		"the pool's own users":   authorizeURL(server, with("identity_provider", "COGNITO")),
+		"the user pool's users":  authorizeURL(server, with("identity_provider", "COGNITO")),
 		"a prompt of other ways": authorizeURL(server, with("prompt", "consent")),
 	} {
 		t.Run(name, func(t *testing.T) { b.get(target).code(t, "st") })
 	}
-	cfg := loginConfig(server, "openid")
-	token := redeem(t, server, cfg, b.get(cfg.AuthCodeURL("st")).app.String())
+	cfg := oauthConfig(server, "openid")
+	token := exchangeCode(t, server, cfg, b.get(cfg.AuthCodeURL("st")).app.String())
 	if _, claims := decodeToken(t, token.AccessToken); int64(claims["auth_time"].(float64)) != signedInAt.Unix() {
 		t.Errorf("auth_time %v, want that of the sign-in", claims["auth_time"])
 	}
@@ -55,10 +55,10 @@ func TestLoginSession(t *testing.T) {
 	}
 
 	server.SetUser(cognitotest.User{Username: "ada", Disabled: true})
-	b.get(authorizeURL(server, with("prompt", "none"))).refused(t, "login_required", "st")
+	b.get(authorizeURL(server, with("prompt", "none"))).wantError(t, "login_required", "st")
 	server.SetUser(ada)
 	move(time.Minute)
-	b.get(authorizeURL(server, with("prompt", "none"))).refused(t, "login_required", "st")
+	b.get(authorizeURL(server, with("prompt", "none"))).wantError(t, "login_required", "st")
 	signIn().code(t, "st")
 	b.get(authorizeURL(server, with("prompt", "none"))).code(t, "st")
 }

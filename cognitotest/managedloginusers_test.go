@@ -7,7 +7,7 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 )
 
-func TestSignup(t *testing.T) {
+func TestSignupForm(t *testing.T) {
 	server := cognitotest.New(ada)
 	b := newBrowser(t, server.Client())
 	p := b.click(b.get(authorizeURL(server, with("scope", ""))), "Create an account")
@@ -35,14 +35,14 @@ func TestSignup(t *testing.T) {
 		t.Fatalf("at %s", p.url)
 	}
 	p = b.submit(p, "username", "grace", "email", "grace@example.com", "password", "Difference-2")
-	cfg := loginConfig(server)
-	token := redeem(t, server, cfg, p.app.String())
+	cfg := oauthConfig(server)
+	token := exchangeCode(t, server, cfg, p.app.String())
 	attributes, err := getUser(server, token.AccessToken)
 	if err != nil || attributes["email"] != "grace@example.com" {
 		t.Errorf("attributes %v, %v", attributes, err)
 	}
 	b.get(authorizeURL(server)).code(t, "st")
-	// And once more, by the password.
+	// The new user can sign in with the password.
 	b = newBrowser(t, server.Client())
 	b.submit(b.get(authorizeURL(server)), "username", "grace", "password", "Difference-2").code(t, "st")
 	if b.click(b.click(b.get(authorizeURL(server, with("prompt", "login"))), "Create an account"), "Sign in").url.Path != "/login" {
@@ -50,7 +50,7 @@ func TestSignup(t *testing.T) {
 	}
 }
 
-func TestSignInRefuses(t *testing.T) {
+func TestLoginFormRefuses(t *testing.T) {
 	server := cognitotest.New(ada,
 		cognitotest.User{Username: "bob"},
 		cognitotest.User{Username: "eve", Password: "x", Disabled: true})
@@ -67,12 +67,12 @@ func TestSignInRefuses(t *testing.T) {
 			if p.status != 400 || p.app != nil || !strings.Contains(p.body, c.want) {
 				t.Errorf("status %d, to %v", p.status, p.app)
 			}
-			b.get(authorizeURL(server, with("prompt", "none"))).refused(t, "login_required", "st")
+			b.get(authorizeURL(server, with("prompt", "none"))).wantError(t, "login_required", "st")
 		})
 	}
 }
 
-func TestProvider(t *testing.T) {
+func TestProviderForm(t *testing.T) {
 	server := cognitotest.New(ada)
 	server.SetLogin(cognitotest.Login{Providers: []string{"Google", "LoginWithAmazon", "SignInWithApple", "EmulatorProvider"}})
 	b := newBrowser(t, server.Client())
@@ -86,9 +86,9 @@ func TestProvider(t *testing.T) {
 	if p := b.submit(p, "name", "two words"); p.status != 400 {
 		t.Errorf("two words: status %d", p.status)
 	}
-	b.submit(p, "cancel", "cancel").refused(t, "access_denied", "st")
-	cfg := loginConfig(server)
-	first := redeem(t, server, cfg, b.submit(p, "name", "grace@example.com").app.String())
+	b.submit(p, "cancel", "cancel").wantError(t, "access_denied", "st")
+	cfg := oauthConfig(server)
+	first := exchangeCode(t, server, cfg, b.submit(p, "name", "grace@example.com").app.String())
 	_, access := decodeToken(t, first.AccessToken)
 	_, id := decodeToken(t, first.Extra("id_token").(string))
 	identities, _ := id["identities"].([]any)
@@ -100,15 +100,15 @@ func TestProvider(t *testing.T) {
 		t.Errorf("groups %v", groups)
 	}
 
-	// The session is that provider's, and the user the same the next time.
+	// The session is of that provider. The next sign-in finds the same user.
 	b.get(authorizeURL(server)).code(t, "st")
 	b.get(authorizeURL(server, with("identity_provider", "EmulatorProvider"))).code(t, "st")
-	b.get(authorizeURL(server, with("identity_provider", "Google", "prompt", "none"))).refused(t, "login_required", "st")
+	b.get(authorizeURL(server, with("identity_provider", "Google", "prompt", "none"))).wantError(t, "login_required", "st")
 	p = b.get(authorizeURL(server, with("identity_provider", "EmulatorProvider", "prompt", "login", "login_hint", "grace@example.com")))
 	if !strings.Contains(p.body, `value="grace@example.com"`) {
 		t.Error("the hint is lost")
 	}
-	second := redeem(t, server, cfg, b.submit(p, "name", "grace@example.com").app.String())
+	second := exchangeCode(t, server, cfg, b.submit(p, "name", "grace@example.com").app.String())
 	if _, again := decodeToken(t, second.AccessToken); again["sub"] != access["sub"] {
 		t.Errorf("sub %v, want %v", again["sub"], access["sub"])
 	}
@@ -116,7 +116,7 @@ func TestProvider(t *testing.T) {
 	if p := b.submit(p, "name", "grace@example.com"); p.status != 400 || !strings.Contains(p.body, "User is disabled.") {
 		t.Errorf("a disabled user: status %d", p.status)
 	}
-	// Without a provider there is no page of one.
+	// Without a provider there is no provider page.
 	if p := b.get(strings.Replace(authorizeURL(server), "/oauth2/authorize", "/idp", 1)); p.url.Path != "/login" {
 		t.Errorf("at %s", p.url)
 	}

@@ -16,8 +16,8 @@ import (
 
 const callback = "http://localhost:8080/callback"
 
-// loginConfig is an app of server's app client, as golang.org/x/oauth2 knows it.
-func loginConfig(server *cognitotest.Server, scopes ...string) *oauth2.Config {
+// oauthConfig is the configuration of an app with server's app client.
+func oauthConfig(server *cognitotest.Server, scopes ...string) *oauth2.Config {
 	userPool := server.UserPool()
 	style := oauth2.AuthStyleInParams
 	if userPool.ClientSecret != "" {
@@ -36,7 +36,7 @@ func loginConfig(server *cognitotest.Server, scopes ...string) *oauth2.Config {
 	}
 }
 
-// with is an edit of an authorization request; an empty value removes the
+// with is an edit that sets parameters of a request. An empty value removes the
 // parameter.
 func with(pairs ...string) func(url.Values) {
 	return func(q url.Values) {
@@ -50,7 +50,7 @@ func with(pairs ...string) func(url.Values) {
 	}
 }
 
-// authorizeURL is a request of server's app client, edited.
+// authorizeURL is an authorization request of server's app client, edited.
 func authorizeURL(server *cognitotest.Server, edits ...func(url.Values)) string {
 	q := url.Values{
 		"response_type": {"code"},
@@ -65,8 +65,8 @@ func authorizeURL(server *cognitotest.Server, edits ...func(url.Values)) string 
 	return server.UserPool().LoginURL() + "/oauth2/authorize?" + q.Encode()
 }
 
-// redeem takes the code from a callback to the token endpoint.
-func redeem(t *testing.T, server *cognitotest.Server, cfg *oauth2.Config, redirect string, opts ...oauth2.AuthCodeOption) *oauth2.Token {
+// exchangeCode exchanges the code in a callback URL at the token endpoint.
+func exchangeCode(t *testing.T, server *cognitotest.Server, cfg *oauth2.Config, redirect string, opts ...oauth2.AuthCodeOption) *oauth2.Token {
 	t.Helper()
 	u, err := url.Parse(redirect)
 	if err != nil {
@@ -82,25 +82,25 @@ func redeem(t *testing.T, server *cognitotest.Server, cfg *oauth2.Config, redire
 // signedIn returns the tokens of a sign-in with these scopes.
 func signedIn(t *testing.T, server *cognitotest.Server, username string, scopes ...string) *oauth2.Token {
 	t.Helper()
-	cfg := loginConfig(server, scopes...)
+	cfg := oauthConfig(server, scopes...)
 	redirect, err := server.Authorize(cfg.AuthCodeURL("st"), username)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return redeem(t, server, cfg, redirect)
+	return exchangeCode(t, server, cfg, redirect)
 }
 
-// answer is what an endpoint of OAuth answers.
-type answer struct {
+// oauthResponse is the response of an OAuth endpoint.
+type oauthResponse struct {
 	status int
 	header http.Header
 	raw    string
 	body   map[string]any
 }
 
-// send posts a form to a path of the managed login, as user and password if
-// there are any.
-func send(t *testing.T, server *cognitotest.Server, path string, form url.Values, basic ...string) *answer {
+// postForm posts a form to a path of the managed login. basic may hold the user and
+// password of HTTP Basic.
+func postForm(t *testing.T, server *cognitotest.Server, path string, form url.Values, basic ...string) *oauthResponse {
 	t.Helper()
 	r, err := http.NewRequest("POST", server.UserPool().LoginURL()+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -110,10 +110,10 @@ func send(t *testing.T, server *cognitotest.Server, path string, form url.Values
 	if basic != nil {
 		r.SetBasicAuth(basic[0], basic[1])
 	}
-	return receive(t, server, r)
+	return do(t, server, r)
 }
 
-func receive(t *testing.T, server *cognitotest.Server, r *http.Request) *answer {
+func do(t *testing.T, server *cognitotest.Server, r *http.Request) *oauthResponse {
 	t.Helper()
 	resp, err := server.Client().Do(r)
 	if err != nil {
@@ -124,7 +124,7 @@ func receive(t *testing.T, server *cognitotest.Server, r *http.Request) *answer 
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &answer{status: resp.StatusCode, header: resp.Header, raw: string(b)}
+	a := &oauthResponse{status: resp.StatusCode, header: resp.Header, raw: string(b)}
 	if len(b) > 0 && strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
 		if err := json.Unmarshal(b, &a.body); err != nil {
 			t.Errorf("%s: %v", b, err)
@@ -133,8 +133,8 @@ func receive(t *testing.T, server *cognitotest.Server, r *http.Request) *answer 
 	return a
 }
 
-// refused checks that a is an error of OAuth.
-func (a *answer) refused(t *testing.T, status int, code string) {
+// wantError checks that a is an OAuth error.
+func (a *oauthResponse) wantError(t *testing.T, status int, code string) {
 	t.Helper()
 	if a.status != status || a.body["error"] != code {
 		t.Errorf("status %d, %s; want %d, %s", a.status, a.raw, status, code)

@@ -12,8 +12,8 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 )
 
-// TestAuthorizeRefuses: what the app may hear of is sent to it; the rest is a
-// page, at every place that takes an authorization request.
+// TestAuthorizeRefuses: errors for the app are sent to it, and all others are pages,
+// on every path that takes an authorization request.
 func TestAuthorizeRefuses(t *testing.T) {
 	server := cognitotest.New(ada)
 	strict := server.AddClient("2strict", "")
@@ -40,7 +40,7 @@ func TestAuthorizeRefuses(t *testing.T) {
 		{"an https callback", server, []func(url.Values){with("redirect_uri", "https://app.example.com/x?y=z")}, ""},
 		{"the loopback address", server, []func(url.Values){with("redirect_uri", "http://127.0.0.1:1/")}, ""},
 		{"the loopback address of IPv6", server, []func(url.Values){with("redirect_uri", "http://[::1]:1/")}, ""},
-		{"the pool's own users", server, []func(url.Values){with("identity_provider", "COGNITO")}, ""},
+		{"the user pool's own users", server, []func(url.Values){with("identity_provider", "COGNITO")}, ""},
 		{"a language and an unknown parameter", server, []func(url.Values){with("lang", "de", "x", "y")}, ""},
 		{"a strict client", strict, []func(url.Values){proven}, ""},
 		{"a strict client's own scope", strict, []func(url.Values){proven, with("scope", "notes/read")}, ""},
@@ -98,10 +98,10 @@ func TestAuthorizeRefuses(t *testing.T) {
 						t.Errorf("%s: status %d at %s, sent to %v", path, p.status, p.url, p.app)
 					}
 				default:
-					p.refused(t, c.want, "st")
+					p.wantError(t, c.want, "st")
 				}
 			}
-			// The way without a browser judges the same.
+			// Authorize decides the same.
 			if c.want == "login_required" {
 				return
 			}
@@ -114,7 +114,7 @@ func TestAuthorizeRefuses(t *testing.T) {
 	}
 }
 
-// TestAuthorizeMalformed: an unreadable query is no request of anybody's.
+// TestAuthorizeMalformed: an unreadable query is refused with a page.
 func TestAuthorizeMalformed(t *testing.T) {
 	server := cognitotest.New(ada)
 	b := newBrowser(t, server.Client())
@@ -143,18 +143,18 @@ func TestCallbackKeepsItsQuery(t *testing.T) {
 	}
 }
 
-// TestAuthorize: the way without a browser leaves no trace, and edits tokens.
+// TestAuthorize: Authorize is not counted, meets no fault, and edits tokens.
 func TestAuthorize(t *testing.T) {
 	server := cognitotest.New(ada, cognitotest.User{Username: "eve", Disabled: true})
 	server.SetFault(func(op string) cognitotest.Fault {
 		return cognitotest.Fault{Drop: op == "Authorize" || op == "Login"}
 	})
-	cfg := loginConfig(server, "openid")
+	cfg := oauthConfig(server, "openid")
 	redirect, err := server.Authorize(cfg.AuthCodeURL("st"), "ada", nil, cognitotest.Expired)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, claims := decodeToken(t, redeem(t, server, cfg, redirect).Extra("id_token").(string))
+	_, claims := decodeToken(t, exchangeCode(t, server, cfg, redirect).Extra("id_token").(string))
 	if exp := int64(claims["exp"].(float64)); exp > time.Now().Add(-time.Minute).Unix() {
 		t.Errorf("expires at %d: the edit is lost", exp)
 	}

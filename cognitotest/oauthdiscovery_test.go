@@ -8,7 +8,7 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 )
 
-// TestDiscovery: the document leads to endpoints that answer.
+// TestDiscovery: every endpoint in the document exists.
 func TestDiscovery(t *testing.T) {
 	server := cognitotest.New(ada)
 	get := func(issuer string) map[string]any {

@@ -13,8 +13,7 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 )
 
-// TestTokenRefuses changes one thing at a time in a request that would be
-// answered.
+// TestTokenRefuses changes one thing at a time in a good request.
 func TestTokenRefuses(t *testing.T) {
 	server := cognitotest.New(ada)
 	secret := server.AddClient("2secret", "s3cr+t/=")
@@ -62,7 +61,7 @@ func TestTokenRefuses(t *testing.T) {
 		{"an unknown refresh token", server, with("grant_type", "refresh_token", "refresh_token", "r"), nil, "invalid_grant"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			redirect, err := c.server.Authorize(loginConfig(c.server, "openid").AuthCodeURL("st", oauth2.S256ChallengeOption(verifier)), "ada")
+			redirect, err := c.server.Authorize(oauthConfig(c.server, "openid").AuthCodeURL("st", oauth2.S256ChallengeOption(verifier)), "ada")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,19 +75,19 @@ func TestTokenRefuses(t *testing.T) {
 			}
 			honest := form.Encode()
 			c.edit(form)
-			got := send(t, server, "/oauth2/token", form, c.basic...)
+			got := postForm(t, server, "/oauth2/token", form, c.basic...)
 			if c.want != "" {
-				got.refused(t, 400, c.want)
+				got.wantError(t, 400, c.want)
 			} else if got.status != 200 || got.body["token_type"] != "Bearer" {
 				t.Errorf("status %d", got.status)
 			}
-			// A code is good for one attempt: not so for another client's,
-			// nor before the client has proven who it is.
+			// A code is valid for one attempt. Attempts by another client, or
+			// by an unauthenticated one, do not count.
 			if c.server != secret && c.basic == nil {
 				form, _ = url.ParseQuery(honest)
-				again := send(t, server, "/oauth2/token", form)
+				again := postForm(t, server, "/oauth2/token", form)
 				if spent := c.want == "" || strings.Contains(c.name, "verifier") || c.name == "another callback"; spent {
-					again.refused(t, 400, "invalid_grant")
+					again.wantError(t, 400, "invalid_grant")
 				} else if again.status != 200 {
 					t.Errorf("the honest request after it: status %d, %s", again.status, again.raw)
 				}
@@ -97,18 +96,18 @@ func TestTokenRefuses(t *testing.T) {
 	}
 }
 
-// TestTokenForm: only forms are read, and only when posted.
+// TestTokenForm: the endpoints take posted forms only.
 func TestTokenForm(t *testing.T) {
 	server := cognitotest.New(ada)
 	for _, path := range []string{"/oauth2/token", "/oauth2/revoke"} {
 		r, _ := http.NewRequest("POST", server.UserPool().LoginURL()+path, strings.NewReader(`{"grant_type":"refresh_token"}`))
 		r.Header.Set("Content-Type", "application/json")
-		receive(t, server, r).refused(t, 400, "invalid_request")
+		do(t, server, r).wantError(t, 400, "invalid_request")
 		r, _ = http.NewRequest("POST", server.UserPool().LoginURL()+path, strings.NewReader("grant_type=%zz"))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		receive(t, server, r).refused(t, 400, "invalid_request")
+		do(t, server, r).wantError(t, 400, "invalid_request")
 		r, _ = http.NewRequest("GET", server.UserPool().LoginURL()+path, nil)
-		if got := receive(t, server, r); got.status != 405 || got.header.Get("Allow") != "POST" {
+		if got := do(t, server, r); got.status != 405 || got.header.Get("Allow") != "POST" {
 			t.Errorf("GET %s: status %d", path, got.status)
 		}
 	}
@@ -116,23 +115,22 @@ func TestTokenForm(t *testing.T) {
 
 func TestVerifierWithoutChallenge(t *testing.T) {
 	server := cognitotest.New(ada)
-	cfg := loginConfig(server, "openid")
+	cfg := oauthConfig(server, "openid")
 	redirect, err := server.Authorize(cfg.AuthCodeURL("st"), "ada")
 	if err != nil {
 		t.Fatal(err)
 	}
 	u, _ := url.Parse(redirect)
-	send(t, server, "/oauth2/token", url.Values{
+	postForm(t, server, "/oauth2/token", url.Values{
 		"grant_type": {"authorization_code"}, "client_id": {cfg.ClientID}, "redirect_uri": {callback},
 		"code": {u.Query().Get("code")}, "code_verifier": {oauth2.GenerateVerifier()},
-	}).refused(t, 400, "invalid_grant")
+	}).wantError(t, 400, "invalid_grant")
 }
 
-// TestCodeExpires: five minutes by the pool's clock, and not for a user who was
-// removed meanwhile.
+// TestCodeExpires: a code is valid for five minutes, while its user may sign in.
 func TestCodeExpires(t *testing.T) {
 	server := cognitotest.New(ada)
-	move := clock(server)
+	move := stopClock(server)
 	for _, c := range []struct {
 		name string
 		do   func()
@@ -144,14 +142,14 @@ func TestCodeExpires(t *testing.T) {
 		{"a user who is removed", func() { server.SetUser(ada); server.RemoveUser("ada") }, false},
 	} {
 		server.SetUser(ada)
-		cfg := loginConfig(server, "openid")
+		cfg := oauthConfig(server, "openid")
 		redirect, err := server.Authorize(cfg.AuthCodeURL("st"), "ada")
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.do()
 		u, _ := url.Parse(redirect)
-		got := send(t, server, "/oauth2/token", url.Values{
+		got := postForm(t, server, "/oauth2/token", url.Values{
 			"grant_type": {"authorization_code"}, "client_id": {cfg.ClientID}, "redirect_uri": {callback}, "code": {u.Query().Get("code")},
 		})
 		if (got.status == 200) != c.ok {
@@ -160,7 +158,7 @@ func TestCodeExpires(t *testing.T) {
 	}
 }
 
-// TestScopes: which tokens come, and what is in them.
+// TestScopes: the scopes decide which tokens are issued, with which claims.
 func TestScopes(t *testing.T) {
 	server := cognitotest.New(cognitotest.User{Username: "ada", Attributes: map[string]string{
 		"email": "ada@example.com", "phone_number": "+441", "custom:tier": "gold",
@@ -202,31 +200,31 @@ func TestScopes(t *testing.T) {
 			t.Errorf("%s: GetUser: %v", c.scopes, err)
 		}
 	}
-	// Without any, all that the client may have.
+	// A request without scopes gets all of the app client.
 	token := signedIn(t, server, "ada")
 	if _, access := decodeToken(t, token.AccessToken); access["scope"] != "openid email phone profile aws.cognito.signin.user.admin" {
 		t.Errorf("scope %v", access["scope"])
 	}
 }
 
-// TestRefreshGrant: the same session goes on, through the endpoint and through
-// the API, with its scopes and without its nonce.
+// TestRefreshGrant: the token endpoint and the API continue the same session, with
+// its scopes and without its nonce.
 func TestRefreshGrant(t *testing.T) {
 	server := cognitotest.New(ada)
-	move := clock(server)
-	cfg := loginConfig(server, "openid", "email")
+	move := stopClock(server)
+	cfg := oauthConfig(server, "openid", "email")
 	redirect, err := server.Authorize(cfg.AuthCodeURL("st", oauth2.SetAuthURLParam("nonce", "n")), "ada")
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := redeem(t, server, cfg, redirect)
+	first := exchangeCode(t, server, cfg, redirect)
 	_, before := decodeToken(t, first.Extra("id_token").(string))
 	if before["nonce"] != "n" {
 		t.Errorf("nonce %v", before["nonce"])
 	}
 	move(time.Hour)
 	form := url.Values{"grant_type": {"refresh_token"}, "client_id": {cfg.ClientID}, "refresh_token": {first.RefreshToken}}
-	got := send(t, server, "/oauth2/token", form)
+	got := postForm(t, server, "/oauth2/token", form)
 	if got.status != 200 || got.body["refresh_token"] != nil || got.body["expires_in"] != 3600.0 {
 		t.Fatalf("status %d, expires in %v", got.status, got.body["expires_in"])
 	}
@@ -244,19 +242,19 @@ func TestRefreshGrant(t *testing.T) {
 	}
 
 	server.SetRotation(true, 0)
-	got = send(t, server, "/oauth2/token", form)
+	got = postForm(t, server, "/oauth2/token", form)
 	if got.status != 200 || got.body["refresh_token"] == nil {
 		t.Fatalf("rotation: status %d", got.status)
 	}
-	send(t, server, "/oauth2/token", form).refused(t, 400, "invalid_grant")
+	postForm(t, server, "/oauth2/token", form).wantError(t, 400, "invalid_grant")
 	form.Set("refresh_token", got.body["refresh_token"].(string))
 	move(31 * 24 * time.Hour)
-	send(t, server, "/oauth2/token", form).refused(t, 400, "invalid_grant")
+	postForm(t, server, "/oauth2/token", form).wantError(t, 400, "invalid_grant")
 }
 
-// TestRevokeEndsTheChain: every refresh token of the session, and its access
-// tokens where Cognito looks.
-func TestRevokeEndsTheChain(t *testing.T) {
+// TestRevokeEndsTheSession: Cognito then refuses all refresh and access tokens of the
+// session.
+func TestRevokeEndsTheSession(t *testing.T) {
 	server := cognitotest.New(ada)
 	secret := server.AddClient("2secret", "s3cret")
 	id := server.UserPool().ClientID
@@ -276,7 +274,9 @@ func TestRevokeEndsTheChain(t *testing.T) {
 		{"a wrong secret", url.Values{"token": {token.RefreshToken}}, []string{"2secret", "x"}, 401, "invalid_client"},
 		{"another client's token", url.Values{"token": {token.RefreshToken}}, []string{"2secret", "s3cret"}, 400, "invalid_client"},
 	} {
-		t.Run(c.name, func(t *testing.T) { send(t, server, "/oauth2/revoke", c.form, c.basic...).refused(t, c.status, c.want) })
+		t.Run(c.name, func(t *testing.T) {
+			postForm(t, server, "/oauth2/revoke", c.form, c.basic...).wantError(t, c.status, c.want)
+		})
 	}
 	if _, err := refresh(server, token.RefreshToken); err != nil {
 		t.Fatalf("a refused revocation revoked: %v", err)
@@ -287,18 +287,18 @@ func TestRevokeEndsTheChain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, v := range []string{"unknown", token.RefreshToken, token.RefreshToken} {
-		if got := send(t, server, "/oauth2/revoke", of(v)); got.status != 200 || got.raw != "" || got.header.Get("Content-Type") != "" {
+		if got := postForm(t, server, "/oauth2/revoke", of(v)); got.status != 200 || got.raw != "" || got.header.Get("Content-Type") != "" {
 			t.Errorf("status %d, %q", got.status, got.raw)
 		}
 	}
-	send(t, server, "/oauth2/token", url.Values{"grant_type": {"refresh_token"}, "client_id": {id}, "refresh_token": {set.Refresh}}).refused(t, 400, "invalid_grant")
+	postForm(t, server, "/oauth2/token", url.Values{"grant_type": {"refresh_token"}, "client_id": {id}, "refresh_token": {set.Refresh}}).wantError(t, 400, "invalid_grant")
 	_, err = getUser(server, token.AccessToken)
-	refused(t, err, "NotAuthorizedException", "Access Token has been revoked")
+	wantAPIError(t, err, "NotAuthorizedException", "Access Token has been revoked")
 	if server.Calls("Revoke") != 9 || server.Calls("RevokeToken") != 0 {
 		t.Errorf("%d and %d calls", server.Calls("Revoke"), server.Calls("RevokeToken"))
 	}
 	mine := signedIn(t, secret, "ada", "openid")
-	if got := send(t, server, "/oauth2/revoke", url.Values{"token": {mine.RefreshToken}}, "2secret", "s3cret"); got.status != 200 {
+	if got := postForm(t, server, "/oauth2/revoke", url.Values{"token": {mine.RefreshToken}}, "2secret", "s3cret"); got.status != 200 {
 		t.Errorf("with a secret: status %d", got.status)
 	}
 	if _, err := refresh(secret, mine.RefreshToken); err == nil {
@@ -306,8 +306,8 @@ func TestRevokeEndsTheChain(t *testing.T) {
 	}
 }
 
-// TestRevokeHasNoBody: Amplify's routes take a Content-Length of zero for
-// success, and parse everything else.
+// TestRevokeHasNoBody: for Amplify's routes, a Content-Length of zero means success.
+// They parse any other body.
 func TestRevokeHasNoBody(t *testing.T) {
 	server := cognitotest.New(ada)
 	form := url.Values{"token": {server.Issue("ada").Refresh}, "client_id": {server.UserPool().ClientID}}

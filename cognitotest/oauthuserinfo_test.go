@@ -11,7 +11,7 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 )
 
-func userInfo(t *testing.T, server *cognitotest.Server, method, authorization string) *answer {
+func userInfo(t *testing.T, server *cognitotest.Server, method, authorization string) *oauthResponse {
 	t.Helper()
 	r, err := http.NewRequest(method, server.UserPool().LoginURL()+"/oauth2/userInfo", nil)
 	if err != nil {
@@ -23,12 +23,12 @@ func userInfo(t *testing.T, server *cognitotest.Server, method, authorization st
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
 	}
-	return receive(t, server, r)
+	return do(t, server, r)
 }
 
 func TestUserInfo(t *testing.T) {
 	server := cognitotest.New(ada)
-	move := clock(server)
+	move := stopClock(server)
 	token := signedIn(t, server, "ada", "openid", "email")
 	_, claims := decodeToken(t, token.AccessToken)
 	want := map[string]any{"sub": claims["sub"], "username": "ada", "email": "ada@example.com", "email_verified": "true"}
@@ -42,7 +42,7 @@ func TestUserInfo(t *testing.T) {
 	}
 
 	revoked := signedIn(t, server, "ada", "openid")
-	send(t, server, "/oauth2/revoke", url.Values{"token": {revoked.RefreshToken}, "client_id": {server.UserPool().ClientID}})
+	postForm(t, server, "/oauth2/revoke", url.Values{"token": {revoked.RefreshToken}, "client_id": {server.UserPool().ClientID}})
 	for _, c := range []struct {
 		name, authorization string
 		status              int
@@ -59,12 +59,12 @@ func TestUserInfo(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := userInfo(t, server, "GET", c.authorization)
-			got.refused(t, c.status, c.code)
+			got.wantError(t, c.status, c.code)
 			if h := got.header.Get("WWW-Authenticate"); !strings.HasPrefix(h, `Bearer error="`+c.code+`", error_description="`) {
 				t.Errorf("WWW-Authenticate %s", h)
 			}
 		})
 	}
 	move(time.Hour)
-	userInfo(t, server, "GET", "Bearer "+token.AccessToken).refused(t, 401, "invalid_token")
+	userInfo(t, server, "GET", "Bearer "+token.AccessToken).wantError(t, 401, "invalid_token")
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 )
 
-// callAPI sends a request to an emulated API and returns its answer.
+// callAPI sends a request to an emulated API and returns the response.
 func callAPI(t *testing.T, server *cognitotest.Server, method, url, body string, header map[string]string) (status int, text string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))

@@ -14,8 +14,8 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// sdk returns the AWS SDK's client of server, in memory.
-func sdk(server *cognitotest.Server) *cip.Client {
+// userPoolClient returns the AWS SDK's client of the user pool API, in memory.
+func userPoolClient(server *cognitotest.Server) *cip.Client {
 	return cip.New(cip.Options{
 		Region:           server.UserPool().Region(),
 		HTTPClient:       server.Client(),
@@ -24,14 +24,14 @@ func sdk(server *cognitotest.Server) *cip.Client {
 	})
 }
 
-// refresh exchanges a refresh token by way of the SDK.
+// refresh refreshes tokens with the SDK.
 func refresh(server *cognitotest.Server, token string) (*tokens.Set, error) {
 	userPool := server.UserPool()
 	in := &cip.GetTokensFromRefreshTokenInput{ClientId: aws.String(userPool.ClientID), RefreshToken: aws.String(token)}
 	if userPool.ClientSecret != "" {
 		in.ClientSecret = aws.String(userPool.ClientSecret)
 	}
-	out, err := sdk(server).GetTokensFromRefreshToken(context.Background(), in)
+	out, err := userPoolClient(server).GetTokensFromRefreshToken(context.Background(), in)
 	if err != nil {
 		return nil, err
 	}
@@ -43,9 +43,9 @@ func refresh(server *cognitotest.Server, token string) (*tokens.Set, error) {
 	}, nil
 }
 
-// getUser asks for the attributes of an access token's user.
+// getUser returns the attributes of an access token's user.
 func getUser(server *cognitotest.Server, access string) (map[string]string, error) {
-	out, err := sdk(server).GetUser(context.Background(), &cip.GetUserInput{AccessToken: aws.String(access)})
+	out, err := userPoolClient(server).GetUser(context.Background(), &cip.GetUserInput{AccessToken: aws.String(access)})
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +56,8 @@ func getUser(server *cognitotest.Server, access string) (map[string]string, erro
 	return attributes, nil
 }
 
-// refused checks that err is Cognito's error of this code and message.
-func refused(t *testing.T, err error, code, message string) {
+// wantAPIError checks that err is Cognito's error of this code and message.
+func wantAPIError(t *testing.T, err error, code, message string) {
 	t.Helper()
 	var e interface {
 		ErrorCode() string
@@ -70,8 +70,8 @@ func refused(t *testing.T, err error, code, message string) {
 	}
 }
 
-// sentCounter counts requests by their operation: the SDK repeats one whose answer it
-// could not read.
+// sentCounter counts requests by operation. The SDK repeats a request whose response
+// it could not read.
 type sentCounter struct {
 	http.RoundTripper
 	n map[string]int

@@ -11,7 +11,7 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 )
 
-// ada is a user with everything that shows in tokens.
+// ada is a user with everything that tokens contain.
 var ada = cognitotest.User{
 	Username:   "ada",
 	Password:   "Analytical-1",
@@ -19,8 +19,8 @@ var ada = cognitotest.User{
 	Attributes: map[string]string{"email": "ada@example.com", "custom:tier": "gold"},
 }
 
-// clock is a clock that stands still until it is moved.
-func clock(server *cognitotest.Server) (move func(time.Duration)) {
+// stopClock stops the clock. move moves it.
+func stopClock(server *cognitotest.Server) (move func(time.Duration)) {
 	now := time.Unix(1790000000, 0)
 	server.SetNow(func() time.Time { return now })
 	return func(d time.Duration) { now = now.Add(d) }
@@ -62,7 +62,7 @@ func TestAddClient(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := refresh(server, set.Refresh)
-	refused(t, err, "NotAuthorizedException", "Invalid Refresh Token")
+	wantAPIError(t, err, "NotAuthorizedException", "Invalid Refresh Token")
 	if n := server.Calls("GetTokensFromRefreshToken"); n != 2 {
 		t.Errorf("%d calls, want those of both app clients", n)
 	}
@@ -127,9 +127,8 @@ func TestMistakesPanic(t *testing.T) {
 	server.Issue("ada") // and the lock is free
 }
 
-// TestEverythingAtOnce is for the race detector: settings change while the
-// server serves.
-func TestEverythingAtOnce(t *testing.T) {
+// TestConcurrentUse changes settings while the server serves, for the race detector.
+func TestConcurrentUse(t *testing.T) {
 	server := cognitotest.New(ada)
 	var stop atomic.Bool
 	var wg sync.WaitGroup

@@ -94,7 +94,7 @@ func TestSignInReplaces(t *testing.T) {
 	}
 }
 
-// TestSignInWithoutIDToken: an edit can leave a token out.
+// TestSignInWithoutIDToken: an edit can leave a token out of the set.
 func TestSignInWithoutIDToken(t *testing.T) {
 	server := cognitotest.New(ada)
 	r := httptest.NewRequest("GET", "/", nil)
@@ -111,9 +111,9 @@ func TestSignInWithoutIDToken(t *testing.T) {
 	}
 }
 
-// TestSignInAlone: neither settings nor faults keep SignIn from its work, and
-// it leaves no trace in the counts.
-func TestSignInAlone(t *testing.T) {
+// TestSignInMeetsNoFault: SignIn works with all settings and faults, and is not
+// counted.
+func TestSignInMeetsNoFault(t *testing.T) {
 	server := cognitotest.New(ada)
 	server.SetNow(func() time.Time { return time.Unix(1790000000, 0) })
 	server.SetLifetime(-time.Hour)
@@ -130,8 +130,8 @@ func TestSignInAlone(t *testing.T) {
 	}
 }
 
-// TestBubble: all of it works where time is fake and sockets are not allowed.
-func TestBubble(t *testing.T) {
+// TestSignInInSynctest: time may be fake, and no socket is needed.
+func TestSignInInSynctest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := cognitotest.New(ada)
 		server.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Delay: time.Second} })
@@ -143,7 +143,7 @@ func TestBubble(t *testing.T) {
 		if err != nil || s.User().Username != "ada" {
 			t.Errorf("user %q, %v", s.User().Username, err)
 		}
-		// One fetch of the key set and one refresh.
+		// One fetch of the key set and one refresh, a second each.
 		if d := time.Since(start); d != 2*time.Second {
 			t.Errorf("took %v", d)
 		}

@@ -20,8 +20,9 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 )
 
-// TestConversation leads the real SDK through every operation over a real port.
-func TestConversation(t *testing.T) {
+// TestOperationsOverTheNetwork calls every operation with the real SDK, on a real
+// port.
+func TestOperationsOverTheNetwork(t *testing.T) {
 	server := cognitotest.New(ada)
 	ts := httptest.NewServer(server)
 	defer ts.Close()
@@ -79,10 +80,10 @@ func TestConversation(t *testing.T) {
 		}
 	}
 	_, err = api.GetTokensFromRefreshToken(ctx, refresh)
-	refused(t, err, "NotAuthorizedException", "Refresh Token has been revoked")
+	wantAPIError(t, err, "NotAuthorizedException", "Refresh Token has been revoked")
 	for _, access := range []*string{first.AccessToken, second.AuthenticationResult.AccessToken} {
 		_, err = api.GetUser(ctx, &cip.GetUserInput{AccessToken: access})
-		refused(t, err, "NotAuthorizedException", "Access Token has been revoked")
+		wantAPIError(t, err, "NotAuthorizedException", "Access Token has been revoked")
 	}
 
 	set, bystander := server.Issue("ada"), server.Issue("ada")
@@ -90,9 +91,9 @@ func TestConversation(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = getUser(server, bystander.Access)
-	refused(t, err, "NotAuthorizedException", "Access Token has been revoked")
+	wantAPIError(t, err, "NotAuthorizedException", "Access Token has been revoked")
 	_, err = api.GlobalSignOut(ctx, &cip.GlobalSignOutInput{AccessToken: &set.Access})
-	refused(t, err, "NotAuthorizedException", "Access Token has been revoked")
+	wantAPIError(t, err, "NotAuthorizedException", "Access Token has been revoked")
 	for op, want := range map[string]int{
 		"InitiateAuth": 3, "GetUser": 4, "GetTokensFromRefreshToken": 2, "RevokeToken": 2, "GlobalSignOut": 2,
 	} {
@@ -130,10 +131,10 @@ func TestSignInRefused(t *testing.T) {
 		{"unknown refresh token", "REFRESH_TOKEN_AUTH", clientID, map[string]string{"REFRESH_TOKEN": "x"}, "NotAuthorizedException", "Invalid Refresh Token"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := sdk(server).InitiateAuth(context.Background(), &cip.InitiateAuthInput{
+			_, err := userPoolClient(server).InitiateAuth(context.Background(), &cip.InitiateAuthInput{
 				AuthFlow: types.AuthFlowType(c.flow), ClientId: aws.String(c.clientID), AuthParameters: c.params,
 			})
-			refused(t, err, c.code, c.wantReason)
+			wantAPIError(t, err, c.code, c.wantReason)
 		})
 	}
 }
@@ -150,7 +151,7 @@ func TestClientSecret(t *testing.T) {
 		if secretHash != "" {
 			params["SECRET_HASH"] = secretHash
 		}
-		_, err := sdk(server).InitiateAuth(context.Background(), &cip.InitiateAuthInput{
+		_, err := userPoolClient(server).InitiateAuth(context.Background(), &cip.InitiateAuthInput{
 			AuthFlow: flow, ClientId: aws.String("2confidential"), AuthParameters: params,
 		})
 		return err
@@ -167,20 +168,20 @@ func TestClientSecret(t *testing.T) {
 		if err := auth(flow, params, hash("s3cret", "ada")); err != nil {
 			t.Errorf("%s: %v", flow, err)
 		}
-		refused(t, auth(flow, params, hash("wrong", "ada")), "NotAuthorizedException", unverified)
-		refused(t, auth(flow, params, hash("s3cret", "bob")), "NotAuthorizedException", unverified)
-		refused(t, auth(flow, params, ""), "NotAuthorizedException", missing)
+		wantAPIError(t, auth(flow, params, hash("wrong", "ada")), "NotAuthorizedException", unverified)
+		wantAPIError(t, auth(flow, params, hash("s3cret", "bob")), "NotAuthorizedException", unverified)
+		wantAPIError(t, auth(flow, params, ""), "NotAuthorizedException", missing)
 	}
 
 	for _, secret := range []*string{nil, aws.String("wrong")} {
-		_, err := sdk(server).GetTokensFromRefreshToken(context.Background(), &cip.GetTokensFromRefreshTokenInput{
+		_, err := userPoolClient(server).GetTokensFromRefreshToken(context.Background(), &cip.GetTokensFromRefreshTokenInput{
 			ClientId: aws.String("2confidential"), ClientSecret: secret, RefreshToken: &set.Refresh,
 		})
-		refused(t, err, "NotAuthorizedException", unverified)
-		_, err = sdk(server).RevokeToken(context.Background(), &cip.RevokeTokenInput{
+		wantAPIError(t, err, "NotAuthorizedException", unverified)
+		_, err = userPoolClient(server).RevokeToken(context.Background(), &cip.RevokeTokenInput{
 			ClientId: aws.String("2confidential"), ClientSecret: secret, Token: &set.Refresh,
 		})
-		refused(t, err, "UnauthorizedException", unverified)
+		wantAPIError(t, err, "UnauthorizedException", unverified)
 	}
 	if _, err := refresh(server, set.Refresh); err != nil {
 		t.Error(err)
@@ -206,9 +207,9 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// post sends an operation as Amplify does, and returns the answer decoded like
-// a recorded one.
-func post(t *testing.T, client *http.Client, url, op, body string) recorded {
+// post calls an operation as Amplify does, and returns the response decoded like a
+// recorded one.
+func post(t *testing.T, client *http.Client, url, op, body string) recordedResponse {
 	t.Helper()
 	r, err := http.NewRequest("POST", url, strings.NewReader(body))
 	if err != nil {
@@ -218,14 +219,14 @@ func post(t *testing.T, client *http.Client, url, op, body string) recorded {
 	r.Header.Set("X-Amz-Target", "AWSCognitoIdentityProviderService."+op)
 	resp, err := client.Do(r)
 	if err != nil {
-		return recorded{NetworkError: true}
+		return recordedResponse{NetworkError: true}
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := recorded{Status: resp.StatusCode}
+	got := recordedResponse{Status: resp.StatusCode}
 	if code := resp.Header.Get("X-Amzn-Errortype"); code != "" {
 		got.Headers = map[string]string{"x-amzn-errortype": code}
 	}

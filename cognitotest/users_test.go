@@ -7,8 +7,8 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 )
 
-// TestUsersChange: a session follows its user.
-func TestUsersChange(t *testing.T) {
+// TestChangedUsers: a session sees its user's changes.
+func TestChangedUsers(t *testing.T) {
 	server := cognitotest.New(ada)
 	set := server.Issue("ada")
 	attributes, err := getUser(server, set.Access)
@@ -33,17 +33,17 @@ func TestUsersChange(t *testing.T) {
 	changed.Disabled = true
 	server.SetUser(changed)
 	_, err = refresh(server, set.Refresh)
-	refused(t, err, "NotAuthorizedException", "User is disabled.")
+	wantAPIError(t, err, "NotAuthorizedException", "User is disabled.")
 	_, err = getUser(server, set.Access)
-	refused(t, err, "NotAuthorizedException", "User is disabled.")
+	wantAPIError(t, err, "NotAuthorizedException", "User is disabled.")
 
 	server.RemoveUser("ada")
 	server.RemoveUser("ada")
 	server.SetUser(ada)
 	_, err = refresh(server, set.Refresh)
-	refused(t, err, "UserNotFoundException", "User does not exist.")
+	wantAPIError(t, err, "UserNotFoundException", "User does not exist.")
 	_, err = getUser(server, set.Access)
-	refused(t, err, "UserNotFoundException", "User does not exist.")
+	wantAPIError(t, err, "UserNotFoundException", "User does not exist.")
 	if _, err := getUser(server, server.Issue("ada").Access); err != nil {
 		t.Errorf("the new ada: %v", err)
 	}

@@ -15,7 +15,7 @@ import (
 
 func TestRotation(t *testing.T) {
 	server := cognitotest.New(ada)
-	move := clock(server)
+	move := stopClock(server)
 	server.SetRefreshLifetime(time.Hour)
 	server.SetRotation(true, 10*time.Second)
 	first := server.Issue("ada")
@@ -46,18 +46,18 @@ func TestRotation(t *testing.T) {
 	}
 	move(1)
 	_, err = refresh(server, first.Refresh)
-	refused(t, err, "RefreshTokenReuseException", "Refresh token reuse detected")
+	wantAPIError(t, err, "RefreshTokenReuseException", "Refresh token reuse detected")
 	var last *tokens.Set
 	for _, token := range []string{second.Refresh, third.Refresh} {
 		if last, err = refresh(server, token); err != nil {
 			t.Fatalf("reuse of the old token ended the chain: %v", err)
 		}
 	}
-	_, err = sdk(server).InitiateAuth(t.Context(), &cip.InitiateAuthInput{
+	_, err = userPoolClient(server).InitiateAuth(t.Context(), &cip.InitiateAuthInput{
 		AuthFlow: types.AuthFlowTypeRefreshTokenAuth, ClientId: aws.String(server.UserPool().ClientID),
 		AuthParameters: map[string]string{"REFRESH_TOKEN": second.Refresh},
 	})
-	refused(t, err, "InvalidParameterException", "REFRESH_TOKEN_AUTH flow not enabled for this client")
+	wantAPIError(t, err, "InvalidParameterException", "REFRESH_TOKEN_AUTH flow not enabled for this client")
 
 	server.SetRotation(true, 0)
 	fourth, err := refresh(server, server.Issue("ada").Refresh)
@@ -69,25 +69,25 @@ func TestRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = refresh(server, fourth.Refresh)
-	refused(t, err, "RefreshTokenReuseException", "Refresh token reuse detected")
-	if _, err := sdk(server).RevokeToken(t.Context(), &cip.RevokeTokenInput{ClientId: aws.String(server.UserPool().ClientID), Token: &fourth.Refresh}); err != nil {
+	wantAPIError(t, err, "RefreshTokenReuseException", "Refresh token reuse detected")
+	if _, err := userPoolClient(server).RevokeToken(t.Context(), &cip.RevokeTokenInput{ClientId: aws.String(server.UserPool().ClientID), Token: &fourth.Refresh}); err != nil {
 		t.Error(err)
 	}
 	_, err = refresh(server, fifth.Refresh)
-	refused(t, err, "NotAuthorizedException", "Refresh Token has been revoked")
+	wantAPIError(t, err, "NotAuthorizedException", "Refresh Token has been revoked")
 
-	// Rotation does not prolong the session: an hour after the sign-in, all of
-	// its refresh tokens have expired.
+	// Rotation does not extend the session. An hour after the sign-in, all of its
+	// refresh tokens have expired.
 	move(29 * time.Minute)
 	if last, err = refresh(server, last.Refresh); err != nil {
 		t.Fatal(err)
 	}
 	move(time.Minute)
 	_, err = refresh(server, last.Refresh)
-	refused(t, err, "NotAuthorizedException", "Refresh Token has expired")
+	wantAPIError(t, err, "NotAuthorizedException", "Refresh Token has expired")
 }
 
-// TestReuseRace: of many refreshes with one token and no grace, one wins.
+// TestReuseRace: of many refreshes with one token and no grace, one succeeds.
 func TestReuseRace(t *testing.T) {
 	server := cognitotest.New(ada)
 	server.SetRotation(true, 0)
@@ -103,7 +103,7 @@ func TestReuseRace(t *testing.T) {
 		if err == nil {
 			won++
 		} else {
-			refused(t, err, "RefreshTokenReuseException", "Refresh token reuse detected")
+			wantAPIError(t, err, "RefreshTokenReuseException", "Refresh token reuse detected")
 		}
 	}
 	if won != 1 {

@@ -16,15 +16,15 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 )
 
-// TestErrorsOfVectors makes every error that was recorded with Cognito's code,
-// by a Fault, and compares the answers to the letter.
+// TestErrorsOfVectors makes every recorded error of Cognito by a Fault, and compares
+// the responses exactly.
 func TestErrorsOfVectors(t *testing.T) {
 	server := cognitotest.New(ada)
 	seen := make(map[string]bool)
 	for _, rec := range records(t) {
 		for _, x := range rec.Cognito {
 			op, ours := strings.CutPrefix(x.Expect.Target, "AWSCognitoIdentityProviderService.")
-			var want recorded
+			var want recordedResponse
 			if err := json.Unmarshal(x.Reply, &want); err != nil {
 				t.Fatal(err)
 			}
@@ -54,14 +54,14 @@ func TestErrorsOfVectors(t *testing.T) {
 	}
 }
 
-// TestAnswersOfVectors compares what the operations answer of themselves:
-// errors to the letter, successes by their members and kinds of values.
-func TestAnswersOfVectors(t *testing.T) {
+// TestResponsesOfVectors compares responses without a Fault: errors exactly, successes
+// by their members and kinds of values.
+func TestResponsesOfVectors(t *testing.T) {
 	server := cognitotest.New(ada)
-	move := clock(server)
+	move := stopClock(server)
 	client := server.Client()
 	set := server.Issue("ada")
-	same := func(got recorded, name, op string) {
+	same := func(got recordedResponse, name, op string) {
 		t.Helper()
 		want := vector(t, name, op)
 		if got.Status != want.Status || !reflect.DeepEqual(kinds(got.Body), kinds(want.Body)) {
@@ -89,8 +89,8 @@ func TestAnswersOfVectors(t *testing.T) {
 	same(post(t, client, awsURL, refresh, refreshBody(server, expiring.Refresh)), "refresh-not-authorized", refresh)
 }
 
-// kinds replaces the values in v by the names of their kinds; of a list, it
-// keeps the first.
+// kinds replaces the values in v by the names of their types. A list becomes the
+// type of its first element.
 func kinds(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -138,8 +138,8 @@ func TestKeySetOfVectors(t *testing.T) {
 	}
 }
 
-// recorded is an answer of Cognito's in the vectors.
-type recorded struct {
+// recordedResponse is a response of Cognito in the vectors.
+type recordedResponse struct {
 	Status       int
 	Headers      map[string]string
 	Body         map[string]any
@@ -170,8 +170,8 @@ func records(t *testing.T) []record {
 	return all
 }
 
-// vector finds the first answer to op in the record of that name.
-func vector(t *testing.T, name, op string) recorded {
+// vector finds the first response to op in the record of that name.
+func vector(t *testing.T, name, op string) recordedResponse {
 	t.Helper()
 	all := records(t)
 	i := slices.IndexFunc(all, func(r record) bool { return r.Name == name })
@@ -180,7 +180,7 @@ func vector(t *testing.T, name, op string) recorded {
 	}
 	for _, x := range all[i].Cognito {
 		if strings.HasSuffix(x.Expect.Target, "."+op) {
-			var r recorded
+			var r recordedResponse
 			if err := json.Unmarshal(x.Reply, &r); err != nil {
 				t.Fatal(err)
 			}
@@ -188,11 +188,11 @@ func vector(t *testing.T, name, op string) recorded {
 		}
 	}
 	t.Fatalf("record %s has no answer to %s", name, op)
-	return recorded{}
+	return recordedResponse{}
 }
 
-// TestOAuthOfVectors sends what Amplify's routes sent, with values of ours, and
-// compares what Cognito answered them: errors to the letter, successes by their
+// TestOAuthOfVectors sends the recorded requests of Amplify's routes, with values of
+// ours. It compares the responses with Cognito's: errors exactly, successes by their
 // members and kinds of values.
 func TestOAuthOfVectors(t *testing.T) {
 	var all []struct {
@@ -241,7 +241,7 @@ func TestOAuthOfVectors(t *testing.T) {
 			case u.Path == "/oauth2/revoke":
 				form.Set("token", signedIn(t, server, "ada", "openid").RefreshToken)
 			default:
-				cfg := loginConfig(server, "openid")
+				cfg := oauthConfig(server, "openid")
 				cfg.RedirectURL = form.Get("redirect_uri")
 				redirect, err := server.Authorize(cfg.AuthCodeURL("st", oauth2.S256ChallengeOption(form.Get("code_verifier"))), "ada")
 				if err != nil {
@@ -257,7 +257,7 @@ func TestOAuthOfVectors(t *testing.T) {
 			for k, v := range x.Expect.Headers {
 				r.Header.Set(k, v)
 			}
-			got := receive(t, server, r)
+			got := do(t, server, r)
 			server.SetFault(nil)
 			compared++
 			switch {
@@ -301,7 +301,7 @@ func TestTokensOfVectors(t *testing.T) {
 	}
 }
 
-// shape maps members to the kinds of their values.
+// shape maps members to the types of their values.
 func shape(m map[string]any) map[string]string {
 	kinds := make(map[string]string)
 	for k, v := range m {

@@ -284,8 +284,8 @@ func TestS3Faults(t *testing.T) {
 	}
 }
 
-// The endpoints serve many at once; the race detector looks on.
-func TestEndpointsServeManyAtOnce(t *testing.T) {
+// The bucket serves many requests at once, for the race detector.
+func TestConcurrentS3Requests(t *testing.T) {
 	server := cognitotest.New(cognitotest.User{Username: "ada"})
 	client := newS3Client(server, credentials(t, server, "ada"))
 	var wg sync.WaitGroup
