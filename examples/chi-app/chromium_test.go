@@ -194,7 +194,7 @@ func (b *tab) atLogin(title string, steps ...chromedp.Action[chromedp.Void]) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if login := b.demo.pool.UserPool().LoginURL(); !strings.HasPrefix(location, login+"/") {
+	if login := b.demo.server.UserPool().LoginURL(); !strings.HasPrefix(location, login+"/") {
 		b.t.Fatalf("at %s, want a page of %s", location, login)
 	}
 	b.shows("h1", title)
@@ -256,7 +256,7 @@ func (b *tab) cookie(suffix string) *network.Cookie {
 
 func (b *tab) refreshes(want int) {
 	b.t.Helper()
-	if got := b.demo.pool.Calls("GetTokensFromRefreshToken"); got != want {
+	if got := b.demo.server.Calls("GetTokensFromRefreshToken"); got != want {
 		b.t.Fatalf("Cognito was asked for fresh tokens %d times, want %d", got, want)
 	}
 }

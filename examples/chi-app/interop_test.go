@@ -80,8 +80,8 @@ func newClientTab(t *testing.T, browser context.Context, who login) *tab {
 	if who.typed != who.username {
 		user.Attributes = map[string]string{"email": who.typed}
 	}
-	b.demo.pool.SetUser(user)
-	b.demo.client = b.demo.pool.AddClient("1emulatorforbrowsers", "")
+	b.demo.server.SetUser(user)
+	b.demo.client = b.demo.server.AddClient("1emulatorforbrowsers", "")
 	b.demo.start(t)
 	b.open("/amplify/")
 	b.waitFor(`!document.getElementById("signed-out").hidden`)
@@ -202,7 +202,7 @@ func interopUser(b *tab, who login) {
 
 	b.press("#server-sign-out")
 	b.gone()
-	if n := b.demo.pool.Calls("RevokeToken"); n != 1 {
+	if n := b.demo.server.Calls("RevokeToken"); n != 1 {
 		b.t.Errorf("%d revocations, want 1", n)
 	}
 	b.shows("#log", "The server has signed out")
@@ -220,13 +220,13 @@ func unescape(t *testing.T, s string) string {
 // With rotation a refresh token is good once, and a minute longer: browser and
 // server may need it at the same time.
 func interopRotation(b *tab) {
-	b.demo.pool.SetRotation(true, time.Minute)
+	b.demo.server.SetRotation(true, time.Minute)
 	for round := range 3 {
 		b.demo.advance(2 * time.Minute)
 		// The pool answers nobody before both have asked.
 		var both sync.WaitGroup
 		both.Add(2)
-		b.demo.pool.SetFault(func(op string) (f cognitotest.Fault) {
+		b.demo.server.SetFault(func(op string) (f cognitotest.Fault) {
 			if op == "GetTokensFromRefreshToken" {
 				both.Done()
 				both.Wait()
@@ -240,7 +240,7 @@ func interopRotation(b *tab) {
 		if got != "ada,ada true" {
 			b.t.Fatalf("round %d: refreshed at once, browser and server find %s", round, got)
 		}
-		b.demo.pool.SetFault(nil)
+		b.demo.server.SetFault(nil)
 		b.refreshes(2*round + 2)
 		b.same(login{"", "ada", "ada"})
 		b.ask("ada", false)

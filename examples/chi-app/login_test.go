@@ -89,7 +89,7 @@ func (b *tab) callback(username string) string {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	callback, err := b.demo.pool.Authorize(strings.Replace(location, "/login?", "/oauth2/authorize?", 1), username)
+	callback, err := b.demo.server.Authorize(strings.Replace(location, "/login?", "/oauth2/authorize?", 1), username)
 	if err != nil {
 		b.t.Fatal(err)
 	}
