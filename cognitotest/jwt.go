@@ -12,10 +12,6 @@ import (
 	"time"
 )
 
-// Package tokens verifies tokens for one app client. These services accept tokens
-// of every app client, of both issuers, and answer with Cognito's own messages, so
-// they verify here.
-
 // accessClaims are the claims of an access token that the user pool API checks.
 type accessClaims struct {
 	Issuer    string `json:"iss"`
@@ -110,7 +106,8 @@ func (p *userPool) ownsIssuer(iss string) bool {
 }
 
 // verifySignature checks a token's signature by the published keys, and returns the
-// payload. Called with p.mu held.
+// payload. A tokens.Verifier would not do: it verifies for one app client, and its
+// errors are not Cognito's. Called with p.mu held.
 func (p *userPool) verifySignature(token string) (payload []byte, err error) {
 	invalid := apiErrorf("NotAuthorizedException", "Invalid Access Token")
 	parts := strings.Split(token, ".")

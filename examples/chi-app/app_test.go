@@ -90,7 +90,7 @@ func TestGroups(t *testing.T) {
 	v.signIn("grace")
 	v.open("/admin").expect(t, http.StatusForbidden, "a group is missing", "Sign out grace", `<strong id="who">grace</strong>`)
 	v.fetch("/admin").expect(t, http.StatusForbidden).header(t, "Content-Type", "application/problem+json")
-	// The page names who is refused even if this very request has refreshed.
+	// The page names the refused user, also if this request has refreshed.
 	d.advance(2 * time.Minute)
 	v.open("/admin").expect(t, http.StatusForbidden, "Sign out grace")
 	if n := d.server.Calls("GetTokensFromRefreshToken"); n != 1 {
