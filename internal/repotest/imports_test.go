@@ -37,6 +37,7 @@ var allowedImports = map[string][]string{
 	"internal/page":                    {},
 	"internal/percent":                 {},
 	"internal/recent":                  {},
+	"internal/sdktest":                 {},
 	"internal/seal":                    {},
 	"internal/sigv4":                   {},
 }

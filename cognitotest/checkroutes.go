@@ -11,12 +11,14 @@ import (
 )
 
 // CheckRoutes fails a test for every route that a request without a session can
-// reach and that is not listed in public, so that a route which somebody adds and
-// forgets to guard does not go unseen. public lists chi's route patterns, such as
-// "/", "/static/*" or, for one method, "GET /sign-in". An entry that names no such
-// route fails the test too: the list must not grow stale.
+// reach, unless public lists the route. A new route that nobody has guarded thus
+// fails the build.
 //
-// See [middleware.Auth.Audit] for what is recognised as a guard.
+// public lists chi's route patterns, such as "/", "/static/*" or, for one method,
+// "GET /sign-in". An entry that names no public route fails the test too, so that
+// the list stays correct.
+//
+// [middleware.Auth.Audit] says how guards are recognised.
 func CheckRoutes(t testing.TB, auth *middleware.Auth, routes chi.Routes, public ...string) {
 	t.Helper()
 	used := make(map[string]bool)

@@ -10,8 +10,8 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// users are the people of the demonstration. In a real pool nobody but Cognito
-// knows their passwords.
+// users are the users of the demonstration. In a real user pool only Cognito knows
+// their passwords.
 var users = []cognitotest.User{
 	{
 		Username: "ada", Password: "engine-1843", Groups: []string{"admins"},
@@ -23,49 +23,49 @@ var users = []cognitotest.User{
 	},
 }
 
-// useEmulator makes the application run on a Cognito of its own, which returned
-// handler serves: browsers find its managed login at the URL login.
+// useEmulator makes the application run on a Cognito of its own. The caller serves
+// the returned handler at the URL login, where browsers find its managed login.
 func (c *config) useEmulator(login string, o *options) (http.Handler, error) {
 	//show:wiring
-	pool := cognitotest.New(users...)
-	pool.SetURL(login)
-	pool.SetLifetime(o.lifetime)
-	pool.SetLogin(cognitotest.Login{
+	server := cognitotest.New(users...)
+	server.SetURL(login)
+	server.SetLifetime(o.lifetime)
+	server.SetLogin(cognitotest.Login{
 		RedirectURIs: []string{c.Origin + routesPath + "/sign-in-callback"},
 		LogoutURIs:   []string{c.Origin + routesPath + "/sign-out-callback"},
 	})
-	c.UserPool = pool.UserPool()
-	c.HTTPClient = pool.Client() // on AWS: leave this out
-	c.Now = pool.Now             // on AWS: and this
+	c.UserPool = server.UserPool()
+	c.HTTPClient = server.Client() // on AWS: leave this out
+	c.Now = server.Now             // on AWS: and this
 	//end:wiring
 	for name, picture := range demoPictures() {
-		pool.PutObject("public/"+name+".png", picture)
+		server.PutObject("public/"+name+".png", picture)
 	}
-	c.useServices(pool)
+	c.useServices(server)
 	c.Demo = users
-	c.Secret = newSecret() // the sign-ins under way end with the process, as the pool does
+	c.Secret = newSecret() // the user pool ends with the process, and running sign-ins too
 	if o.client == "" {
-		return pool, nil
+		return server, nil
 	}
 	script, err := clientScript(o.client)
-	c.Client = &clientConfig{script, pool.AddClient("1emulatorforbrowsers", "").UserPool()}
-	return pool, err
+	c.Client = &clientConfig{script, server.AddClient("1emulatorforbrowsers", "").UserPool()}
+	return server, err
 }
 
-// useServices makes the application use the emulator's AWS.
-func (c *config) useServices(pool *cognitotest.Server) {
+// useServices makes the application use the emulated services of AWS.
+func (c *config) useServices(server *cognitotest.Server) {
 	c.AWS = awsConfig{
-		Bucket:   cognito.Bucket{Bucket: pool.Bucket()},
-		Endpoint: pool.S3Endpoint(),
-		Data:     cognito.Data{URL: pool.GraphQLURL()},
+		Bucket:   cognito.Bucket{Bucket: server.Bucket()},
+		Endpoint: server.S3Endpoint(),
+		Data:     cognito.Data{URL: server.GraphQLURL()},
 		Query:    "query { viewer { username groups mode } }",
 	}
 }
 
-// secretVariable names the environment variable with the Config's Secret.
+// secretVariable is the name of the environment variable with Config.Secret.
 const secretVariable = "CHI_APP_SECRET"
 
-// useOutputs makes the application run on the pool of an Amplify configuration
+// useOutputs makes the application run on the user pool of an Amplify configuration
 // file.
 func (c *config) useOutputs(name, secret string) error {
 	//show:outputs
