@@ -40,9 +40,9 @@ type body struct {
 func (b *body) Close() error { b.closed = true; return nil }
 
 func TestTransportHosts(t *testing.T) {
-	p := open(t, nil)
-	set := p.pool.Issue("ada")
-	s, _, err := p.fetch(page(p.cookies("ada", set)...))
+	e := newEnv(t, nil)
+	set := e.server.Issue("ada")
+	s, _, err := e.fetch(pageRequest(e.cookies("ada", set)...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestTransportHosts(t *testing.T) {
 		}
 		r.URL.User = nil
 		_, err = (&session.Transport{Hosts: test.hosts, Base: base}).RoundTrip(r)
-		note(err)
+		logError(err)
 		if (err == nil) != test.sent || (len(base.sent) == 1) != test.sent {
 			t.Errorf("%q to %s: %v", test.hosts, test.url, err)
 		}
@@ -108,13 +108,13 @@ func TestTransportHosts(t *testing.T) {
 }
 
 func TestTransportCredentials(t *testing.T) {
-	p := open(t, nil)
-	set := p.pool.Issue("ada")
-	s, _, err := p.fetch(page(p.cookies("ada", set)...))
+	e := newEnv(t, nil)
+	set := e.server.Issue("ada")
+	s, _, err := e.fetch(pageRequest(e.cookies("ada", set)...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	accessOnly, _, err := p.fetch(page(p.cookies("ada", set)[:2]...))
+	accessOnly, _, err := e.fetch(pageRequest(e.cookies("ada", set)[:2]...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestTransportCredentials(t *testing.T) {
 		}
 		r.Header = test.header
 		resp, err := tr.RoundTrip(r)
-		note(err)
+		logError(err)
 		switch {
 		case test.err != nil:
 			if err == nil || len(base.sent) > 0 || test.err != errAny && !errors.Is(err, test.err) {
@@ -164,8 +164,8 @@ func TestTransportCredentials(t *testing.T) {
 // TestTransportRedirects has a service send the client on, with a real
 // http.Client, which copies headers to redirects within a domain.
 func TestTransportRedirects(t *testing.T) {
-	p := open(t, nil)
-	s, _, err := p.fetch(page(p.cookies("ada", p.pool.Issue("ada"))...))
+	e := newEnv(t, nil)
+	s, _, err := e.fetch(pageRequest(e.cookies("ada", e.server.Issue("ada"))...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestTransportRedirects(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp, err := client.Do(r)
-		note(err)
+		logError(err)
 		if (err == nil) != followed || len(base.sent) != 1+map[bool]int{true: 1}[followed] {
 			t.Errorf("to %s: %d requests, %v", to, len(base.sent), err)
 		}
@@ -204,9 +204,9 @@ func TestTransportRedirects(t *testing.T) {
 
 // TestTransportOverTLS calls a real server, and one that it redirects to.
 func TestTransportOverTLS(t *testing.T) {
-	p := open(t, nil)
-	set := p.pool.Issue("ada")
-	s, _, err := p.fetch(page(p.cookies("ada", set)...))
+	e := newEnv(t, nil)
+	set := e.server.Issue("ada")
+	s, _, err := e.fetch(pageRequest(e.cookies("ada", set)...))
 	if err != nil {
 		t.Fatal(err)
 	}
