@@ -12,7 +12,7 @@ func ParseKeySet(text []byte) (StaticKeySet, error) {
 
 // Members splits a JSON object into the names and the values of its members.
 func Members(text string) (map[string]string, error) {
-	ms, err := members(nil, text)
+	ms, err := appendJSONMembers(nil, text)
 	if err != nil {
 		return nil, err
 	}
