@@ -23,7 +23,7 @@ type Reason string
 // keys.
 const (
 	// Malformed: not a JWS in compact serialisation, header or payload is no JSON
-	// object, a member comes twice or has the wrong type, or "sub" is missing.
+	// object, a member comes twice, a known one has the wrong type, or "sub" is missing.
 	Malformed Reason = "malformed"
 	// BadAlgorithm: "alg" is not RS256, or the header asks for an extension.
 	BadAlgorithm Reason = "bad_algorithm"
