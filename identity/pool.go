@@ -81,12 +81,12 @@ type Pool struct {
 // identityPoolID matches identity pool ids, as Cognito's API reference has them.
 var identityPoolID = regexp.MustCompile(`^[a-z]{2,}(?:-[a-z]+)+-[0-9]{1,2}:[0-9a-f-]+$`)
 
-// NewPool returns the identity pool p.IdentityPoolID, for sessions of the user pool p.
-// It makes no request. The error lists all mistakes in p and opts, each as a
-// [*tokens.ConfigError] of a field such as "UserPool.ID" or "Options.RoleARN".
-func NewPool(p tokens.UserPool, opts *Options) (*Pool, error) {
+// NewPool returns the identity pool userPool.IdentityPoolID, for sessions of the user
+// pool. It makes no request. The error lists all mistakes in userPool and opts, each as
+// a [*tokens.ConfigError] of a field such as "UserPool.ID" or "Options.RoleARN".
+func NewPool(userPool tokens.UserPool, opts *Options) (*Pool, error) {
 	pool := &Pool{
-		userPool:   p,
+		userPool:   userPool,
 		signer:     v4.NewSigner(),
 		entries:    recent.LRU[digest, *cacheEntry]{Max: maxCredentials},
 		identities: recent.LRU[digest, string]{Max: maxIdentities},
@@ -95,7 +95,7 @@ func NewPool(p tokens.UserPool, opts *Options) (*Pool, error) {
 		pool.opts = *opts
 	}
 	o := &pool.opts
-	if err := validate(p, o); err != nil {
+	if err := validate(userPool, o); err != nil {
 		return nil, fmt.Errorf("identity: NewPool: %w", err)
 	}
 	if o.HTTPClient == nil {
@@ -104,7 +104,7 @@ func NewPool(p tokens.UserPool, opts *Options) (*Pool, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	region, _, _ := strings.Cut(p.IdentityPoolID, ":")
+	region, _, _ := strings.Cut(userPool.IdentityPoolID, ":")
 	api := ci.Options{
 		Region:      region,
 		Credentials: aws.AnonymousCredentials{},
@@ -118,13 +118,13 @@ func NewPool(p tokens.UserPool, opts *Options) (*Pool, error) {
 	return pool, nil
 }
 
-func validate(p tokens.UserPool, o *Options) error {
+func validate(userPool tokens.UserPool, o *Options) error {
 	var configErrors configerr.List
-	configErrors.Join("UserPool", p.Validate())
-	if p.IdentityPoolID == "" {
+	configErrors.Join("UserPool", userPool.Validate())
+	if userPool.IdentityPoolID == "" {
 		configErrors.Add("UserPool.IdentityPoolID", `is required, like "eu-west-1:11111111-2222-4333-8444-555555555555"`)
-	} else if !identityPoolID.MatchString(p.IdentityPoolID) {
-		configErrors.Add("UserPool.IdentityPoolID", "%q is not an identity pool id", p.IdentityPoolID)
+	} else if !identityPoolID.MatchString(userPool.IdentityPoolID) {
+		configErrors.Add("UserPool.IdentityPoolID", "%q is not an identity pool id", userPool.IdentityPoolID)
 	}
 	if o.RoleARN != "" && !strings.HasPrefix(o.RoleARN, "arn:") {
 		configErrors.Add("Options.RoleARN", "%q is not an ARN", o.RoleARN)

@@ -28,34 +28,34 @@ type Client struct {
 	api      *cip.Client
 }
 
-// NewClient returns a Client for the pool's app client. It makes no request. The
+// NewClient returns a Client for the user pool's app client. It makes no request. The
 // error is that of UserPool.Validate.
-func NewClient(pool UserPool, opts *Options) (*Client, error) {
-	if err := pool.Validate(); err != nil {
+func NewClient(userPool UserPool, opts *Options) (*Client, error) {
+	if err := userPool.Validate(); err != nil {
 		return nil, fmt.Errorf("tokens: NewClient: %w", err)
 	}
-	c := &Client{userPool: pool, opts: opts.withDefaults()}
+	c := &Client{userPool: userPool, opts: opts.withDefaults()}
 	o := cip.Options{
-		Region:      pool.Region(),
+		Region:      userPool.Region(),
 		Credentials: aws.AnonymousCredentials{},
 		HTTPClient:  awscall.NewHTTPClient(c.opts.HTTPClient),
 		Retryer:     aws.NopRetryer{}, // the SDK's own would repeat after a lost reply
 	}
-	if pool.Endpoint != "" {
-		o.BaseEndpoint = aws.String(pool.Endpoint)
+	if userPool.Endpoint != "" {
+		o.BaseEndpoint = aws.String(userPool.Endpoint)
 	}
 	c.api = cip.New(o)
 	return c, nil
 }
 
-// UserPool returns the pool and app client that c calls.
+// UserPool returns the user pool and app client that c calls.
 func (c *Client) UserPool() UserPool { return c.userPool }
 
 // RefreshOptions are the optional parameters of a refresh.
 type RefreshOptions struct {
 	// DeviceKey is the key of a remembered device, if the session has one.
 	DeviceKey string
-	// ClientMetadata is handed to the pool's Lambda triggers.
+	// ClientMetadata is handed to the user pool's Lambda triggers.
 	ClientMetadata map[string]string
 }
 

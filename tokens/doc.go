@@ -13,7 +13,7 @@
 // A Verifier accepts a token only in the form in which Cognito issues it:
 //
 //   - a JWS in compact serialisation (RFC 7515) of at most 16 KiB,
-//   - of an issuer and an app client of the pool,
+//   - of an issuer and an app client of the user pool,
 //   - signed with RS256 by a key of that issuer's key set (RFC 7517),
 //   - with the token_use that the caller asks for,
 //   - after nbf and before exp, by the server's clock. iat is not compared.
@@ -24,9 +24,10 @@
 // # Errors
 //
 // The error of a refused token is a [*VerifyError] with a [Reason]; ask with
-// errors.Is(err, tokens.Expired). If the pool's keys cannot be fetched, the error is
-// [ErrUnavailable], which says nothing about the token. An error that Cognito's API
-// answered is an [*APIError]. Constructors report mistakes as [*ConfigError].
+// errors.Is(err, tokens.Expired). If the user pool's keys cannot be fetched, the
+// error is [ErrUnavailable], which says nothing about the token. An error that
+// Cognito's API answered is an [*APIError]. Constructors report mistakes as
+// [*ConfigError].
 //
 // # Compatibility
 //

@@ -32,7 +32,7 @@ const (
 	UnknownKey Reason = "unknown_key"
 	// BadSignature: the key did not sign this text.
 	BadSignature Reason = "bad_signature"
-	// BadIssuer: "iss" is none of the pool's issuers.
+	// BadIssuer: "iss" is none of the user pool's issuers.
 	BadIssuer Reason = "bad_issuer"
 	// BadClient: the token was issued to another app client.
 	BadClient Reason = "bad_client"

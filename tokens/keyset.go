@@ -17,10 +17,10 @@ import (
 // KeySet finds the public keys that tokens are verified with.
 //
 // Key returns the *rsa.PublicKey with this "kid" of the issuer, which is one of the
-// pool's accepted issuers. An error that wraps [UnknownKey] says that the issuer has
-// no such key. Any other error says that the keys cannot be had: the token is neither
-// accepted nor refused. Key must not return a key of another issuer. It is called by
-// many goroutines at once.
+// user pool's accepted issuers. An error that wraps [UnknownKey] says that the issuer
+// has no such key. Any other error says that the keys cannot be had: the token is
+// neither accepted nor refused. Key must not return a key of another issuer. It is
+// called by many goroutines at once.
 type KeySet interface {
 	Key(ctx context.Context, issuer, kid string) (crypto.PublicKey, error)
 }
@@ -42,7 +42,7 @@ const minKeyBits = 2048
 // parseKeySet reads a JWK Set (RFC 7517 §5) and returns its usable keys by kid. It
 // passes over keys that do not verify RS256, as §5 asks, and keys that share their
 // kid, because the kid would be ambiguous. A set without a usable key is an error:
-// every pool has one.
+// every user pool has one.
 func parseKeySet(text []byte) (map[string]*rsa.PublicKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`

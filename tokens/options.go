@@ -16,8 +16,8 @@ type Options struct {
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
-	// Keys replaces the pool's remote key set. It is for tests, and for programs that
-	// get keys in another way. After five minutes a key is asked for again.
+	// Keys replaces the user pool's remote key set. It is for tests, and for programs
+	// that get keys in another way. After five minutes a key is asked for again.
 	Keys KeySet
 
 	// Leeway is how far "nbf" may be in the future. Default one minute; negative means

@@ -24,8 +24,8 @@ const (
 	maxKeySetBytes   = 256 << 10
 )
 
-// RemoteKeySet fetches the key sets that the pool's issuers publish. It follows these
-// rules for each issuer:
+// RemoteKeySet fetches the key sets that the user pool's issuers publish. It follows
+// these rules for each issuer:
 //
 //   - The first token of the issuer makes it fetch the key set.
 //   - After an hour it fetches the set again in the background. No request waits.
@@ -41,13 +41,13 @@ type RemoteKeySet struct {
 	issuers map[string]*issuerKeys // never written to after construction
 }
 
-// NewRemoteKeySet returns the key set of the pool's issuers. It makes no request. The
-// error is that of UserPool.Validate.
-func NewRemoteKeySet(pool UserPool, opts *Options) (*RemoteKeySet, error) {
-	if err := pool.Validate(); err != nil {
+// NewRemoteKeySet returns the key set of the user pool's issuers. It makes no
+// request. The error is that of UserPool.Validate.
+func NewRemoteKeySet(userPool UserPool, opts *Options) (*RemoteKeySet, error) {
+	if err := userPool.Validate(); err != nil {
 		return nil, fmt.Errorf("tokens: NewRemoteKeySet: %w", err)
 	}
-	return newRemoteKeySet(pool, opts.withDefaults()), nil
+	return newRemoteKeySet(userPool, opts.withDefaults()), nil
 }
 
 func newRemoteKeySet(userPool UserPool, opts Options) *RemoteKeySet {

@@ -43,7 +43,7 @@ type Token struct {
 // Use returns "token_use", the purpose of the token.
 func (t *Token) Use() Use { return t.use }
 
-// Issuer returns "iss" (RFC 7519 §4.1.1), one of the pool's accepted issuers.
+// Issuer returns "iss" (RFC 7519 §4.1.1), one of the user pool's accepted issuers.
 func (t *Token) Issuer() string { return t.issuer }
 
 // ClientID returns the app client that the token was issued to: "client_id" of an

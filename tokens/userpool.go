@@ -32,9 +32,9 @@ type UserPool struct {
 	// cannot use such a client.
 	ClientSecret string
 
-	// Domain is the host of the pool's managed login (hosted UI), without scheme and
-	// path: "auth.example.com" or "myapp.auth.eu-west-1.amazoncognito.com". Only the
-	// sign-in routes need it.
+	// Domain is the host of the user pool's managed login (hosted UI), without scheme
+	// and path: "auth.example.com" or "myapp.auth.eu-west-1.amazoncognito.com". Only
+	// the sign-in routes need it.
 	Domain string
 
 	// IdentityPoolID is the id of the identity pool that exchanges tokens of this user
@@ -50,9 +50,9 @@ type UserPool struct {
 	// for emulators: with it, the issuers of AWS are not accepted.
 	Issuer string
 
-	// Issuers are accepted beside the pool's original and updated issuer, for example
-	// those of replica regions. Their key sets are at "/.well-known/jwks.json" below
-	// them, and are fetched once a token names the issuer.
+	// Issuers are accepted beside the user pool's original and updated issuer, for
+	// example those of replica regions. Their key sets are at "/.well-known/jwks.json"
+	// below them, and are fetched once a token names the issuer.
 	Issuers []string
 }
 
@@ -108,14 +108,15 @@ func isBaseURL(s string) bool {
 		u.User == nil && u.RawQuery == "" && !u.ForceQuery && u.Fragment == ""
 }
 
-// Region is the AWS region of the pool, the part of its id before the underscore.
+// Region is the AWS region of the user pool, the part of its id before the
+// underscore.
 func (p UserPool) Region() string {
 	region, _, _ := strings.Cut(p.ID, "_")
 	return region
 }
 
-// IssuerURL is the "iss" claim of the pool's tokens:
-// https://cognito-idp.<region>.<suffix>/<pool id>, with the suffix of the
+// IssuerURL is the "iss" claim of the user pool's tokens:
+// https://cognito-idp.<region>.<suffix>/<user pool id>, with the suffix of the
 // region's partition (amazonaws.com, amazonaws.com.cn, …), or Issuer if set.
 func (p UserPool) IssuerURL() string {
 	if p.Issuer != "" {
@@ -124,7 +125,7 @@ func (p UserPool) IssuerURL() string {
 	return "https://" + p.serviceHost() + "/" + p.ID
 }
 
-// KeySetURL is where the pool publishes the keys of IssuerURL (RFC 7517).
+// KeySetURL is where the user pool publishes the keys of IssuerURL (RFC 7517).
 func (p UserPool) KeySetURL() string {
 	return keySetURL(p.IssuerURL())
 }
@@ -133,8 +134,8 @@ func keySetURL(issuer string) string {
 	return strings.TrimSuffix(issuer, "/") + "/.well-known/jwks.json"
 }
 
-// LoginURL is the base of the pool's managed login (hosted UI): https and Domain. With
-// an emulator's Issuer that has http, it has http too.
+// LoginURL is the base of the user pool's managed login (hosted UI): https and
+// Domain. With an emulator's Issuer that has http, it has http too.
 func (p UserPool) LoginURL() string {
 	if strings.HasPrefix(p.Issuer, "http://") {
 		return "http://" + p.Domain
@@ -143,7 +144,7 @@ func (p UserPool) LoginURL() string {
 }
 
 // IssuerURLs lists every accepted "iss". The first is IssuerURL. Without Issuer, the
-// second is the updated form that pools may switch to since 2026
+// second is the updated form that user pools may switch to since 2026
 // (https://issuer-cognito-idp.…). Issuers follow.
 func (p UserPool) IssuerURLs() []string {
 	accepted := []string{p.IssuerURL()}
@@ -169,7 +170,7 @@ func (p UserPool) serviceHost() string {
 	return endpoint.URI.Host
 }
 
-// String shows the pool without its client secret.
+// String shows the user pool without its client secret.
 func (p UserPool) String() string {
 	type plain UserPool // without this method
 	if p.ClientSecret != "" {

@@ -26,25 +26,26 @@ type Verifier struct {
 	rs256    jws.Verifier
 }
 
-// NewVerifier returns a Verifier for the pool. With nil opts it fetches the pool's
-// keys when the first token asks for them. The error is that of UserPool.Validate.
-func NewVerifier(pool UserPool, opts *Options) (*Verifier, error) {
-	if err := pool.Validate(); err != nil {
+// NewVerifier returns a Verifier for the user pool. With nil opts it fetches the user
+// pool's keys when the first token asks for them. The error is that of
+// UserPool.Validate.
+func NewVerifier(userPool UserPool, opts *Options) (*Verifier, error) {
+	if err := userPool.Validate(); err != nil {
 		return nil, fmt.Errorf("tokens: NewVerifier: %w", err)
 	}
 	rs256, err := jws.NewVerifier(jwa.RS256)
 	if err != nil {
 		return nil, fmt.Errorf("tokens: NewVerifier: %w", err)
 	}
-	v := &Verifier{userPool: pool, issuers: pool.IssuerURLs(), opts: opts.withDefaults(), rs256: rs256}
+	v := &Verifier{userPool: userPool, issuers: userPool.IssuerURLs(), opts: opts.withDefaults(), rs256: rs256}
 	if v.opts.Keys == nil {
-		v.opts.Keys = newRemoteKeySet(pool, v.opts)
+		v.opts.Keys = newRemoteKeySet(userPool, v.opts)
 	}
 	v.remote, _ = v.opts.Keys.(*RemoteKeySet)
 	return v, nil
 }
 
-// UserPool returns the pool and app client whose tokens v verifies.
+// UserPool returns the user pool and app client whose tokens v verifies.
 func (v *Verifier) UserPool() UserPool { return v.userPool }
 
 // Verify returns the verified token, or an error and no token. The error of a
