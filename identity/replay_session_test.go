@@ -15,25 +15,24 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// identityDeviation is where package identity means to differ from a record of
-// session.json.
-type identityDeviation struct {
-	decision, text string
-	calls          func(recorded []string) []string // nil if they are the same
-	replies        []exchange                       // that the record does not have
-	err            error                            // in the place of none
+// sessionDeviation is an intended difference from a record of session.json.
+type sessionDeviation struct {
+	why     string
+	calls   func(recorded []string) []string // nil if they are the same
+	replies []recordedCall                   // that the record does not have
+	err     error                            // in the place of none
 }
 
-// repliesToGetID is the answer of an identity pool that Amplify did not ask.
-func repliesToGetID() []exchange {
-	var e exchange
+// getIDReply is the answer to a call that Amplify did not make.
+func getIDReply() []recordedCall {
+	var e recordedCall
 	e.Expect.Target = "AWSCognitoIdentityService.GetId"
 	e.Reply.Status = http.StatusOK
 	e.Reply.Body = json.RawMessage(`{"IdentityId":"us-east-1:11111111-2222-4333-8444-555555555555"}`)
-	return []exchange{e}
+	return []recordedCall{e}
 }
 
-// withGetID puts a call before the others, with the logins of theirs.
+// withGetID puts a call of GetId before the recorded ones, with the same logins.
 func withGetID(recorded []string) []string {
 	_, logins, _ := strings.Cut(recorded[0], `"Logins":`)
 	logins = strings.TrimSuffix(logins, "}")
@@ -43,33 +42,34 @@ func withGetID(recorded []string) []string {
 	return append([]string{`GetId {"IdentityPoolId":"us-east-1:aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee","Logins":` + logins + `}`}, recorded...)
 }
 
-var identityDeviations = map[string]identityDeviation{
+var sessionDeviations = map[string]sessionDeviation{
 	"identity-pool-identity-cookie": {
-		decision: "W16", text: "The identity is what the identity pool says, not a cookie.", calls: withGetID, replies: repliesToGetID(),
+		why: "The identity pool says whose identity it is, and no cookie does.", calls: withGetID, replies: getIDReply(),
 	},
 	"guest-allowed-identity-cookie": {
-		decision: "W16", text: "Guests share one identity; none is read from a cookie.", calls: withGetID, replies: repliesToGetID(),
+		why: "Guests share one identity; none is read from a cookie.", calls: withGetID, replies: getIDReply(),
 	},
 	"identity-pool-no-id-token": {
-		decision: "5.1", text: "Without an ID token nothing is asked: no orphaned guest identity is made.",
+		why:   "Without an ID token nothing is asked, so no orphaned guest identity is made.",
 		calls: func([]string) []string { return nil },
 	},
 	"guest-not-allowed": {
-		decision: "5.8", text: "That there are no credentials is an error.", err: session.ErrSignedOut,
+		why: "Missing credentials are an error.", err: session.ErrSignedOut,
 	},
 	"identity-pool-no-keys": {
-		decision: "5.15", text: "An answer without credentials is asked for once more.",
+		why:   "After an answer without credentials, a second attempt is made.",
 		calls: func(recorded []string) []string { return append(recorded, recorded[len(recorded)-1]) },
 	},
 	"identity-pool-fetch-user-attributes": {
-		decision: "W22", text: "The identity pool is asked by who needs credentials only.",
+		why:   "Only a call for credentials asks the identity pool.",
 		calls: func(recorded []string) []string { return recorded[2:] },
 	},
 }
 
-// Package identity asks the identity pool what Amplify asked, and gets the same
-// credentials; the session is package session's part, with a replay of its own.
-func TestReplayIdentityPool(t *testing.T) {
+// TestReplaySession checks that package identity makes the calls of the identity pool
+// that Amplify made, and returns the same credentials. Package session replays the
+// sessions.
+func TestReplaySession(t *testing.T) {
 	var records []record
 	readJSON(t, "session.json", &records)
 	keys := recordedKeys(t)
@@ -81,7 +81,7 @@ func TestReplayIdentityPool(t *testing.T) {
 		seen++
 		t.Run(rec.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				deviation := identityDeviations[rec.Name]
+				deviation := sessionDeviations[rec.Name]
 				run := rec.start(t, keys, deviation.replies)
 				var want struct {
 					Error       string
@@ -100,7 +100,7 @@ func TestReplayIdentityPool(t *testing.T) {
 				case "fetchUserAttributes":
 					_, err = run.manager.UserAttributes(run.ctx, run.session)
 				case "fetchAuthSession":
-					got, err = run.pool.Credentials(run.ctx, run.session)
+					got, err = run.identityPool.Credentials(run.ctx, run.session)
 				}
 				if deviation.err != nil {
 					if !errors.Is(err, deviation.err) {
@@ -122,7 +122,7 @@ func TestReplayIdentityPool(t *testing.T) {
 					calls = deviation.calls(calls)
 				}
 				if fmt.Sprint(run.calls) != fmt.Sprint(calls) {
-					t.Errorf("calls here\n%q\nwant (%s)\n%q", run.calls, deviation.decision, calls)
+					t.Errorf("calls here\n%q\nwant (%s)\n%q", run.calls, deviation.why, calls)
 				}
 			})
 		})

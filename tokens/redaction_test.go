@@ -14,7 +14,7 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// printed returns v in every way that it may get into a log.
+// printed returns v in every form that a log may have.
 func printed(v any) []string {
 	var all []string
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X"} {
@@ -31,22 +31,22 @@ func printed(v any) []string {
 	return all
 }
 
-// TestNothingPrintsATokens checks S11 for every type that has one.
-func TestNothingPrintsATokens(t *testing.T) {
-	srv := cognitotest.New(cognitotest.User{Username: "ada"})
-	pool := srv.UserPool()
-	pool.ClientSecret = "s3cr3t"
-	opts := &tokens.Options{HTTPClient: srv.Client()}
-	v, err := tokens.NewVerifier(pool, opts)
+// TestNothingPrintsTokens checks every type that holds a token or a secret.
+func TestNothingPrintsTokens(t *testing.T) {
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	userPool := server.UserPool()
+	userPool.ClientSecret = "s3cr3t"
+	opts := &tokens.Options{HTTPClient: server.Client()}
+	v, err := tokens.NewVerifier(userPool, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := srv.Issue("ada")
+	set := server.Issue("ada")
 	token, err := v.Verify(context.Background(), set.Access, tokens.Access)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = v.Verify(context.Background(), srv.Issue("ada", cognitotest.Expired).Access, tokens.Access)
+	_, err = v.Verify(context.Background(), server.Issue("ada", cognitotest.Expired).Access, tokens.Access)
 	refusal := (*tokens.VerifyError)(nil)
 	if !errors.As(err, &refusal) || refusal.Token == nil {
 		t.Fatal(err)
@@ -63,8 +63,8 @@ func TestNothingPrintsATokens(t *testing.T) {
 		"in a struct":   struct{ Set tokens.Set }{*set},
 		"in a slice":    []tokens.Set{*set},
 		"in a map":      map[string]*tokens.Set{"ada": set},
-		"UserPool":      pool,
-		"config":        &struct{ UserPool tokens.UserPool }{pool},
+		"UserPool":      userPool,
+		"config":        &struct{ UserPool tokens.UserPool }{userPool},
 	} {
 		for _, text := range printed(v) {
 			for _, secret := range []string{"eyJ", fmt.Sprintf("%x", "eyJ"), set.Refresh, "s3cr3t", fmt.Sprintf("%x", "s3cr3t")} {
@@ -77,11 +77,11 @@ func TestNothingPrintsATokens(t *testing.T) {
 		}
 	}
 	var log bytes.Buffer
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("m", "pool", pool)
-	if text := log.String(); strings.Contains(text, "s3cr3t") || !strings.Contains(text, pool.ID) {
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("m", "pool", userPool)
+	if text := log.String(); strings.Contains(text, "s3cr3t") || !strings.Contains(text, userPool.ID) {
 		t.Errorf("a pool is logged as %s", text)
 	}
 	if text := fmt.Sprint(token); !strings.Contains(text, token.Subject()) || !strings.Contains(text, "access") {
-		t.Errorf("a token prints as %s, which helps nobody", text)
+		t.Errorf("a token prints as %s, without its use or subject", text)
 	}
 }

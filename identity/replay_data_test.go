@@ -23,10 +23,10 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// dataCall is what the application did in a record of data.json, done here.
+// dataCall makes the call of a record of data.json with this module.
 type dataCall func(t *testing.T, run *replay) (result any, err error)
 
-// query is the query of all GraphQL records, as Amplify printed it.
+// query is the query of all GraphQL records, as Amplify prints it.
 const query = "query Q($a: Int) {\n  hello(a: $a)\n}\n"
 
 // graphQL calls the API in a mode. edit may be nil.
@@ -36,8 +36,8 @@ func graphQL(mode string, edit func(*appsync.Client)) dataCall {
 			URL:        "https://gql.appsync-api.us-east-1.amazonaws.com/graphql",
 			AuthMode:   mode,
 			APIKey:     "da2-testonly",
-			Pool:       run.pool,
-			HTTPClient: &http.Client{Transport: run.world},
+			Pool:       run.identityPool,
+			HTTPClient: &http.Client{Transport: run.recordedNetwork},
 		}
 		if edit != nil {
 			edit(api)
@@ -48,13 +48,13 @@ func graphQL(mode string, edit func(*appsync.Client)) dataCall {
 	}
 }
 
-// restCall calls a REST API, with signed requests if transport is not nil.
+// restCall calls a REST API. A transport that is not nil signs the request.
 func restCall(method, target, body string, header http.Header, transport *identity.Transport) dataCall {
 	return func(t *testing.T, run *replay) (any, error) {
-		client := &http.Client{Transport: run.world}
+		client := &http.Client{Transport: run.recordedNetwork}
 		if transport != nil {
 			signing := *transport
-			signing.Pool, signing.Base = run.pool, run.world
+			signing.Pool, signing.Base = run.identityPool, run.recordedNetwork
 			client.Transport = &signing
 		}
 		req, err := http.NewRequestWithContext(run.ctx, method, target, strings.NewReader(body))
@@ -77,16 +77,16 @@ func restCall(method, target, body string, header http.Header, transport *identi
 // getURL presigns a GET with the SDK, as the examples do.
 func getURL(key func(identity.Credentials) string, expiresIn time.Duration) dataCall {
 	return func(t *testing.T, run *replay) (any, error) {
-		if run.pool == nil {
+		if run.identityPool == nil {
 			return nil, errNoPool
 		}
-		creds, err := run.pool.Credentials(run.ctx, run.session)
+		creds, err := run.identityPool.Credentials(run.ctx, run.session)
 		if err != nil {
 			return nil, err
 		}
 		files := s3.New(s3.Options{
 			Region:      "us-east-1",
-			Credentials: run.pool.Provider(run.session),
+			Credentials: run.identityPool.Provider(run.session),
 			// Amplify's URLs ask for no checksum with the object.
 			ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
 		})
@@ -100,8 +100,8 @@ func getURL(key func(identity.Credentials) string, expiresIn time.Duration) data
 	}
 }
 
-// sortedURL has the parameters in order: all of them, the signature too, are to be
-// those of the record.
+// sortedURL sorts a URL's parameters, so that all of them, the signature too, can be
+// compared with the record.
 func sortedURL(s string) string {
 	u, err := url.Parse(s)
 	if err != nil {
@@ -111,7 +111,7 @@ func sortedURL(s string) string {
 	return u.String()
 }
 
-// errNoPool stands for a program that has no identity pool and so makes no Pool.
+// errNoPool is the error of a program without an identity pool, which has no Pool.
 var errNoPool = errors.New("there is no identity pool")
 
 var (
@@ -156,7 +156,7 @@ var dataCalls = map[string]dataCall{
 	"rest-post-raw-host": restCall("POST", "https://api.example.com/v1/things", `{"n":1}`, isJSON,
 		&identity.Transport{Hosts: []string{"api.example.com"}, Region: "us-east-1", Service: "execute-api"}),
 	"rest-error":       restCall("GET", stage+"/x", "", nil, nil),
-	"rest-unknown-api": nil, // an API has a URL here, and no name
+	"rest-unknown-api": nil, // this module has no names for APIs
 
 	"storage-get-url": getURL(key("public/a b+ü.txt"), 15*time.Minute),
 	"storage-get-url-path-callback": getURL(func(c identity.Credentials) string {
@@ -166,44 +166,44 @@ var dataCalls = map[string]dataCall{
 	"storage-get-url-no-credentials": getURL(key("f"), 15*time.Minute),
 }
 
-// recordedErrors are Amplify's errors by what stands for them here.
+// recordedErrors are the errors of this module by the names of Amplify's.
 var recordedErrors = map[string]error{
 	"NoValidAuthTokens": session.ErrSignedOut,
 	"GraphQLResult":     appsync.Errors{},
 }
 
-// dataDeviation is where a replay of data.json means to differ. What is nil is the
-// same.
+// dataDeviation is an intended difference from a record of data.json. Zero fields mean
+// no difference.
 type dataDeviation struct {
-	decision, text string
-	calls          func(recorded []string) []string
-	sent           func(recorded []sent) []sent
-	fetchErr       error  // of the guard, which then does not let the request pass
-	err            error  // of the call
-	result         string // in the place of an error
+	why      string
+	calls    func(recorded []string) []string
+	sent     func(recorded []sent) []sent
+	fetchErr error  // of the guard, which does not let the request pass
+	err      error  // of the call
+	result   string // in the place of an error
 }
 
 var dataDeviations = map[string]dataDeviation{
-	"graphql-userpool-refresh":         {decision: "W37", text: "One refresh.", calls: first(1)},
-	"graphql-cookies-refresh":          {decision: "W37", text: "One refresh.", calls: first(1)},
-	"graphql-userpool-refresh-rotated": {decision: "W37", text: "One refresh: no session is lost.", calls: first(1)},
-	"graphql-iam-guest":                {decision: "W37", text: "One GetId.", calls: first(2)},
+	"graphql-userpool-refresh":         {why: "One refresh.", calls: first(1)},
+	"graphql-cookies-refresh":          {why: "One refresh.", calls: first(1)},
+	"graphql-userpool-refresh-rotated": {why: "One refresh: no session is lost.", calls: first(1)},
+	"graphql-iam-guest":                {why: "One GetId.", calls: first(2)},
 	"graphql-userpool-refresh-error": {
-		decision: "5.15", text: "A refresh that fails is no sign-out: the guard answers 503.", fetchErr: tokens.ErrUnavailable, err: session.ErrSignedOut,
+		why: "A failed refresh is no sign-out: the guard answers 503.", fetchErr: tokens.ErrUnavailable, err: session.ErrSignedOut,
 	},
 	"graphql-cookies-forged": {
-		decision: "W27, 5.19", text: "A token that does not verify is sent to nobody. Its key is unknown, so it is refreshed, without an answer in the record.",
+		why:   "A token that does not verify is not sent. Its key is unknown, so it is refreshed, and the record has no answer to that.",
 		calls: oneRefresh, sent: func([]sent) []sent { return nil }, fetchErr: tokens.ErrUnavailable, err: session.ErrSignedOut,
 	},
 	"graphql-reqres-forged": {
-		decision: "5.19", text: "The token's key is unknown, so it is refreshed, without an answer in the record.",
+		why:   "The token's key is unknown, so it is refreshed, and the record has no answer to that.",
 		calls: oneRefresh, fetchErr: tokens.ErrUnavailable,
 	},
 	"rest-get-own-authorization": {
-		decision: "W38", text: "No credentials are asked for that are not used.", calls: first(0),
+		why: "A request with its own authorization asks for no credentials.", calls: first(0),
 	},
 	"rest-error": {
-		decision: "5.13", text: "An http.Client's error is not the answer's status.", result: `{"body":{"message":"no"},"statusCode":403}`,
+		why: "An http.Client returns an answer of any status without an error.", result: `{"body":{"message":"no"},"statusCode":403}`,
 	},
 }
 
@@ -211,16 +211,17 @@ func first(n int) func([]string) []string {
 	return func(recorded []string) []string { return slices.Clone(recorded[:n]) }
 }
 
-// oneRefresh is of alice's session.
+// oneRefresh is the refresh of alice's session.
 func oneRefresh([]string) []string {
 	return []string{`GetTokensFromRefreshToken {"ClientId":"1goldenweb2345678901234567","RefreshToken":"` + aliceRefresh + `"}`}
 }
 
-// aliceRefresh is the refresh token of the records; Cognito's are opaque.
+// aliceRefresh is alice's refresh token in the records.
 const aliceRefresh = "eyJjdHkiOiJKV1QiLCJlbmMiOiJBMjU2R0NNIiwiYWxnIjoiUlNBLU9BRVAifQ.cnQtZ29sZGVuLWFsaWNl.aXZhbGljZQ.Y3Q.dGFnYWxpY2U"
 
-// Every record of data.json: what was sent to whom, and with which token or
-// signature, is what Amplify sent, but for its x-amz-user-agent.
+// TestReplayData checks that this module sends what Amplify sent in every record of
+// data.json: the same requests to the same hosts, with the same token or signature.
+// Only x-amz-user-agent is not compared.
 func TestReplayData(t *testing.T) {
 	var records []record
 	readJSON(t, "data.json", &records)
@@ -274,16 +275,16 @@ func (rec *record) compareResult(t *testing.T, d dataDeviation, result any, err 
 	if err := json.Unmarshal(rec.Outcome, &want); err != nil {
 		t.Fatal(err)
 	}
-	wanted := d.err
-	if wanted == nil {
-		wanted = recordedErrors[want.Error]
+	wantErr := d.err
+	if wantErr == nil {
+		wantErr = recordedErrors[want.Error]
 	}
 	switch {
 	case d.result != "":
 		want.Result = json.RawMessage(d.result)
 	case d.err != nil, want.Error != "":
 		answered := appsync.Errors{}
-		if err == nil || wanted != nil && !errors.Is(err, wanted) && !errors.As(err, &answered) {
+		if err == nil || wantErr != nil && !errors.Is(err, wantErr) && !errors.As(err, &answered) {
 			t.Errorf("recorded %q, here %v", want.Error, err)
 		}
 		if len(want.Errors) != len(answered) || len(answered) > 0 && answered[0].Message != want.Errors[0].Message {
@@ -304,8 +305,8 @@ func (rec *record) compareResult(t *testing.T, d dataDeviation, result any, err 
 	}
 }
 
-// A known answer: the exact bytes that Amplify signed get the signature that
-// Amplify computed, here of a GET of a REST API.
+// TestTransportSignsAsAmplifyDid compares a signature with the one that Amplify
+// computed for the same GET of a REST API.
 func TestTransportSignsAsAmplifyDid(t *testing.T) {
 	var records []record
 	readJSON(t, "data.json", &records)
@@ -313,8 +314,8 @@ func TestTransportSignsAsAmplifyDid(t *testing.T) {
 	rec := records[i]
 	synctest.Test(t, func(t *testing.T) {
 		run := rec.start(t, recordedKeys(t), nil)
-		base := new(sink)
-		tr := &identity.Transport{Pool: run.pool, Hosts: execute.Hosts, Base: base}
+		base := new(recordingTransport)
+		tr := &identity.Transport{Pool: run.identityPool, Hosts: execute.Hosts, Base: base}
 		req, err := http.NewRequestWithContext(run.ctx, rec.Requests[0].Method, rec.Requests[0].URL, nil)
 		if err != nil {
 			t.Fatal(err)
