@@ -24,7 +24,6 @@ var allowed = map[string][]string{
 	"internal/configerr": {"tokens"},
 	"internal/awscall":   {},
 	"internal/cookie":    {"internal/percent"},
-	"internal/floor":     {},
 	"internal/hosts":     {},
 	"internal/house":     {},
 	"internal/page":      {},
