@@ -19,7 +19,7 @@ func (b *bench) construction() {
 	usual := func() { newSite(server) }
 	rules := make([]matcher.Rule, 1000)
 	for i := range rules {
-		rules[i].Source = fmt.Sprintf("/area%d/:path*", i)
+		rules[i].Source = fmt.Sprintf("/section-%d/:id(\\d+)/:path*", i)
 	}
 	thousand := func() {
 		newSite(server, func(cfg *middleware.Config) { cfg.Matcher, cfg.Rules = nil, rules })

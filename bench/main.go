@@ -5,7 +5,7 @@
 //
 //	go run .            # from this directory; or make bench from the one above
 //	go run . -strict    # and fail if a target is missed
-//	go run . -rows 'P1|M'
+//	go run . -rows 'P1|M.'
 //
 // Machines differ and are busy, so times say little. Most numbers are ratios to a
 // floor: the least work that could do the same, measured in turns with it in the same
@@ -55,11 +55,11 @@ type bench struct {
 }
 
 func main() {
-	rows := flag.String("rows", "", "measure only rows that match this regular expression, and those that share their turns")
+	rows := flag.String("rows", ".*", "measure only the rows that match this regular expression, and those measured with them")
 	perGroup := flag.Duration("time", 4*time.Second, "how long the turns of each measurement go on")
 	strict := flag.Bool("strict", false, "fail if a target is missed")
 	flag.Parse()
-	wanted, err := regexp.Compile("^(?:" + *rows + ")")
+	wanted, err := regexp.Compile("^(?:" + *rows + ")$")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)

@@ -28,3 +28,21 @@ func TestInterleave(t *testing.T) {
 		t.Errorf("the ratio of double work is %v, not 2", ratio)
 	}
 }
+
+func TestMet(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		r    result
+		want bool
+	}{
+		{"below an upper bound", atMost("", "", exactly(1), "%g", 2), true},
+		{"at an upper bound", atMost("", "", exactly(2), "%g", 2), true},
+		{"above an upper bound", atMost("", "", exactly(3), "%g", 2), false},
+		{"below a lower bound", atLeast("", "", exactly(1), "%g", 2), false},
+		{"above a lower bound", atLeast("", "", exactly(3), "%g", 2), true},
+	} {
+		if c.r.met() != c.want {
+			t.Errorf("%s: met is %v", c.name, c.r.met())
+		}
+	}
+}

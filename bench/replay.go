@@ -48,8 +48,8 @@ func (p *replay) RoundTrip(r *http.Request) (*http.Response, error) {
 		key = form.Get("code") // whatever else is sent with it
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	a, ok := p.answers[key]
+	p.mu.Unlock()
 	if !ok {
 		asked := r.Clone(r.Context())
 		asked.Body = io.NopCloser(bytes.NewReader(body))
@@ -61,7 +61,9 @@ func (p *replay) RoundTrip(r *http.Request) (*http.Response, error) {
 		if a.body, err = io.ReadAll(resp.Body); err != nil {
 			return nil, err
 		}
+		p.mu.Lock()
 		p.answers[key] = a
+		p.mu.Unlock()
 	}
 	return &http.Response{
 		Status: http.StatusText(a.status), StatusCode: a.status,

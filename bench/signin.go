@@ -103,7 +103,7 @@ func (b *bench) signIns() {
 		serve(s.guarded, pages)
 		return cpuNanoseconds(func() { serve(s.guarded, pages) }) / signIns
 	}
-	c := interleave(b.perGroup, repeated(b.signatureCheck), floor, callback, page, pageAgain)
+	c := interleave(2*b.perGroup, repeated(b.signatureCheck), floor, callback, page, pageAgain)
 	b.add(informs("P9", "sign-in callback", c.ratio(2, 0), "%.2f A"))
 	// A second check of the ID token's signature alone would cost 1 A.
 	b.add(atMost("P9", "the same without its Exchange and Start", c.of(func(cost []float64) float64 {
