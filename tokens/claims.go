@@ -96,12 +96,13 @@ func (c *claims) client() string {
 	return c.clientID
 }
 
-// token makes the Token that these claims describe. Their use has been checked.
-func (c *claims) token(raw string, use Use, key *publicKey) *Token {
+// token makes the Token that these claims describe. Their use and app client have been
+// checked. Tokens share the strings of the issuer and the app client.
+func (c *claims) token(raw string, use Use, clientID string, key *publicKey) *Token {
 	t := &Token{
 		use:        use,
 		issuer:     c.issuer,
-		clientID:   c.client(),
+		clientID:   clientID,
 		audience:   c.audience,
 		subject:    c.subject,
 		username:   c.username,
@@ -121,7 +122,12 @@ func (c *claims) token(raw string, use Use, key *publicKey) *Token {
 		t.groups = make([]string, 0, strings.Count(c.groups, ",")+1)
 		eachString(c.groups, func(group string) { t.groups = append(t.groups, group) })
 	}
-	copyStrings(t.groups, &t.issuer, &t.clientID, &t.audience, &t.subject, &t.username, &t.originID, &t.nonce, &t.scopes)
+	if t.audience == clientID {
+		t.audience = clientID
+	} else {
+		t.audience = strings.Clone(t.audience)
+	}
+	copyStrings(t.groups, &t.subject, &t.username, &t.originID, &t.nonce, &t.scopes)
 	return t
 }
 

@@ -70,9 +70,11 @@ func (v *Verifier) Verify(ctx context.Context, raw string, use Use) (*Token, err
 	if c.extension != "" {
 		return refuse(BadAlgorithm, errDetail{"header", c.extension})
 	}
-	if !slices.Contains(v.issuers, claims.issuer) {
+	i := slices.Index(v.issuers, claims.issuer)
+	if i < 0 {
 		return refuse(BadIssuer, errDetail{"iss", claims.issuer})
 	}
+	claims.issuer = v.issuers[i] // tokens share the string
 	key, err := v.key(ctx, claims.issuer, c.kid)
 	retired := false
 	if errors.Is(err, UnknownKey) {
@@ -95,15 +97,15 @@ func (v *Verifier) Verify(ctx context.Context, raw string, use Use) (*Token, err
 		genuine = genuine && (reason == "" || reason == Expired)
 		refusal := &VerifyError{Reason: UnknownKey, Use: use, Retired: genuine, Err: errDetail{"retired kid", c.kid}}
 		if genuine {
-			refusal.Token = claims.token(raw, use, key)
+			refusal.Token = claims.token(raw, use, v.userPool.ClientID, key)
 		}
 		return nil, refusal
 	}
 	switch reason {
 	case "":
-		return claims.token(raw, use, key), nil
+		return claims.token(raw, use, v.userPool.ClientID, key), nil
 	case Expired:
-		return nil, &VerifyError{Reason: Expired, Use: use, Token: claims.token(raw, use, key)}
+		return nil, &VerifyError{Reason: Expired, Use: use, Token: claims.token(raw, use, v.userPool.ClientID, key)}
 	}
 	return refuse(reason, err)
 }

@@ -30,21 +30,21 @@ func DecodeLenient(s string) string {
 }
 
 func decode(s string) (decoded string, invalid bool) {
-	b := make([]byte, 0, len(s))
+	var b strings.Builder
+	b.Grow(len(s))
 	for i := 0; i < len(s); i++ {
-		if s[i] != '%' {
-			b = append(b, s[i])
-			continue
-		}
-		if i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]) {
+		switch {
+		case s[i] != '%':
+			b.WriteByte(s[i])
+		case i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]):
 			invalid = true
-			b = append(b, '%')
-			continue
+			b.WriteByte('%')
+		default:
+			b.WriteByte(hexValue(s[i+1])<<4 | hexValue(s[i+2]))
+			i += 2
 		}
-		b = append(b, hexValue(s[i+1])<<4|hexValue(s[i+2]))
-		i += 2
 	}
-	return string(b), invalid
+	return b.String(), invalid
 }
 
 func isHex(c byte) bool {

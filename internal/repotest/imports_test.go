@@ -29,7 +29,6 @@ var allowedImports = map[string][]string{
 	"internal/awscall":                 {},
 	"internal/clockcache":              {},
 	"internal/cookie":                  {"internal/percent"},
-	"internal/floor":                   {},
 	"internal/hosts":                   {},
 	"internal/browsertest":             {"internal/longtest"},
 	"internal/longtest":                {},
