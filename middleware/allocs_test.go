@@ -10,7 +10,7 @@ import "testing"
 // TestPublicPathAllocatesNothing is a promise.
 func TestPublicPathAllocatesNothing(t *testing.T) {
 	x := newBench(t)
-	r := x.signedIn("/api/1")
+	r := x.signedInRequest("/api/1")
 	if over := testing.AllocsPerRun(100, serve(x.chi, r)) - testing.AllocsPerRun(100, serve(x.bare, r)); over != 0 {
 		t.Errorf("%v allocations over a middleware that does nothing", over)
 	}
@@ -19,7 +19,7 @@ func TestPublicPathAllocatesNothing(t *testing.T) {
 // TestSignedInRequestAllocatesTwice is a promise: a context and a request.
 func TestSignedInRequestAllocatesTwice(t *testing.T) {
 	x := newBench(t)
-	r := x.signedIn("/dashboard/1")
+	r := x.signedInRequest("/dashboard/1")
 	if over := testing.AllocsPerRun(100, serve(x.chi, r)) - testing.AllocsPerRun(100, serve(x.bare, r)); over > 2 {
 		t.Errorf("%v allocations over a middleware that does nothing", over)
 	}

@@ -26,20 +26,20 @@ func (w *nullWriter) WriteHeader(int)             {}
 
 // bench is a guard of each kind in front of a chi route, and the same route bare.
 type bench struct {
-	pool *cognitotest.Server
-	auth *cognito.Auth
-	bare http.Handler
-	chi  http.Handler
+	server *cognitotest.Server
+	auth   *cognito.Auth
+	bare   http.Handler
+	chi    http.Handler
 }
 
 func newBench(b testing.TB, edits ...func(*cognito.Config)) *bench {
 	b.Helper()
-	pool := cognitotest.New(cognitotest.User{
+	server := cognitotest.New(cognitotest.User{
 		Username: "ada", Groups: []string{"admins", "authors"},
 		Attributes: map[string]string{"email": "ada@example.com", "given_name": "Ada", "custom:tier": "gold"},
 	})
 	cfg := cognito.Config{
-		UserPool: pool.UserPool(), HTTPClient: pool.Client(), Matcher: []string{documented}, Logger: slog.New(slog.DiscardHandler),
+		UserPool: server.UserPool(), HTTPClient: server.Client(), Matcher: []string{documented}, Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, edit := range edits {
 		edit(&cfg)
@@ -49,8 +49,8 @@ func newBench(b testing.TB, edits ...func(*cognito.Config)) *bench {
 		b.Fatal(err)
 	}
 	routes := func(r chi.Router) http.Handler {
-		r.Get("/dashboard/{id}", nothing)
-		r.Get("/api/{id}", nothing)
+		r.Get("/dashboard/{id}", emptyHandler)
+		r.Get("/api/{id}", emptyHandler)
 		return r
 	}
 	noop := func(next http.Handler) http.Handler {
@@ -59,7 +59,7 @@ func newBench(b testing.TB, edits ...func(*cognito.Config)) *bench {
 	bare, guarded := chi.NewRouter(), chi.NewRouter()
 	bare.Use(noop)
 	guarded.Use(auth.Protect)
-	return &bench{pool: pool, auth: auth, bare: routes(bare), chi: routes(guarded)}
+	return &bench{server: server, auth: auth, bare: routes(bare), chi: routes(guarded)}
 }
 
 // serve returns a function that serves the request once more. The header is emptied,
@@ -73,10 +73,10 @@ func serve(h http.Handler, r *http.Request) func() {
 }
 
 // signedIn is a request with eight cookies, about 3.9 kB of them.
-func (x *bench) signedIn(target string) *http.Request {
+func (x *bench) signedInRequest(target string) *http.Request {
 	r := httptest.NewRequest("GET", target, nil)
-	x.pool.SignIn(r, "ada")
-	prefix := "CognitoIdentityServiceProvider." + x.pool.UserPool().ClientID + ".ada."
+	x.server.SignIn(r, "ada")
+	prefix := "CognitoIdentityServiceProvider." + x.server.UserPool().ClientID + ".ada."
 	r.Header.Set("Cookie", "theme=dark; "+r.Header.Get("Cookie")+"; "+prefix+"clockDrift=0; "+prefix+"signInDetails={%22loginId%22:%22ada%22}; _ga=GA1.1.1234.5678")
 	return r
 }
@@ -85,7 +85,7 @@ func (x *bench) signedIn(target string) *http.Request {
 // signature check, and against the same route without a guard.
 func BenchmarkProtect(b *testing.B) {
 	x := newBench(b)
-	page, public := x.signedIn("/dashboard/1"), x.signedIn("/api/1")
+	page, public := x.signedInRequest("/dashboard/1"), x.signedInRequest("/api/1")
 	anonymous := httptest.NewRequest("GET", "/dashboard/1?tab=2", nil)
 	redirect := chi.NewRouter()
 	redirect.Get("/dashboard/{id}", func(w http.ResponseWriter, r *http.Request) {
@@ -99,9 +99,9 @@ func BenchmarkProtect(b *testing.B) {
 		floor.Compare(b, "Redirect", 1024, serve(redirect, anonymous), serve(x.chi, anonymous))
 	})
 	uncached := newBench(b, noCache)
-	cold := uncached.signedIn("/dashboard/1")
+	cold := uncached.signedInRequest("/dashboard/1")
 	b.Run("verified anew in A", func(b *testing.B) { floor.Compare(b, "A", 64, floor.A(), serve(uncached.chi, cold)) })
-	many := x.signedIn("/dashboard/1")
+	many := x.signedInRequest("/dashboard/1")
 	var others strings.Builder
 	for i := range 145 {
 		fmt.Fprintf(&others, "other%d=%d; ", i, i)

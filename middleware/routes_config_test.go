@@ -136,7 +136,7 @@ func TestRoutesPanicWithoutWhatTheyNeed(t *testing.T) {
 // TestOutputsFileSaysWhereTheCallbackIs: an Origin whose callback is in no list is
 // refused at start.
 func TestOutputsFileSaysWhereTheCallbackIs(t *testing.T) {
-	srv := cognitotest.New()
+	server := cognitotest.New()
 	for _, c := range []struct {
 		name   string
 		signIn []string
@@ -150,7 +150,7 @@ func TestOutputsFileSaysWhereTheCallbackIs(t *testing.T) {
 			o := cognito.Outputs{OAuth: cognito.OAuth{Scopes: []string{"openid"}, RedirectSignIn: c.signIn, RedirectSignOut: []string{origin + "/bye"}}}
 			login, err := o.Login(origin, "")
 			if err == nil {
-				_, err = cognito.New(routesConfig(func(cfg *cognito.Config) { cfg.UserPool, cfg.Login = srv.UserPool(), login }))
+				_, err = cognito.New(routesConfig(func(cfg *cognito.Config) { cfg.UserPool, cfg.Login = server.UserPool(), login }))
 			}
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Error(err)

@@ -1,10 +1,13 @@
 package middleware_test
 
 import (
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+
+	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
 // browserURL resolves a reference against a page of the site as browsers do (WHATWG
@@ -90,7 +93,7 @@ func isScheme(s string) bool {
 }
 
 // astray are ways to another site, from the lists of other projects.
-var astray = []string{
+var offSiteURLs = []string{
 	"//evil.example", "///evil.example", "////evil.example", "/\\evil.example", "\\/evil.example", "\\\\evil.example", "/\\/evil.example",
 	"/\t/evil.example", "\t//evil.example", "/\r/evil.example", "/\n/evil.example", "/\x00/evil.example", " //evil.example", "/ /evil.example",
 	"https://evil.example", "https:evil.example", "https:/evil.example", "https:\\\\evil.example", "HTTPS://evil.example", "http://evil.example",
@@ -106,31 +109,31 @@ var astray = []string{
 // the routes send browsers to is one that neither signs anybody out nor begins with
 // two slashes when its dots are resolved.
 func FuzzReturnTo(f *testing.F) {
-	for _, s := range astray {
+	for _, s := range offSiteURLs {
 		f.Add(s)
 	}
-	var a *app
+	var env *testEnv
 	var cookie string
 	f.Fuzz(func(t *testing.T, next string) {
-		if a == nil {
-			a = newSite(t)
-			r := page("/")
-			a.cognito.SignIn(r, "ada")
+		if env == nil {
+			env = newRoutesEnv(t)
+			r := pageRequest("/")
+			env.server.SignIn(r, "ada")
 			cookie = r.Header.Get("Cookie")
 		}
-		r := page("/api/auth/sign-in?next=" + url.QueryEscape(next))
+		r := pageRequest("/api/auth/sign-in?next=" + url.QueryEscape(next))
 		r.Host = host
-		to := a.auth.ReturnTo(r)
+		to := env.auth.ReturnTo(r)
 		if site, _, ok := browserURL(to); !ok || site != host || !strings.HasPrefix(to, "/") {
 			t.Errorf("%q: ReturnTo is %q, which leads to %q", next, to, site)
 		}
-		posted := page("/")
+		posted := pageRequest("/")
 		posted.Form = url.Values{"next": {next}}
-		if again := a.auth.ReturnTo(posted); again != to {
+		if again := env.auth.ReturnTo(posted); again != to {
 			t.Errorf("%q: %q from a form, %q from a query", next, again, to)
 		}
 		r.Header.Set("Cookie", cookie)
-		resp := a.do(r)
+		resp := env.do(r)
 		location := resp.Header.Get("Location")
 		site, path, ok := browserURL(location)
 		if !ok || site != host || strings.HasPrefix(path, "//") || isRoute(path) {
@@ -142,4 +145,65 @@ func FuzzReturnTo(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestReturnTo(t *testing.T) {
+	env := newEnv(t)
+	for next, want := range map[string]string{
+		"/dashboard?tab=2":               "/dashboard?tab=2",
+		"":                               "/",
+		"dashboard":                      "/",
+		"https://evil.example/":          "/",
+		"//evil.example":                 "/",
+		`/\evil.example`:                 "/",
+		`\/evil.example`:                 "/",
+		"/\t/evil.example":               "/",
+		"/\n/evil.example":               "/",
+		"javascript:alert(1)":            "/",
+		"/a" + strings.Repeat("a", 4000): "/",
+	} {
+		r := httptest.NewRequest("GET", "/sign-in?next="+url.QueryEscape(next), nil)
+		if got := env.auth.ReturnTo(r); got != want {
+			t.Errorf("ReturnTo(%.40q) = %q, want %q", next, got, want)
+		}
+	}
+}
+
+// TestNoWayBackToARoute: a link to sign-in must not sign out whom it has signed in,
+// nor lead a router astray.
+func TestNoWayBackToARoute(t *testing.T) {
+	env := newRoutesEnv(t, func(cfg *cognito.Config) { cfg.AfterSignIn = "/home" })
+	signedIn := pageRequest("/")
+	env.server.SignIn(signedIn, "ada")
+	for next, want := range map[string]string{
+		"/api/auth/sign-out":            "/home",
+		"/api/auth/sign-out/":           "/home",
+		"/api/auth/sign-out?x=1#y":      "/home",
+		"/api/auth//sign-out":           "/home",
+		"/api/auth/sign%2Dout":          "/home",
+		"/api/auth/sign-in?next=/x":     "/home",
+		"/api/auth/sign-in-callback":    "/home",
+		"/x/../api/auth/sign-out":       "/home",
+		"/.//evil.example":              "/home",
+		"/%2e//evil.example":            "/home",
+		"/x/..//evil.example":           "/home",
+		"/x/%2E%2e//evil.example":       "/home",
+		"//evil.example":                "/home",
+		"/\t/evil.example":              "/home",
+		"/..":                           "/home",
+		"/api/auth/account":             "/api/auth/account",
+		"/sign-out":                     "/sign-out",
+		"/.well-known/x":                "/.well-known/x",
+		"/a..b":                         "/a..b",
+		"/x?to=../..&b=//evil.example/": "/x?to=../..&b=//evil.example/",
+		"/päge x":                       "/p%C3%A4ge%20x",
+		"/%E2%82%AC%0d%0aX: y":          "/%E2%82%AC%0d%0aX:%20y",
+	} {
+		r := pageRequest("/api/auth/sign-in?next=" + url.QueryEscape(next))
+		r.Host = host
+		r.Header["Cookie"] = signedIn.Header["Cookie"]
+		if got := env.do(r).Header.Get("Location"); got != want {
+			t.Errorf("%q leads to %q, want %q", next, got, want)
+		}
+	}
 }

@@ -3,7 +3,6 @@ package middleware_test
 import (
 	"html"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -15,40 +14,11 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-const (
-	origin = "https://app.example.com"
-	host   = "app.example.com"
-)
-
-var routesSecret = []byte("a secret of thirty-two bytes or more")
-
-// newSite is an application with the sign-in routes, on the emulator. Its protected
-// page greets the user.
-func newSite(t *testing.T, edits ...func(*cognito.Config)) *app {
-	t.Helper()
-	a := newApp(t, append([]func(*cognito.Config){func(cfg *cognito.Config) {
-		cfg.Origin, cfg.Secret = origin, routesSecret
-	}}, edits...)...)
-	for _, op := range []string{"Token", "Authorize", "Login"} {
-		a.before[op] = a.cognito.Calls(op)
-	}
-	a.mount("/api/auth/", a.auth.Routes())
-	return a
-}
-
-// mount puts a handler before the application.
-func (a *app) mount(pattern string, h http.Handler) {
-	mux := http.NewServeMux()
-	mux.Handle("/", a.handler)
-	mux.Handle(pattern, h)
-	a.handler = mux
-}
-
 // browser keeps cookies, follows redirects, forms and refreshes, and says in Fetch
 // Metadata where it comes from. It knows the site and the managed login's.
 type browser struct {
 	*testing.T
-	site *app
+	site *testEnv
 	jar  *cookiejar.Jar
 
 	strict  map[string]bool         // names of SameSite=Strict cookies
@@ -62,12 +32,12 @@ type browser struct {
 	visited []string // the URLs of the last navigation
 }
 
-func newBrowser(a *app) *browser {
+func newBrowser(env *testEnv) *browser {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
-		a.Fatal(err)
+		env.Fatal(err)
 	}
-	return &browser{T: a.T, site: a, jar: jar, strict: make(map[string]bool)}
+	return &browser{T: env.T, site: env, jar: jar, strict: make(map[string]bool)}
 }
 
 // send makes one request with the cookies it deserves.
@@ -88,7 +58,7 @@ func (b *browser) send(r *http.Request, crossSite bool) *http.Response {
 		b.site.handler.ServeHTTP(w, r)
 		resp = w.Result()
 	} else {
-		client := b.site.cognito.Client()
+		client := b.site.server.Client()
 		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 		var err error
 		if resp, err = client.Do(r); err != nil {
@@ -161,7 +131,7 @@ func (b *browser) navigate(method, target, from string, form url.Values) {
 			}
 			target = location
 		default:
-			m := refresh.FindStringSubmatch(b.body)
+			m := metaRefresh.FindStringSubmatch(b.body)
 			if m == nil {
 				return
 			}
@@ -181,8 +151,8 @@ func cmpOrigin(from string, page http.Header) string {
 }
 
 var (
-	refresh   = regexp.MustCompile(`<meta http-equiv="refresh" content="0;url=([^"]*)"`)
-	csrfField = regexp.MustCompile(`name="_csrf" value="([^"]*)"`)
+	metaRefresh = regexp.MustCompile(`<meta http-equiv="refresh" content="0;url=([^"]*)"`)
+	csrfField   = regexp.MustCompile(`name="_csrf" value="([^"]*)"`)
 )
 
 // open types a path or a URL.
@@ -240,77 +210,24 @@ func (b *browser) cookieNames(prefix string) (names []string) {
 	return names
 }
 
-const (
-	flowCookie   = "__Host-cognitogate.flow."
-	markerCookie = "__Host-cognitogate.signed-in."
-	ourCookies   = "CognitoIdentityServiceProvider."
-)
-
-func mustParse(s string) *url.URL {
-	u, err := url.Parse(s)
-	if err != nil {
-		panic(err)
-	}
-	return u
-}
-
-// get asks the site for a path as a page, with these cookies.
-func (a *app) get(target string, cookies ...*http.Cookie) *http.Response {
-	r := page(target)
-	r.Host = host
-	r.Header.Set("Sec-Fetch-Site", "same-origin")
-	for _, c := range cookies {
-		r.AddCookie(c)
-	}
-	return a.do(r)
-}
-
-// begin begins a sign-in and returns the authorization request and the flow's
-// cookie.
-func (a *app) begin(target string, cookies ...*http.Cookie) (authorize *url.URL, flow *http.Cookie) {
-	a.Helper()
-	resp := a.get(target, cookies...)
-	for _, c := range resp.Cookies() {
-		if strings.HasPrefix(c.Name, flowCookie) && c.MaxAge > 0 {
-			flow = c
-		}
-	}
-	if resp.StatusCode != http.StatusFound || flow == nil {
-		a.Fatalf("%s: %d to %q, cookies %v", target, resp.StatusCode, resp.Header.Get("Location"), resp.Cookies())
-	}
-	return mustParse(resp.Header.Get("Location")), flow
-}
-
-// consent signs the user in at the managed login and returns the callback.
-func (a *app) consent(authorize *url.URL, user string) *url.URL {
-	a.Helper()
-	to, err := a.cognito.Authorize(authorize.String(), user)
-	if err != nil {
-		a.Fatal(err)
-	}
-	return mustParse(to)
-}
-
-// sessionUser is whose session an answer begins, by LastAuthUser; "" is nobody's.
-func sessionUser(resp *http.Response) string {
-	for _, c := range resp.Cookies() {
-		if strings.HasSuffix(c.Name, ".LastAuthUser") && c.MaxAge > 0 {
-			return c.Value
-		}
-	}
-	return ""
-}
-
-func bodyOf(t testing.TB, resp *http.Response) string {
+// linkTo is the link of a page to begin again.
+func signInLinkIn(t *testing.T, body string) string {
 	t.Helper()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
+	_, rest, _ := strings.Cut(body, `<a href="`)
+	link, _, ok := strings.Cut(rest, `"`)
+	if !ok {
+		t.Fatalf("no link in %s", body)
 	}
-	return string(text)
+	return strings.ReplaceAll(link, "&amp;", "&")
 }
 
-// logged collects what is logged.
-func logged(b *strings.Builder) func(*cognito.Config) {
-	return func(cfg *cognito.Config) { cfg.Logger = slog.New(slog.NewTextHandler(b, nil)) }
+// signedIn is a browser whose user is signed in.
+func newSignedInBrowser(t *testing.T, edits ...func(*cognito.Config)) (*testEnv, *browser) {
+	t.Helper()
+	env := newRoutesEnv(t, edits...)
+	b := newBrowser(env)
+	b.open("/dashboard")
+	b.login("ada")
+	b.shows("/dashboard", "Hello, ada")
+	return env, b
 }

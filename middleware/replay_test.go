@@ -145,17 +145,17 @@ func readAmplify(t testing.TB, file string, v any) {
 }
 
 // auth is the record's configuration here.
-func (rec *routeRecord) auth(pool *recordedPool) (routes http.Handler, err error) {
+func (rec *routeRecord) newRoutes(server *recordedCognito) (routes http.Handler, err error) {
 	c := rec.Config
 	cfg := cognito.Config{
 		UserPool:    cognito.UserPool{ID: c.UserPoolID, ClientID: c.ClientID, Endpoint: recordedEndpoint},
 		Origin:      c.AppOrigin,
 		Secret:      routesSecret,
 		AfterSignIn: rec.HandlerInput.RedirectOnSignInComplete, AfterSignOut: rec.HandlerInput.RedirectOnSignOutComplete,
-		HTTPClient: &http.Client{Transport: pool},
+		HTTPClient: &http.Client{Transport: server},
 		Now:        func() time.Time { return time.UnixMilli(rec.Now) },
 	}
-	logged(new(strings.Builder))(&cfg)
+	withLog(new(strings.Builder))(&cfg)
 	cookies := c.RuntimeOptions.Cookies
 	cfg.Cookies.Domain, cfg.Cookies.MaxAge = cookies.Domain, time.Duration(cookies.MaxAge)*time.Second
 	if !cookies.Expires.IsZero() {
@@ -191,8 +191,8 @@ func (rec *routeRecord) auth(pool *recordedPool) (routes http.Handler, err error
 // begun here first.
 func (rec *routeRecord) replay(t *testing.T) routeResult {
 	t.Helper()
-	pool := newRecordedPool(t, rec)
-	routes, err := rec.auth(pool)
+	server := newRecordedCognito(t, rec)
+	routes, err := rec.newRoutes(server)
 	if err != nil {
 		return routeResult{To: "refused at start"}
 	}
@@ -203,22 +203,22 @@ func (rec *routeRecord) replay(t *testing.T) routeResult {
 	switch {
 	case rec.Slug == "sign-in-callback":
 		authorize, flow := rec.beginFlow(t, routes)
-		pool.begun(authorize)
+		server.expectFlow(authorize)
 		// A flow is where Amplify has both of its cookies.
 		if held["com.amplify.server_auth.pkce"] && held["com.amplify.server_auth.state"] {
 			cookies += "; " + flow
 		}
 		target = strings.Replace(target, "state=st4te", "state="+authorize.Query().Get("state"), 1)
 	case rec.Slug == "sign-out-callback" && held["com.amplify.server_auth.isSigningOut"]:
-		resp := visit(routes, "GET", strings.TrimSuffix(target, "-callback"), cookies)
+		resp := serveRoutes(routes, "GET", strings.TrimSuffix(target, "-callback"), cookies)
 		if resp.StatusCode != http.StatusFound {
 			t.Errorf("sign-out: %d", resp.StatusCode)
 		}
 		lines = resp.Header["Set-Cookie"]
 	}
-	resp := visit(routes, rec.Request.Method, target, cookies)
-	got := browserView(t, rec, resp.StatusCode, resp.Header.Get("Location"), bodyOf(t, resp), cookies, append(lines, resp.Header["Set-Cookie"]...))
-	got.Calls = pool.calls
+	resp := serveRoutes(routes, rec.Request.Method, target, cookies)
+	got := browserView(t, rec, resp.StatusCode, resp.Header.Get("Location"), readBody(t, resp), cookies, append(lines, resp.Header["Set-Cookie"]...))
+	got.Calls = server.calls
 	if got.Params["nonce"] != "" {
 		if got.Params["nonce"] != "random" {
 			t.Errorf("nonce %q", got.Params["nonce"])
@@ -232,7 +232,7 @@ func (rec *routeRecord) replay(t *testing.T) routeResult {
 // cookie.
 func (rec *routeRecord) beginFlow(t *testing.T, routes http.Handler) (authorize *url.URL, cookie string) {
 	t.Helper()
-	resp := visit(routes, "GET", rec.Config.AppOrigin+"/api/auth/sign-in", "")
+	resp := serveRoutes(routes, "GET", rec.Config.AppOrigin+"/api/auth/sign-in", "")
 	for _, c := range resp.Cookies() {
 		if strings.Contains(c.Name, "cognitogate.flow.") {
 			cookie = c.Name + "=" + c.Value
@@ -244,7 +244,7 @@ func (rec *routeRecord) beginFlow(t *testing.T, routes http.Handler) (authorize 
 	return mustParse(resp.Header.Get("Location")), cookie
 }
 
-func visit(routes http.Handler, method, target, cookies string) *http.Response {
+func serveRoutes(routes http.Handler, method, target, cookies string) *http.Response {
 	r := httptest.NewRequest(method, target, nil)
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")

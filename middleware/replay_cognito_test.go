@@ -21,7 +21,7 @@ const recordedEndpoint = "https://cognito.example"
 
 // recordedPool answers as the recorded Cognito did. The ID tokens of its token
 // endpoint get the nonce of the flow that was begun, and are signed again.
-type recordedPool struct {
+type recordedCognito struct {
 	*testing.T
 	jwks           map[string]json.RawMessage
 	cognito, oauth []recordedExchange         // replies that are left
@@ -31,12 +31,12 @@ type recordedPool struct {
 	calls            []string
 }
 
-func newRecordedPool(t *testing.T, rec *routeRecord) *recordedPool {
+func newRecordedCognito(t *testing.T, rec *routeRecord) *recordedCognito {
 	var file struct {
 		Keys map[string]struct{ Kid, N, E, D, P, Q string }
 	}
 	readAmplify(t, "keys.json", &file)
-	p := &recordedPool{T: t, jwks: rec.JWKS, cognito: rec.Cognito, oauth: rec.OAuth, keys: make(map[string]*rsa.PrivateKey)}
+	p := &recordedCognito{T: t, jwks: rec.JWKS, cognito: rec.Cognito, oauth: rec.OAuth, keys: make(map[string]*rsa.PrivateKey)}
 	number := func(s string) *big.Int {
 		b, err := base64.RawURLEncoding.DecodeString(s)
 		if err != nil {
@@ -56,11 +56,11 @@ func newRecordedPool(t *testing.T, rec *routeRecord) *recordedPool {
 }
 
 // begun notes the authorization request that the token endpoint is to answer for.
-func (p *recordedPool) begun(authorize *url.URL) {
+func (p *recordedCognito) expectFlow(authorize *url.URL) {
 	p.nonce, p.challenge = authorize.Query().Get("nonce"), authorize.Query().Get("code_challenge")
 }
 
-func (p *recordedPool) RoundTrip(r *http.Request) (*http.Response, error) {
+func (p *recordedCognito) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Method == http.MethodGet {
 		if doc, ok := p.jwks[r.URL.String()]; ok {
 			return recordedAnswer(r, http.StatusOK, string(doc)), nil
@@ -95,7 +95,7 @@ func (p *recordedPool) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // reply is the next recorded one.
-func (p *recordedPool) reply(r *http.Request, list *[]recordedExchange) (*http.Response, error) {
+func (p *recordedCognito) reply(r *http.Request, list *[]recordedExchange) (*http.Response, error) {
 	if len(*list) == 0 {
 		p.Errorf("%s is not in the record", r.URL)
 		return nil, errors.New("recorded: nothing")
@@ -125,7 +125,7 @@ func (p *recordedPool) reply(r *http.Request, list *[]recordedExchange) (*http.R
 
 // revoke answers the API's RevokeToken as the recorded revocation endpoint, which is
 // the same operation, was answered.
-func (p *recordedPool) revoke(r *http.Request) (*http.Response, error) {
+func (p *recordedCognito) revoke(r *http.Request) (*http.Response, error) {
 	if len(p.oauth) == 0 {
 		return recordedAnswer(r, http.StatusOK, "{}"), nil // Amplify asked for nothing
 	}
@@ -140,7 +140,7 @@ func (p *recordedPool) revoke(r *http.Request) (*http.Response, error) {
 }
 
 // withNonce signs an ID token again with the key that had signed it.
-func (p *recordedPool) withNonce(id string) string {
+func (p *recordedCognito) withNonce(id string) string {
 	parts := strings.Split(id, ".")
 	if len(parts) != 3 {
 		return id

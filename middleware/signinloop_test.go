@@ -17,16 +17,16 @@ const loopTitle = "this browser does not keep it"
 func TestPageInsteadOfALoop(t *testing.T) {
 	for _, mode := range []http.SameSite{http.SameSiteLaxMode, http.SameSiteStrictMode, http.SameSiteNoneMode, http.SameSiteDefaultMode} {
 		t.Run(fmt.Sprint("SameSite ", mode), func(t *testing.T) {
-			a := newSite(t, func(cfg *cognito.Config) {
+			env := newRoutesEnv(t, func(cfg *cognito.Config) {
 				cfg.Cookies.SameSite, cfg.Cookies.Domain = mode, "example.com"
 			})
-			b := newBrowser(a)
+			b := newBrowser(env)
 			refused := true
-			b.refuses = func(c *http.Cookie) bool { return refused && strings.HasPrefix(c.Name, ourCookies) }
+			b.refuses = func(c *http.Cookie) bool { return refused && strings.HasPrefix(c.Name, sessionCookiePrefix) }
 			b.open("/dashboard?tab=2")
 			b.login("ada")
 			b.shows("/dashboard?tab=2", loopTitle)
-			if n := a.calls("Token"); n != 2 || b.status != http.StatusBadRequest {
+			if n := env.calls("Token"); n != 2 || b.status != http.StatusBadRequest {
 				t.Errorf("%d sign-ins, %d", n, b.status)
 			}
 			if !strings.Contains(b.body, "the domain example.com") {
@@ -35,7 +35,7 @@ func TestPageInsteadOfALoop(t *testing.T) {
 			b.open("/dashboard?tab=3") // again, while the marker lives
 			b.shows("/dashboard?tab=3", loopTitle)
 			refused = false // whoever repairs it gets in
-			b.link(linkTo(t, b.body))
+			b.link(signInLinkIn(t, b.body))
 			b.open("/dashboard?tab=2")
 			b.shows("/dashboard?tab=2", "Hello, ada")
 		})
@@ -43,13 +43,13 @@ func TestPageInsteadOfALoop(t *testing.T) {
 }
 
 func TestLoopOfATokenThatIsTooLarge(t *testing.T) {
-	a := newSite(t)
+	env := newRoutesEnv(t)
 	var groups []string
 	for i := range 300 {
 		groups = append(groups, fmt.Sprintf("a-group-with-a-long-name-%03d", i))
 	}
-	a.cognito.SetUser(cognitotest.User{Username: "member", Password: "Passw0rd!", Groups: groups})
-	b := newBrowser(a)
+	env.server.SetUser(cognitotest.User{Username: "member", Password: "Passw0rd!", Groups: groups})
+	b := newBrowser(env)
 	b.refuses = func(c *http.Cookie) bool { return strings.HasSuffix(c.Name, "refreshToken") } // else it would refresh
 	b.open("/dashboard")
 	b.login("member")
@@ -60,25 +60,25 @@ func TestLoopOfATokenThatIsTooLarge(t *testing.T) {
 }
 
 func TestLoopOfSecureCookiesOnHTTP(t *testing.T) {
-	a := newSite(t)
-	r := page("/dashboard")
+	env := newRoutesEnv(t)
+	r := pageRequest("/dashboard")
 	r.Header.Set("X-Forwarded-Proto", "http")
-	r.AddCookie(&http.Cookie{Name: markerCookie + a.cognito.UserPool().ClientID, Value: "2"})
-	if body := bodyOf(t, a.do(r)); !strings.Contains(body, loopTitle) || !strings.Contains(body, "for https only") {
+	r.AddCookie(&http.Cookie{Name: markerCookiePrefix + env.server.UserPool().ClientID, Value: "2"})
+	if body := readBody(t, env.do(r)); !strings.Contains(body, loopTitle) || !strings.Contains(body, "for https only") {
 		t.Errorf("%s", body)
 	}
 }
 
 func TestAllCookiesBlocked(t *testing.T) {
-	a := newSite(t)
-	b := newBrowser(a)
+	env := newRoutesEnv(t)
+	b := newBrowser(env)
 	b.refuses = func(c *http.Cookie) bool { return c.Name != "cognito" && c.Name != "XSRF-TOKEN" }
 	b.open("/dashboard")
 	b.login("ada")
 	if b.status != http.StatusBadRequest || !strings.Contains(b.body, "does not keep cookies") {
 		t.Errorf("%d %s", b.status, b.body)
 	}
-	if link := linkTo(t, b.body); link != "/api/auth/sign-in" {
+	if link := signInLinkIn(t, b.body); link != "/api/auth/sign-in" {
 		t.Errorf("the way to start again is %q", link)
 	}
 }
@@ -86,7 +86,7 @@ func TestAllCookiesBlocked(t *testing.T) {
 // TestWhatIsNoLoop: many ways to sign in twice in a minute.
 func TestWhatIsNoLoop(t *testing.T) {
 	t.Run("signing out and in as another user, twice", func(t *testing.T) {
-		_, b := signedIn(t)
+		_, b := newSignedInBrowser(t)
 		for _, user := range []string{"grace", "ada", "grace"} {
 			b.submit("/api/auth/sign-out")
 			b.open("/dashboard")
@@ -95,9 +95,9 @@ func TestWhatIsNoLoop(t *testing.T) {
 		}
 	})
 	t.Run("as others by a prompt, then an end by a handler of the site", func(t *testing.T) {
-		a, b := signedIn(t)
-		a.mount("/api/end", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if err := a.auth.Sessions().End(w, r); err != nil {
+		env, b := newSignedInBrowser(t)
+		env.handle("/api/end", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := env.auth.Sessions().End(w, r); err != nil {
 				t.Error(err)
 			}
 		}))
@@ -111,8 +111,8 @@ func TestWhatIsNoLoop(t *testing.T) {
 		b.shows("/dashboard", "Hello, ada") // the login knows who it is
 	})
 	t.Run("two tabs, then signing out", func(t *testing.T) {
-		a := newSite(t)
-		b := newBrowser(a)
+		env := newRoutesEnv(t)
+		b := newBrowser(env)
 		b.open("/dashboard?1")
 		first := *b
 		b.open("/dashboard?2")
@@ -125,36 +125,36 @@ func TestWhatIsNoLoop(t *testing.T) {
 		}
 	})
 	t.Run("Strict cookies, and links in a webmail", func(t *testing.T) {
-		_, b := signedIn(t, func(cfg *cognito.Config) { cfg.Cookies.SameSite = http.SameSiteStrictMode })
+		_, b := newSignedInBrowser(t, func(cfg *cognito.Config) { cfg.Cookies.SameSite = http.SameSiteStrictMode })
 		for i := range 5 {
 			b.navigate("GET", fmt.Sprintf("%s/dashboard?mail=%d", origin, i), "https://mail.example.net", nil)
 			b.shows(fmt.Sprintf("/dashboard?mail=%d", i), "Hello, ada")
 		}
 	})
 	t.Run("a marker that a sibling domain plants", func(t *testing.T) {
-		a := newSite(t)
-		client := a.cognito.UserPool().ClientID
-		for _, name := range []string{"cognitogate.signed-in." + client, "cognitogate.signed-in", markerCookie + "other"} {
-			resp := a.get("/dashboard", &http.Cookie{Name: name, Value: "2"})
+		env := newRoutesEnv(t)
+		client := env.server.UserPool().ClientID
+		for _, name := range []string{"cognitogate.signed-in." + client, "cognitogate.signed-in", markerCookiePrefix + "other"} {
+			resp := env.get("/dashboard", &http.Cookie{Name: name, Value: "2"})
 			if resp.StatusCode != http.StatusTemporaryRedirect {
 				t.Errorf("%s: %d", name, resp.StatusCode)
 			}
 		}
 	})
 	t.Run("a marker of one sign-in", func(t *testing.T) {
-		a := newSite(t)
+		env := newRoutesEnv(t)
 		for _, value := range []string{"1", "1.large", ""} {
-			resp := a.get("/dashboard", &http.Cookie{Name: markerCookie + a.cognito.UserPool().ClientID, Value: value})
+			resp := env.get("/dashboard", &http.Cookie{Name: markerCookiePrefix + env.server.UserPool().ClientID, Value: value})
 			if resp.StatusCode != http.StatusTemporaryRedirect {
 				t.Errorf("%q: %d", value, resp.StatusCode)
 			}
 		}
 	})
 	t.Run("a script", func(t *testing.T) {
-		a := newSite(t)
-		r := script("/dashboard")
-		r.AddCookie(&http.Cookie{Name: markerCookie + a.cognito.UserPool().ClientID, Value: "2"})
-		if resp := a.do(r); resp.StatusCode != http.StatusUnauthorized {
+		env := newRoutesEnv(t)
+		r := scriptRequest("/dashboard")
+		r.AddCookie(&http.Cookie{Name: markerCookiePrefix + env.server.UserPool().ClientID, Value: "2"})
+		if resp := env.do(r); resp.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%d", resp.StatusCode)
 		}
 	})
@@ -162,11 +162,11 @@ func TestWhatIsNoLoop(t *testing.T) {
 
 // TestMarkerCookie: it comes and goes with the session's cookies, for a minute.
 func TestMarkerCookie(t *testing.T) {
-	a := newSite(t)
-	authorize, flow := a.begin("/api/auth/sign-in")
-	resp := a.get(a.consent(authorize, "ada").RequestURI(), flow)
+	env := newRoutesEnv(t)
+	authorize, flow := env.startFlow("/api/auth/sign-in")
+	resp := env.get(env.completeLogin(authorize, "ada").RequestURI(), flow)
 	for _, c := range resp.Cookies() {
-		if strings.HasPrefix(c.Name, markerCookie) {
+		if strings.HasPrefix(c.Name, markerCookiePrefix) {
 			if c.Value != "1" || c.MaxAge != 60 || !c.Secure || !c.HttpOnly || c.Domain != "" || c.Path != "/" || c.SameSite != http.SameSiteLaxMode {
 				t.Errorf("%+v", c)
 			}

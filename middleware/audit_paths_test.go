@@ -11,14 +11,14 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-var okay = http.HandlerFunc(publicly)
+var publicRoute = http.HandlerFunc(publicHandler)
 
 // protectedRoutes is a router behind Protect with these routes.
 func protectedRoutes(auth *cognito.Auth, routes ...string) chi.Router {
 	r := chi.NewRouter()
 	r.Use(auth.Protect)
 	for _, route := range routes {
-		r.Get(route, publicly)
+		r.Get(route, publicHandler)
 	}
 	return r
 }
@@ -37,7 +37,7 @@ func checkAudit(t *testing.T, auth *cognito.Auth, router chi.Router, want map[st
 		if (g.By == "") != (g.Public != "") {
 			t.Errorf("%s: by %q and public at %q", route, g.By, g.Public)
 		}
-		if g.Public != "" && ran(t, router, g.Method, g.Public) == "" {
+		if g.Public != "" && handlerThatRan(t, router, g.Method, g.Public) == "" {
 			t.Errorf("%s is called public, and %s is not", route, g.Public)
 		}
 	}
@@ -69,14 +69,14 @@ func TestAuditAsksForWhatPatternsLeaveOut(t *testing.T) {
 		{"/admin/:path*", "/admin/{page}", ""},
 		{"/admin/:path*", "/admin/*", ""},
 	} {
-		auth := selecting(t, c.pattern)
+		auth := newMatcherAuth(t, c.pattern)
 		router := protectedRoutes(auth, c.route)
 		for _, g := range auth.Audit(router) {
 			switch {
 			case (g.Public == "") != (c.public == ""):
 				t.Errorf("%s behind %s: public at %q, want %q", c.route, c.pattern, g.Public, c.public)
 			case strings.Contains(c.route, "{32}"): // no sample fits
-			case g.Public != "" && ran(t, router, "GET", g.Public) == "":
+			case g.Public != "" && handlerThatRan(t, router, "GET", g.Public) == "":
 				t.Errorf("%s behind %s: %s is not public", c.route, c.pattern, g.Public)
 			}
 		}
@@ -85,7 +85,7 @@ func TestAuditAsksForWhatPatternsLeaveOut(t *testing.T) {
 
 // TestAuditKnowsWhichRouteTakesAPath: what is another route's does not count.
 func TestAuditKnowsWhichRouteTakesAPath(t *testing.T) {
-	auth := selecting(t, "/((?!api$|sign-in).*)")
+	auth := newMatcherAuth(t, "/((?!api$|sign-in).*)")
 	router := protectedRoutes(auth, "/api", "/sign-in", "/apiary")
 	checkAudit(t, auth, router, map[string]string{"GET /api": "/api", "GET /sign-in": "/sign-in", "GET /apiary": ""})
 	router = protectedRoutes(auth, "/api", "/sign-in", "/sign-inx", "/{page:[a-z-]+}")
@@ -96,30 +96,30 @@ func TestAuditKnowsWhichRouteTakesAPath(t *testing.T) {
 
 // TestAuditOfMounts: the path of a mount is served without a slash at its end too.
 func TestAuditOfMounts(t *testing.T) {
-	auth := selecting(t, "/admin/(.*)")
+	auth := newMatcherAuth(t, "/admin/(.*)")
 	router := protectedRoutes(auth)
 	router.Route("/admin", func(r chi.Router) {
-		r.Get("/", publicly)
-		r.Get("/x", publicly)
+		r.Get("/", publicHandler)
+		r.Get("/x", publicHandler)
 	})
 	checkAudit(t, auth, router, map[string]string{"GET /admin/": "/admin", "GET /admin/x": ""})
 
 	router = protectedRoutes(auth)
-	router.Mount("/admin", okay)
+	router.Mount("/admin", publicRoute)
 	checkAudit(t, auth, router, map[string]string{"GET /admin/*": "/admin"})
 
 	router = protectedRoutes(auth, "/admin/*") // no mount
 	checkAudit(t, auth, router, map[string]string{"GET /admin/*": ""})
 
 	router = protectedRoutes(auth)
-	router.Route("/admin", func(r chi.Router) { r.Get("/", publicly) })
-	router.With(auth.Require).Get("/admin", publicly) // in place of the mount's
+	router.Route("/admin", func(r chi.Router) { r.Get("/", publicHandler) })
+	router.With(auth.Require).Get("/admin", publicHandler) // in place of the mount's
 	checkAudit(t, auth, router, map[string]string{"GET /admin/": "", "GET /admin": ""})
 
 	// Of mounts at the root, one in another.
-	auth = selecting(t, "/:section/admin")
+	auth = newMatcherAuth(t, "/:section/admin")
 	inner, outer, router := chi.NewRouter(), chi.NewRouter(), protectedRoutes(auth)
-	inner.Get("/admin", publicly)
+	inner.Get("/admin", publicHandler)
 	outer.Mount("/", inner)
 	router.Mount("/", outer)
 	checkAudit(t, auth, router, map[string]string{"GET /admin": "/admin"})
@@ -127,23 +127,23 @@ func TestAuditOfMounts(t *testing.T) {
 
 // TestAuditOfWhatStandsOverAMount: a route that is added later takes its method away.
 func TestAuditOfWhatStandsOverAMount(t *testing.T) {
-	auth := selecting(t, "/never")
+	auth := newMatcherAuth(t, "/never")
 	sub := chi.NewRouter()
-	sub.HandleFunc("/x", publicly)
+	sub.HandleFunc("/x", publicHandler)
 	router := protectedRoutes(auth)
 	router.With(auth.Require).Mount("/sub", sub)
-	router.Get("/sub/*", publicly)
+	router.Get("/sub/*", publicHandler)
 	checkAudit(t, auth, router, map[string]string{"GET /sub/*": "/sub/1", "POST /sub/x": ""})
 }
 
 // TestAuditOfInlineRouters: what With and Group return has all routes of the router
 // that they were called on, and its middlewares are in front of its own only.
 func TestAuditOfInlineRouters(t *testing.T) {
-	auth := selecting(t, "/never")
+	auth := newMatcherAuth(t, "/never")
 	base := chi.NewRouter()
-	base.Get("/open", publicly)
+	base.Get("/open", publicHandler)
 	private := base.With(auth.Require)
-	private.Get("/closed", publicly)
+	private.Get("/closed", publicHandler)
 	want := map[string]string{"GET /open": "/open", "GET /closed": ""}
 	checkAudit(t, auth, base, want)
 	checkAudit(t, auth, private, want)
@@ -177,12 +177,12 @@ func TestAuditBelievesNoCondition(t *testing.T) {
 // TestAuditCallsAMiddlewareOncePerRouter: a middleware may keep something for each
 // time that it is mounted.
 func TestAuditCallsAMiddlewareOncePerRouter(t *testing.T) {
-	auth := selecting(t, "/:path*")
+	auth := newMatcherAuth(t, "/:path*")
 	calls := 0
 	router := chi.NewRouter()
 	router.Use(func(next http.Handler) http.Handler { calls++; return next }, auth.Protect)
 	for _, route := range []string{"/a", "/b", "/c", "/d"} {
-		router.HandleFunc(route, publicly)
+		router.HandleFunc(route, publicHandler)
 	}
 	before := calls
 	auth.Audit(router)

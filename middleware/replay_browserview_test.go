@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-var recordedRefresh = regexp.MustCompile(`<meta http-equiv="refresh" content="0; ?(?:URL='|url=)([^"']*)`)
+var recordedMetaRefresh = regexp.MustCompile(`<meta http-equiv="refresh" content="0; ?(?:URL='|url=)([^"']*)`)
 
 // browserView is an answer as a browser understands it. For every record (the
 // deviation "*"): the proofs of a sign-in are one cookie for this host, for ten
@@ -25,7 +25,7 @@ var recordedRefresh = regexp.MustCompile(`<meta http-equiv="refresh" content="0;
 func browserView(t *testing.T, rec *routeRecord, status int, location, body, cookies string, lines []string) routeResult {
 	t.Helper()
 	v := routeResult{Status: status, To: location}
-	if m := recordedRefresh.FindStringSubmatch(body); m != nil {
+	if m := recordedMetaRefresh.FindStringSubmatch(body); m != nil {
 		v.To = html.UnescapeString(m[1])
 	}
 	if u := mustParse(v.To); u.IsAbs() {
@@ -50,7 +50,7 @@ func browserView(t *testing.T, rec *routeRecord, status int, location, body, coo
 			strings.HasSuffix(name, ".clockDrift"), strings.HasSuffix(name, ".signInDetails"):
 			continue
 		default:
-			name = strings.TrimPrefix(name, ourCookies+rec.Config.ClientID+".")
+			name = strings.TrimPrefix(name, sessionCookiePrefix+rec.Config.ClientID+".")
 		}
 		switch {
 		case change != "":

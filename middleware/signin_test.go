@@ -16,25 +16,25 @@ import (
 func TestSignInLeadsBackToTheDeepLink(t *testing.T) {
 	for _, strict := range []bool{false, true} {
 		t.Run(fmt.Sprintf("Strict cookies %v", strict), func(t *testing.T) {
-			a := newSite(t, func(cfg *cognito.Config) {
+			env := newRoutesEnv(t, func(cfg *cognito.Config) {
 				if strict {
 					cfg.Cookies.SameSite = http.SameSiteStrictMode
 				}
 			})
-			b := newBrowser(a)
+			b := newBrowser(env)
 			const deep = "/dashboard?tab=2&q=a%20b%26c#top"
 			b.open(deep)
 			b.login("ada")
 			b.shows("/dashboard?tab=2&q=a%20b%26c", "Hello, ada")
-			if left := b.cookieNames(flowCookie); left != nil {
+			if left := b.cookieNames(flowCookiePrefix); left != nil {
 				t.Errorf("the flow is left behind: %v", left)
 			}
-			if n := a.calls("Token"); n != 1 {
+			if n := env.calls("Token"); n != 1 {
 				t.Errorf("%d exchanges", n)
 			}
 			b.link("/api/auth/sign-in?next=%2Fdashboard%3Fagain")
 			b.shows("/dashboard?again", "Hello, ada")
-			if n := a.calls("Token"); n != 1 {
+			if n := env.calls("Token"); n != 1 {
 				t.Error("somebody who is signed in was sent to the login")
 			}
 		})
@@ -42,9 +42,9 @@ func TestSignInLeadsBackToTheDeepLink(t *testing.T) {
 }
 
 func TestSignUpSignsIn(t *testing.T) {
-	a := newSite(t)
-	a.cognito.RemoveUser("hedy")
-	b := newBrowser(a)
+	env := newRoutesEnv(t)
+	env.server.RemoveUser("hedy")
+	b := newBrowser(env)
 	b.open("/api/auth/sign-up?next=/dashboard&lang=de")
 	if b.at.Path != "/signup" || b.at.Query().Get("lang") != "de" {
 		t.Fatalf("at %s", b.at)
@@ -54,8 +54,8 @@ func TestSignUpSignsIn(t *testing.T) {
 }
 
 func TestWrongPasswordAndCancelling(t *testing.T) {
-	a := newSite(t)
-	b := newBrowser(a)
+	env := newRoutesEnv(t)
+	b := newBrowser(env)
 	b.open("/dashboard?tab=2")
 	b.submit("?"+b.at.RawQuery, "username", "ada", "password", "wrong")
 	if b.at.Path != "/login" {
@@ -65,7 +65,7 @@ func TestWrongPasswordAndCancelling(t *testing.T) {
 	if b.status != http.StatusBadRequest || !strings.Contains(b.body, "You are not signed in") {
 		t.Errorf("cancelled: %d %s", b.status, b.body)
 	}
-	again := linkTo(t, b.body)
+	again := signInLinkIn(t, b.body)
 	if again != "/api/auth/sign-in?next=%2Fdashboard%3Ftab%3D2" {
 		t.Errorf("the way to start again is %q", again)
 	}
@@ -75,13 +75,13 @@ func TestWrongPasswordAndCancelling(t *testing.T) {
 }
 
 func TestTwoTabsSignInAtOnce(t *testing.T) {
-	a := newSite(t)
-	b := newBrowser(a)
+	env := newRoutesEnv(t)
+	b := newBrowser(env)
 	b.open("/dashboard?tab=1")
 	first := *b
 	b.open("/dashboard?tab=2")
 	second := *b
-	if n := len(b.cookieNames(flowCookie)); n != 2 {
+	if n := len(b.cookieNames(flowCookiePrefix)); n != 2 {
 		t.Errorf("%d flows", n)
 	}
 	first.login("ada")
@@ -91,17 +91,17 @@ func TestTwoTabsSignInAtOnce(t *testing.T) {
 }
 
 func TestSixTabsEvictTheOldest(t *testing.T) {
-	a := newSite(t)
-	b := newBrowser(a)
+	env := newRoutesEnv(t)
+	b := newBrowser(env)
 	var tabs []browser
 	for i := range 6 {
 		b.open(fmt.Sprintf("/dashboard?tab=%d", i))
 		tabs = append(tabs, *b)
 		if i%2 == 0 { // in one second, or not
-			a.clock.advance(time.Second)
+			env.clock.advance(time.Second)
 		}
 	}
-	if n := len(b.cookieNames(flowCookie)); n != 5 {
+	if n := len(b.cookieNames(flowCookiePrefix)); n != 5 {
 		t.Errorf("%d flows are kept", n)
 	}
 	tabs[0].login("ada")
@@ -115,8 +115,8 @@ func TestSixTabsEvictTheOldest(t *testing.T) {
 }
 
 func TestTenRestoredTabsReachSignIn(t *testing.T) {
-	a := newSite(t)
-	b := newBrowser(a)
+	env := newRoutesEnv(t)
+	b := newBrowser(env)
 	for round := range 3 { // and close the browser, and open it again, at once
 		for i := range 10 {
 			b.open(fmt.Sprintf("/dashboard?tab=%d", i))
@@ -134,13 +134,13 @@ func TestTenRestoredTabsReachSignIn(t *testing.T) {
 func TestCallbackReplacesTheOldSessionWholly(t *testing.T) {
 	for _, domain := range []string{"", "example.com"} {
 		t.Run("Domain "+domain, func(t *testing.T) {
-			a := newSite(t, func(cfg *cognito.Config) { cfg.Cookies.Domain = domain })
-			b := newBrowser(a)
+			env := newRoutesEnv(t, func(cfg *cognito.Config) { cfg.Cookies.Domain = domain })
+			b := newBrowser(env)
 			b.open("/dashboard")
 			b.login("grace")
 			b.shows("/dashboard", "Hello, grace")
-			prefix := ourCookies + a.cognito.UserPool().ClientID + "."
-			planted := a.cognito.Issue("grace")
+			prefix := sessionCookiePrefix + env.server.UserPool().ClientID + "."
+			planted := env.server.Issue("grace")
 			b.jar.SetCookies(mustParse(origin+"/"), []*http.Cookie{
 				{Name: prefix + "mallory.accessToken", Value: planted.Access, Path: "/", Domain: domain},
 				{Name: prefix + "mallory.refreshToken", Value: planted.Refresh, Path: "/"},
@@ -174,25 +174,25 @@ func TestCallbackReplacesTheOldSessionWholly(t *testing.T) {
 }
 
 func TestSignInKeepsWhatItRefreshes(t *testing.T) {
-	a := newSite(t)
-	a.cognito.SetRotation(true, 0)
-	b := newBrowser(a)
+	env := newRoutesEnv(t)
+	env.server.SetRotation(true, 0)
+	b := newBrowser(env)
 	b.open("/dashboard")
 	b.login("ada")
-	a.clock.advance(2 * time.Hour)
+	env.clock.advance(2 * time.Hour)
 	b.open("/api/auth/sign-in?next=/dashboard")
 	b.shows("/dashboard", "Hello, ada")
-	if n := a.calls(opRefresh); n != 1 {
+	if n := env.calls(opRefresh); n != 1 {
 		t.Errorf("%d refreshes", n)
 	}
-	a.clock.advance(2 * time.Hour) // the rotated token is in the browser
+	env.clock.advance(2 * time.Hour) // the rotated token is in the browser
 	b.open("/dashboard")
 	b.shows("/dashboard", "Hello, ada")
 }
 
 func TestPromptSignsInAsSomebodyElse(t *testing.T) {
-	a := newSite(t)
-	b := newBrowser(a)
+	env := newRoutesEnv(t)
+	b := newBrowser(env)
 	b.open("/dashboard")
 	b.login("grace")
 	b.link("/api/auth/sign-in?prompt=login&login_hint=ada&next=/dashboard")
@@ -207,39 +207,39 @@ func TestPromptSignsInAsSomebodyElse(t *testing.T) {
 }
 
 func TestSignInDuringAnOutage(t *testing.T) {
-	a := newSite(t)
-	b := newBrowser(a)
+	env := newRoutesEnv(t)
+	b := newBrowser(env)
 	b.open("/dashboard")
 	b.login("ada")
-	before := b.cookieNames(ourCookies)
-	a.clock.advance(2 * time.Hour)
+	before := b.cookieNames(sessionCookiePrefix)
+	env.clock.advance(2 * time.Hour)
 	down := func(op string) cognitotest.Fault {
 		if op == opRefresh || op == "Token" {
 			return cognitotest.Fault{Status: 500}
 		}
 		return cognitotest.Fault{}
 	}
-	a.cognito.SetFault(down)
+	env.server.SetFault(down)
 	b.open("/api/auth/sign-in?next=/dashboard")
 	if b.status != http.StatusServiceUnavailable || b.header.Get("Retry-After") == "" || b.header["Set-Cookie"] != nil {
 		t.Errorf("a session in doubt: %d %v", b.status, b.header)
 	}
-	a.cognito.SetFault(nil)
+	env.server.SetFault(nil)
 	b.open("/dashboard")
 	b.shows("/dashboard", "Hello, ada")
-	if after := b.cookieNames(ourCookies); !slices.Equal(before, after) {
+	if after := b.cookieNames(sessionCookiePrefix); !slices.Equal(before, after) {
 		t.Errorf("cookies %v, before %v", after, before)
 	}
 
-	a.cognito.SetFault(down)
-	b = newBrowser(a)
+	env.server.SetFault(down)
+	b = newBrowser(env)
 	b.open("/dashboard") // nobody needs no refresh
 	b.login("ada")
-	if b.status != http.StatusServiceUnavailable || !strings.Contains(b.body, "Nothing is lost") || b.cookieNames(ourCookies) != nil {
+	if b.status != http.StatusServiceUnavailable || !strings.Contains(b.body, "Nothing is lost") || b.cookieNames(sessionCookiePrefix) != nil {
 		t.Errorf("the exchange fails: %d %s", b.status, b.body)
 	}
-	a.cognito.SetFault(nil)
-	b.link(linkTo(t, b.body))
+	env.server.SetFault(nil)
+	b.link(signInLinkIn(t, b.body))
 	b.shows("/dashboard", "Hello, ada") // the login knows who it is
 }
 
@@ -247,13 +247,13 @@ func TestSignInDuringAnOutage(t *testing.T) {
 // exchange are not refused for good because of their times.
 func TestTokensThatSayAClockIsWrong(t *testing.T) {
 	var log strings.Builder
-	a := newSite(t, logged(&log))
-	authorize, flow := a.begin("/api/auth/sign-in")
-	to, err := a.cognito.Authorize(authorize.String(), "ada", cognitotest.Expired)
+	env := newRoutesEnv(t, withLog(&log))
+	authorize, flow := env.startFlow("/api/auth/sign-in")
+	to, err := env.server.Authorize(authorize.String(), "ada", cognitotest.Expired)
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp := a.get(mustParse(to).RequestURI(), flow)
+	resp := env.get(mustParse(to).RequestURI(), flow)
 	if resp.StatusCode != http.StatusServiceUnavailable || sessionUser(resp) != "" || !strings.Contains(log.String(), "clock") {
 		t.Errorf("%d, log %s", resp.StatusCode, log.String())
 	}
@@ -263,7 +263,7 @@ func TestTokensThatSayAClockIsWrong(t *testing.T) {
 }
 
 func TestParametersOfTheAuthorizationRequest(t *testing.T) {
-	a := newSite(t, func(cfg *cognito.Config) {
+	env := newRoutesEnv(t, func(cfg *cognito.Config) {
 		cfg.Login.Scopes = []string{"openid", "email"}
 		cfg.Login.State = func(r *http.Request) string { return r.URL.Query().Get("campaign") }
 	})
@@ -273,11 +273,11 @@ func TestParametersOfTheAuthorizationRequest(t *testing.T) {
 		"redirect_uri": {"https://evil.example/"}, "client_id": {"x"}, "scope": {"x"}, "state": {"x"}, "nonce": {"x"},
 		"code_challenge": {"x"}, "code_challenge_method": {"plain"}, "response_type": {"token"}, "identity_provider": {"x"},
 	}
-	authorize, _ := a.begin("/api/auth/sign-in?" + q.Encode())
+	authorize, _ := env.startFlow("/api/auth/sign-in?" + q.Encode())
 	got := authorize.Query()
 	for name, want := range map[string]string{
 		"identity_provider": "LoginWithAmazon", "lang": "pt-BR", "login_hint": "a&b=c", "prompt": "select_account",
-		"redirect_uri": origin + "/api/auth/sign-in-callback", "client_id": a.cognito.UserPool().ClientID, "scope": "openid email",
+		"redirect_uri": origin + "/api/auth/sign-in-callback", "client_id": env.server.UserPool().ClientID, "scope": "openid email",
 		"code_challenge_method": "S256", "response_type": "code",
 	} {
 		if len(got[name]) != 1 || got.Get(name) != want {
@@ -290,23 +290,23 @@ func TestParametersOfTheAuthorizationRequest(t *testing.T) {
 	if got.Has("campaign") || len(got) != 12 {
 		t.Errorf("parameters %v", got)
 	}
-	other, _ := a.begin("/api/auth/sign-in?prompt=login")
+	other, _ := env.startFlow("/api/auth/sign-in?prompt=login")
 	for _, name := range []string{"state", "nonce", "code_challenge"} {
 		if v := got.Get(name); len(v) < 22 || v == other.Query().Get(name) {
 			t.Errorf("%s %q is not random", name, v)
 		}
 	}
-	plain := newSite(t)
-	if authorize, _ := plain.begin("/api/auth/sign-in?provider=&lang="); len(authorize.Query()) != 7 {
+	plain := newRoutesEnv(t)
+	if authorize, _ := plain.startFlow("/api/auth/sign-in?provider=&lang="); len(authorize.Query()) != 7 {
 		t.Errorf("parameters %v", authorize.Query())
 	}
 }
 
 // TestLongWayBack: what no cookie holds must not keep anybody from signing in.
 func TestLongWayBack(t *testing.T) {
-	a := newSite(t)
+	env := newRoutesEnv(t)
 	for _, n := range []int{0, 700, 1200, 2000, 5000} {
-		b := newBrowser(a)
+		b := newBrowser(env)
 		next := "/dashboard?q=" + strings.Repeat("&", n)
 		b.open("/api/auth/sign-in?next=" + url.QueryEscape(next))
 		b.login("ada")
@@ -317,7 +317,7 @@ func TestLongWayBack(t *testing.T) {
 			t.Errorf("%d: a way back that fits is lost", n)
 		}
 	}
-	b := newBrowser(a)
+	b := newBrowser(env)
 	for i := range 5 {
 		b.open(fmt.Sprintf("/dashboard?tab=%d&q=%s", i, strings.Repeat("a", 1000)))
 	}
@@ -337,25 +337,14 @@ func TestLongWayBack(t *testing.T) {
 // TestStateThatIsTooLong is a mistake of the application, and is logged as one.
 func TestStateThatIsTooLong(t *testing.T) {
 	var log strings.Builder
-	a := newSite(t, logged(&log), func(cfg *cognito.Config) {
+	env := newRoutesEnv(t, withLog(&log), func(cfg *cognito.Config) {
 		cfg.Login.State = func(r *http.Request) string { return strings.Repeat("x", len(r.URL.Query().Get("n"))) }
 	})
-	if authorize, _ := a.begin("/api/auth/sign-in?n=" + strings.Repeat("1", 500)); len(authorize.Query().Get("state")) < 1000 {
+	if authorize, _ := env.startFlow("/api/auth/sign-in?n=" + strings.Repeat("1", 500)); len(authorize.Query().Get("state")) < 1000 {
 		t.Errorf("state %q", authorize.Query().Get("state"))
 	}
-	resp := a.get("/api/auth/sign-in?n=" + strings.Repeat("1", 1500))
+	resp := env.get("/api/auth/sign-in?n=" + strings.Repeat("1", 1500))
 	if resp.StatusCode != http.StatusInternalServerError || resp.Header["Set-Cookie"] != nil || !strings.Contains(log.String(), "Login.State is too long") {
 		t.Errorf("%d, log %s", resp.StatusCode, log.String())
 	}
-}
-
-// linkTo is the link of a page to begin again.
-func linkTo(t *testing.T, body string) string {
-	t.Helper()
-	_, rest, _ := strings.Cut(body, `<a href="`)
-	link, _, ok := strings.Cut(rest, `"`)
-	if !ok {
-		t.Fatalf("no link in %s", body)
-	}
-	return strings.ReplaceAll(link, "&amp;", "&")
 }

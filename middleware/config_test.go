@@ -1,11 +1,13 @@
 package middleware_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/cognitogate/cognitogate/matcher"
 	cognito "github.com/cognitogate/cognitogate/middleware"
+	"github.com/cognitogate/cognitogate/session"
 )
 
 // TestNothingIsAcceptedThatCannotWork: a sign-in page that is not let through is a
@@ -75,7 +77,7 @@ func TestNothingIsAcceptedThatCannotWork(t *testing.T) {
 		{"routes with a space", "RoutesPath", routesPath("/api auth")},
 		{"routes at the root", "RoutesPath", routesPath("/")},
 		{"routes with a slash at the end", "", routesPath("/auth/")},
-		{"a faulty rule", "Rules", func(cfg *cognito.Config) {
+		{"a faulty rule", "Rules[0]", func(cfg *cognito.Config) {
 			cfg.Matcher, cfg.Rules = []string{"/a"}, []matcher.Rule{{Source: "/("}}
 		}},
 	} {
@@ -98,12 +100,34 @@ func TestConfigIsCopied(t *testing.T) {
 	paths, rules := []string{"/public"}, []matcher.Rule{{Source: "/other"}}
 	auth := newAuth(t, func(cfg *cognito.Config) { cfg.Matcher, cfg.Rules = paths, rules })
 	paths[0], rules[0] = "/:path*", matcher.Rule{Source: "/:path*"}
-	if got := ran(t, auth.Protect(okay), "GET", "/private"); got != "public" {
+	if got := handlerThatRan(t, auth.Protect(publicRoute), "GET", "/private"); got != "public" {
 		t.Error("the guard has changed")
 	}
 	for _, g := range auth.Audit(protectedRoutes(auth, "/private", "/public")) {
 		if guarded := g.Route == "/public"; guarded != (g.Public == "") {
 			t.Errorf("the audit has changed: %+v", g)
 		}
+	}
+}
+
+func TestNewReportsEverythingByField(t *testing.T) {
+	_, err := cognito.New(cognito.Config{
+		UserPool:    cognito.UserPool{ID: "nowhere"},
+		Matcher:     []string{"dashboard", "/("},
+		SignIn:      "https://evil.example/",
+		ReturnParam: "a b",
+		AfterSignIn: "//evil.example",
+		Cookies:     session.Cookies{Domain: "a b", SameSite: http.SameSiteNoneMode, Insecure: true},
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, field := range []string{"UserPool.ID: ", "UserPool.ClientID: ", "Matcher[0]: invalid pattern \"dashboard\": ", "Matcher[1]: invalid pattern \"/(\": ", "Cookies.Domain: ", "Cookies.SameSite: ", "SignIn: ", "ReturnParam: ", "AfterSignIn: "} {
+		if !strings.Contains(err.Error(), "\n"+field) {
+			t.Errorf("no line begins with %q in:\n%v", field, err)
+		}
+	}
+	if _, err := cognito.New(cognito.Config{UserPool: cognito.UserPool{ID: "eu-west-1_a", ClientID: "a"}, Matcher: []string{}}); err == nil {
+		t.Error("an empty matcher is accepted, which would protect nothing")
 	}
 }
