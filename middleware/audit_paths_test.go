@@ -13,7 +13,7 @@ import (
 
 var publicRoute = http.HandlerFunc(publicHandler)
 
-// protectedRoutes is a router behind Protect with these routes.
+// protectedRoutes returns a router behind Protect with these routes.
 func protectedRoutes(auth *cognito.Auth, routes ...string) chi.Router {
 	r := chi.NewRouter()
 	r.Use(auth.Protect)
@@ -23,8 +23,8 @@ func protectedRoutes(auth *cognito.Auth, routes ...string) chi.Router {
 	return r
 }
 
-// checkAudit asks the router, as nobody, for every path that is called public, and
-// for each of probes. A route whose handler runs must not be called guarded.
+// checkAudit audits the router and compares the public paths with want. It requests
+// every path that is reported as public without a session: its handler must run.
 func checkAudit(t *testing.T, auth *cognito.Auth, router chi.Router, want map[string]string) {
 	t.Helper()
 	got := make(map[string]string)
@@ -48,7 +48,7 @@ func checkAudit(t *testing.T, auth *cognito.Auth, router chi.Router, want map[st
 	}
 }
 
-// TestAuditAsksForWhatPatternsLeaveOut, which a few samples do not find.
+// TestAuditAsksForWhatPatternsLeaveOut: a few fixed sample paths do not find it.
 func TestAuditAsksForWhatPatternsLeaveOut(t *testing.T) {
 	assets := `/((?!_next/static|favicon\.ico|robots.txt|.*\.(?:svg|png|webp)$).*)`
 	for _, c := range []struct{ pattern, route, public string }{
@@ -83,7 +83,7 @@ func TestAuditAsksForWhatPatternsLeaveOut(t *testing.T) {
 	}
 }
 
-// TestAuditKnowsWhichRouteTakesAPath: what is another route's does not count.
+// TestAuditKnowsWhichRouteTakesAPath: a path of another route does not count.
 func TestAuditKnowsWhichRouteTakesAPath(t *testing.T) {
 	auth := newMatcherAuth(t, "/((?!api$|sign-in).*)")
 	router := protectedRoutes(auth, "/api", "/sign-in", "/apiary")
@@ -94,7 +94,7 @@ func TestAuditKnowsWhichRouteTakesAPath(t *testing.T) {
 	checkAudit(t, auth, router, map[string]string{"GET /{page:[a-z-]+}": "/sign-inx"})
 }
 
-// TestAuditOfMounts: the path of a mount is served without a slash at its end too.
+// TestAuditOfMounts: chi serves the path of a mount without a slash at its end too.
 func TestAuditOfMounts(t *testing.T) {
 	auth := newMatcherAuth(t, "/admin/(.*)")
 	router := protectedRoutes(auth)
@@ -116,7 +116,7 @@ func TestAuditOfMounts(t *testing.T) {
 	router.With(auth.Require).Get("/admin", publicHandler) // in place of the mount's
 	checkAudit(t, auth, router, map[string]string{"GET /admin/": "", "GET /admin": ""})
 
-	// Of mounts at the root, one in another.
+	// A mount at the root in a mount at the root.
 	auth = newMatcherAuth(t, "/:section/admin")
 	inner, outer, router := chi.NewRouter(), chi.NewRouter(), protectedRoutes(auth)
 	inner.Get("/admin", publicHandler)
@@ -125,8 +125,9 @@ func TestAuditOfMounts(t *testing.T) {
 	checkAudit(t, auth, router, map[string]string{"GET /admin": "/admin"})
 }
 
-// TestAuditOfWhatStandsOverAMount: a route that is added later takes its method away.
-func TestAuditOfWhatStandsOverAMount(t *testing.T) {
+// TestAuditOfARouteThatReplacesAMounts: a route that is added later takes its method
+// from the mount.
+func TestAuditOfARouteThatReplacesAMounts(t *testing.T) {
 	auth := newMatcherAuth(t, "/never")
 	sub := chi.NewRouter()
 	sub.HandleFunc("/x", publicHandler)
@@ -136,8 +137,8 @@ func TestAuditOfWhatStandsOverAMount(t *testing.T) {
 	checkAudit(t, auth, router, map[string]string{"GET /sub/*": "/sub/1", "POST /sub/x": ""})
 }
 
-// TestAuditOfInlineRouters: what With and Group return has all routes of the router
-// that they were called on, and its middlewares are in front of its own only.
+// TestAuditOfInlineRouters: a router that With or Group returns has all routes of the
+// router that it was made from. Its middlewares stand before its own routes only.
 func TestAuditOfInlineRouters(t *testing.T) {
 	auth := newMatcherAuth(t, "/never")
 	base := chi.NewRouter()
@@ -153,15 +154,16 @@ func TestAuditOfInlineRouters(t *testing.T) {
 	checkAudit(t, auth, router, map[string]string{"GET /sub/open": "/sub/open", "GET /sub/closed": ""})
 }
 
-// TestAuditOfTheSignInPage: a route that takes its path is not guarded there.
+// TestAuditOfTheSignInPage: a route that takes the path of the sign-in page is public
+// there.
 func TestAuditOfTheSignInPage(t *testing.T) {
 	auth := newAuth(t)
 	checkAudit(t, auth, protectedRoutes(auth, "/{page}", "/x/{id}"), map[string]string{"GET /{page}": "/sign-in", "GET /x/{id}": ""})
 	checkAudit(t, auth, protectedRoutes(auth, "/{page}", "/sign-in"), map[string]string{"GET /{page}": "", "GET /sign-in": "/sign-in"})
 }
 
-// TestAuditBelievesNoCondition, which a client can leave unfulfilled.
-func TestAuditBelievesNoCondition(t *testing.T) {
+// TestAuditIgnoresRulesWithConditions: a client can leave a condition unfulfilled.
+func TestAuditIgnoresRulesWithConditions(t *testing.T) {
 	header := []matcher.Condition{{Type: "header", Key: "X-Anything"}}
 	auth := newAuth(t, func(cfg *cognito.Config) {
 		cfg.Rules = []matcher.Rule{{Source: "/has", Has: header}, {Source: "/missing", Missing: header}, {Source: "/both"}}
@@ -174,8 +176,8 @@ func TestAuditBelievesNoCondition(t *testing.T) {
 	}
 }
 
-// TestAuditCallsAMiddlewareOncePerRouter: a middleware may keep something for each
-// time that it is mounted.
+// TestAuditCallsAMiddlewareOncePerRouter: a middleware may allocate something each
+// time it is called.
 func TestAuditCallsAMiddlewareOncePerRouter(t *testing.T) {
 	auth := newMatcherAuth(t, "/:path*")
 	calls := 0

@@ -44,7 +44,7 @@ func TestAudit(t *testing.T) {
 	dots := "/((?!api|sign-in|.*\\..*).*)"
 	auth := newAuth(t, func(cfg *cognito.Config) {
 		cfg.Matcher = []string{dots}
-		// What a client can leave out guards nothing.
+		// A header that a client can leave out guards nothing.
 		cfg.Rules = []matcher.Rule{{Source: "/api/open", Has: []matcher.Condition{{Type: "header", Key: "X-Guard-Me"}}}}
 	})
 	want := map[string]string{
@@ -115,7 +115,7 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-// recorder is a testing.TB that notes failures.
+// recorder is a testing.TB that records failures.
 type recorder struct {
 	testing.TB
 	failures []string

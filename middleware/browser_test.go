@@ -14,18 +14,18 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// browser keeps cookies, follows redirects, forms and refreshes, and says in Fetch
-// Metadata where it comes from. It knows the site and the managed login's.
+// browser simulates a browser: it keeps cookies, follows redirects and refreshes, sends
+// forms and Fetch Metadata. It knows two sites, ours and the managed login.
 type browser struct {
 	*testing.T
 	site *testEnv
 	jar  *cookiejar.Jar
 
-	strict  map[string]bool         // names of SameSite=Strict cookies
-	refuses func(*http.Cookie) bool // cookies that it does not keep
-	old     bool                    // it sends no Fetch Metadata
+	strict          map[string]bool         // names of SameSite=Strict cookies
+	dropsCookie     func(*http.Cookie) bool // cookies that it does not keep
+	sendsNoMetadata bool                    // it sends no Fetch Metadata
 
-	at      *url.URL // the page it shows
+	url     *url.URL // the page it shows
 	status  int
 	body    string
 	header  http.Header
@@ -40,7 +40,7 @@ func newBrowser(env *testEnv) *browser {
 	return &browser{T: env.T, site: env, jar: jar, strict: make(map[string]bool)}
 }
 
-// send makes one request with the cookies it deserves.
+// send sends one request with the cookies that a browser would send.
 func (b *browser) send(r *http.Request, crossSite bool) *http.Response {
 	b.Helper()
 	for _, c := range b.jar.Cookies(r.URL) {
@@ -65,24 +65,24 @@ func (b *browser) send(r *http.Request, crossSite bool) *http.Response {
 			b.Fatal(err)
 		}
 	}
-	var kept []*http.Cookie
+	var accepted []*http.Cookie
 	for _, c := range resp.Cookies() {
 		if strings.HasPrefix(c.Name, "__Host-") && (!c.Secure || c.Path != "/" || c.Domain != "") {
 			b.Errorf("no browser takes %s", c.Name)
 			continue
 		}
-		if len(c.Name)+len(c.Value) > 4096 || b.refuses != nil && b.refuses(c) {
+		if len(c.Name)+len(c.Value) > 4096 || b.dropsCookie != nil && b.dropsCookie(c) {
 			continue
 		}
 		b.strict[c.Name] = c.SameSite == http.SameSiteStrictMode
-		kept = append(kept, c)
+		accepted = append(accepted, c)
 	}
-	b.jar.SetCookies(r.URL, kept)
+	b.jar.SetCookies(r.URL, accepted)
 	return resp
 }
 
-// navigate goes to a target and follows whatever leads on. from is where a link or a
-// form is; empty is the address bar.
+// navigate goes to a target and follows redirects and refreshes. from is the origin of
+// the link or the form; it is empty for the address bar.
 func (b *browser) navigate(method, target, from string, form url.Values) {
 	b.Helper()
 	b.visited = nil
@@ -95,11 +95,11 @@ func (b *browser) navigate(method, target, from string, form url.Values) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if b.at != nil {
-			u = b.at.ResolveReference(u)
+		if b.url != nil {
+			u = b.url.ResolveReference(u)
 		}
-		// One hop to another site makes the whole chain cross-site, unless the user
-		// has typed its beginning.
+		// One redirect to another site makes the whole chain cross-site, unless the
+		// user has typed the first URL.
 		if site != "none" && "https://"+u.Host != from {
 			site = "cross-site"
 		}
@@ -109,15 +109,15 @@ func (b *browser) navigate(method, target, from string, form url.Values) {
 		}
 		if method == "POST" {
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			r.Header.Set("Origin", cmpOrigin(from, b.header))
+			r.Header.Set("Origin", formOrigin(from, b.header))
 		}
 		r.Header.Set("Accept", "text/html,*/*;q=0.8")
-		if !b.old {
+		if !b.sendsNoMetadata {
 			r.Header.Set("Sec-Fetch-Mode", "navigate")
 			r.Header.Set("Sec-Fetch-Site", site)
 		}
 		resp := b.send(r, site == "cross-site")
-		b.at, b.status, b.header = u, resp.StatusCode, resp.Header
+		b.url, b.status, b.header = u, resp.StatusCode, resp.Header
 		text, err := io.ReadAll(resp.Body)
 		if err != nil {
 			b.Fatal(err)
@@ -142,8 +142,8 @@ func (b *browser) navigate(method, target, from string, form url.Values) {
 	b.Fatalf("redirected for ever: %q", b.visited)
 }
 
-// cmpOrigin is the Origin header of a form on a page (Fetch §3.1).
-func cmpOrigin(from string, page http.Header) string {
+// formOrigin returns the Origin header of a form on a page (Fetch §3.1).
+func formOrigin(from string, page http.Header) string {
 	if page.Get("Referrer-Policy") == "no-referrer" {
 		return "null"
 	}
@@ -155,8 +155,8 @@ var (
 	csrfField   = regexp.MustCompile(`name="_csrf" value="([^"]*)"`)
 )
 
-// open types a path or a URL.
-func (b *browser) open(target string) {
+// openURL goes to a path or a URL that the user types.
+func (b *browser) openURL(target string) {
 	b.Helper()
 	if strings.HasPrefix(target, "/") {
 		target = origin + target
@@ -164,14 +164,14 @@ func (b *browser) open(target string) {
 	b.navigate("GET", target, "", nil)
 }
 
-// link follows a link of the page.
-func (b *browser) link(target string) {
+// followLink follows a link of the page.
+func (b *browser) followLink(target string) {
 	b.Helper()
-	b.navigate("GET", target, "https://"+b.at.Host, nil)
+	b.navigate("GET", target, "https://"+b.url.Host, nil)
 }
 
-// submit sends the page's form.
-func (b *browser) submit(target string, fields ...string) {
+// submitForm sends the page's form.
+func (b *browser) submitForm(target string, fields ...string) {
 	b.Helper()
 	form := url.Values{}
 	if m := csrfField.FindStringSubmatch(b.body); m != nil {
@@ -180,27 +180,27 @@ func (b *browser) submit(target string, fields ...string) {
 	for i := 0; i < len(fields); i += 2 {
 		form.Set(fields[i], fields[i+1])
 	}
-	b.navigate("POST", target, "https://"+b.at.Host, form)
+	b.navigate("POST", target, "https://"+b.url.Host, form)
 }
 
-// login fills in the managed login's form.
-func (b *browser) login(user string) {
+// fillInLogin sends the managed login's form.
+func (b *browser) fillInLogin(user string) {
 	b.Helper()
-	if b.at.Path != "/login" {
-		b.Fatalf("at %s, not at the login: %d %.300s", b.at, b.status, b.body)
+	if b.url.Path != "/login" {
+		b.Fatalf("at %s, not at the login: %d %.300s", b.url, b.status, b.body)
 	}
-	b.submit("?"+b.at.RawQuery, "username", user, "password", "Passw0rd!")
+	b.submitForm("?"+b.url.RawQuery, "username", user, "password", "Passw0rd!")
 }
 
-// shows fails unless the page is a path of the site and says so.
-func (b *browser) shows(path, text string) {
+// expectPage fails unless the browser shows a path of the site with a text.
+func (b *browser) expectPage(path, text string) {
 	b.Helper()
-	if got := b.at.Scheme + "://" + b.at.Host + b.at.RequestURI(); got != origin+path || !strings.Contains(b.body, text) {
+	if got := b.url.Scheme + "://" + b.url.Host + b.url.RequestURI(); got != origin+path || !strings.Contains(b.body, text) {
 		b.Errorf("at %s: %d %.600s\nwant %s with %q", got, b.status, b.body, path, text)
 	}
 }
 
-// cookieNames are the names of the site's cookies that begin with a prefix.
+// cookieNames returns the names of the site's cookies that begin with a prefix.
 func (b *browser) cookieNames(prefix string) (names []string) {
 	for _, c := range b.jar.Cookies(mustParse(origin + "/")) {
 		if strings.HasPrefix(c.Name, prefix) {
@@ -210,7 +210,7 @@ func (b *browser) cookieNames(prefix string) (names []string) {
 	return names
 }
 
-// linkTo is the link of a page to begin again.
+// signInLinkIn returns the link of a page that starts the sign-in again.
 func signInLinkIn(t *testing.T, body string) string {
 	t.Helper()
 	_, rest, _ := strings.Cut(body, `<a href="`)
@@ -221,13 +221,13 @@ func signInLinkIn(t *testing.T, body string) string {
 	return strings.ReplaceAll(link, "&amp;", "&")
 }
 
-// signedIn is a browser whose user is signed in.
+// newSignedInBrowser returns a browser in which ada is signed in.
 func newSignedInBrowser(t *testing.T, edits ...func(*cognito.Config)) (*testEnv, *browser) {
 	t.Helper()
 	env := newRoutesEnv(t, edits...)
 	b := newBrowser(env)
-	b.open("/dashboard")
-	b.login("ada")
-	b.shows("/dashboard", "Hello, ada")
+	b.openURL("/dashboard")
+	b.fillInLogin("ada")
+	b.expectPage("/dashboard", "Hello, ada")
 	return env, b
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// answers are handlers that write their answer in every way there is, most of them
-// with a Cache-Control that opens it to caches.
+// answers are handlers that write their answer in every possible way. Most of them
+// allow caches to store it.
 var answers = map[string]http.HandlerFunc{
 	"writes nothing": func(w http.ResponseWriter, _ *http.Request) { allowCaching(w) },
 	"WriteHeader":    func(w http.ResponseWriter, _ *http.Request) { allowCaching(w); w.WriteHeader(http.StatusAccepted) },
@@ -69,9 +69,9 @@ var answers = map[string]http.HandlerFunc{
 
 func allowCaching(w http.ResponseWriter) { w.Header().Set("Cache-Control", "public, max-age=3600") }
 
-// TestAnswersWithOurCookiesAreNeverCached serves them on a real connection, where a
-// cache would see what it gets.
-func TestAnswersWithOurCookiesAreNeverCached(t *testing.T) {
+// TestAnswersWithSessionCookiesAreNeverCached serves the answers on a real connection,
+// as a cache would get them.
+func TestAnswersWithSessionCookiesAreNeverCached(t *testing.T) {
 	for name, answer := range answers {
 		env := newEnv(t)
 		srv := httptest.NewServer(chimiddleware.Recoverer(env.auth.Protect(answer)))
@@ -106,7 +106,7 @@ func TestAnswersWithOurCookiesAreNeverCached(t *testing.T) {
 	}
 }
 
-// TestHandlersOwnCacheControlWins where the answer carries none of our cookies.
+// TestHandlersOwnCacheControlWins where the answer sets no session cookie.
 func TestHandlersOwnCacheControlWins(t *testing.T) {
 	env := newEnv(t)
 	h := env.auth.Protect(answers["Write"])
@@ -117,7 +117,7 @@ func TestHandlersOwnCacheControlWins(t *testing.T) {
 	if cc := w.Header().Get("Cache-Control"); cc != "public, max-age=3600" {
 		t.Errorf("Cache-Control %q", cc)
 	}
-	// The values that guards share must not have been written through.
+	// The handler must not have changed the values that all answers share.
 	w = httptest.NewRecorder()
 	env.auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Add("Cache-Control", "no-transform")
@@ -130,8 +130,8 @@ func TestHandlersOwnCacheControlWins(t *testing.T) {
 	}
 }
 
-// TestErrorHandlersCannotOpenOurCookiesToCaches: a refusal may carry cookies too.
-func TestErrorHandlersCannotOpenOurCookiesToCaches(t *testing.T) {
+// TestErrorHandlersCannotAllowCachingOfSessionCookies: a refusal may set cookies too.
+func TestErrorHandlersCannotAllowCachingOfSessionCookies(t *testing.T) {
 	var shown *http.Request
 	env := newEnv(t, func(cfg *cognito.Config) {
 		cfg.ErrorHandler = func(w http.ResponseWriter, r *http.Request, _ error) {
@@ -162,8 +162,8 @@ func TestErrorHandlersCannotOpenOurCookiesToCaches(t *testing.T) {
 	}
 }
 
-// TestVaryThatOnlySpeaksOfCookies is not Vary: Cookie.
-func TestVaryThatOnlySpeaksOfCookies(t *testing.T) {
+// TestVaryOfSimilarNames: "Vary: Cookie2" is not "Vary: Cookie".
+func TestVaryOfSimilarNames(t *testing.T) {
 	for _, before := range []string{"X-Cookie-Consent", "Accept, Cookie2"} {
 		for _, signedIn := range []bool{true, false} {
 			env := newEnv(t)

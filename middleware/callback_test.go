@@ -11,17 +11,17 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// attack is a callback that must not sign anybody in.
+// attack is a callback that must not start a session.
 type attack struct {
 	name string
-	// run gets a flow of this browser and the callback that belongs to it, and
-	// returns what arrives instead.
+	// run gets a flow's cookie of this browser and its authorization request. It
+	// returns the attacker's callback and the cookies that come with it.
 	run func(t *testing.T, env *testEnv, flow *http.Cookie, authorize *url.URL) (callback *url.URL, cookies []*http.Cookie)
-	// exchanged: the attack is only found out by what the token endpoint answers.
+	// exchanged: only the token endpoint's answer shows the attack.
 	exchanged bool
 }
 
-// with returns a copy of u with another parameter; "" takes it away.
+// withParam returns a copy of u with another value of a parameter; "" removes it.
 func withParam(u *url.URL, name, value string) *url.URL {
 	c := *u
 	q := c.Query()
@@ -99,12 +99,12 @@ var attacks = []attack{
 	{name: "tokens of another app client", exchanged: true, run: edited(func(d *cognitotest.Draft) {
 		d.Claims["client_id"], d.Claims["aud"] = "another", "another"
 	})},
-	{name: "tokens that nobody signed", exchanged: true, run: edited(func(d *cognitotest.Draft) {
+	{name: "tokens with a forged signature", exchanged: true, run: edited(func(d *cognitotest.Draft) {
 		d.Sign = func([]byte) []byte { return make([]byte, 256) }
 	})},
 	{name: "a code for another redirect URI", exchanged: true, run: func(_ *testing.T, env *testEnv, flow *http.Cookie, authorize *url.URL) (*url.URL, []*http.Cookie) {
-		elsewhere := env.completeLogin(withParam(authorize, "redirect_uri", "https://evil.example/cb"), "ada")
-		return withParam(mustParse("/api/auth/sign-in-callback?"+elsewhere.RawQuery), "iss", ""), []*http.Cookie{flow}
+		stolen := env.completeLogin(withParam(authorize, "redirect_uri", "https://evil.example/cb"), "ada")
+		return withParam(mustParse("/api/auth/sign-in-callback?"+stolen.RawQuery), "iss", ""), []*http.Cookie{flow}
 	}},
 	{name: "ten minutes later", run: func(_ *testing.T, env *testEnv, flow *http.Cookie, authorize *url.URL) (*url.URL, []*http.Cookie) {
 		env.clock.advance(10 * time.Minute)
@@ -132,7 +132,7 @@ var attacks = []attack{
 	{name: "a state with a line break", run: suffixed("\r\nSet-Cookie: a=b")},
 	{name: "a state of a megabyte", run: changed("state", strings.Repeat("A", 1<<20))},
 	{name: "no code", run: changed("code", "")},
-	{name: "a code that nobody issued", exchanged: true, run: changed("code", "guessed")},
+	{name: "a guessed code", exchanged: true, run: changed("code", "guessed")},
 	{name: "a state that comes twice", run: doubled("state")},
 	{name: "a code that comes twice", run: doubled("code")},
 	{name: "an error beside the code", run: changed("error", "access_denied")},
@@ -170,9 +170,9 @@ func doubled(name string) func(*testing.T, *testEnv, *http.Cookie, *url.URL) (*u
 	}
 }
 
-// TestAttacksOnTheCallback: none begins a session, says why beyond a line of text,
-// or reaches the token endpoint without a flow of this browser.
-func TestAttacksOnTheCallback(t *testing.T) {
+// TestCallbackAttacks: no attack starts a session or learns the reason of the refusal.
+// Without a flow of this browser, none reaches the token endpoint.
+func TestCallbackAttacks(t *testing.T) {
 	for _, at := range attacks {
 		t.Run(at.name, func(t *testing.T) {
 			var log strings.Builder

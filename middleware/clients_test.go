@@ -13,7 +13,7 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// client is a kind of client, told by what it sends.
+// client is a kind of client, with the headers that identify it.
 type client struct {
 	name    string
 	methods []string
@@ -48,12 +48,12 @@ var clients = []client{
 	{name: "a bearer token that is off", methods: []string{"GET"}, headers: map[string]string{"Authorization": "Bearer x", "Accept": "text/html"}},
 }
 
-// state is what the cookies amount to.
+// state is what the cookies of a request mean.
 type state struct {
 	name    string
 	user    string
 	arrange func(*testEnv)
-	status  int // when somebody may pass or not; 0: signed out
+	status  int // 0: depends on the client, because the user is signed out
 	writes  string
 }
 
@@ -72,7 +72,7 @@ var states = []state{
 	}},
 }
 
-// TestEveryClientInEveryState asks for a page of the admins as every kind of client.
+// TestEveryClientInEveryState requests a page for admins as every kind of client.
 func TestEveryClientInEveryState(t *testing.T) {
 	for _, st := range states {
 		for _, c := range clients {
@@ -164,7 +164,7 @@ func checkAnswer(t *testing.T, c client, st state, method string, resp *http.Res
 	}
 	wantWrites := st.writes
 	if wantWrites == "cleared" && !c.page {
-		wantWrites = "" // a script's answer may be read late, and deletes nothing
+		wantWrites = "" // a script's answer may arrive late, so that it deletes nothing
 	}
 	if writes != wantWrites {
 		t.Errorf("cookies set %v, cleared %v; want %q", set, cleared, wantWrites)
@@ -225,7 +225,7 @@ func TestUpgradeIsNotRefreshedEarly(t *testing.T) {
 	if resp := env.do(r.Clone(r.Context())); resp.StatusCode != 200 || env.calls(opRefresh) != 1 {
 		t.Errorf("an expired one: %d, %d refreshes", resp.StatusCode, env.calls(opRefresh))
 	}
-	// A minute later the browser comes back with the old cookies: the 101 had none.
+	// A minute later the browser still has the old cookies: the 101 set none.
 	env.clock.advance(time.Minute)
 	env.server.SetRotation(true, 0)
 	if resp := env.do(r); resp.StatusCode != 200 || env.calls(opRefresh) != 1 {

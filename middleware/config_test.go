@@ -1,7 +1,9 @@
 package middleware_test
 
 import (
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,10 +12,10 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// TestNothingIsAcceptedThatCannotWork: a sign-in page that is not let through is a
-// redirect for ever, and an origin that no browser sends is never this site.
-func TestNothingIsAcceptedThatCannotWork(t *testing.T) {
-	server := func(edit func(*cognito.Config)) func(*cognito.Config) {
+// TestNewRefusesWhatCannotWork: a protected sign-in page is a redirect for ever, and
+// an origin that no browser sends is never this site.
+func TestNewRefusesWhatCannotWork(t *testing.T) {
+	withOrigin := func(edit func(*cognito.Config)) func(*cognito.Config) {
 		return func(cfg *cognito.Config) {
 			cfg.UserPool.Domain = "auth.example.com"
 			cfg.Origin = "https://app.example.com"
@@ -22,13 +24,13 @@ func TestNothingIsAcceptedThatCannotWork(t *testing.T) {
 		}
 	}
 	origin := func(origin string) func(*cognito.Config) {
-		return server(func(cfg *cognito.Config) { cfg.Origin = origin })
+		return withOrigin(func(cfg *cognito.Config) { cfg.Origin = origin })
 	}
 	signIn := func(path string) func(*cognito.Config) {
 		return func(cfg *cognito.Config) { cfg.SignIn = path }
 	}
 	routesPath := func(path string) func(*cognito.Config) {
-		return server(func(cfg *cognito.Config) { cfg.RoutesPath = path })
+		return withOrigin(func(cfg *cognito.Config) { cfg.RoutesPath = path })
 	}
 	for _, c := range []struct {
 		name  string
@@ -61,11 +63,11 @@ func TestNothingIsAcceptedThatCannotWork(t *testing.T) {
 				cfg.Rules = append(cfg.Rules, matcher.Rule{Source: "/:path*", Has: []matcher.Condition{c}})
 			}
 		}},
-		{"the parameter of the way back in the query", "ReturnParam", signIn("/sign-in?next=/x")},
-		{"a parameter of the sign-in route", "ReturnParam", server(func(cfg *cognito.Config) { cfg.ReturnParam = "prompt" })},
+		{"ReturnParam in the query", "ReturnParam", signIn("/sign-in?next=/x")},
+		{"a parameter of the sign-in route", "ReturnParam", withOrigin(func(cfg *cognito.Config) { cfg.ReturnParam = "prompt" })},
 		{"the same without the route", "", func(cfg *cognito.Config) { cfg.ReturnParam = "prompt" }},
-		{"a URL on this site", "SignIn", server(signIn("https://app.example.com/sign-in"))},
-		{"a URL elsewhere", "", server(signIn("https://login.example.com/sign-in"))},
+		{"a URL on this site", "SignIn", withOrigin(signIn("https://app.example.com/sign-in"))},
+		{"a URL of another site", "", withOrigin(signIn("https://login.example.com/sign-in"))},
 		{"an origin", "", origin("https://app.example.com:8443")},
 		{"an empty port", "Origin", origin("https://app.example.com:")},
 		{"no host", "Origin", origin("https://:8443")},
@@ -95,7 +97,7 @@ func TestNothingIsAcceptedThatCannotWork(t *testing.T) {
 	}
 }
 
-// TestConfigIsCopied: what a program does with its slices later changes nothing.
+// TestConfigIsCopied: the program may change its slices later.
 func TestConfigIsCopied(t *testing.T) {
 	paths, rules := []string{"/public"}, []matcher.Rule{{Source: "/other"}}
 	auth := newAuth(t, func(cfg *cognito.Config) { cfg.Matcher, cfg.Rules = paths, rules })
@@ -129,5 +131,52 @@ func TestNewReportsEverythingByField(t *testing.T) {
 	}
 	if _, err := cognito.New(cognito.Config{UserPool: cognito.UserPool{ID: "eu-west-1_a", ClientID: "a"}, Matcher: []string{}}); err == nil {
 		t.Error("an empty matcher is accepted, which would protect nothing")
+	}
+}
+
+// TestConfigErrorsKeepTheirTypes: a program can find out which field is faulty, and how.
+func TestConfigErrorsKeepTheirTypes(t *testing.T) {
+	_, err := cognito.New(cognito.Config{
+		UserPool: cognito.UserPool{ID: "nowhere", ClientID: "a"},
+		Matcher:  []string{"/a", "/(", "/b", "c"},
+		Rules: []matcher.Rule{
+			{Source: "/d", Has: []matcher.Condition{{Type: "header"}}},
+			{Source: "/e", Missing: []matcher.Condition{{Type: "cookie", Key: "x", Value: "("}}},
+		},
+		Cookies: session.Cookies{SameSite: -1},
+	})
+	joined, ok := errors.Unwrap(err).(interface{ Unwrap() []error })
+	if !ok {
+		t.Fatalf("%v does not list its mistakes", err)
+	}
+	syntaxErrors := map[string]string{"Matcher[1]": "/(", "Matcher[3]": "c", "Rules[1]": "("} // their sources
+	var fields []string
+	for _, e := range joined.Unwrap() {
+		mistake, ok := e.(*cognito.ConfigError)
+		if !ok {
+			t.Fatalf("%T: %v", e, e)
+		}
+		fields = append(fields, mistake.Field)
+		source, isSyntaxError := syntaxErrors[mistake.Field]
+		var syntaxError *matcher.SyntaxError
+		if errors.As(mistake, &syntaxError) != isSyntaxError || isSyntaxError && syntaxError.Source != source {
+			t.Errorf("%v wraps %v", mistake, syntaxError)
+		}
+		if !strings.Contains(err.Error(), "\n"+mistake.Error()) || strings.Contains(mistake.Error(), "\n") {
+			t.Errorf("%v is not a line of its own in %v", mistake, err)
+		}
+	}
+	want := []string{"UserPool.ID", "Cookies.SameSite", "Matcher[1]", "Matcher[3]", "Rules[0]", "Rules[1]"}
+	if !slices.Equal(fields, want) {
+		t.Errorf("fields %q, want %q", fields, want)
+	}
+	for _, readable := range []string{`Matcher[1]: invalid pattern "/(": `, `Rules[0]: "/d": has[0]: `, `Rules[1]: "/e": missing[0]: value: invalid pattern "("`} {
+		if !strings.Contains(err.Error(), "\n"+readable) {
+			t.Errorf("no line begins with %s in %v", readable, err)
+		}
+	}
+	var syntaxError *matcher.SyntaxError
+	if !errors.As(err, &syntaxError) || syntaxError.Source != "/(" {
+		t.Errorf("errors.As finds %v", syntaxError)
 	}
 }

@@ -21,7 +21,7 @@ import (
 // documented is the matcher of the guide that this project was created from.
 const documented = "/((?!api|_next/static|_next/image|favicon.ico|sign-in).*)"
 
-// clock is a clock that tests move, while a fetch of keys in the background may read it.
+// clock is a clock that tests advance. A fetch of keys in the background may read it.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -39,24 +39,26 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// app is the documented example on a user pool in memory.
+// testEnv is the documented example on a user pool in memory.
 type testEnv struct {
 	*testing.T
 	server  *cognitotest.Server
 	auth    *cognito.Auth
 	clock   *clock
 	handler http.Handler
-	handled *http.Request // what the handler saw, nil if it did not run
+	handled *http.Request // the request that the handler got, nil if it did not run
 
-	callsBefore map[string]int // calls to Cognito before this test
+	callsBefore map[string]int // calls of each operation before this test
 }
 
-// sharedPool is one pool for all tests of this package, for keys take time to make.
+// sharedServer is one server for all tests of this package, because it takes time to
+// make its keys.
 var sharedServer = sync.OnceValue(func() *cognitotest.Server { return cognitotest.New() })
 
 // calls counts the calls of this test to Cognito.
 func (env *testEnv) calls(op string) int { return env.server.Calls(op) - env.callsBefore[op] }
 
+// newEnv returns an environment with the users ada, an admin, and grace.
 func newEnv(t *testing.T, edits ...func(*cognito.Config)) *testEnv {
 	t.Helper()
 	env := &testEnv{T: t, clock: &clock{now: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)}}
@@ -87,19 +89,20 @@ func newEnv(t *testing.T, edits ...func(*cognito.Config)) *testEnv {
 	env.auth = auth
 	router := chi.NewRouter()
 	router.Use(auth.Protect)
-	see := func(w http.ResponseWriter, r *http.Request) {
+	hello := func(w http.ResponseWriter, r *http.Request) {
 		env.handled = r
 		s, _ := session.FromContext(r.Context())
 		fmt.Fprint(w, "Hello, ", s.User().Username)
 	}
-	router.HandleFunc("/*", see)
-	router.With(auth.RequireGroup("admins")).HandleFunc("/admin", see)
-	router.With(auth.Load).HandleFunc("/api/public", see)
-	router.With(auth.Require).HandleFunc("/api/private", see)
+	router.HandleFunc("/*", hello)
+	router.With(auth.RequireGroup("admins")).HandleFunc("/admin", hello)
+	router.With(auth.Load).HandleFunc("/api/public", hello)
+	router.With(auth.Require).HandleFunc("/api/private", hello)
 	env.handler = router
 	return env
 }
 
+// pageRequest returns a navigation of a browser.
 func pageRequest(target string) *http.Request {
 	r := httptest.NewRequest("GET", target, nil)
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
@@ -107,6 +110,7 @@ func pageRequest(target string) *http.Request {
 	return r
 }
 
+// scriptRequest returns a request of a script in a browser.
 func scriptRequest(target string) *http.Request {
 	r := httptest.NewRequest("GET", target, nil)
 	r.Header.Set("Sec-Fetch-Mode", "cors")
@@ -114,6 +118,7 @@ func scriptRequest(target string) *http.Request {
 	return r
 }
 
+// do sends a request to the handler.
 func (env *testEnv) do(r *http.Request) *http.Response {
 	env.Helper()
 	env.handled = nil
@@ -122,7 +127,8 @@ func (env *testEnv) do(r *http.Request) *http.Response {
 	return w.Result()
 }
 
-// cookies names the slots that an answer sets and clears.
+// changedCookies returns the last parts of the names of the cookies that an answer sets
+// and clears.
 func changedCookies(resp *http.Response) (set, cleared []string) {
 	for _, c := range resp.Cookies() {
 		slot := c.Name[strings.LastIndexByte(c.Name, '.')+1:]
@@ -139,6 +145,7 @@ const opRefresh = "GetTokensFromRefreshToken"
 
 func emptyHandler(http.ResponseWriter, *http.Request) {}
 
+// newAuth returns an Auth with an emulator of its own.
 func newAuth(t testing.TB, edits ...func(*cognito.Config)) *cognito.Auth {
 	t.Helper()
 	server := cognitotest.New()
@@ -153,7 +160,7 @@ func newAuth(t testing.TB, edits ...func(*cognito.Config)) *cognito.Auth {
 	return auth
 }
 
-// selecting is an Auth with these patterns.
+// newMatcherAuth returns an Auth with these patterns.
 func newMatcherAuth(t testing.TB, patterns ...string) *cognito.Auth {
 	t.Helper()
 	auth, err := cognito.New(cognito.Config{UserPool: cognito.UserPool{ID: "eu-west-1_a", ClientID: "a"}, Matcher: patterns})
@@ -163,7 +170,8 @@ func newMatcherAuth(t testing.TB, patterns ...string) *cognito.Auth {
 	return auth
 }
 
-// ran sends a target to h, signed in as nobody, and names the handler that ran.
+// handlerThatRan sends a target to h without a session. It returns "private", "public"
+// or, if no handler ran, "".
 func handlerThatRan(t testing.TB, h http.Handler, method, target string) string {
 	t.Helper()
 	r, ok := parseRequest(method, target)
@@ -175,20 +183,20 @@ func handlerThatRan(t testing.TB, h http.Handler, method, target string) string 
 	return w.Header().Get("Ran")
 }
 
-// privately and publicly are the two handlers of every router below. Which of them
-// ran is left in a header.
+// privateHandler and publicHandler are the handlers of most routers in tests. A header
+// says which of them ran.
 func privateHandler(w http.ResponseWriter, r *http.Request) { w.Header().Set("Ran", "private") }
 
 func publicHandler(w http.ResponseWriter, r *http.Request) { w.Header().Set("Ran", "public") }
 
-// parse reads a request line as net/http's server does.
+// parseRequest reads a request line as net/http's server does.
 func parseRequest(method, target string) (*http.Request, bool) {
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(method + " " + target + " HTTP/1.1\r\nHost: app.example\r\n\r\n")))
 	return r, err == nil
 }
 
-// expired is a page's request of a user whose tokens have just expired, so that the
-// answer carries cookies.
+// expiredRequest returns a page request of a user whose tokens have expired, so that the
+// answer sets cookies.
 func (env *testEnv) expiredRequest(user, target string) *http.Request {
 	r := pageRequest(target)
 	env.server.SignIn(r, user)
@@ -196,7 +204,7 @@ func (env *testEnv) expiredRequest(user, target string) *http.Request {
 	return r
 }
 
-// visit asks a server on a port in the same way.
+// getExpired sends such a request to a URL.
 func (env *testEnv) getExpired(url string) *http.Response {
 	env.Helper()
 	r, err := http.NewRequest("GET", url, nil)

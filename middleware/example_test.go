@@ -15,9 +15,9 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// The whole of it: every path is protected but those that the pattern leaves out,
-// and /admin is for admins. A test gives UserPool and HTTPClient of a cognitotest
-// server; a program needs UserPool alone.
+// A whole program: every path is protected except those that the pattern excludes, and
+// /admin is for admins. This test has the UserPool and the HTTPClient of a cognitotest
+// server; a program needs its UserPool only.
 func Example() {
 	server := cognitotest.New(cognitotest.User{Username: "ada", Groups: []string{"admins"}}, cognitotest.User{Username: "grace"})
 
@@ -76,7 +76,7 @@ func ExampleAuth_RequireGroup() {
 	// Output: 200 the draft
 }
 
-// A sign-in page of one's own sends its users back to where they wanted to go.
+// A sign-in page of your own sends its users back to where they wanted to go.
 func ExampleAuth_ReturnTo() {
 	server := cognitotest.New()
 	auth, err := cognito.New(cognito.Config{UserPool: server.UserPool()})

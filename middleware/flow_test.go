@@ -9,8 +9,8 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// TestAttackSpendsTheFlow: a flow is good for one callback, whatever comes of it.
-func TestAttackSpendsTheFlow(t *testing.T) {
+// TestFailedCallbackDeletesTheFlow: a flow is valid for one callback, even a failed one.
+func TestFailedCallbackDeletesTheFlow(t *testing.T) {
 	env := newRoutesEnv(t)
 	authorize, flow := env.startFlow("/api/auth/sign-in")
 	state := authorize.Query().Get("state")
@@ -27,7 +27,7 @@ func TestAttackSpendsTheFlow(t *testing.T) {
 			t.Errorf("%s: the flow stays", target)
 		}
 	}
-	// Somebody else's callback takes nothing away.
+	// A callback of another flow deletes nothing.
 	if resp := env.get("/api/auth/sign-in-callback?code=x&state=other", flow); len(resp.Cookies()) != 0 {
 		t.Errorf("cookies %v", resp.Cookies())
 	}
@@ -36,8 +36,8 @@ func TestAttackSpendsTheFlow(t *testing.T) {
 	}
 }
 
-// TestFlowCookie: browsers must not take it from a sibling domain, show it to
-// scripts, or keep it longer than it is good for.
+// TestFlowCookie: browsers must not accept the cookie from a sibling domain, show it to
+// scripts, or keep it longer than the flow is valid.
 func TestFlowCookie(t *testing.T) {
 	env := newRoutesEnv(t, func(cfg *cognito.Config) { cfg.Cookies.Domain = "example.com" })
 	authorize, c := env.startFlow("/api/auth/sign-in")
@@ -60,8 +60,8 @@ func TestFlowCookie(t *testing.T) {
 	}
 }
 
-// TestNineMinutes: the last second of a flow is as good as the first.
-func TestNineMinutes(t *testing.T) {
+// TestFlowLastsTenMinutes: a flow is valid in its last second.
+func TestFlowLastsTenMinutes(t *testing.T) {
 	env := newRoutesEnv(t)
 	authorize, flow := env.startFlow("/api/auth/sign-in")
 	env.clock.advance(10*time.Minute - time.Second)
@@ -70,7 +70,7 @@ func TestNineMinutes(t *testing.T) {
 	}
 }
 
-// TestSecretIsReplaced: what was begun under the old secret ends well under the
+// TestSecretIsReplaced: a sign-in that started under the old secret succeeds under the
 // new one.
 func TestSecretIsReplaced(t *testing.T) {
 	env := newRoutesEnv(t)
@@ -84,8 +84,8 @@ func TestSecretIsReplaced(t *testing.T) {
 	}
 }
 
-// TestTwoAppClientsOnOneSite: their flows and markers are nothing to each other,
-// even with one secret.
+// TestTwoAppClientsOnOneSite: neither accepts or deletes a flow of the other, even with
+// the same secret.
 func TestTwoAppClientsOnOneSite(t *testing.T) {
 	env := newRoutesEnv(t)
 	second := env.server.AddClient("second"+strings.ToLower(t.Name()), "")

@@ -20,8 +20,8 @@ var (
 	tagOf   = regexp.MustCompile(`<[^>]*>`)
 )
 
-// pagesOfTheRoutes asks for each of the pages.
-func pagesOfTheRoutes(t *testing.T, edits ...func(*cognito.Config)) map[string]*http.Response {
+// allPages requests each page of Routes.
+func allPages(t *testing.T, edits ...func(*cognito.Config)) map[string]*http.Response {
 	env := newRoutesEnv(t, edits...)
 	pages := map[string]*http.Response{
 		"unknown state": env.get("/api/auth/sign-in-callback?code=x&state=y"),
@@ -40,7 +40,7 @@ func pagesOfTheRoutes(t *testing.T, edits ...func(*cognito.Config)) map[string]*
 }
 
 func TestPagesAreSafeAndPlain(t *testing.T) {
-	for name, resp := range pagesOfTheRoutes(t, func(cfg *cognito.Config) { cfg.Cookies.SameSite = http.SameSiteStrictMode }) {
+	for name, resp := range allPages(t, func(cfg *cognito.Config) { cfg.Cookies.SameSite = http.SameSiteStrictMode }) {
 		t.Run(name, func(t *testing.T) {
 			body, h := readBody(t, resp), resp.Header
 			m := styleOf.FindStringSubmatch(body)
@@ -94,8 +94,8 @@ func TestPagesLetTheFormLeadToAnEmulator(t *testing.T) {
 	}
 }
 
-// TestErrorOfCognitoIsShownForAKnownState, escaped, and not to anybody who makes a
-// link.
+// TestErrorOfCognitoIsShownForAKnownState: the page shows it escaped, and only for a
+// flow of this browser, because anybody can make a link with a text.
 func TestErrorOfCognitoIsShownForAKnownState(t *testing.T) {
 	env := newRoutesEnv(t)
 	authorize, flow := env.startFlow("/api/auth/sign-in?next=/dashboard%3Fa%3D1%26b%3D2")
@@ -118,9 +118,9 @@ func TestErrorOfCognitoIsShownForAKnownState(t *testing.T) {
 	}
 }
 
-// TestStrictPageLeadsOn: the way back stands in the page twice, and is in both places
-// what a redirect would say.
-func TestStrictPageLeadsOn(t *testing.T) {
+// TestStrictPageContinues: the page has the return path twice, both times as a
+// redirect would have it.
+func TestStrictPageContinues(t *testing.T) {
 	env := newRoutesEnv(t, func(cfg *cognito.Config) { cfg.Cookies.SameSite = http.SameSiteStrictMode })
 	for next, want := range map[string]string{
 		"/x?a=1&b='\"><script>": "/x?a=1&b='\"><script>",
@@ -143,8 +143,8 @@ func TestStrictPageLeadsOn(t *testing.T) {
 	}
 }
 
-// FuzzErrorDescription: whatever Cognito is made to say stays text, of a bounded
-// length, and gets no further than the page.
+// FuzzErrorDescription: any error description is shown as text of a bounded length, and
+// in no header.
 func FuzzErrorDescription(f *testing.F) {
 	for _, s := range []string{"no", "<script>alert(1)</script>", `"><img src=x onerror=y>`, "{{.}}", "</main></html>", "\x00\xff\r\nSet-Cookie: a=b", "\u202ecba", strings.Repeat("ä", 5000), "]]>", "&lt;b&gt;"} {
 		f.Add("access_denied", s)

@@ -15,8 +15,8 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// TestSignInOverHTTPS is a whole conversation over two real ports, with net/http's
-// client and cookie jar and the managed login's own pages.
+// TestSignInOverHTTPS signs in and out over two real ports, with net/http's client and
+// cookie jar and the managed login's own pages.
 func TestSignInOverHTTPS(t *testing.T) {
 	server := cognitotest.New(
 		cognitotest.User{Username: "ada@example.com", Password: "Passw0rd!"},

@@ -19,8 +19,8 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// The paths below /admin are private and everything else is public, told by a
-// pattern that includes and by one that excludes.
+// formMatchers protect the paths below /admin and nothing else, once by a pattern that
+// includes and once by one that excludes.
 var formMatchers = [][]string{
 	{"/admin/:path*", "/app/admin/:path*", "/sign-in/:path*", "/app/sign-in/:path*"},
 	{"/((?!public|app/public|$|app$).*)"},
@@ -43,8 +43,8 @@ func formRouter(mw ...func(http.Handler) http.Handler) chi.Router {
 	return r
 }
 
-// spellingRouters are the ways in which a guard may be mounted, among middlewares
-// that change the path or what chi routes by, before it and behind it.
+// formRouters mounts the guard in every way, with middlewares before and behind it that
+// change the path or what chi routes by.
 func formRouters(auth *cognito.Auth) map[string]http.Handler {
 	mux := http.NewServeMux()
 	for _, p := range []string{"/admin", "/admin/"} {
@@ -64,8 +64,8 @@ func formRouters(auth *cognito.Auth) map[string]http.Handler {
 	formatMounted.Mount("/app", formRouter(auth.Protect))
 	inline := chi.NewRouter()
 	addFormRoutes(inline.With(auth.Protect))
-	twice := chi.NewRouter()
-	twice.Route("/app", func(r chi.Router) { r.Mount("/", formRouter(auth.Protect)) })
+	mountedTwice := chi.NewRouter()
+	mountedTwice.Route("/app", func(r chi.Router) { r.Mount("/", formRouter(auth.Protect)) })
 	mountedInline := chi.NewRouter()
 	mountedInline.Route("/app", func(r chi.Router) { r.Group(func(r chi.Router) { addFormRoutes(r.With(auth.Protect)) }) })
 	cleanInline := chi.NewRouter()
@@ -74,12 +74,12 @@ func formRouters(auth *cognito.Auth) map[string]http.Handler {
 	parameter := chi.NewRouter()
 	parameter.Use(chimiddleware.CleanPath)
 	parameter.Mount("/{site:app}", formRouter(chimiddleware.StripSlashes, auth.Protect))
-	wild := http.NewServeMux()
-	wild.HandleFunc("GET /admin/{$}", privateHandler)
-	wild.HandleFunc("/admin", privateHandler)
-	wild.HandleFunc("GET /admin/{name}", privateHandler)
-	wild.HandleFunc("/admin/{name}/{rest...}", privateHandler)
-	wild.HandleFunc("/public/{rest...}", publicHandler)
+	wildcards := http.NewServeMux()
+	wildcards.HandleFunc("GET /admin/{$}", privateHandler)
+	wildcards.HandleFunc("/admin", privateHandler)
+	wildcards.HandleFunc("GET /admin/{name}", privateHandler)
+	wildcards.HandleFunc("/admin/{name}/{rest...}", privateHandler)
+	wildcards.HandleFunc("/public/{rest...}", publicHandler)
 	stripped := chi.NewRouter()
 	stripped.Use(auth.Protect)
 	stripped.Handle("/app/*", http.StripPrefix("/app", mux))
@@ -88,7 +88,7 @@ func formRouters(auth *cognito.Auth) map[string]http.Handler {
 		"chi inside":                    auth.Protect(formRouter()),
 		"chi inline":                    inline,
 		"chi mounted":                   mounted,
-		"chi mounted twice":             twice,
+		"chi mounted twice":             mountedTwice,
 		"chi mounted inline":            mountedInline,
 		"chi mounted at a parameter":    parameter,
 		"chi inline, cleaned before":    cleanInline,
@@ -107,7 +107,7 @@ func formRouters(auth *cognito.Auth) map[string]http.Handler {
 		"chi mounted, cleaned before":   cleanMounted,
 		"chi mounted, URLFormat before": formatMounted,
 		"ServeMux":                      auth.Protect(mux),
-		"ServeMux with wildcards":       auth.Protect(wild),
+		"ServeMux with wildcards":       auth.Protect(wildcards),
 		"ServeMux and StripPrefix":      auth.Protect(http.StripPrefix("/app", mux)),
 		"StripPrefix, then the guard":   http.StripPrefix("/app", auth.Protect(formRouter())),
 		"decoding behind":               auth.Protect(rewritingServer(func(p string) string { return p })),
@@ -125,7 +125,7 @@ func formRouters(auth *cognito.Auth) map[string]http.Handler {
 
 var segmentParams = regexp.MustCompile(`;[^/]*`)
 
-// reading is a server that makes something of the decoded path before it routes.
+// rewritingServer is a server that rewrites the decoded path before it routes.
 func rewritingServer(read func(string) string) http.Handler {
 	router := formRouter()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -135,9 +135,9 @@ func rewritingServer(read func(string) string) http.Handler {
 	})
 }
 
-// blindRouters rewrite the path behind the guard, where it cannot see it. Require
-// on the routes holds all the same.
-func rewritingRouters(auth *cognito.Auth) map[string]http.Handler {
+// routersThatRewriteBehind rewrite the path behind the guard, which cannot see it.
+// Require on the routes guards them.
+func routersThatRewriteBehind(auth *cognito.Auth) map[string]http.Handler {
 	make := func(mw ...func(http.Handler) http.Handler) http.Handler {
 		r := chi.NewRouter()
 		r.Use(auth.Protect)
@@ -168,13 +168,13 @@ func newFormTests(t testing.TB) []formTest {
 			t.Fatal(err)
 		}
 		routers := formRouters(auth)
-		maps.Copy(routers, rewritingRouters(auth))
+		maps.Copy(routers, routersThatRewriteBehind(auth))
 		list = append(list, formTest{routers})
 	}
 	return list
 }
 
-// check sends a target to every router, signed in as nobody: the private handler
+// checkPrivate sends a target to every router without a session. The private handler
 // must not run.
 func (s formTest) checkPrivate(t testing.TB, method, target string) {
 	for name, h := range s.routers {
@@ -208,7 +208,7 @@ func TestPathForms(t *testing.T) {
 			}
 		}
 	}
-	// The same by chance, of segments that have fooled somebody.
+	// Random targets of segments that have fooled other guards.
 	parts := []string{"/", "//", "admin", "public", "sign-in", "app", "old", "..", ".", "%2e", "%2E%2e", "%2f", "%5c", `\`, "%252f", "%252e", "x", ".json", "%61dmin", ";", "..;", ";x", "%00", "%ff", "%3f", "?", "#", "%23", " ", "%20"}
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 3000 {
@@ -224,9 +224,9 @@ func TestPathForms(t *testing.T) {
 	}
 }
 
-// TestSpellingsReachPublicPages shows that the routers above do not pass their test
-// by refusing everything.
-func TestPathFormRoutersReachPublicPages(t *testing.T) {
+// TestPathFormRoutersServePublicPages: the routers do not pass TestPathForms by refusing
+// every request.
+func TestPathFormRoutersServePublicPages(t *testing.T) {
 	for _, s := range newFormTests(t) {
 		for name, h := range s.routers {
 			target := "/public/x"
@@ -255,7 +255,7 @@ func FuzzPathForms(f *testing.F) {
 	})
 }
 
-// TestHeadersChangeNoVerdict sends what has turned off the guards of others.
+// TestHeadersChangeNoDecision sends headers that have turned off other guards.
 func TestHeadersChangeNoDecision(t *testing.T) {
 	env := newEnv(t)
 	names := []string{
@@ -317,7 +317,7 @@ func TestMethodsAndTargetsWithoutAPath(t *testing.T) {
 	}
 }
 
-// TestQueryIsNoPath: nothing but the path is judged.
+// TestQueryIsNoPath: the matcher is not asked about the query.
 func TestQueryIsNoPath(t *testing.T) {
 	server := cognitotest.New()
 	auth, err := cognito.New(cognito.Config{UserPool: server.UserPool(), HTTPClient: server.Client(), Matcher: []string{"/admin/:path*"}})

@@ -10,8 +10,8 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// TestSignInPageInAMountedRouter: the page that everybody is sent to must be let
-// through there too, or browsers are sent to it for ever.
+// TestSignInPageInAMountedRouter: Protect must let the sign-in page through there too,
+// or browsers are redirected for ever.
 func TestSignInPageInAMountedRouter(t *testing.T) {
 	auth := newAuth(t, func(cfg *cognito.Config) { cfg.SignIn = "/app/sign-in" })
 	app := chi.NewRouter()
@@ -42,8 +42,8 @@ func TestSignInPageInAMountedRouter(t *testing.T) {
 	}
 }
 
-// TestRewriteBeforeAnInlineGuard: a middleware may give chi another path, which ends
-// like the one that was received. The guard of a group comes after the routing.
+// TestRewriteBeforeAnInlineGuard: a middleware may give chi another path that ends like
+// the received one. The guard of a group runs after the routing.
 func TestRewriteBeforeAnInlineGuard(t *testing.T) {
 	strip := func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -69,8 +69,9 @@ func TestRewriteBeforeAnInlineGuard(t *testing.T) {
 	}
 }
 
-// TestReadersBehindTheGuard read the path as some servers behind a reverse proxy do.
-func TestReadersBehindTheGuard(t *testing.T) {
+// TestServersBehindTheGuard: some servers behind a reverse proxy read a path in these
+// ways.
+func TestServersBehindTheGuard(t *testing.T) {
 	auth := newMatcherAuth(t, "/admin/:path*")
 	h := auth.Protect(http.HandlerFunc(privateHandler))
 	for target, reader := range map[string]string{
@@ -110,7 +111,7 @@ func TestZeroAuthLetsNothingThrough(t *testing.T) {
 	}
 }
 
-// TestPublicPathInAMountedRouterAllocatesNothing either.
+// TestPublicPathInAMountedRouterAllocatesNothing: the guard adds no allocation.
 func TestPublicPathInAMountedRouterAllocatesNothing(t *testing.T) {
 	guarded := newMatcherAuth(t, documented).Protect(http.HandlerFunc(emptyHandler))
 	measured := false

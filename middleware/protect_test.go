@@ -15,7 +15,7 @@ import (
 )
 
 func TestDocumentedExample(t *testing.T) {
-	t.Run("nobody is sent to the sign-in page, which knows the way back", func(t *testing.T) {
+	t.Run("a signed-out user is sent to the sign-in page with the return path", func(t *testing.T) {
 		env := newEnv(t)
 		resp := env.do(pageRequest("/dashboard?tab=2"))
 		if resp.StatusCode != http.StatusTemporaryRedirect || resp.Header.Get("Location") != "/sign-in?next=%2Fdashboard%3Ftab%3D2" {
@@ -135,7 +135,7 @@ func TestDocumentedExample(t *testing.T) {
 	})
 }
 
-func TestPublicPathIsUntouched(t *testing.T) {
+func TestPublicPathIsLeftAlone(t *testing.T) {
 	env := newEnv(t)
 	r := pageRequest("/api/other")
 	env.server.SignIn(r, "ada")
@@ -151,7 +151,7 @@ func TestPublicPathIsUntouched(t *testing.T) {
 func TestLoadNeverRefuses(t *testing.T) {
 	env := newEnv(t)
 	if resp := env.do(pageRequest("/api/public")); resp.StatusCode != http.StatusOK || env.handled == nil {
-		t.Errorf("nobody: %d", resp.StatusCode)
+		t.Errorf("without a session: %d", resp.StatusCode)
 	}
 	r := pageRequest("/api/public")
 	env.server.SignIn(r, "ada")
@@ -198,7 +198,7 @@ func TestHandlersSignOutReplacesTheGuardsRefresh(t *testing.T) {
 		t.Errorf("cookies set %v, cleared %v", set, cleared)
 	}
 	if cc := resp.Header.Get("Cache-Control"); cc != "private, no-store" {
-		t.Errorf("an answer with our cookies has Cache-Control %q", cc)
+		t.Errorf("an answer with session cookies has Cache-Control %q", cc)
 	}
 	if n := env.calls("RevokeToken"); n != 1 {
 		t.Errorf("%d revocations", n)

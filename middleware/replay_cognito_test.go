@@ -19,8 +19,8 @@ import (
 
 const recordedEndpoint = "https://cognito.example"
 
-// recordedPool answers as the recorded Cognito did. The ID tokens of its token
-// endpoint get the nonce of the flow that was begun, and are signed again.
+// recordedCognito answers as the recorded Cognito did. It gives the ID tokens of its
+// token endpoint the nonce of the started flow, and signs them again.
 type recordedCognito struct {
 	*testing.T
 	jwks           map[string]json.RawMessage
@@ -55,7 +55,7 @@ func newRecordedCognito(t *testing.T, rec *routeRecord) *recordedCognito {
 	return p
 }
 
-// begun notes the authorization request that the token endpoint is to answer for.
+// expectFlow sets the authorization request that the token endpoint answers for.
 func (p *recordedCognito) expectFlow(authorize *url.URL) {
 	p.nonce, p.challenge = authorize.Query().Get("nonce"), authorize.Query().Get("code_challenge")
 }
@@ -75,9 +75,9 @@ func (p *recordedCognito) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Host == mustParse(recordedEndpoint).Host {
 		p.calls = append(p.calls, callOf(target, body))
 		if strings.HasSuffix(target, ".RevokeToken") {
-			return p.revoke(r)
+			return p.replyToRevoke(r)
 		}
-		return p.reply(r, &p.cognito)
+		return p.nextReply(r, &p.cognito)
 	}
 	p.calls = append(p.calls, callOf(r.URL.String(), body))
 	if got := r.Header.Get("Content-Type"); got != "application/x-www-form-urlencoded" {
@@ -91,11 +91,11 @@ func (p *recordedCognito) RoundTrip(r *http.Request) (*http.Response, error) {
 	if base64.RawURLEncoding.EncodeToString(sum[:]) != p.challenge {
 		p.Errorf("the verifier %q is not that of the challenge", form.Get("code_verifier"))
 	}
-	return p.reply(r, &p.oauth)
+	return p.nextReply(r, &p.oauth)
 }
 
-// reply is the next recorded one.
-func (p *recordedCognito) reply(r *http.Request, list *[]recordedExchange) (*http.Response, error) {
+// nextReply returns the next recorded reply.
+func (p *recordedCognito) nextReply(r *http.Request, list *[]recordedExchange) (*http.Response, error) {
 	if len(*list) == 0 {
 		p.Errorf("%s is not in the record", r.URL)
 		return nil, errors.New("recorded: nothing")
@@ -123,9 +123,9 @@ func (p *recordedCognito) reply(r *http.Request, list *[]recordedExchange) (*htt
 	return recordedAnswer(r, reply.Status, text), nil
 }
 
-// revoke answers the API's RevokeToken as the recorded revocation endpoint, which is
-// the same operation, was answered.
-func (p *recordedCognito) revoke(r *http.Request) (*http.Response, error) {
+// replyToRevoke answers the API's RevokeToken with the recorded reply of the revocation
+// endpoint, which is the same operation.
+func (p *recordedCognito) replyToRevoke(r *http.Request) (*http.Response, error) {
 	if len(p.oauth) == 0 {
 		return recordedAnswer(r, http.StatusOK, "{}"), nil // Amplify asked for nothing
 	}
@@ -139,7 +139,7 @@ func (p *recordedCognito) revoke(r *http.Request) (*http.Response, error) {
 	return recordedAnswer(r, http.StatusOK, "{}"), nil
 }
 
-// withNonce signs an ID token again with the key that had signed it.
+// withNonce sets the nonce of an ID token and signs it with its old key.
 func (p *recordedCognito) withNonce(id string) string {
 	parts := strings.Split(id, ".")
 	if len(parts) != 3 {

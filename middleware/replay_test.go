@@ -16,8 +16,8 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// routeRecord is one record of testdata/amplify/routes.json: what the routes of the
-// real Amplify answered.
+// routeRecord is one record of testdata/amplify/routes.json: an answer of the real
+// Amplify's routes.
 type routeRecord struct {
 	Name   string
 	Now    int64
@@ -68,7 +68,7 @@ type recordedExchange struct {
 	}
 }
 
-// routeResult is what came of a record, as far as a browser and Cognito can tell.
+// routeResult is the result of a record that a browser and Cognito can see.
 type routeResult struct {
 	Status  int               `json:",omitempty"` // 0: refused at start
 	To      string            `json:",omitempty"` // where the answer leads
@@ -89,14 +89,15 @@ func (a routeResult) String() string {
 	return string(text)
 }
 
-// routeDeviation is an entry of routes-deviations.json: where we differ on purpose,
-// by which weakness of Amplify's (W) or requirement or decision of ours.
+// routeDeviation is an entry of routes-deviations.json: a difference on purpose, and the
+// decision behind it.
 type routeDeviation struct {
 	Record, Decision, Text string
 	Ours                   routeResult
 }
 
-// TestReplayRoutes replays every record: the same, or a named deviation.
+// TestReplayRoutes replays every record. The result must be the same or a listed
+// deviation.
 func TestReplayRoutes(t *testing.T) {
 	var records []routeRecord
 	readAmplify(t, "routes.json", &records)
@@ -144,7 +145,7 @@ func readAmplify(t testing.TB, file string, v any) {
 	}
 }
 
-// auth is the record's configuration here.
+// newRoutes returns Routes with the record's configuration.
 func (rec *routeRecord) newRoutes(server *recordedCognito) (routes http.Handler, err error) {
 	c := rec.Config
 	cfg := cognito.Config{
@@ -187,8 +188,8 @@ func (rec *routeRecord) newRoutes(server *recordedCognito) (routes http.Handler,
 	return auth.Routes(), nil
 }
 
-// replay runs a record here. A callback belongs to a sign-in or a sign-out that is
-// begun here first.
+// replay runs a record against our Routes. For a callback it first starts the sign-in
+// or the sign-out.
 func (rec *routeRecord) replay(t *testing.T) routeResult {
 	t.Helper()
 	server := newRecordedCognito(t, rec)
@@ -202,9 +203,9 @@ func (rec *routeRecord) replay(t *testing.T) routeResult {
 	var lines []string
 	switch {
 	case rec.Slug == "sign-in-callback":
-		authorize, flow := rec.beginFlow(t, routes)
+		authorize, flow := rec.startFlow(t, routes)
 		server.expectFlow(authorize)
-		// A flow is where Amplify has both of its cookies.
+		// Our flow's cookie stands for both of Amplify's cookies.
 		if held["com.amplify.server_auth.pkce"] && held["com.amplify.server_auth.state"] {
 			cookies += "; " + flow
 		}
@@ -223,14 +224,14 @@ func (rec *routeRecord) replay(t *testing.T) routeResult {
 		if got.Params["nonce"] != "random" {
 			t.Errorf("nonce %q", got.Params["nonce"])
 		}
-		delete(got.Params, "nonce") // W25
+		delete(got.Params, "nonce") // Amplify sends none
 	}
 	return got
 }
 
-// beginFlow begins a sign-in and returns the authorization request and the flow's
+// startFlow starts a sign-in and returns the authorization request and the flow's
 // cookie.
-func (rec *routeRecord) beginFlow(t *testing.T, routes http.Handler) (authorize *url.URL, cookie string) {
+func (rec *routeRecord) startFlow(t *testing.T, routes http.Handler) (authorize *url.URL, cookie string) {
 	t.Helper()
 	resp := serveRoutes(routes, "GET", rec.Config.AppOrigin+"/api/auth/sign-in", "")
 	for _, c := range resp.Cookies() {
@@ -256,10 +257,10 @@ func serveRoutes(routes http.Handler, method, target, cookies string) *http.Resp
 	return w.Result()
 }
 
-// recorded is what the record says, in the same terms.
+// recorded returns the result that the record holds.
 func (rec *routeRecord) recorded(t *testing.T) routeResult {
 	if e := rec.Error; e != nil {
-		// A mistake of the configuration shows at the first request there.
+		// Amplify reports a mistake of the configuration at the first request.
 		if e.Stage != "handle" || strings.HasPrefix(e.Message, "No valid redirect") {
 			return routeResult{To: "refused at start"}
 		}

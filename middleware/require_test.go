@@ -55,7 +55,7 @@ func TestRequireScopeAndFunc(t *testing.T) {
 	}
 }
 
-// TestRequireFuncSeesTheSession in the context too, and the fresh cookies.
+// TestRequireFuncSeesTheSession: the context has it too, and the request the new cookies.
 func TestRequireFuncSeesTheSession(t *testing.T) {
 	env := newEnv(t)
 	asked := false

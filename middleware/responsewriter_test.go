@@ -14,7 +14,7 @@ import (
 	chimiddleware "github.com/go-chi/chi/v5/middleware"
 )
 
-// The writers of middlewares before the guard, with some of what the server's has.
+// These writers of middlewares before the guard have some methods of the server's.
 type (
 	flushHijacker struct{ http.ResponseWriter }
 	hijackerOnly  struct{ http.ResponseWriter }
@@ -36,8 +36,8 @@ func (w flushFails) Flush() {}
 
 func (w flushFails) FlushError() error { return errFlush }
 
-// TestWriterOffersWhatOtherWritersDo: whether a handler can take the connection over
-// must not depend on whether the session has just been refreshed.
+// TestWriterOffersWhatOtherWritersDo: a handler must be able to hijack the connection
+// whether or not the session has just been refreshed.
 func TestWriterOffersWhatOtherWritersDo(t *testing.T) {
 	for name, wrap := range map[string]func(http.ResponseWriter) http.ResponseWriter{
 		"Flush and Hijack": func(w http.ResponseWriter) http.ResponseWriter { return flushHijacker{w} },
@@ -64,7 +64,7 @@ func TestWriterOffersWhatOtherWritersDo(t *testing.T) {
 	}
 }
 
-// TestHijackBehindCompress is the same with a middleware that many mount.
+// TestHijackBehindCompress: many programs mount this middleware.
 func TestHijackBehindCompress(t *testing.T) {
 	env := newEnv(t)
 	router := chi.NewRouter()
@@ -79,8 +79,8 @@ func TestHijackBehindCompress(t *testing.T) {
 	env.getExpired(srv.URL + "/x")
 }
 
-// TestFlushThroughAnUnwrappingWriter: http.ResponseController looks for a Flush
-// behind writers that have none, and must not find it behind the guard's back.
+// TestFlushThroughAnUnwrappingWriter: http.ResponseController unwraps writers until it
+// finds a Flush. It must not flush past the guard's writer.
 func TestFlushThroughAnUnwrappingWriter(t *testing.T) {
 	env := newEnv(t)
 	w := httptest.NewRecorder()
@@ -125,7 +125,7 @@ func TestResponseControllerReachesTheServer(t *testing.T) {
 	}
 }
 
-// TestHijackedConnection: a handler that takes the connection over still gets it.
+// TestHijackedConnection: a handler can hijack the connection.
 func TestHijackedConnection(t *testing.T) {
 	env := newEnv(t)
 	srv := httptest.NewServer(env.auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -147,10 +147,10 @@ func TestHijackedConnection(t *testing.T) {
 	}
 }
 
-// plainWriter has nothing but the three methods.
+// plainWriter has only the three methods of http.ResponseWriter.
 type plainWriter struct{ http.ResponseWriter }
 
-// TestWriterOffersWhatTheServersDoes: no more, because handlers ask by type.
+// TestWriterOffersWhatTheServersDoes: no more, because handlers use type assertions.
 func TestWriterOffersWhatTheServersDoes(t *testing.T) {
 	env := newEnv(t)
 	r := pageRequest("/x")

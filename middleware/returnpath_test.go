@@ -11,8 +11,8 @@ import (
 )
 
 // browserURL resolves a reference against a page of the site as browsers do (WHATWG
-// URL §4.4), as far as it takes to tell which site it leads to, and returns the
-// host and the path. ok is false for what is no http URL.
+// URL §4.4) and returns the host and the path. ok is false if the result is not an
+// https URL. It parses no more than that takes.
 func browserURL(ref string) (host, path string, ok bool) {
 	ref = strings.TrimFunc(ref, func(r rune) bool { return r <= ' ' }) // C0 controls and space
 	ref = strings.NewReplacer("\t", "", "\r", "", "\n", "").Replace(ref)
@@ -48,7 +48,7 @@ func browserURL(ref string) (host, path string, ok bool) {
 	} else {
 		host = "app.example.com"
 	}
-	// Dot segments, of which "%2e" is a spelling.
+	// Dot segments may be written as "%2e".
 	var out []string
 	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	for i, segment := range segments {
@@ -71,8 +71,8 @@ func browserURL(ref string) (host, path string, ok bool) {
 	return host, "/" + strings.Join(out, "/"), true
 }
 
-// isRoute reports whether a path is one of the routes in a lenient router's eyes,
-// which decodes it and passes over empty segments.
+// isRoute reports whether a lenient router takes a path for one of the routes. Such a
+// router decodes the path and ignores empty segments.
 func isRoute(path string) bool {
 	if decoded, err := url.PathUnescape(path); err == nil {
 		path = decoded
@@ -92,7 +92,7 @@ func isScheme(s string) bool {
 	return s != ""
 }
 
-// astray are ways to another site, from the lists of other projects.
+// offSiteURLs lead to other sites in some readers; most come from other projects.
 var offSiteURLs = []string{
 	"//evil.example", "///evil.example", "////evil.example", "/\\evil.example", "\\/evil.example", "\\\\evil.example", "/\\/evil.example",
 	"/\t/evil.example", "\t//evil.example", "/\r/evil.example", "/\n/evil.example", "/\x00/evil.example", " //evil.example", "/ /evil.example",
@@ -105,9 +105,9 @@ var offSiteURLs = []string{
 	"/" + strings.Repeat("a", 3000), "/" + strings.Repeat("../", 100) + "/evil.example", "/\v/evil.example", "/\f/evil.example", "/\u0085/evil.example",
 }
 
-// FuzzReturnTo: ReturnTo is always a path of this site in a browser's eyes, and what
-// the routes send browsers to is one that neither signs anybody out nor begins with
-// two slashes when its dots are resolved.
+// FuzzReturnTo: browsers read ReturnTo as a path of this site, always. Routes redirect to
+// no path that signs a user out, or that begins with two slashes once its dot segments
+// are resolved.
 func FuzzReturnTo(f *testing.F) {
 	for _, s := range offSiteURLs {
 		f.Add(s)
@@ -169,9 +169,9 @@ func TestReturnTo(t *testing.T) {
 	}
 }
 
-// TestNoWayBackToARoute: a link to sign-in must not sign out whom it has signed in,
-// nor lead a router astray.
-func TestNoWayBackToARoute(t *testing.T) {
+// TestReturnPathIsNeverARoute: a link to sign-in must not sign the user out again, nor
+// make a router redirect to another site.
+func TestReturnPathIsNeverARoute(t *testing.T) {
 	env := newRoutesEnv(t, func(cfg *cognito.Config) { cfg.AfterSignIn = "/home" })
 	signedIn := pageRequest("/")
 	env.server.SignIn(signedIn, "ada")

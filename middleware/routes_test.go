@@ -11,7 +11,7 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// forged are headers with which clients and careless proxies say where a site is.
+// forgedHeaders claim another host; clients and careless proxies send them.
 var forgedHeaders = map[string]string{
 	"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http", "X-Forwarded-Port": "1", "X-Forwarded-Prefix": "/evil",
 	"X-Forwarded-Server": "evil.example", "X-Forwarded-For": "192.0.2.1", "Forwarded": "host=evil.example;proto=http",
@@ -19,9 +19,9 @@ var forgedHeaders = map[string]string{
 	"Origin": "https://evil.example", "Referer": "https://evil.example/",
 }
 
-// TestNoRouteBelievesWhereItIs: redirects come from the configuration, whatever Host
-// and its like say.
-func TestNoRouteBelievesWhereItIs(t *testing.T) {
+// TestRedirectsIgnoreHostHeaders: redirects come from the configuration, not from Host
+// and headers of its kind.
+func TestRedirectsIgnoreHostHeaders(t *testing.T) {
 	env := newRoutesEnv(t)
 	for _, at := range []string{host, "evil.example", "APP.example.com", host + ":443", "evil.example\t", "", "[::1]:80", "app.example.com.evil.example"} {
 		for _, target := range []string{
@@ -62,8 +62,8 @@ func TestNoRouteBelievesWhereItIs(t *testing.T) {
 	}
 }
 
-// TestSignInOnAnotherHostGoesToOrigin, and once only: a proxy that hides the host
-// must not make a loop of it.
+// TestSignInOnAnotherHostGoesToOrigin: it does so once, or a proxy that hides the host
+// would make a loop.
 func TestSignInOnAnotherHostGoesToOrigin(t *testing.T) {
 	env := newRoutesEnv(t)
 	r := pageRequest("/api/auth/sign-in?next=%2Fdashboard%3Fq%3D1%262&provider=Google")
@@ -84,8 +84,7 @@ func TestSignInOnAnotherHostGoesToOrigin(t *testing.T) {
 	}
 }
 
-// rewriting gives a handler another path, as a proxy in front of it does.
-func rewriting(cut string, next http.Handler) http.Handler { return http.StripPrefix(cut, next) }
+func stripPrefix(cut string, next http.Handler) http.Handler { return http.StripPrefix(cut, next) }
 
 func TestRoutesAreMountedAnywhere(t *testing.T) {
 	for _, m := range []struct {
@@ -120,11 +119,11 @@ func TestRoutesAreMountedAnywhere(t *testing.T) {
 			return http.StripPrefix("/api/auth/", auth.Routes())
 		}},
 		{"StripPrefix of a part", "", func(auth *cognito.Auth) http.Handler {
-			return rewriting("/api", auth.Routes())
+			return stripPrefix("/api", auth.Routes())
 		}},
 		{"ServeMux below another path", "/site/a/auth/", func(auth *cognito.Auth) http.Handler {
 			mux := http.NewServeMux()
-			mux.Handle("/site/", rewriting("/site", auth.Routes()))
+			mux.Handle("/site/", stripPrefix("/site", auth.Routes()))
 			return mux
 		}},
 		{"nothing at all", "/auth", func(auth *cognito.Auth) http.Handler { return auth.Routes() }},
@@ -191,8 +190,8 @@ func TestMethodsOfTheRoutes(t *testing.T) {
 	}
 }
 
-// TestPrefetchBeginsNothing: what a browser loads ahead of the user neither begins
-// nor ends a sign-in, nor spends a flow.
+// TestPrefetchBeginsNothing: a prefetch neither begins nor ends a sign-in, and deletes no
+// flow.
 func TestPrefetchBeginsNothing(t *testing.T) {
 	env := newRoutesEnv(t)
 	authorize, flow := env.startFlow("/api/auth/sign-in")

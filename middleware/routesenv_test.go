@@ -18,8 +18,7 @@ const (
 
 var routesSecret = []byte("a secret of thirty-two bytes or more")
 
-// newSite is an application with the sign-in routes, on the emulator. Its protected
-// page greets the user.
+// newRoutesEnv returns an environment with Origin, in which Routes is mounted.
 func newRoutesEnv(t *testing.T, edits ...func(*cognito.Config)) *testEnv {
 	t.Helper()
 	env := newEnv(t, append([]func(*cognito.Config){func(cfg *cognito.Config) {
@@ -32,7 +31,7 @@ func newRoutesEnv(t *testing.T, edits ...func(*cognito.Config)) *testEnv {
 	return env
 }
 
-// mount puts a handler before the application.
+// handle mounts a handler before the others.
 func (env *testEnv) handle(pattern string, h http.Handler) {
 	mux := http.NewServeMux()
 	mux.Handle("/", env.handler)
@@ -54,7 +53,7 @@ func mustParse(s string) *url.URL {
 	return u
 }
 
-// get asks the site for a path as a page, with these cookies.
+// get sends a page request of this site with these cookies.
 func (env *testEnv) get(target string, cookies ...*http.Cookie) *http.Response {
 	r := pageRequest(target)
 	r.Host = host
@@ -65,7 +64,7 @@ func (env *testEnv) get(target string, cookies ...*http.Cookie) *http.Response {
 	return env.do(r)
 }
 
-// begin begins a sign-in and returns the authorization request and the flow's
+// startFlow starts a sign-in and returns the authorization request and the flow's
 // cookie.
 func (env *testEnv) startFlow(target string, cookies ...*http.Cookie) (authorize *url.URL, flow *http.Cookie) {
 	env.Helper()
@@ -81,7 +80,7 @@ func (env *testEnv) startFlow(target string, cookies ...*http.Cookie) (authorize
 	return mustParse(resp.Header.Get("Location")), flow
 }
 
-// consent signs the user in at the managed login and returns the callback.
+// completeLogin signs the user in at the managed login and returns the callback.
 func (env *testEnv) completeLogin(authorize *url.URL, user string) *url.URL {
 	env.Helper()
 	to, err := env.server.Authorize(authorize.String(), user)
@@ -91,7 +90,8 @@ func (env *testEnv) completeLogin(authorize *url.URL, user string) *url.URL {
 	return mustParse(to)
 }
 
-// sessionUser is whose session an answer begins, by LastAuthUser; "" is nobody's.
+// sessionUser returns the user of the session that an answer starts, by LastAuthUser, or
+// "".
 func sessionUser(resp *http.Response) string {
 	for _, c := range resp.Cookies() {
 		if strings.HasSuffix(c.Name, ".LastAuthUser") && c.MaxAge > 0 {
@@ -110,7 +110,7 @@ func readBody(t testing.TB, resp *http.Response) string {
 	return string(text)
 }
 
-// logged collects what is logged.
+// withLog sets a Logger that writes to b.
 func withLog(b *strings.Builder) func(*cognito.Config) {
 	return func(cfg *cognito.Config) { cfg.Logger = slog.New(slog.NewTextHandler(b, nil)) }
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// TestEveryLowerSettingCanBeSet holds Config against the settings of the packages
-// below, so that none that is added there is out of reach here.
-func TestEveryLowerSettingCanBeSet(t *testing.T) {
+// TestConfigHasEverySettingOfLowerPackages: a setting that is added to session or
+// tokens must be added here.
+func TestConfigHasEverySettingOfLowerPackages(t *testing.T) {
 	config := reflect.TypeFor[cognito.Config]()
 	hooks := reflect.TypeFor[cognito.Hooks]()
 	for _, lower := range []reflect.Type{reflect.TypeFor[session.Config](), reflect.TypeFor[tokens.Options]()} {
@@ -40,7 +40,55 @@ func TestEveryLowerSettingCanBeSet(t *testing.T) {
 	}
 }
 
-// TestSettingsArePassedOn shows by what they do that settings arrive below.
+// TestSessionConfigCopiesEveryField sets all fields that Config has in common with
+// session.Config.
+func TestSessionConfigCopiesEveryField(t *testing.T) {
+	var cfg cognito.Config
+	setNonZero(t, reflect.ValueOf(&cfg.Hooks.Session).Elem())
+	common := reflect.TypeFor[session.Config]()
+	for f := range common.Fields() {
+		if v := reflect.ValueOf(&cfg).Elem().FieldByName(f.Name); f.Name != "Hooks" && v.IsValid() {
+			setNonZero(t, v)
+		}
+	}
+	copied := reflect.ValueOf(cognito.SessionConfig(&cfg))
+	for f := range common.Fields() {
+		switch got := copied.FieldByIndex(f.Index); f.Name {
+		case "Client", "Verifier":
+		case "Hooks":
+			if got.IsZero() {
+				t.Error("Hooks is not copied")
+			}
+		default:
+			want := reflect.ValueOf(cfg).FieldByName(f.Name)
+			if got.IsZero() || want.IsValid() && f.Type.Kind() != reflect.Func && !reflect.DeepEqual(got.Interface(), want.Interface()) {
+				t.Errorf("%s is not copied", f.Name)
+			}
+		}
+	}
+}
+
+// setNonZero sets v, or the first field of a struct, to another value than its zero.
+func setNonZero(t *testing.T, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Int, reflect.Int64:
+		v.SetInt(1)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+	case reflect.Func:
+		v.Set(reflect.MakeFunc(v.Type(), nil))
+	case reflect.Struct:
+		setNonZero(t, v.Field(0))
+	default:
+		t.Fatalf("set a %s here", v.Kind())
+	}
+}
+
+// TestSettingsArePassedOn shows by their effects that settings reach lower packages.
 func TestSettingsArePassedOn(t *testing.T) {
 	var called, refreshed int
 	var fetched atomic.Int32 // on the goroutine of the fetch

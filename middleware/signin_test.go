@@ -23,19 +23,19 @@ func TestSignInLeadsBackToTheDeepLink(t *testing.T) {
 			})
 			b := newBrowser(env)
 			const deep = "/dashboard?tab=2&q=a%20b%26c#top"
-			b.open(deep)
-			b.login("ada")
-			b.shows("/dashboard?tab=2&q=a%20b%26c", "Hello, ada")
+			b.openURL(deep)
+			b.fillInLogin("ada")
+			b.expectPage("/dashboard?tab=2&q=a%20b%26c", "Hello, ada")
 			if left := b.cookieNames(flowCookiePrefix); left != nil {
 				t.Errorf("the flow is left behind: %v", left)
 			}
 			if n := env.calls("Token"); n != 1 {
 				t.Errorf("%d exchanges", n)
 			}
-			b.link("/api/auth/sign-in?next=%2Fdashboard%3Fagain")
-			b.shows("/dashboard?again", "Hello, ada")
+			b.followLink("/api/auth/sign-in?next=%2Fdashboard%3Fagain")
+			b.expectPage("/dashboard?again", "Hello, ada")
 			if n := env.calls("Token"); n != 1 {
-				t.Error("somebody who is signed in was sent to the login")
+				t.Error("a signed-in user was sent to the login")
 			}
 		})
 	}
@@ -45,23 +45,23 @@ func TestSignUpSignsIn(t *testing.T) {
 	env := newRoutesEnv(t)
 	env.server.RemoveUser("hedy")
 	b := newBrowser(env)
-	b.open("/api/auth/sign-up?next=/dashboard&lang=de")
-	if b.at.Path != "/signup" || b.at.Query().Get("lang") != "de" {
-		t.Fatalf("at %s", b.at)
+	b.openURL("/api/auth/sign-up?next=/dashboard&lang=de")
+	if b.url.Path != "/signup" || b.url.Query().Get("lang") != "de" {
+		t.Fatalf("at %s", b.url)
 	}
-	b.submit("?"+b.at.RawQuery, "username", "hedy", "email", "hedy@example.com", "password", "Passw0rd!")
-	b.shows("/dashboard", "Hello, hedy")
+	b.submitForm("?"+b.url.RawQuery, "username", "hedy", "email", "hedy@example.com", "password", "Passw0rd!")
+	b.expectPage("/dashboard", "Hello, hedy")
 }
 
 func TestWrongPasswordAndCancelling(t *testing.T) {
 	env := newRoutesEnv(t)
 	b := newBrowser(env)
-	b.open("/dashboard?tab=2")
-	b.submit("?"+b.at.RawQuery, "username", "ada", "password", "wrong")
-	if b.at.Path != "/login" {
-		t.Fatalf("a wrong password leads to %s", b.at)
+	b.openURL("/dashboard?tab=2")
+	b.submitForm("?"+b.url.RawQuery, "username", "ada", "password", "wrong")
+	if b.url.Path != "/login" {
+		t.Fatalf("a wrong password leads to %s", b.url)
 	}
-	b.submit("?"+b.at.RawQuery, "cancel", "cancel")
+	b.submitForm("?"+b.url.RawQuery, "cancel", "cancel")
 	if b.status != http.StatusBadRequest || !strings.Contains(b.body, "You are not signed in") {
 		t.Errorf("cancelled: %d %s", b.status, b.body)
 	}
@@ -69,25 +69,25 @@ func TestWrongPasswordAndCancelling(t *testing.T) {
 	if again != "/api/auth/sign-in?next=%2Fdashboard%3Ftab%3D2" {
 		t.Errorf("the way to start again is %q", again)
 	}
-	b.link(again)
-	b.login("ada")
-	b.shows("/dashboard?tab=2", "Hello, ada")
+	b.followLink(again)
+	b.fillInLogin("ada")
+	b.expectPage("/dashboard?tab=2", "Hello, ada")
 }
 
 func TestTwoTabsSignInAtOnce(t *testing.T) {
 	env := newRoutesEnv(t)
 	b := newBrowser(env)
-	b.open("/dashboard?tab=1")
+	b.openURL("/dashboard?tab=1")
 	first := *b
-	b.open("/dashboard?tab=2")
+	b.openURL("/dashboard?tab=2")
 	second := *b
 	if n := len(b.cookieNames(flowCookiePrefix)); n != 2 {
 		t.Errorf("%d flows", n)
 	}
-	first.login("ada")
-	first.shows("/dashboard?tab=1", "Hello, ada")
-	second.login("ada")
-	second.shows("/dashboard?tab=2", "Hello, ada")
+	first.fillInLogin("ada")
+	first.expectPage("/dashboard?tab=1", "Hello, ada")
+	second.fillInLogin("ada")
+	second.expectPage("/dashboard?tab=2", "Hello, ada")
 }
 
 func TestSixTabsEvictTheOldest(t *testing.T) {
@@ -95,50 +95,50 @@ func TestSixTabsEvictTheOldest(t *testing.T) {
 	b := newBrowser(env)
 	var tabs []browser
 	for i := range 6 {
-		b.open(fmt.Sprintf("/dashboard?tab=%d", i))
+		b.openURL(fmt.Sprintf("/dashboard?tab=%d", i))
 		tabs = append(tabs, *b)
 		if i%2 == 0 { // in one second, or not
 			env.clock.advance(time.Second)
 		}
 	}
 	if n := len(b.cookieNames(flowCookiePrefix)); n != 5 {
-		t.Errorf("%d flows are kept", n)
+		t.Errorf("%d flows are left", n)
 	}
-	tabs[0].login("ada")
+	tabs[0].fillInLogin("ada")
 	if tabs[0].status != http.StatusBadRequest || !strings.Contains(tabs[0].body, "cannot go on") {
 		t.Errorf("the oldest: %d %s", tabs[0].status, tabs[0].body)
 	}
 	for _, i := range []int{5, 1, 3, 2, 4} {
-		tabs[i].login("ada")
-		tabs[i].shows(fmt.Sprintf("/dashboard?tab=%d", i), "Hello, ada")
+		tabs[i].fillInLogin("ada")
+		tabs[i].expectPage(fmt.Sprintf("/dashboard?tab=%d", i), "Hello, ada")
 	}
 }
 
 func TestTenRestoredTabsReachSignIn(t *testing.T) {
 	env := newRoutesEnv(t)
 	b := newBrowser(env)
-	for round := range 3 { // and close the browser, and open it again, at once
+	for restart := range 3 { // the user closes the browser and opens it again
 		for i := range 10 {
-			b.open(fmt.Sprintf("/dashboard?tab=%d", i))
-			if b.at.Path != "/login" {
-				t.Fatalf("round %d, tab %d: at %s\n%s", round, i, b.at, b.body)
+			b.openURL(fmt.Sprintf("/dashboard?tab=%d", i))
+			if b.url.Path != "/login" {
+				t.Fatalf("restart %d, tab %d: at %s\n%s", restart, i, b.url, b.body)
 			}
 		}
 	}
-	b.login("ada")
-	b.shows("/dashboard?tab=9", "Hello, ada")
+	b.fillInLogin("ada")
+	b.expectPage("/dashboard?tab=9", "Hello, ada")
 }
 
-// TestCallbackReplacesTheOldSessionWholly: whatever an earlier user, or somebody
-// who was at the machine before, has left in the browser is gone.
-func TestCallbackReplacesTheOldSessionWholly(t *testing.T) {
+// TestCallbackReplacesTheWholeOldSession: all session cookies of earlier users are
+// deleted, planted ones too.
+func TestCallbackReplacesTheWholeOldSession(t *testing.T) {
 	for _, domain := range []string{"", "example.com"} {
 		t.Run("Domain "+domain, func(t *testing.T) {
 			env := newRoutesEnv(t, func(cfg *cognito.Config) { cfg.Cookies.Domain = domain })
 			b := newBrowser(env)
-			b.open("/dashboard")
-			b.login("grace")
-			b.shows("/dashboard", "Hello, grace")
+			b.openURL("/dashboard")
+			b.fillInLogin("grace")
+			b.expectPage("/dashboard", "Hello, grace")
 			prefix := sessionCookiePrefix + env.server.UserPool().ClientID + "."
 			planted := env.server.Issue("grace")
 			b.jar.SetCookies(mustParse(origin+"/"), []*http.Cookie{
@@ -151,10 +151,10 @@ func TestCallbackReplacesTheOldSessionWholly(t *testing.T) {
 				{Name: prefix + "grace.signInDetails", Value: "{}", Path: "/"},
 				{Name: "theme", Value: "dark", Path: "/"},
 			})
-			b.open("/api/auth/sign-in?prompt=login")
-			b.login("ada")
-			b.open("/dashboard")
-			b.shows("/dashboard", "Hello, ada")
+			b.openURL("/api/auth/sign-in?prompt=login")
+			b.fillInLogin("ada")
+			b.openURL("/dashboard")
+			b.expectPage("/dashboard", "Hello, ada")
 			names := b.cookieNames(prefix)
 			slices.Sort(names)
 			want := []string{prefix + "LastAuthUser", prefix + "ada.accessToken", prefix + "ada.idToken", prefix + "ada.refreshToken"}
@@ -177,40 +177,40 @@ func TestSignInKeepsWhatItRefreshes(t *testing.T) {
 	env := newRoutesEnv(t)
 	env.server.SetRotation(true, 0)
 	b := newBrowser(env)
-	b.open("/dashboard")
-	b.login("ada")
+	b.openURL("/dashboard")
+	b.fillInLogin("ada")
 	env.clock.advance(2 * time.Hour)
-	b.open("/api/auth/sign-in?next=/dashboard")
-	b.shows("/dashboard", "Hello, ada")
+	b.openURL("/api/auth/sign-in?next=/dashboard")
+	b.expectPage("/dashboard", "Hello, ada")
 	if n := env.calls(opRefresh); n != 1 {
 		t.Errorf("%d refreshes", n)
 	}
 	env.clock.advance(2 * time.Hour) // the rotated token is in the browser
-	b.open("/dashboard")
-	b.shows("/dashboard", "Hello, ada")
+	b.openURL("/dashboard")
+	b.expectPage("/dashboard", "Hello, ada")
 }
 
 func TestPromptSignsInAsSomebodyElse(t *testing.T) {
 	env := newRoutesEnv(t)
 	b := newBrowser(env)
-	b.open("/dashboard")
-	b.login("grace")
-	b.link("/api/auth/sign-in?prompt=login&login_hint=ada&next=/dashboard")
-	if q := b.at.Query(); b.at.Path != "/login" || q.Get("prompt") != "login" || q.Get("login_hint") != "ada" {
-		t.Fatalf("at %s", b.at)
+	b.openURL("/dashboard")
+	b.fillInLogin("grace")
+	b.followLink("/api/auth/sign-in?prompt=login&login_hint=ada&next=/dashboard")
+	if q := b.url.Query(); b.url.Path != "/login" || q.Get("prompt") != "login" || q.Get("login_hint") != "ada" {
+		t.Fatalf("at %s", b.url)
 	}
-	b.login("ada")
-	b.shows("/dashboard", "Hello, ada")
-	b.link("/api/auth/sign-in?prompt=login&next=/dashboard")
-	b.login("grace")
-	b.shows("/dashboard", "Hello, grace") // a third sign-in in a minute is no loop
+	b.fillInLogin("ada")
+	b.expectPage("/dashboard", "Hello, ada")
+	b.followLink("/api/auth/sign-in?prompt=login&next=/dashboard")
+	b.fillInLogin("grace")
+	b.expectPage("/dashboard", "Hello, grace") // a third sign-in in a minute is no loop
 }
 
 func TestSignInDuringAnOutage(t *testing.T) {
 	env := newRoutesEnv(t)
 	b := newBrowser(env)
-	b.open("/dashboard")
-	b.login("ada")
+	b.openURL("/dashboard")
+	b.fillInLogin("ada")
 	before := b.cookieNames(sessionCookiePrefix)
 	env.clock.advance(2 * time.Hour)
 	down := func(op string) cognitotest.Fault {
@@ -220,31 +220,31 @@ func TestSignInDuringAnOutage(t *testing.T) {
 		return cognitotest.Fault{}
 	}
 	env.server.SetFault(down)
-	b.open("/api/auth/sign-in?next=/dashboard")
+	b.openURL("/api/auth/sign-in?next=/dashboard")
 	if b.status != http.StatusServiceUnavailable || b.header.Get("Retry-After") == "" || b.header["Set-Cookie"] != nil {
-		t.Errorf("a session in doubt: %d %v", b.status, b.header)
+		t.Errorf("an old session that cannot be refreshed: %d %v", b.status, b.header)
 	}
 	env.server.SetFault(nil)
-	b.open("/dashboard")
-	b.shows("/dashboard", "Hello, ada")
+	b.openURL("/dashboard")
+	b.expectPage("/dashboard", "Hello, ada")
 	if after := b.cookieNames(sessionCookiePrefix); !slices.Equal(before, after) {
 		t.Errorf("cookies %v, before %v", after, before)
 	}
 
 	env.server.SetFault(down)
 	b = newBrowser(env)
-	b.open("/dashboard") // nobody needs no refresh
-	b.login("ada")
+	b.openURL("/dashboard") // without a session there is no refresh
+	b.fillInLogin("ada")
 	if b.status != http.StatusServiceUnavailable || !strings.Contains(b.body, "Nothing is lost") || b.cookieNames(sessionCookiePrefix) != nil {
 		t.Errorf("the exchange fails: %d %s", b.status, b.body)
 	}
 	env.server.SetFault(nil)
-	b.link(signInLinkIn(t, b.body))
-	b.shows("/dashboard", "Hello, ada") // the login knows who it is
+	b.followLink(signInLinkIn(t, b.body))
+	b.expectPage("/dashboard", "Hello, ada") // the login knows who it is
 }
 
-// TestTokensThatSayAClockIsWrong: tokens that Cognito has issued in this very
-// exchange are not refused for good because of their times.
+// TestTokensThatSayAClockIsWrong: if tokens of this exchange have expired, a clock is
+// wrong. The user may try again.
 func TestTokensThatSayAClockIsWrong(t *testing.T) {
 	var log strings.Builder
 	env := newRoutesEnv(t, withLog(&log))
@@ -269,7 +269,7 @@ func TestParametersOfTheAuthorizationRequest(t *testing.T) {
 	})
 	q := url.Values{
 		"provider": {"AMAZON"}, "lang": {"pt-BR"}, "login_hint": {"a&b=c"}, "prompt": {"select_account"}, "campaign": {"é\n"},
-		// None of these may be chosen from outside.
+		// A link must not choose any of these.
 		"redirect_uri": {"https://evil.example/"}, "client_id": {"x"}, "scope": {"x"}, "state": {"x"}, "nonce": {"x"},
 		"code_challenge": {"x"}, "code_challenge_method": {"plain"}, "response_type": {"token"}, "identity_provider": {"x"},
 	}
@@ -302,24 +302,24 @@ func TestParametersOfTheAuthorizationRequest(t *testing.T) {
 	}
 }
 
-// TestLongWayBack: what no cookie holds must not keep anybody from signing in.
-func TestLongWayBack(t *testing.T) {
+// TestLongReturnPath: a return path that no cookie holds must not prevent the sign-in.
+func TestLongReturnPath(t *testing.T) {
 	env := newRoutesEnv(t)
 	for _, n := range []int{0, 700, 1200, 2000, 5000} {
 		b := newBrowser(env)
 		next := "/dashboard?q=" + strings.Repeat("&", n)
-		b.open("/api/auth/sign-in?next=" + url.QueryEscape(next))
-		b.login("ada")
-		if b.status != http.StatusOK || b.at.Path != "/dashboard" && b.at.Path != "/" {
-			t.Errorf("%d: at %.80s: %d %.200s", n, b.at, b.status, b.body)
+		b.openURL("/api/auth/sign-in?next=" + url.QueryEscape(next))
+		b.fillInLogin("ada")
+		if b.status != http.StatusOK || b.url.Path != "/dashboard" && b.url.Path != "/" {
+			t.Errorf("%d: at %.80s: %d %.200s", n, b.url, b.status, b.body)
 		}
-		if n <= 1200 && b.at.RequestURI() != next {
-			t.Errorf("%d: a way back that fits is lost", n)
+		if n <= 1200 && b.url.RequestURI() != next {
+			t.Errorf("%d: a return path that fits is lost", n)
 		}
 	}
 	b := newBrowser(env)
 	for i := range 5 {
-		b.open(fmt.Sprintf("/dashboard?tab=%d&q=%s", i, strings.Repeat("a", 1000)))
+		b.openURL(fmt.Sprintf("/dashboard?tab=%d&q=%s", i, strings.Repeat("a", 1000)))
 	}
 	header := 0
 	for _, c := range b.jar.Cookies(mustParse(origin + "/")) {
@@ -328,13 +328,13 @@ func TestLongWayBack(t *testing.T) {
 	if header > 7<<10 {
 		t.Errorf("the Cookie line has %d bytes, which proxies refuse", header)
 	}
-	b.login("ada")
+	b.fillInLogin("ada")
 	if b.status != http.StatusOK {
 		t.Errorf("the last of five tabs: %d", b.status)
 	}
 }
 
-// TestStateThatIsTooLong is a mistake of the application, and is logged as one.
+// TestStateThatIsTooLong: the application's mistake is logged as an error.
 func TestStateThatIsTooLong(t *testing.T) {
 	var log strings.Builder
 	env := newRoutesEnv(t, withLog(&log), func(cfg *cognito.Config) {

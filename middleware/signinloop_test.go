@@ -12,8 +12,8 @@ import (
 
 const loopTitle = "this browser does not keep it"
 
-// TestPageInsteadOfALoop: a browser that keeps the routes' cookies and not the
-// session's is told so at the second sign-in, and not sent round for ever.
+// TestPageInsteadOfALoop: a browser may keep the cookies of Routes and drop the
+// session's. At the second sign-in it gets a page that says so.
 func TestPageInsteadOfALoop(t *testing.T) {
 	for _, mode := range []http.SameSite{http.SameSiteLaxMode, http.SameSiteStrictMode, http.SameSiteNoneMode, http.SameSiteDefaultMode} {
 		t.Run(fmt.Sprint("SameSite ", mode), func(t *testing.T) {
@@ -22,22 +22,22 @@ func TestPageInsteadOfALoop(t *testing.T) {
 			})
 			b := newBrowser(env)
 			refused := true
-			b.refuses = func(c *http.Cookie) bool { return refused && strings.HasPrefix(c.Name, sessionCookiePrefix) }
-			b.open("/dashboard?tab=2")
-			b.login("ada")
-			b.shows("/dashboard?tab=2", loopTitle)
+			b.dropsCookie = func(c *http.Cookie) bool { return refused && strings.HasPrefix(c.Name, sessionCookiePrefix) }
+			b.openURL("/dashboard?tab=2")
+			b.fillInLogin("ada")
+			b.expectPage("/dashboard?tab=2", loopTitle)
 			if n := env.calls("Token"); n != 2 || b.status != http.StatusBadRequest {
 				t.Errorf("%d sign-ins, %d", n, b.status)
 			}
 			if !strings.Contains(b.body, "the domain example.com") {
 				t.Errorf("the page does not name the domain: %s", b.body)
 			}
-			b.open("/dashboard?tab=3") // again, while the marker lives
-			b.shows("/dashboard?tab=3", loopTitle)
-			refused = false // whoever repairs it gets in
-			b.link(signInLinkIn(t, b.body))
-			b.open("/dashboard?tab=2")
-			b.shows("/dashboard?tab=2", "Hello, ada")
+			b.openURL("/dashboard?tab=3") // again, while the marker lasts
+			b.expectPage("/dashboard?tab=3", loopTitle)
+			refused = false // the cause is repaired
+			b.followLink(signInLinkIn(t, b.body))
+			b.openURL("/dashboard?tab=2")
+			b.expectPage("/dashboard?tab=2", "Hello, ada")
 		})
 	}
 }
@@ -50,10 +50,10 @@ func TestLoopOfATokenThatIsTooLarge(t *testing.T) {
 	}
 	env.server.SetUser(cognitotest.User{Username: "member", Password: "Passw0rd!", Groups: groups})
 	b := newBrowser(env)
-	b.refuses = func(c *http.Cookie) bool { return strings.HasSuffix(c.Name, "refreshToken") } // else it would refresh
-	b.open("/dashboard")
-	b.login("member")
-	b.shows("/dashboard", loopTitle)
+	b.dropsCookie = func(c *http.Cookie) bool { return strings.HasSuffix(c.Name, "refreshToken") } // else it would refresh
+	b.openURL("/dashboard")
+	b.fillInLogin("member")
+	b.expectPage("/dashboard", loopTitle)
 	if !strings.Contains(b.body, "does not fit into a cookie") {
 		t.Errorf("%s", b.body)
 	}
@@ -72,9 +72,9 @@ func TestLoopOfSecureCookiesOnHTTP(t *testing.T) {
 func TestAllCookiesBlocked(t *testing.T) {
 	env := newRoutesEnv(t)
 	b := newBrowser(env)
-	b.refuses = func(c *http.Cookie) bool { return c.Name != "cognito" && c.Name != "XSRF-TOKEN" }
-	b.open("/dashboard")
-	b.login("ada")
+	b.dropsCookie = func(c *http.Cookie) bool { return c.Name != "cognito" && c.Name != "XSRF-TOKEN" }
+	b.openURL("/dashboard")
+	b.fillInLogin("ada")
 	if b.status != http.StatusBadRequest || !strings.Contains(b.body, "does not keep cookies") {
 		t.Errorf("%d %s", b.status, b.body)
 	}
@@ -83,15 +83,15 @@ func TestAllCookiesBlocked(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoLoop: many ways to sign in twice in a minute.
-func TestWhatIsNoLoop(t *testing.T) {
+// TestRepeatedSignInsAreNoLoop: users may sign in twice within a minute for good reasons.
+func TestRepeatedSignInsAreNoLoop(t *testing.T) {
 	t.Run("signing out and in as another user, twice", func(t *testing.T) {
 		_, b := newSignedInBrowser(t)
 		for _, user := range []string{"grace", "ada", "grace"} {
-			b.submit("/api/auth/sign-out")
-			b.open("/dashboard")
-			b.login(user)
-			b.shows("/dashboard", "Hello, "+user)
+			b.submitForm("/api/auth/sign-out")
+			b.openURL("/dashboard")
+			b.fillInLogin(user)
+			b.expectPage("/dashboard", "Hello, "+user)
 		}
 	})
 	t.Run("as others by a prompt, then an end by a handler of the site", func(t *testing.T) {
@@ -102,33 +102,33 @@ func TestWhatIsNoLoop(t *testing.T) {
 			}
 		}))
 		for _, user := range []string{"grace", "ada"} {
-			b.link("/api/auth/sign-in?prompt=login&next=/dashboard")
-			b.login(user)
-			b.shows("/dashboard", "Hello, "+user)
+			b.followLink("/api/auth/sign-in?prompt=login&next=/dashboard")
+			b.fillInLogin(user)
+			b.expectPage("/dashboard", "Hello, "+user)
 		}
-		b.link("/api/end")
-		b.open("/dashboard")
-		b.shows("/dashboard", "Hello, ada") // the login knows who it is
+		b.followLink("/api/end")
+		b.openURL("/dashboard")
+		b.expectPage("/dashboard", "Hello, ada") // the login knows who it is
 	})
 	t.Run("two tabs, then signing out", func(t *testing.T) {
 		env := newRoutesEnv(t)
 		b := newBrowser(env)
-		b.open("/dashboard?1")
+		b.openURL("/dashboard?1")
 		first := *b
-		b.open("/dashboard?2")
-		first.login("ada")
-		b.login("ada")
-		b.submit("/api/auth/sign-out")
-		b.open("/dashboard")
-		if b.at.Path != "/login" {
-			t.Errorf("at %s", b.at)
+		b.openURL("/dashboard?2")
+		first.fillInLogin("ada")
+		b.fillInLogin("ada")
+		b.submitForm("/api/auth/sign-out")
+		b.openURL("/dashboard")
+		if b.url.Path != "/login" {
+			t.Errorf("at %s", b.url)
 		}
 	})
 	t.Run("Strict cookies, and links in a webmail", func(t *testing.T) {
 		_, b := newSignedInBrowser(t, func(cfg *cognito.Config) { cfg.Cookies.SameSite = http.SameSiteStrictMode })
 		for i := range 5 {
 			b.navigate("GET", fmt.Sprintf("%s/dashboard?mail=%d", origin, i), "https://mail.example.net", nil)
-			b.shows(fmt.Sprintf("/dashboard?mail=%d", i), "Hello, ada")
+			b.expectPage(fmt.Sprintf("/dashboard?mail=%d", i), "Hello, ada")
 		}
 	})
 	t.Run("a marker that a sibling domain plants", func(t *testing.T) {
@@ -160,7 +160,7 @@ func TestWhatIsNoLoop(t *testing.T) {
 	})
 }
 
-// TestMarkerCookie: it comes and goes with the session's cookies, for a minute.
+// TestMarkerCookie: it has the SameSite of the session's cookies and lasts a minute.
 func TestMarkerCookie(t *testing.T) {
 	env := newRoutesEnv(t)
 	authorize, flow := env.startFlow("/api/auth/sign-in")

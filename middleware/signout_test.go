@@ -20,34 +20,34 @@ func TestSignOut(t *testing.T) {
 			env, b := newSignedInBrowser(t, func(cfg *cognito.Config) { cfg.AfterSignOut = "/api/public?bye" })
 			switch how {
 			case "a form":
-				b.submit("/api/auth/sign-out")
+				b.submitForm("/api/auth/sign-out")
 			case "a link":
-				b.link("/api/auth/sign-out")
+				b.followLink("/api/auth/sign-out")
 			default:
-				b.old = true
-				b.link("/api/auth/sign-out")
-				b.shows("/api/auth/sign-out", `<form method="post" action="/api/auth/sign-out">`)
+				b.sendsNoMetadata = true
+				b.followLink("/api/auth/sign-out")
+				b.expectPage("/api/auth/sign-out", `<form method="post" action="/api/auth/sign-out">`)
 				if b.cookieNames(sessionCookiePrefix) == nil {
 					t.Error("signed out without a confirmation")
 				}
-				b.submit("/api/auth/sign-out")
+				b.submitForm("/api/auth/sign-out")
 			}
-			b.shows("/api/public?bye", "Hello, ")
+			b.expectPage("/api/public?bye", "Hello, ")
 			if left := slices.Concat(b.cookieNames(sessionCookiePrefix), b.cookieNames("__Host-"), b.cookieNames("cognitogate")); left != nil {
 				t.Errorf("the browser still holds %v", left)
 			}
 			if n := env.calls("RevokeToken"); n != 1 {
 				t.Errorf("%d revocations", n)
 			}
-			b.open("/dashboard")
-			if b.at.Path != "/login" {
-				t.Errorf("the managed login's session has not ended: at %s", b.at)
+			b.openURL("/dashboard")
+			if b.url.Path != "/login" {
+				t.Errorf("the managed login's session has not ended: at %s", b.url)
 			}
 		})
 	}
 }
 
-// TestSignOutOfOtherSites is the table of who may sign a user out.
+// TestSignOutOfOtherSites: only requests of this site sign a user out.
 func TestSignOutOfOtherSites(t *testing.T) {
 	const yes, no, asks = http.StatusFound, http.StatusForbidden, http.StatusOK
 	env := newRoutesEnv(t)
@@ -103,8 +103,8 @@ func TestSignOutOfOtherSites(t *testing.T) {
 	}
 }
 
-// TestSignOutAlwaysClears: whatever Cognito says, and whatever is left of the
-// session.
+// TestSignOutAlwaysClears: the cookies are cleared whatever Cognito answers, and however
+// many of them are left.
 func TestSignOutAlwaysClears(t *testing.T) {
 	slots := []string{"accessToken", "idToken", "refreshToken", "LastAuthUser"}
 	for _, fault := range []struct {
@@ -157,7 +157,7 @@ func TestSignOutAlwaysClears(t *testing.T) {
 	}
 }
 
-// TestSignOutWhileRevocationHangs: five seconds, then the user is signed out.
+// TestSignOutWhileRevocationHangs: the user is signed out after five seconds.
 func TestSignOutWhileRevocationHangs(t *testing.T) {
 	env := newRoutesEnv(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -178,8 +178,8 @@ func TestSignOutWhileRevocationHangs(t *testing.T) {
 	})
 }
 
-// TestSignOutKeepsTheSessionsHeaders: what the session's Manager puts on the answer
-// to end with, such as Clear-Site-Data, reaches the browser.
+// TestSignOutKeepsTheSessionsHeaders: the headers that Manager.End sets, such as
+// Clear-Site-Data, reach the browser.
 func TestSignOutKeepsTheSessionsHeaders(t *testing.T) {
 	env := newRoutesEnv(t)
 	ended := pageRequest("/")

@@ -11,9 +11,9 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// TestTwoAuthsAreNothingToEachOther nests guards of two pools, and of two clients of
-// one pool, both ways.
-func TestTwoAuthsAreNothingToEachOther(t *testing.T) {
+// TestTwoAuthsDoNotShareSessions nests guards of two app clients of one user pool, both
+// ways.
+func TestTwoAuthsDoNotShareSessions(t *testing.T) {
 	env := newEnv(t)
 	client := env.server.AddClient("client"+rand.Text(), "")
 	other, err := cognito.New(cognito.Config{UserPool: client.UserPool(), HTTPClient: env.server.Client(), Now: env.clock.Now})
@@ -21,7 +21,7 @@ func TestTwoAuthsAreNothingToEachOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	var seen *session.Session
-	see := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen, _ = session.FromContext(r.Context()) })
+	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen, _ = session.FromContext(r.Context()) })
 	try := func(h http.Handler, r *http.Request) int {
 		seen = nil
 		w := httptest.NewRecorder()
@@ -30,30 +30,30 @@ func TestTwoAuthsAreNothingToEachOther(t *testing.T) {
 	}
 	r := scriptRequest("/x")
 	env.server.SignIn(r, "ada") // in the group admins, of the first client only
-	if got := try(env.auth.Require(other.Require(see)), r); got != 401 || seen != nil {
+	if got := try(env.auth.Require(other.Require(handler)), r); got != 401 || seen != nil {
 		t.Errorf("the inner guard accepts the outer's session: %d", got)
 	}
-	if got := try(env.auth.Require(other.RequireGroup("admins")(see)), r); got != 401 || seen != nil {
+	if got := try(env.auth.Require(other.RequireGroup("admins")(handler)), r); got != 401 || seen != nil {
 		t.Errorf("the inner guard accepts the outer's groups: %d", got)
 	}
-	if got := try(env.auth.Require(other.Load(see)), r); got != 200 || seen.User().Username != "ada" {
-		t.Errorf("Load of nobody: %d, %v", got, seen)
+	if got := try(env.auth.Require(other.Load(handler)), r); got != 200 || seen.User().Username != "ada" {
+		t.Errorf("Load without a session: %d, %v", got, seen)
 	}
 	client.SignIn(r, "grace") // both clients' cookies in one request
-	if got := try(env.auth.Require(other.Require(see)), r); got != 200 || seen.User().Username != "grace" {
+	if got := try(env.auth.Require(other.Require(handler)), r); got != 200 || seen.User().Username != "grace" {
 		t.Errorf("the inner session does not win: %d, %v", got, seen)
 	}
-	if got := try(other.Require(env.auth.Require(see)), r); got != 200 || seen.User().Username != "ada" {
+	if got := try(other.Require(env.auth.Require(handler)), r); got != 200 || seen.User().Username != "ada" {
 		t.Errorf("the other way: %d, %v", got, seen)
 	}
-	if got := try(env.auth.Require(other.RequireGroup("admins")(see)), r); got != 403 {
+	if got := try(env.auth.Require(other.RequireGroup("admins")(handler)), r); got != 403 {
 		t.Errorf("groups cross: %d", got)
 	}
 }
 
-// TestSessionOfATestCounts: a session that is put into the context by hand counts if
-// it is of this pool and client.
-func TestSessionOfATestCounts(t *testing.T) {
+// TestSessionFromNewContextCounts: a session of this user pool and app client counts if
+// a program puts it into the context.
+func TestSessionFromNewContextCounts(t *testing.T) {
 	env := newEnv(t)
 	r := scriptRequest("/x")
 	env.server.SignIn(r, "ada")
@@ -65,13 +65,13 @@ func TestSessionOfATestCounts(t *testing.T) {
 	if resp := env.do(bare.WithContext(session.NewContext(bare.Context(), s))); resp.StatusCode != 200 {
 		t.Errorf("got %d", resp.StatusCode)
 	}
-	elsewhere := newAuth(t)
+	other := newAuth(t)
 	w := httptest.NewRecorder()
-	elsewhere.Require(http.HandlerFunc(emptyHandler)).ServeHTTP(w, bare.WithContext(session.NewContext(bare.Context(), s)))
+	other.Require(http.HandlerFunc(emptyHandler)).ServeHTTP(w, bare.WithContext(session.NewContext(bare.Context(), s)))
 	if w.Code != 401 {
-		t.Errorf("another pool accepts it: %d", w.Code)
+		t.Errorf("another user pool accepts it: %d", w.Code)
 	}
-	if _, err := elsewhere.Sessions().Fetch(nil, bare, nil); !errors.Is(err, session.ErrSignedOut) {
+	if _, err := other.Sessions().Fetch(nil, bare, nil); !errors.Is(err, session.ErrSignedOut) {
 		t.Errorf("got %v", err)
 	}
 }
