@@ -17,18 +17,8 @@ const retryAfter = "5"
 
 // refuse has the ErrorHandler answer a request that a guard refuses.
 func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	setNoStore(w.Header())
+	cookie.NoStore(w.Header())
 	a.cfg.ErrorHandler(w, r, err)
-}
-
-// noStoreOnly is shared by all answers. Its capacity equals its length, so that an
-// append copies it.
-var noStoreOnly = []string{"no-store"}
-
-// setNoStore keeps an answer that depends on cookies out of every cache.
-func setNoStore(h http.Header) {
-	h["Cache-Control"] = noStoreOnly[:1:1]
-	cookie.Vary(h)
 }
 
 // ServeError is the default ErrorHandler. It never shows the cause.
@@ -42,7 +32,7 @@ func setNoStore(h http.Header) {
 // [ErrForbidden] is 403, and tokens.ErrUnavailable is 503 with Retry-After.
 func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
-	setNoStore(h)
+	cookie.NoStore(h)
 	switch {
 	case errors.Is(err, ErrForbidden):
 		serveStatus(w, r, http.StatusForbidden)

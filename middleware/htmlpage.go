@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode"
+
+	"github.com/cognitogate/cognitogate/internal/cookie"
 )
 
 // htmlPage is the text of a page of Routes. The template escapes all of it.
@@ -65,7 +67,7 @@ func (a *Auth) contentSecurityPolicy() string {
 // serveHTMLPage answers with a page of Routes.
 func (a *Auth) serveHTMLPage(w http.ResponseWriter, r *http.Request, status int, p htmlPage) {
 	h := w.Header()
-	setNoStore(h)
+	cookie.NoStore(h)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", a.contentSecurityPolicy())
 	h.Set("Referrer-Policy", "no-referrer") // the URL holds a code

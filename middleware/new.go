@@ -87,7 +87,7 @@ func (a *Auth) configureSessions(configErrors *configerr.List) {
 	}
 	var err error
 	a.sessions, err = session.NewManager(cfg)
-	configErrors.Join("", sessionErrors(err))
+	configErrors.Join("", err)
 }
 
 // sessionConfig copies the fields that Config has in common with session.Config.

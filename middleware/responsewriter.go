@@ -67,10 +67,11 @@ func (w *responseWriter) setCacheControl() {
 	if !w.sessions.SetsCookies(h) {
 		return
 	}
-	if cc := h["Cache-Control"]; len(cc) != 1 || cc[0] != "no-store" { // a refusal has no-store
-		h.Set("Cache-Control", "private, no-store")
+	if cc := h["Cache-Control"]; len(cc) == 1 && cc[0] == "no-store" { // a refusal
+		cookie.Vary(h)
+		return
 	}
-	cookie.Vary(h)
+	cookie.PrivateNoStore(h)
 }
 
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"path"
 	"strings"
+
+	"github.com/cognitogate/cognitogate/internal/cookie"
 )
 
 const defaultRoutesPath = "/api/auth"
@@ -44,7 +46,7 @@ func (a *Auth) Routes() http.Handler {
 }
 
 func (a *Auth) serveRoute(w http.ResponseWriter, r *http.Request) {
-	setNoStore(w.Header())
+	cookie.NoStore(w.Header())
 	dir, slug := path.Split(strings.TrimSuffix(r.URL.Path, "/"))
 	handler, ok := routeHandlers[slug]
 	// Behind http.StripPrefix, dir is the end of RoutesPath, or empty.

@@ -98,7 +98,7 @@ func TestSettingsArePassedOn(t *testing.T) {
 		cfg.RefreshBefore = 10 * time.Minute
 		cfg.Hooks.Tokens.Called = func(context.Context, string, time.Duration, error) { called++ }
 		cfg.Hooks.Tokens.KeysFetched = func(context.Context, string, int, error) { fetched.Add(1) }
-		cfg.Hooks.Session.Refreshed = func(context.Context, string, time.Duration, error) { refreshed++ }
+		cfg.Hooks.Session.Refreshed = func(context.Context, session.RefreshSource, time.Duration, error) { refreshed++ }
 		cfg.Hooks.Decided = func(_ context.Context, d cognito.Decision, _ time.Duration) { decisions = append(decisions, d) }
 	})
 	r := pageRequest("/dashboard")

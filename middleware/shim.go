@@ -3,7 +3,6 @@ package middleware
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/cognitogate/cognitogate/matcher"
 )
@@ -32,20 +31,3 @@ func ruleErrors(err error) (list []ruleError) {
 }
 
 func (a *Auth) pattern(i int) *matcher.Pattern { return matcher.MustCompile(a.rules[i].Source) }
-
-// sessionErrors makes a ConfigError of each mistake that session reports as text.
-func sessionErrors(err error) error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return err
-	}
-	var list []error
-	for _, part := range joined.Unwrap() {
-		if e := (*ConfigError)(nil); !errors.As(part, &e) {
-			field, text, _ := strings.Cut(part.Error(), ": ")
-			part = &ConfigError{Field: field, Err: errors.New(text)}
-		}
-		list = append(list, part)
-	}
-	return errors.Join(list...)
-}

@@ -85,8 +85,8 @@ func newSoakSite(t *testing.T, run soakRun) *soakSite {
 			rw.Header().Set("Soak-Why", err.Error())
 			w.auth.ServeError(rw, r, err)
 		},
-		Hooks: cognito.Hooks{Session: session.Hooks{Refreshed: func(_ context.Context, how string, _ time.Duration, err error) {
-			w.how[how].Add(1)
+		Hooks: cognito.Hooks{Session: session.Hooks{Refreshed: func(_ context.Context, source session.RefreshSource, _ time.Duration, err error) {
+			w.how[string(source)].Add(1)
 			if err != nil {
 				w.unavailable.Add(1)
 			}

@@ -12,18 +12,18 @@ const (
 	cacheShards       = 16
 	hashedTail        = 64 // of the access token's signature
 	// entryOverhead is what an entry takes beside the texts that are counted: two
-	// tokens, the session, the entry, its places in the map and the ring.
+	// tokens, the session, the entry, its slots in the map and the ring.
 	entryOverhead = 1200
 )
 
-// cache holds verified sessions, so that the next request with the same cookies
-// needs no signature check. It is bounded in bytes; what has not been used for
-// longest goes first, approximately (CLOCK).
+// cache holds verified sessions, so that the next request with the same cookies needs no
+// signature check. It is bounded in bytes. It evicts approximately the least recently
+// used session (CLOCK).
 //
-// Only what has been verified goes in, so a forger cannot fill it, and an entry is
-// found only by the whole texts that were verified: two users can never meet in it.
-// The index is a seeded hash of the end of the access token, which is random, and
-// needs no cryptographic strength.
+// Only verified sessions go in, so a forger cannot fill it. A session is found only by
+// the whole texts that were verified, so two users can never meet in it. The index is a
+// seeded hash of the end of the access token. That end is random, so the hash needs no
+// cryptographic strength.
 type cache struct {
 	seed   maphash.Seed
 	limit  int // of a shard, in bytes
@@ -46,13 +46,15 @@ type cacheEntry struct {
 	details string
 	session *Session
 	bytes   int
-	place   int // in the ring
+	index   int // in the ring
 	used    atomic.Bool
-	ends    atomic.Uint64 // sign-outs that were when the session was last found to go on
+	// signOutCount is how many sign-ins had been ended when this one was last found
+	// not to be among them.
+	signOutCount atomic.Uint64
 }
 
-// newCache returns a cache of at most so many bytes: 0 means the default, and for a
-// negative number it is nil, which finds and keeps nothing.
+// newCache returns a cache of at most so many bytes; 0 means the default. For a negative
+// number it returns nil, which is a cache that holds nothing.
 func newCache(bytes int64) *cache {
 	if bytes < 0 {
 		return nil
@@ -92,10 +94,10 @@ func (c *cache) get(access, id, details string) *cacheEntry {
 	return e
 }
 
-// put keeps a session that was judged when so many sign-outs had been. Its tokens must
-// be texts of their own, not parts of a request's header, which they would keep in
-// memory.
-func (c *cache) put(session *Session, ends uint64) {
+// put caches a session that was verified when signOutCount sign-ins had been ended. Its
+// tokens must be texts of their own: parts of a request's header would keep the whole
+// header in memory.
+func (c *cache) put(session *Session, signOutCount uint64) {
 	if c == nil {
 		return
 	}
@@ -109,7 +111,7 @@ func (c *cache) put(session *Session, ends uint64) {
 	if session.id != nil {
 		e.id = session.id.Raw()
 	}
-	e.ends.Store(ends)
+	e.signOutCount.Store(signOutCount)
 	if e.bytes > c.limit {
 		return
 	}
@@ -122,14 +124,14 @@ func (c *cache) put(session *Session, ends uint64) {
 	for s.bytes+e.bytes > c.limit {
 		s.evict()
 	}
-	e.place = len(s.ring)
+	e.index = len(s.ring)
 	s.ring = append(s.ring, e)
 	s.entries[e.hash] = e
 	s.bytes += e.bytes
 }
 
-// drop forgets the session of an access token that has expired, or is not trusted any
-// more, or is outdated.
+// drop forgets the session of an access token that has expired, is not trusted any more,
+// or is superseded.
 func (c *cache) drop(access string) {
 	if c == nil {
 		return
@@ -143,8 +145,8 @@ func (c *cache) drop(access string) {
 	}
 }
 
-// evict removes the next entry that has not been used since the hand last passed.
-// The mutex is held, and the ring is not empty.
+// evict removes the next entry that was not used since the hand last passed it. The
+// mutex is held, and the ring is not empty.
 func (s *cacheShard) evict() {
 	for {
 		if s.hand >= len(s.ring) {
@@ -162,8 +164,8 @@ func (s *cacheShard) evict() {
 // remove takes an entry out; the last of the ring takes its place.
 func (s *cacheShard) remove(e *cacheEntry) {
 	last := len(s.ring) - 1
-	s.ring[e.place] = s.ring[last]
-	s.ring[e.place].place = e.place
+	s.ring[e.index] = s.ring[last]
+	s.ring[e.index].index = e.index
 	s.ring[last] = nil
 	s.ring = s.ring[:last]
 	s.bytes -= e.bytes

@@ -93,9 +93,9 @@ func FillCache(t *testing.T, entries int) {
 	for i := range c.shards {
 		s := &c.shards[i]
 		sum := 0
-		for place, e := range s.ring {
+		for index, e := range s.ring {
 			sum += e.bytes
-			if e.place != place || s.entries[e.hash] != e {
+			if e.index != index || s.entries[e.hash] != e {
 				t.Fatalf("shard %d: the ring and the map differ", i)
 			}
 		}

@@ -2,29 +2,36 @@ package session
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/cognitogate/cognitogate/internal/configerr"
+	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-const defaultRefreshBefore = 5 * time.Second // Amplify's tolerance
+const (
+	defaultRefreshBefore = 5 * time.Second      // Amplify's tolerance
+	defaultMaxAge        = 365 * 24 * time.Hour // Amplify's
+	maxMaxAge            = 400 * 24 * time.Hour // browsers' own limit, RFC 6265bis §5.5
+)
 
 // Config configures a [Manager]. Only UserPool is required.
 type Config struct {
-	// UserPool is the pool and app client whose sessions are managed. Required.
+	// UserPool is the user pool and app client whose sessions are managed. Required.
 	UserPool tokens.UserPool
 
-	// Client and Verifier are made from UserPool unless given.
+	// Client and Verifier are made from UserPool unless given. They must be of the same
+	// user pool and app client.
 	Client   *tokens.Client
 	Verifier *tokens.Verifier
 
-	// HTTPClient makes all requests to Cognito. Default http.DefaultClient.
-	// Every call carries a deadline, so it needs no timeout of its own.
+	// HTTPClient makes all requests to Cognito. Default http.DefaultClient. Every
+	// call carries a deadline, so it needs no timeout of its own. It must be nil
+	// beside both Client and Verifier, which have clients of their own.
 	HTTPClient *http.Client
 
 	// Cookies are the attributes that cookies are written with.
@@ -81,9 +88,59 @@ type Cookies struct {
 // Hooks are called when something has happened; any may be nil. They run on the
 // request's goroutine: return quickly.
 type Hooks struct {
-	// Refreshed is told how a request got refreshed tokens: by a "call", "joined"
-	// to another request's call, or "kept" from an earlier one.
-	Refreshed func(ctx context.Context, how string, elapsed time.Duration, err error)
+	// Refreshed is told where a request got refreshed tokens from, or why it got none.
+	Refreshed func(ctx context.Context, source RefreshSource, elapsed time.Duration, err error)
+}
+
+// RefreshSource says where a request's refreshed tokens came from. Its text is stable
+// and can be a metric's label.
+type RefreshSource string
+
+// The sources of refreshed tokens.
+const (
+	RefreshCall   = RefreshSource(refresh.SourceCall)   // "call": the request's own call to Cognito
+	RefreshJoined = RefreshSource(refresh.SourceJoined) // "joined": another request's call
+	RefreshKept   = RefreshSource(refresh.SourceKept)   // "kept": the result of an earlier call
+)
+
+// refreshed returns the hook as package refresh calls it.
+func (h Hooks) refreshed() func(context.Context, refresh.Source, time.Duration, error) {
+	if h.Refreshed == nil {
+		return nil
+	}
+	return func(ctx context.Context, source refresh.Source, elapsed time.Duration, err error) {
+		h.Refreshed(ctx, RefreshSource(source), elapsed, err)
+	}
+}
+
+// margin returns how long before its expiry a token is refreshed.
+func (cfg *Config) margin() time.Duration {
+	if cfg.RefreshBefore == 0 {
+		return defaultRefreshBefore
+	}
+	return max(cfg.RefreshBefore, 0)
+}
+
+// validate returns everything that is wrong, joined.
+func (cfg *Config) validate() error {
+	var wrong configerr.List
+	wrong.Join("UserPool", cfg.UserPool.Validate())
+	cfg.Cookies.validate(&wrong)
+	if cfg.Client != nil && !isSamePool(cfg.Client.UserPool(), cfg.UserPool) {
+		wrong.Add("Client", "is for another user pool or app client than UserPool")
+	}
+	if cfg.Verifier != nil && !isSamePool(cfg.Verifier.UserPool(), cfg.UserPool) {
+		wrong.Add("Verifier", "is for another user pool or app client than UserPool")
+	}
+	if cfg.HTTPClient != nil && cfg.Client != nil && cfg.Verifier != nil {
+		wrong.Add("HTTPClient", "is not used, because Client and Verifier have their own; leave it nil")
+	}
+	return wrong.Err()
+}
+
+// isSamePool reports whether tokens of one are tokens of the other.
+func isSamePool(a, b tokens.UserPool) bool {
+	return a.ID == b.ID && a.ClientID == b.ClientID && a.Issuer == b.Issuer
 }
 
 func (c Cookies) withDefaults() Cookies {
@@ -94,36 +151,21 @@ func (c Cookies) withDefaults() Cookies {
 	if c.MaxAge == 0 {
 		c.MaxAge = defaultMaxAge
 	}
-	c.MaxAge = min(c.MaxAge, cappedMaxAge)
+	c.MaxAge = min(c.MaxAge, maxMaxAge)
 	return c
 }
 
-func (c Cookies) faults() (errs []error) {
-	if c.Domain != "" && !validDomain(strings.TrimPrefix(c.Domain, ".")) {
-		errs = append(errs, fmt.Errorf(`Cookies.Domain: %q is not a domain like "example.com"`, c.Domain))
+func (c Cookies) validate(wrong *configerr.List) {
+	if c.Domain != "" && !cookie.IsDomain(strings.TrimPrefix(c.Domain, ".")) {
+		wrong.Add("Cookies.Domain", `%q is not a domain like "example.com"`, c.Domain)
 	}
 	if c.SameSite < 0 || c.SameSite > http.SameSiteNoneMode {
-		errs = append(errs, fmt.Errorf("Cookies.SameSite: %d is not a mode of net/http", c.SameSite))
+		wrong.Add("Cookies.SameSite", "%d is not a mode of net/http", c.SameSite)
 	}
 	if c.SameSite == http.SameSiteNoneMode && c.Insecure {
-		errs = append(errs, errors.New("Cookies.SameSite: None needs Secure, which Cookies.Insecure leaves out"))
+		wrong.Add("Cookies.SameSite", "None needs Secure, which Cookies.Insecure leaves out")
 	}
 	if c.MaxAge < 0 || c.MaxAge > 0 && c.MaxAge < time.Second {
-		errs = append(errs, fmt.Errorf("Cookies.MaxAge: %v is not a positive number of seconds", c.MaxAge))
+		wrong.Add("Cookies.MaxAge", "%v is not a positive number of seconds", c.MaxAge)
 	}
-	return errs
-}
-
-func validDomain(s string) bool {
-	if s == "" || len(s) > 253 {
-		return false
-	}
-	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool {
-			return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-		}) {
-			return false
-		}
-	}
-	return true
 }

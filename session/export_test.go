@@ -3,18 +3,25 @@ package session
 import "net/http"
 
 // CookieName lets tests see the name that a user's cookie is written with.
-func (m *Manager) CookieName(user, slot string) string { return m.cookieName(user, slot) }
+func (m *Manager) CookieName(user, slotName string) string {
+	for s, name := range slotNames {
+		if name == slotName {
+			return m.layout.name(user, slot(s))
+		}
+	}
+	panic("no slot " + slotName)
+}
 
 // Read lets tests see what is read of a request: how many cookies of our app
 // client there are, and the access tokens of each user.
-func (m *Manager) Read(h http.Header) (pairs int, access map[string][]string) {
-	j := m.read(h)
+func (m *Manager) Read(h http.Header) (cookies int, access map[string][]string) {
+	parsed := m.layout.parse(h, nil)
 	access = make(map[string][]string)
-	for _, u := range j.users {
+	for _, u := range parsed.users() {
 		access[u.user] = u.access
 	}
-	return len(j.pairs), access
+	return len(parsed), access
 }
 
 // ReadOnly is Read without a result, for measurements.
-func (m *Manager) ReadOnly(h http.Header) { m.read(h) }
+func (m *Manager) ReadOnly(h http.Header) { m.layout.parse(h, nil).users() }

@@ -50,13 +50,13 @@ type hows struct {
 	n  map[string]int
 }
 
-func (h *hows) hook(_ context.Context, how string, _ time.Duration, err error) {
+func (h *hows) hook(_ context.Context, source session.RefreshSource, _ time.Duration, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.n == nil {
 		h.n = make(map[string]int)
 	}
-	h.n[how]++
+	h.n[string(source)]++
 }
 
 // TestOneRefresh sends a thousand requests with one expired session at once, under
@@ -310,7 +310,7 @@ func TestHungEndpoint(t *testing.T) {
 				}
 				wg.Wait()
 				time.Sleep(2 * 6 * time.Second) // until the flights that nobody waits for are over
-				if n := p.m.Flying(); n != 0 {
+				if n := p.m.RunningRefreshes(); n != 0 {
 					t.Errorf("%d flights go on", n)
 				}
 			})
@@ -359,7 +359,7 @@ func TestCrashes(t *testing.T) {
 // the next request finds everything in order.
 func TestHookOfARequestPanics(t *testing.T) {
 	p := open(t, func(c *session.Config) {
-		c.Hooks.Refreshed = func(context.Context, string, time.Duration, error) { panic(http.ErrAbortHandler) }
+		c.Hooks.Refreshed = func(context.Context, session.RefreshSource, time.Duration, error) { panic(http.ErrAbortHandler) }
 	})
 	old := p.cookies("ada", p.pool.Issue("ada", cognitotest.Expired))
 	for range 2 {

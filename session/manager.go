@@ -2,122 +2,128 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
-	"golang.org/x/time/rate"
-
-	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
 // Manager reads, refreshes and writes the sessions of one user pool and app
 // client. It may be used by many goroutines at once.
 type Manager struct {
-	pool          tokens.UserPool
-	issuers       map[string]bool
-	prefix        string // of our app client's cookie names
-	client        *tokens.Client
-	verifier      *tokens.Verifier
-	cookies       Cookies
-	refreshBefore time.Duration
-	bearer        bool
-	now           func() time.Time
-	log           *slog.Logger
-	hooks         Hooks
-	refresher     *refresher
-	cache         *cache
-	warn          struct{ tooLarge, twins, clock, answer, deployment rate.Sometimes }
+	userPool  tokens.UserPool
+	issuers   map[string]bool
+	client    *tokens.Client
+	verifier  *tokens.Verifier
+	layout    *layout
+	cache     *cache
+	refresher *refresh.Engine
+	bearer    bool
+	now       func() time.Time
 }
 
-// NewManager returns a Manager, or everything that is wrong with cfg, joined; each
-// line begins with the field's name. It makes no request.
+// NewManager returns a Manager, or a [*tokens.ConfigError] for each mistake in cfg,
+// joined. It makes no request.
 func NewManager(cfg Config) (*Manager, error) {
-	var errs []error
-	if err := cfg.UserPool.Validate(); err != nil {
-		for line := range strings.Lines(err.Error()) {
-			errs = append(errs, errors.New("UserPool."+strings.TrimSuffix(line, "\n")))
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	opts := &tokens.Options{HTTPClient: cfg.HTTPClient, Now: cfg.Now}
+	var err error
+	if cfg.Verifier == nil {
+		if cfg.Verifier, err = tokens.NewVerifier(cfg.UserPool, opts); err != nil {
+			return nil, err
 		}
 	}
-	errs = append(errs, cfg.Cookies.faults()...)
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+	if cfg.Client == nil {
+		if cfg.Client, err = tokens.NewClient(cfg.UserPool, opts); err != nil {
+			return nil, err
+		}
 	}
 	m := &Manager{
-		pool:          cfg.UserPool,
-		issuers:       make(map[string]bool),
-		prefix:        cookie.Prefix(cfg.UserPool.ClientID),
-		client:        cfg.Client,
-		verifier:      cfg.Verifier,
-		cookies:       cfg.Cookies.withDefaults(),
-		refreshBefore: cfg.RefreshBefore,
-		bearer:        cfg.Bearer,
-		now:           cfg.Now,
-		log:           cfg.Logger,
-		hooks:         cfg.Hooks,
+		userPool: cfg.UserPool,
+		issuers:  make(map[string]bool),
+		client:   cfg.Client,
+		verifier: cfg.Verifier,
+		layout:   newLayout(cfg.UserPool.ClientID, cfg.Cookies, cfg.Logger),
+		cache:    newCache(cfg.CacheBytes),
+		bearer:   cfg.Bearer,
+		now:      cfg.Now,
 	}
 	for _, issuer := range cfg.UserPool.IssuerURLs() {
 		m.issuers[issuer] = true
 	}
-	if m.refreshBefore == 0 {
-		m.refreshBefore = defaultRefreshBefore
-	}
-	m.refreshBefore = max(m.refreshBefore, 0)
-	if m.now == nil {
-		m.now = time.Now
-	}
-	if m.log == nil {
-		m.log = slog.Default()
-	}
-	for _, s := range []*rate.Sometimes{&m.warn.tooLarge, &m.warn.twins, &m.warn.clock, &m.warn.answer, &m.warn.deployment} {
-		s.Interval = time.Minute
-	}
-	opts := &tokens.Options{HTTPClient: cfg.HTTPClient, Now: m.now}
-	var err error
-	if m.verifier == nil {
-		if m.verifier, err = tokens.NewVerifier(cfg.UserPool, opts); err != nil {
-			return nil, err
-		}
-	}
-	if m.client == nil {
-		if m.client, err = tokens.NewClient(cfg.UserPool, opts); err != nil {
-			return nil, err
-		}
-	}
-	m.refresher = newRefresher(m)
-	m.cache = newCache(cfg.CacheBytes)
+	m.refresher = refresh.New(refresh.Config{
+		Exchange: cfg.Client.Refresh, Revoke: cfg.Client.Revoke, Verify: cfg.Verifier.Verify,
+		Margin: cfg.margin(), Now: cfg.Now, Logger: cfg.Logger, Refreshed: cfg.Hooks.refreshed(),
+	})
 	return m, nil
 }
 
-// warnTwins says once a minute that a cookie comes twice: the browser holds it
-// with and without a Domain, and one of them is never renewed.
-func (m *Manager) warnTwins(j *jar) {
-	if twins(j) && j.repeats() {
-		m.warn.twins.Do(func() {
-			m.log.Warn("session: a cookie comes twice: Cookies.Domain must equal the domain given to Amplify's CookieStorage")
-		})
+// cached returns the session of exactly these texts if it was verified before, is not
+// about to expire, was not signed out, and was signed with keys that are still trusted.
+func (m *Manager) cached(access, id, details string) *Session {
+	if access == "" {
+		return nil
 	}
+	e := m.cache.get(access, id, details)
+	if e == nil {
+		return nil
+	}
+	s := e.session
+	if m.isEnded(e) || m.refresher.Expiring(s.access) || !m.verifier.Trusted(s.access) ||
+		s.id != nil && (m.refresher.Expiring(s.id) || !m.verifier.Trusted(s.id)) {
+		m.cache.drop(access)
+		return nil
+	}
+	m.refresher.NoteDelivered(access)
+	return s
 }
 
-func twins(j *jar) bool {
-	return len(j.users) > 1 || len(j.users) == 1 && (len(j.users[0].access) > 1 || len(j.users[0].refresh) > 1)
+// isEnded reports whether the sign-in of a cached session was signed out. It looks once
+// after each sign-out of any user.
+func (m *Manager) isEnded(e *cacheEntry) bool {
+	count := m.refresher.SignOutCount()
+	if e.signOutCount.Load() == count {
+		return false
+	}
+	if m.refresher.IsEnded(e.session.access) {
+		return true
+	}
+	e.signOutCount.Store(count)
+	return false
+}
+
+// store caches a session that was verified when signOutCount sign-ins had been ended. A
+// refresh that replaces the session may have begun meanwhile, and may have dropped its
+// cached one already. So it is dropped again.
+func (m *Manager) store(s *Session, refreshToken, deviceKey string, signOutCount uint64) {
+	m.cache.put(s, signOutCount)
+	if m.refresher.IsSuperseded(refreshToken, deviceKey, s.access) {
+		m.cache.drop(s.access.Raw())
+	}
 }
 
 // UserAttributes returns the attributes of the session's user, like Amplify's
 // fetchUserAttributes. It asks Cognito each time. The error is [ErrSignedOut] for
 // a nil session and for one that Cognito says is over, else tokens.ErrUnavailable,
 // with the *tokens.APIError if Cognito has answered. The access token needs the
-// scope aws.cognito.signin.user.admin, which a sign-in through the managed login
-// has only if the app client asks for it.
+// scope aws.cognito.signin.user.admin. After a sign-in through the managed login it
+// has that scope only if the app client asks for it.
 func (m *Manager) UserAttributes(ctx context.Context, s *Session) (map[string]string, error) {
 	if s.AccessToken() == nil {
 		return nil, ErrSignedOut
 	}
 	attributes, err := m.client.UserAttributes(ctx, s.access.Raw())
-	if signedOut(err) {
+	if refresh.SignedOut(err) {
 		return nil, fmt.Errorf("%w: %w", ErrSignedOut, err)
 	}
 	if err != nil {

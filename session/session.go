@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -29,14 +28,16 @@ func newSession(access, id *tokens.Token, details string) *Session {
 
 // User identifies a signed-in user, like Amplify's getCurrentUser.
 type User struct {
-	ID                string // the "sub" claim, which never changes
-	Username          string // Cognito's name for the user
-	UnverifiedLoginID string // what the user typed to sign in, if Amplify noted it; not verified
+	ID       string // the "sub" claim, which never changes
+	Username string // Cognito's name for the user
+
+	// UnverifiedLoginID is what the user typed to sign in, if Amplify noted it. It
+	// comes from a cookie that the browser can change: show it, decide nothing by it.
+	UnverifiedLoginID string
 }
 
-// User returns who is signed in, from the ID token or, without one, from the
-// access token. UnverifiedLoginID comes from a cookie that the browser can change: show it,
-// decide nothing by it.
+// User returns the signed-in user, from the ID token or, without one, from the access
+// token. Of a nil Session it is the zero User.
 func (s *Session) User() User {
 	if s == nil || s.access == nil {
 		return User{}
@@ -49,7 +50,7 @@ func (s *Session) User() User {
 		var d struct {
 			LoginID string `json:"loginId"`
 		}
-		// Any JSON may stand there; what is not an object names nobody (W12).
+		// Any JSON may stand there, also one that Amplify's own reader fails on.
 		if json.Unmarshal([]byte(text), &d) == nil {
 			u.UnverifiedLoginID = d.LoginID
 		}
@@ -122,18 +123,3 @@ func (s Session) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
 
 // LogValue shows whose session it is and no token.
 func (s *Session) LogValue() slog.Value { return slog.StringValue(s.String()) }
-
-type contextKey struct{}
-
-// NewContext returns a context that carries s. Guards of package middleware do
-// this; call it in tests and in guards of your own.
-func NewContext(ctx context.Context, s *Session) context.Context {
-	return context.WithValue(ctx, contextKey{}, s)
-}
-
-// FromContext returns the session of the innermost guard that the request
-// passed. ok is false, and the session nil, if nobody is signed in.
-func FromContext(ctx context.Context) (s *Session, ok bool) {
-	s, _ = ctx.Value(contextKey{}).(*Session)
-	return s, s != nil
-}

@@ -90,9 +90,9 @@ func (a *app) hooks() cognito.Hooks {
 			t.Decisions = append(t.Decisions, decided{d, took})
 		},
 		Session: session.Hooks{
-			Refreshed: func(ctx context.Context, how string, took time.Duration, err error) {
+			Refreshed: func(ctx context.Context, source session.RefreshSource, took time.Duration, err error) {
 				t := traceOf(ctx)
-				t.Refreshes = append(t.Refreshes, refreshed{how, took, err})
+				t.Refreshes = append(t.Refreshes, refreshed{string(source), took, err})
 			},
 		},
 		Tokens: tokens.Hooks{Called: a.tally.called},

@@ -14,24 +14,25 @@ const module = "github.com/cognitogate/cognitogate/"
 // allowed lists, for each package, which of our packages it may import: arrows
 // point down. Examples may import all.
 var allowed = map[string][]string{
-	"matcher":            {},
-	"tokens":             {"internal/awscall"},
-	"session":            {"tokens", "internal/configerr", "internal/percent", "internal/recent", "internal/cookie", "internal/hosts", "internal/page"},
-	"middleware":         {"internal/configerr", "internal/percent", "matcher", "session", "tokens", "internal/cookie", "internal/page", "internal/seal"},
-	"identity":           {"internal/configerr", "internal/recent", "internal/awscall", "session", "tokens", "internal/hosts"},
-	"appsync":            {"identity", "session", "internal/hosts"},
-	"cognitotest":        {"middleware", "session", "tokens", "internal/sigv4"},
-	"internal/configerr": {"tokens"},
-	"internal/awscall":   {},
-	"internal/cookie":    {"internal/percent"},
-	"internal/floor":     {},
-	"internal/hosts":     {},
-	"internal/house":     {},
-	"internal/page":      {},
-	"internal/percent":   {},
-	"internal/recent":    {},
-	"internal/seal":      {},
-	"internal/sigv4":     {},
+	"matcher":                  {},
+	"tokens":                   {"internal/awscall"},
+	"session":                  {"session/internal/refresh", "tokens", "internal/configerr", "internal/cookie", "internal/hosts", "internal/page", "internal/percent"},
+	"session/internal/refresh": {"tokens", "internal/recent"},
+	"middleware":               {"internal/configerr", "internal/percent", "matcher", "session", "tokens", "internal/cookie", "internal/page", "internal/seal"},
+	"identity":                 {"internal/configerr", "internal/recent", "internal/awscall", "session", "tokens", "internal/hosts"},
+	"appsync":                  {"identity", "session", "internal/hosts"},
+	"cognitotest":              {"middleware", "session", "tokens", "internal/sigv4"},
+	"internal/configerr":       {"tokens"},
+	"internal/awscall":         {},
+	"internal/cookie":          {"internal/percent"},
+	"internal/floor":           {},
+	"internal/hosts":           {},
+	"internal/house":           {},
+	"internal/page":            {},
+	"internal/percent":         {},
+	"internal/recent":          {},
+	"internal/seal":            {},
+	"internal/sigv4":           {},
 }
 
 // doors lists which packages may import a dependency: each stays behind one door,
@@ -42,7 +43,7 @@ var doors = map[string][]string{
 	"github.com/go-chi/chi/":      {"middleware", "cognitotest", "examples/chi-app"},
 	"github.com/gorilla/":         {"internal/seal"},
 	"golang.org/x/oauth2":         {"tokens", "middleware"},
-	"golang.org/x/time/":          {"session"},
+	"golang.org/x/time/":          {"session", "session/internal/refresh"},
 }
 
 // jwxFiles are the files that may import jwx.

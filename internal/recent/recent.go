@@ -46,9 +46,9 @@ func (m *Map[K, V]) Put(key K, value V, now time.Time) {
 	m.young[key] = entry[V]{value, now}
 }
 
-// Empty reports whether nothing is remembered. It may be false for a while after the
-// last value has become too old.
-func (m *Map[K, V]) Empty() bool { return len(m.young)+len(m.old) == 0 }
+// Len returns how many values are remembered, with those that have become too old and
+// are not forgotten yet.
+func (m *Map[K, V]) Len() int { return len(m.young) + len(m.old) }
 
 // expired reports whether something noted at that time is too old. A time far in the
 // future is too old as well: a clock that was set back must not keep it for ever.

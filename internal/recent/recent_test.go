@@ -11,7 +11,7 @@ var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func TestMapForgetsByTime(t *testing.T) {
 	m := recent.Map[string, int]{Keep: time.Minute, Max: 10}
-	if !m.Empty() || m.Has("a", start) {
+	if m.Len() != 0 || m.Has("a", start) {
 		t.Error("a new Map is not empty")
 	}
 	m.Put("a", 1, start)
@@ -26,8 +26,10 @@ func TestMapForgetsByTime(t *testing.T) {
 	if !m.Has("b", start.Add(89*time.Second)) {
 		t.Error("b is forgotten too early")
 	}
-	if m.Has("a", start.Add(-time.Hour)) {
-		t.Error("a clock that was set back keeps what was noted")
+	for after, want := range map[time.Duration]bool{-14 * time.Second: true, -15 * time.Second: false, -time.Hour: false} {
+		if m.Has("a", start.Add(after)) != want {
+			t.Errorf("with a clock set back to %v: remembered %t", after, !want)
+		}
 	}
 }
 
@@ -36,6 +38,9 @@ func TestMapForgetsTheOldest(t *testing.T) {
 	m := recent.Map[int, int]{Keep: time.Hour, Max: limit}
 	for i := range 1000 {
 		m.Put(i, i, start)
+		if n := m.Len(); n > 2*limit {
+			t.Fatalf("after %d, %d values are remembered", i, n)
+		}
 		for k := max(0, i-limit+1); k <= i; k++ {
 			if !m.Has(k, start) {
 				t.Fatalf("after %d, %d is forgotten", i, k)

@@ -10,16 +10,14 @@ import (
 
 // SetsCookies reports whether an answer with this header writes or deletes cookies of
 // a session. Such an answer must not be stored by a cache (RFC 9111 §7.3).
-func (m *Manager) SetsCookies(h http.Header) bool {
-	return slices.ContainsFunc(h["Set-Cookie"], func(line string) bool { return strings.HasPrefix(line, m.prefix) })
-}
+func (m *Manager) SetsCookies(h http.Header) bool { return m.layout.setsCookies(h) }
 
 // CookieTooLarge reports whether an answer with this header writes a cookie of a
 // session that browsers drop for its size (RFC 6265bis §5.6).
 func (m *Manager) CookieTooLarge(h http.Header) bool {
 	return slices.ContainsFunc(h["Set-Cookie"], func(line string) bool {
 		pair, _, _ := strings.Cut(line, ";")
-		return strings.HasPrefix(line, m.prefix) && len(pair) > maxCookie+len("=")
+		return m.layout.isOwn(line) && len(pair) > cookie.MaxBytes+len("=")
 	})
 }
 
@@ -31,7 +29,7 @@ func (m *Manager) ForwardCookies(r *http.Request, h http.Header) *http.Request {
 	if !m.SetsCookies(h) {
 		return r
 	}
-	cookies := cookie.Forward(r.Header["Cookie"], h["Set-Cookie"], m.prefix)
+	cookies := cookie.Forward(r.Header["Cookie"], h["Set-Cookie"], m.layout.prefix)
 	r = r.Clone(r.Context())
 	r.Header.Del("Cookie")
 	if cookies != "" {

@@ -1,4 +1,4 @@
-package session
+package refresh
 
 import (
 	"errors"
@@ -9,36 +9,11 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// TestMemory forgets by time, by number, and whatever the clock does.
-func TestMemory(t *testing.T) {
-	m := memory[int]{keep: time.Minute}
-	now := time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
-	key := func(i int) digest { return digestOf(fmt.Sprint(i)) }
-	for i := range 100_000 {
-		m.put(key(i), i, now)
-		if got, ok := m.get(key(i), now); !ok || got != i {
-			t.Fatalf("entry %d: %v, %v", i, got, ok)
-		}
-		if n := len(m.young) + len(m.old); n > 2*maxNoted {
-			t.Fatalf("%d entries", n)
-		}
-	}
-	if !m.has(key(99_999-maxNoted+1), now) || m.has(key(99_999-2*maxNoted), now) {
-		t.Error("not the oldest are forgotten")
-	}
-	last := key(99_999)
-	for after, want := range map[time.Duration]bool{59 * time.Second: true, time.Minute: false, -59 * time.Second: true, -time.Minute: false} {
-		if m.has(last, now.Add(after)) != want {
-			t.Errorf("after %v: remembered %v", after, !want)
-		}
-	}
-}
-
-// TestBudgets bounds the calls for a user, gives back what was taken, and is bounded
+// TestLimits bounds the calls for a user, gives back what was taken, and is bounded
 // itself.
-func TestBudgets(t *testing.T) {
-	l := newLimits()
+func TestLimits(t *testing.T) {
 	now := time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
+	l := newLimits(func() time.Time { return now })
 	refused := &tokens.APIError{Code: "NotAuthorizedException", Message: "Invalid Refresh Token"}
 	down := fmt.Errorf("down: %w", tokens.ErrUnavailable)
 	// calls makes calls for a user until there is to be none.
@@ -47,7 +22,7 @@ func TestBudgets(t *testing.T) {
 		for range 1000 {
 			n++
 			token := fmt.Sprint(n)
-			b, no := l.take(token, user, now)
+			b, no := l.startCall(token, user)
 			if no != nil {
 				if !errors.Is(no, tokens.ErrUnavailable) {
 					t.Error(no)
@@ -55,7 +30,7 @@ func TestBudgets(t *testing.T) {
 				return made
 			}
 			made++
-			l.give(b, token, "ada", err, now)
+			l.finishCall(b, token, "ada", err)
 		}
 		return made
 	}
@@ -86,30 +61,30 @@ func TestBudgets(t *testing.T) {
 		t.Errorf("bob's refusals leave ada %d calls", got)
 	}
 
-	var taken []*budget
+	var taken []*userLimits
 	for i := range 1000 {
-		b, err := l.take(fmt.Sprint("at once", i), "ada", now)
+		b, err := l.startCall(fmt.Sprint("at once", i), "ada")
 		if err != nil {
 			break
 		}
 		taken = append(taken, b)
 	}
-	if len(taken) != unknownBurst {
+	if len(taken) != maxRunning {
 		t.Errorf("%d calls at once", len(taken))
 	}
 	for i := range 100_000 { // users come and go meanwhile
-		b, err := l.take("token", fmt.Sprint("user", i), now)
+		b, err := l.startCall("token", fmt.Sprint("user", i))
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.give(b, "token", "ada", nil, now)
+		l.finishCall(b, "token", "ada", nil)
 	}
-	if n := len(l.budgets.young) + len(l.budgets.old); n > 2*maxNoted {
-		t.Errorf("%d budgets", n)
+	if n := l.users.Len(); n > 2*maxNotes {
+		t.Errorf("the limits of %d users are remembered", n)
 	}
 	for _, b := range taken {
-		l.give(b, "token", "ada", nil, now)
-		if b.flying < 0 {
+		l.finishCall(b, "token", "ada", nil)
+		if b.running < 0 {
 			t.Fatal("more is given back than was taken")
 		}
 	}

@@ -1,0 +1,40 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cognitogate/cognitogate/tokens"
+)
+
+// ErrSignedOut reports that nobody is signed in: there are no cookies, or the
+// session they hold is over. It is certain; a session that could not be verified is
+// tokens.ErrUnavailable. The reason of a refused token is in the chain:
+// errors.Is(err, tokens.Expired).
+var ErrSignedOut = errors.New("session: nobody is signed in")
+
+var (
+	errNoCookies      = fmt.Errorf("%w: no cookies", ErrSignedOut)
+	errNoAccessToken  = errors.New("no access token")
+	errNoRefreshToken = errors.New("no refresh token")
+	errOtherUser      = errors.New("the refreshed tokens are another user's")
+
+	errForceWithoutWriter = errors.New("session: ForceRefresh needs a ResponseWriter for the new cookies")
+	errForceWithBearer    = errors.New("session: ForceRefresh cannot refresh a bearer token; its client does")
+)
+
+// signedOutBecause returns ErrSignedOut with its reason.
+func signedOutBecause(err error) error {
+	if err == nil {
+		err = errNoAccessToken
+	}
+	return fmt.Errorf("%w: %w", ErrSignedOut, err)
+}
+
+// unavailable returns tokens.ErrUnavailable with its reason.
+func unavailable(err error) error {
+	if errors.Is(err, tokens.ErrUnavailable) {
+		return fmt.Errorf("session: %w", err)
+	}
+	return fmt.Errorf("session: %w: %w", tokens.ErrUnavailable, err)
+}

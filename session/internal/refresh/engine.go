@@ -1,0 +1,133 @@
+// Package refresh exchanges refresh tokens for new tokens, once for all requests that
+// hold the same one.
+//
+// Browsers send many requests at once. With rotation, a second exchange of a refresh
+// token would end the session. So requests join a running call, and its result is
+// remembered for those that come a little later, or whose browser has missed the
+// answer. Limits decide who may call Cognito, and a sign-out ends what is remembered.
+//
+// The package knows no cookie and no cache of sessions. It tells its caller which
+// access tokens are superseded, and the caller drops them from its cache.
+package refresh
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/cognitogate/cognitogate/tokens"
+)
+
+// Config has what an Engine works with. Every field is required but Refreshed.
+type Config struct {
+	Exchange func(ctx context.Context, refreshToken string, opts *tokens.RefreshOptions) (*tokens.Set, error)
+	Revoke   func(ctx context.Context, refreshToken string) error
+	Verify   func(ctx context.Context, raw string, use tokens.Use) (*tokens.Token, error)
+
+	// Margin is how long before its expiry a token counts as expiring.
+	Margin time.Duration
+	Now    func() time.Time
+	Logger *slog.Logger
+
+	// Refreshed is told how a request got refreshed tokens.
+	Refreshed func(ctx context.Context, source Source, elapsed time.Duration, err error)
+}
+
+// Engine refreshes the tokens of one user pool and app client. Work under its mutex
+// never blocks and takes constant time, except for the sweep, once a second, and for
+// following rotations.
+type Engine struct {
+	cfg Config
+
+	*limits
+	*signOuts
+
+	mu      sync.Mutex
+	results results
+
+	lastNumber atomic.Uint64 // of a refreshCall
+	running    atomic.Int64
+
+	logClock, logAnswer, logConfig rate.Sometimes
+}
+
+// New returns an Engine.
+func New(cfg Config) *Engine {
+	e := &Engine{
+		cfg:      cfg,
+		limits:   newLimits(cfg.Now),
+		signOuts: newSignOuts(cfg.Now),
+		results:  results{byToken: make(map[string][]*refreshCall), byNewToken: make(map[string]*refreshCall)},
+	}
+	e.logClock.Interval, e.logAnswer.Interval, e.logConfig.Interval = time.Minute, time.Minute, time.Minute
+	return e
+}
+
+// Size returns how many calls run, how many results are remembered, and how many of those
+// no browser has shown. Tests look at it.
+func (e *Engine) Size() (running, results, undelivered int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return int(e.running.Load()), e.results.finished.Len(), int(e.results.undeliveredCount.Load())
+}
+
+// Expiring reports whether a token expires within the Margin.
+func (e *Engine) Expiring(t *tokens.Token) bool {
+	return e.cfg.Now().Add(e.cfg.Margin).After(t.ExpiresAt())
+}
+
+// NoteDelivered notes that a browser has shown this access token. Results are kept
+// until then; afterwards only requests that are still on their way need them. Every
+// request of a signed-in user comes by here.
+func (e *Engine) NoteDelivered(access string) {
+	if e.results.undeliveredCount.Load() == 0 {
+		return
+	}
+	known, ok := e.results.undelivered.Load(access)
+	if !ok {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if call := known.(*refreshCall); !call.keepLong {
+		call.keepUntil = call.finishedAt.Add(resultMinTTL)
+		e.results.forgetUndelivered(call)
+	}
+}
+
+// HasNewerResult reports whether an earlier refresh of this refresh token produced newer
+// tokens than the access token shown, or may have: its answer could not be verified, or
+// was lost. The browser has missed the answer then. With rotation its refresh token is
+// worth nothing soon, and without this it would find out when the access token expires.
+func (e *Engine) HasNewerResult(refreshToken, deviceKey string, shown *tokens.Token) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	call := e.results.find(refreshToken, deviceKey)
+	switch {
+	case call == nil && !e.replyWasLost(refreshToken, shown.Subject()):
+		return false
+	case call == nil:
+	case call.isRunning() || !call.supersedes(shown):
+		return false
+	case call.tokens != nil && !e.Expiring(call.tokens.Access):
+		return true
+	}
+	// Another call to Cognito is needed, which waits while refreshes are paused.
+	return !e.IsPaused(refreshToken, shown.Subject())
+}
+
+// IsSuperseded reports whether a refresh that runs, or is remembered, replaces the
+// access token shown with this refresh token. Do not cache its session: a browser that
+// shows it again has missed the answer.
+func (e *Engine) IsSuperseded(refreshToken, deviceKey string, shown *tokens.Token) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if call := e.results.find(refreshToken, deviceKey); call != nil {
+		return call.supersedes(shown)
+	}
+	return e.replyWasLost(refreshToken, shown.Subject())
+}

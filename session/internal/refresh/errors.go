@@ -1,0 +1,59 @@
+package refresh
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cognitogate/cognitogate/tokens"
+)
+
+var (
+	// ErrEnded reports a session that was signed out in this process. A refresh that
+	// finishes later must not bring it back.
+	ErrEnded = errors.New("the session was signed out")
+
+	// ErrTooMany reports a refresh token that Cognito was not asked about, because a
+	// limit is reached.
+	ErrTooMany = fmt.Errorf("%w: too many refresh tokens", tokens.ErrUnavailable)
+
+	errPanicked = fmt.Errorf("%w: a refresh has panicked", tokens.ErrUnavailable)
+	errTwoUsers = fmt.Errorf("%w: refreshed tokens name two users", tokens.ErrUnavailable)
+)
+
+const codeReuse = "RefreshTokenReuseException"
+
+// SignedOut reports whether Cognito says that the session is over.
+func SignedOut(err error) bool {
+	var api *tokens.APIError
+	return errors.As(err, &api) && api.SignedOut()
+}
+
+// Refused reports whether Cognito will never accept the refresh token again.
+func Refused(err error) bool {
+	var api *tokens.APIError
+	return errors.As(err, &api) && (api.SignedOut() || api.Code == codeReuse)
+}
+
+// hadNoEffect reports whether Cognito has answered why it does not refresh. Without an
+// answer it may have refreshed.
+func hadNoEffect(err error) bool {
+	var api *tokens.APIError
+	return errors.As(err, &api) && api.Code != ""
+}
+
+// willNeverVerify reports whether Cognito's answer will not be accepted later either.
+func willNeverVerify(err error) bool {
+	var refusal *tokens.VerifyError
+	return errors.Is(err, errTwoUsers) || errors.As(err, &refusal) && refusal.Reason.Final()
+}
+
+// clockSkew returns by how much, at least, a clock is wrong that finds a new token
+// expired. For a token that is not valid yet, the error's text has the difference.
+func clockSkew(err error, now time.Time) time.Duration {
+	var refusal *tokens.VerifyError
+	if errors.As(err, &refusal) && refusal.Token != nil {
+		return now.Sub(refusal.Token.ExpiresAt()).Round(time.Second)
+	}
+	return 0
+}

@@ -1,0 +1,264 @@
+package refresh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"strings"
+
+	"github.com/cognitogate/cognitogate/tokens"
+)
+
+// Request is what one HTTP request wants refreshed.
+type Request struct {
+	RefreshToken string
+	DeviceKey    string
+	Presented    string // the access token in the request's cookies
+	Subject      string // the session's user, if some token of it was verified
+	Upgrade      bool   // the answer may carry no cookies
+	Force        bool   // a result of an earlier call will not do
+	Metadata     map[string]string
+}
+
+// Refresh returns new tokens for the request: of a call that it joins, of a result that
+// is remembered, or of a call of its own. superseded are access tokens that the caller
+// must not serve from a cache any more, also if there is an error.
+func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, superseded []string, err error) {
+	started, after := e.cfg.Now(), uint64(0)
+	if req.Force || len(req.Metadata) > 0 {
+		after = e.lastNumber.Load()
+	}
+	for {
+		call, source, err := e.join(ctx, &req, after)
+		if err != nil {
+			return nil, superseded, err
+		}
+		superseded = append(superseded, req.Presented, call.replaces)
+		select {
+		case <-call.done:
+			if source == tooEarly {
+				continue // now its refresh token is known
+			}
+			if got, err = call.tokens, call.err; e.isEnded(call) {
+				got, err = nil, ErrEnded
+			}
+		case <-ctx.Done():
+			err = fmt.Errorf("%w: %w", tokens.ErrUnavailable, ctx.Err())
+		}
+		if e.cfg.Refreshed != nil && source != tooEarly {
+			e.cfg.Refreshed(ctx, source, e.cfg.Now().Sub(started), err)
+		}
+		return got, superseded, err
+	}
+}
+
+// join finds the call for a request, or starts it. Only a call with a number above after
+// will do.
+func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refreshCall, Source, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.results.sweep(e.cfg.Now())
+	// Follow the rotations to the newest refresh token. There are at most as many as
+	// results; a refresh token that leads to itself is not rotated.
+	for range maxResults {
+		call := e.results.find(req.RefreshToken, req.DeviceKey)
+		switch {
+		case call == nil && !e.isTokenEnded(req.RefreshToken):
+			return e.start(ctx, req, nil)
+		case call == nil || call.ended:
+			return nil, "", ErrEnded
+		}
+		if req.Upgrade {
+			call.keepForLong()
+		}
+		switch {
+		case call.isRunning() && call.number <= after:
+			return call, tooEarly, nil
+		case call.isRunning():
+			return call, SourceJoined, nil
+		case call.tokens == nil: // already exchanged, only to be verified
+			return e.start(ctx, req, call)
+		case call.number > after && !e.Expiring(call.tokens.Access) && call.tokens.Access.Raw() != req.Presented:
+			if call = e.newestResult(call); req.Upgrade {
+				call.keepForLong()
+			}
+			return call, SourceKept, nil
+		case call.tokens.Refresh == req.RefreshToken:
+			return e.start(ctx, req, call)
+		}
+		req.RefreshToken = call.tokens.Refresh
+	}
+	return nil, "", ErrTooMany
+}
+
+// start starts a call in the place of the previous one of this refresh token, which may
+// be nil. e.mu is held.
+func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall) (*refreshCall, Source, error) {
+	// Copies, because parts of a request's header would keep the whole header in memory.
+	call := &refreshCall{
+		refreshToken: strings.Clone(req.RefreshToken), deviceKey: strings.Clone(req.DeviceKey),
+		subject: req.Subject, keepLong: req.Upgrade, done: make(chan struct{}),
+	}
+	var user *userLimits
+	if previous != nil && previous.unverified != nil {
+		call.unverified, call.keepUntil = previous.unverified, previous.keepUntil
+	} else {
+		if e.running.Load() >= maxResults {
+			return nil, "", fmt.Errorf("%w at once", ErrTooMany)
+		}
+		var err error
+		if user, err = e.startCall(req.RefreshToken, req.Subject); err != nil {
+			return nil, "", err
+		}
+	}
+	if previous != nil {
+		e.results.remove(previous)
+	}
+	// The browser may show the tokens that came with this refresh token. They are
+	// superseded like those that the request has shown.
+	if origin := e.results.byNewToken[call.refreshToken]; origin != nil && origin.tokens != nil {
+		call.replaces = origin.tokens.Access.Raw()
+	}
+	call.number = e.lastNumber.Add(1)
+	e.results.byToken[call.refreshToken] = append(e.results.byToken[call.refreshToken], call)
+	e.running.Add(1)
+	go e.run(context.WithoutCancel(ctx), call, user, maps.Clone(req.Metadata))
+	return call, SourceCall, nil
+}
+
+// run makes the call and verifies its answer. It does not run on a request's context: a
+// request that is cancelled must not take the refresh from the others. A panic in a
+// hook or a transport must not end the process, because no server recovers it here.
+func (e *Engine) run(ctx context.Context, call *refreshCall, user *userLimits, metadata map[string]string) {
+	limited, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	set, called := call.unverified, call.unverified == nil
+	got, err := (*Tokens)(nil), errPanicked
+	defer func() {
+		if p := recover(); p != nil {
+			e.cfg.Logger.Error("session: a refresh has panicked", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	defer func() {
+		if e.finish(call, user, called, got, set, err) {
+			// The sign-out has finished, and its revocation came too early for these tokens.
+			_ = e.cfg.Revoke(ctx, call.newestToken())
+		}
+	}()
+	if called {
+		set, err = e.cfg.Exchange(limited, call.refreshToken, &tokens.RefreshOptions{DeviceKey: call.deviceKey, ClientMetadata: metadata})
+		if err != nil {
+			e.logDeployment(err)
+			return
+		}
+		err = errPanicked
+	}
+	got, err = e.verify(limited, set, call.refreshToken)
+}
+
+// finish ends a call and remembers its result. It reports whether the new tokens are
+// left to be revoked.
+func (e *Engine) finish(call *refreshCall, user *userLimits, called bool, got *Tokens, set *tokens.Set, err error) (revoke bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	defer close(call.done)
+	e.running.Add(-1)
+	now := e.cfg.Now()
+	if called {
+		e.finishCall(user, call.refreshToken, call.subject, err)
+	}
+	call.finishedAt = now
+	if call.tokens, call.unverified, call.err = got, set, err; got != nil {
+		call.unverified = nil
+	}
+	if called || !willNeverVerify(err) {
+		// An answer that waits for its keys, or for the clock, is kept while somebody
+		// asks for it: its refresh token may be the only good one.
+		call.keepUntil = now.Add(resultMaxTTL)
+	}
+	if call.tokens == nil && call.unverified == nil {
+		e.results.remove(call) // Cognito issued nothing
+		return call.revokeWhenDone && !Refused(err)
+	}
+	e.results.addFinished(call)
+	if call.ended {
+		e.endToken(call.newestToken())
+	}
+	return call.revokeWhenDone
+}
+
+// verify verifies what Cognito has issued: nothing that comes over the network is
+// believed. An answer that cannot be verified now is kept, because Cognito may have
+// rotated the refresh token. The next request tries it again.
+func (e *Engine) verify(ctx context.Context, set *tokens.Set, refreshToken string) (*Tokens, error) {
+	access, err := e.cfg.Verify(ctx, set.Access, tokens.Access)
+	if err != nil {
+		return nil, e.unusableAnswer(err)
+	}
+	got := &Tokens{Access: access, Refresh: refreshToken}
+	if set.Refresh != "" {
+		got.Refresh = set.Refresh
+	}
+	if set.ID != "" {
+		id, err := e.cfg.Verify(ctx, set.ID, tokens.ID)
+		if err != nil {
+			return nil, e.unusableAnswer(err)
+		}
+		if id.Subject() != access.Subject() {
+			return nil, errTwoUsers
+		}
+		got.ID = id
+	}
+	return got, nil
+}
+
+// unusableAnswer logs why Cognito's new tokens were refused and returns ErrUnavailable:
+// the refusal says nothing about the user's session. A token that is expired, or not
+// valid yet, shows that a clock is wrong.
+func (e *Engine) unusableAnswer(err error) error {
+	switch {
+	case errors.Is(err, tokens.ErrUnavailable):
+		return err
+	case errors.Is(err, tokens.Expired), errors.Is(err, tokens.NotYetValid):
+		e.logClock.Do(func() {
+			e.cfg.Logger.Error("session: Cognito's new tokens are not valid by this server's clock: one of the two is wrong",
+				"error", err, "off", clockSkew(err, e.cfg.Now()))
+		})
+	default:
+		e.logAnswer.Do(func() { e.cfg.Logger.Error("session: Cognito's answer holds a token that is refused", "error", err) })
+	}
+	return fmt.Errorf("%w: a refreshed token cannot be used: %w", tokens.ErrUnavailable, err)
+}
+
+// logDeployment logs an answer about our configuration. It looks like a refusal of the
+// token, but a deployment's mistake must not sign everybody out.
+func (e *Engine) logDeployment(err error) {
+	var api *tokens.APIError
+	if !errors.Is(err, tokens.ErrUnavailable) || !errors.As(err, &api) || api.Throttled() || api.Status >= 500 {
+		return
+	}
+	e.logConfig.Do(func() {
+		e.cfg.Logger.Error("session: Cognito refuses to refresh, which looks like a wrong configuration; nobody is signed out for it", "error", err)
+	})
+}
+
+func (e *Engine) isEnded(call *refreshCall) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return call.ended
+}
+
+// newestResult follows a result through later refreshes to the newest one that is not
+// about to expire. e.mu is held.
+func (e *Engine) newestResult(call *refreshCall) *refreshCall {
+	for range maxResults {
+		next := e.results.find(call.tokens.Refresh, call.deviceKey)
+		if next == nil || next == call || next.tokens == nil || e.Expiring(next.tokens.Access) {
+			break
+		}
+		call = next
+	}
+	return call
+}

@@ -1,0 +1,219 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/cognitogate/cognitogate/session/internal/refresh"
+	"github.com/cognitogate/cognitogate/tokens"
+)
+
+// maxChecks bounds the signatures that are checked for one request, however many
+// duplicates of a cookie somebody has planted.
+const maxChecks = 4
+
+// state is what a user's cookies amount to. A higher state is better.
+type state int
+
+const (
+	stateNone      state = iota // no access token and no refresh token
+	stateRefused                // the access token is refused for good
+	stateUndecided              // the access token cannot be verified now
+	stateMissing                // no access token, but a refresh token
+	stateUnknown                // an access token whose key is not known
+	stateExpired                // an access token that is only expired
+	stateValid                  // a session
+)
+
+// idState is what a session's ID token amounts to. A lower state is better, and of
+// several ID tokens the best one counts.
+type idState int
+
+const (
+	idFine      idState = iota // also if there is none: an access token alone is a session
+	idExpired                  // a refresh renews it
+	idUndecided                // cannot be verified now
+	idBroken                   // refused, or another user's: a refresh may repair it
+)
+
+// userResult is what verification has found out about one user's cookies.
+type userResult struct {
+	state    state
+	user     *userCookies
+	position int           // of the access token among its duplicates
+	access   *tokens.Token // in stateValid and stateExpired
+	err      error         // why the state is not stateValid
+
+	id      *tokens.Token // a valid ID token of the same user
+	idState idState
+	subject string // the session's user, if Cognito certainly issued some token of it
+}
+
+// verification is the best userResult of a request's cookies, with what must be known of
+// the others before cookies are cleared.
+type verification struct {
+	userResult
+	others        []userResult // of the other users that LastAuthUser names
+	checksLeft    int          // signatures that may still be checked
+	undecidedErr  error        // some access token cannot be verified now
+	notAllChecked bool         // there are more access tokens than may be checked
+}
+
+// verifyUsers verifies what the cookies hold. The best state wins, and among valid or
+// expired access tokens the latest.
+func (m *Manager) verifyUsers(ctx context.Context, users []userCookies) *verification {
+	v := &verification{checksLeft: maxChecks}
+	for i := range users {
+		result := m.verifyUser(ctx, &users[i], v)
+		switch {
+		case i == 0:
+			v.userResult = result
+		case result.isBetterThan(&v.userResult):
+			v.others = append(v.others, v.userResult)
+			v.userResult = result
+		default:
+			v.others = append(v.others, result)
+		}
+	}
+	m.verifyID(ctx, &v.userResult, &v.checksLeft)
+	return v
+}
+
+// verifyUser verifies the access tokens of one user's cookies.
+func (m *Manager) verifyUser(ctx context.Context, u *userCookies, v *verification) userResult {
+	best := userResult{user: u}
+	if len(u.access) == 0 && len(u.refresh) > 0 {
+		best.state = stateMissing
+	}
+	for position, raw := range u.access {
+		if v.checksLeft == 0 {
+			v.notAllChecked = true
+			break
+		}
+		result := m.verifyAccess(ctx, raw, &v.checksLeft)
+		result.user, result.position = u, position
+		if result.state == stateUndecided && v.undecidedErr == nil {
+			v.undecidedErr = result.err
+		}
+		if result.isBetterThan(&best) {
+			best = result
+		}
+	}
+	return best
+}
+
+func (r *userResult) isBetterThan(other *userResult) bool {
+	if r.state != other.state {
+		return r.state > other.state
+	}
+	return r.access != nil && r.access.IssuedAt().After(other.access.IssuedAt())
+}
+
+// verifyAccess verifies one access token.
+func (m *Manager) verifyAccess(ctx context.Context, raw string, checksLeft *int) userResult {
+	token, err := m.verifyRaw(ctx, raw, tokens.Access, checksLeft)
+	var refusal *tokens.VerifyError
+	switch {
+	case err == nil && m.refresher.IsEnded(token):
+		// An answer that came after the sign-out has brought the cookies back.
+		return userResult{state: stateRefused, err: refresh.ErrEnded, subject: token.Subject()}
+	case err == nil:
+		return userResult{state: stateValid, access: token, subject: token.Subject()}
+	case !errors.As(err, &refusal), refusal.Reason == tokens.NotYetValid:
+		return userResult{state: stateUndecided, err: err}
+	}
+	result := userResult{state: stateRefused, err: err}
+	if refusal.Token != nil {
+		result.subject = refusal.Token.Subject()
+	}
+	switch refusal.Reason {
+	case tokens.Expired:
+		result.state, result.access = stateExpired, refusal.Token
+	case tokens.UnknownKey:
+		result.state = stateUnknown
+	}
+	return result
+}
+
+// verifyID looks for the ID token that belongs to the session. A refused one, or one of
+// another user, counts as missing and is worth a refresh. Without a genuine access token
+// an ID token still tells whose the session is, unless ID tokens of several users do.
+func (m *Manager) verifyID(ctx context.Context, r *userResult, checksLeft *int) {
+	if r.state < stateMissing {
+		return
+	}
+	known := r.subject != ""
+	claimed, claims := "", 0
+	for i, raw := range r.user.id {
+		state := idUndecided
+		if *checksLeft > 0 {
+			var token *tokens.Token
+			token, state = m.verifyIDToken(ctx, raw, checksLeft)
+			switch {
+			case token == nil:
+			case known && token.Subject() != r.subject:
+				state = idBroken
+			case state == idFine && r.id == nil:
+				r.id = token
+			}
+			if token != nil && token.Subject() != claimed {
+				claimed = token.Subject()
+				claims++
+			}
+		}
+		if i == 0 || state < r.idState {
+			r.idState = state
+		}
+		if known && r.id != nil {
+			break
+		}
+	}
+	if !known && claims == 1 {
+		r.subject = claimed
+	}
+}
+
+// verifyIDToken verifies one ID token. It returns an expired one with its state.
+func (m *Manager) verifyIDToken(ctx context.Context, raw string, checksLeft *int) (*tokens.Token, idState) {
+	token, err := m.verifyRaw(ctx, raw, tokens.ID, checksLeft)
+	if err == nil {
+		return token, idFine
+	}
+	var refusal *tokens.VerifyError
+	switch {
+	case !errors.As(err, &refusal), refusal.Reason == tokens.NotYetValid:
+		return nil, idUndecided
+	case refusal.Reason == tokens.Expired:
+		return refusal.Token, idExpired
+	}
+	return nil, idBroken
+}
+
+// verifyRaw verifies a token and counts the check if a signature had to be checked.
+func (m *Manager) verifyRaw(ctx context.Context, raw string, use tokens.Use, checksLeft *int) (*tokens.Token, error) {
+	// A copy, because the token may be cached and would keep the whole header in memory.
+	if m.cache != nil {
+		raw = strings.Clone(raw)
+	}
+	token, err := m.verifier.Verify(ctx, raw, use)
+	var refusal *tokens.VerifyError
+	switch {
+	case err == nil:
+		*checksLeft--
+	case !errors.As(err, &refusal): // there are no keys now
+	case refusal.Reason == tokens.Malformed, refusal.Reason == tokens.BadAlgorithm, refusal.Reason == tokens.BadIssuer:
+	case refusal.Reason == tokens.UnknownKey && !refusal.Retired:
+	default:
+		*checksLeft--
+	}
+	return token, err
+}
+
+// refreshToken returns the one that stands beside the access token. There must be one.
+func (r *userResult) refreshToken() string { return r.user.refreshTokens(r.position)[0] }
+
+// session returns the session of a valid result.
+func (r *userResult) session() *Session {
+	return newSession(r.access, r.id, r.user.signInDetails())
+}
