@@ -85,6 +85,16 @@ type Cookies struct {
 	Insecure bool
 }
 
+// FetchOptions change how a session is fetched. nil means the zero value.
+type FetchOptions struct {
+	// ForceRefresh refreshes the tokens even if they are valid, to see changed
+	// groups or attributes. It needs a refresh token in the request's cookies: without
+	// one, nobody is signed in. It is an error with a nil w, or with a bearer token.
+	ForceRefresh bool
+	// ClientMetadata is handed to the user pool's Lambda triggers by a refresh.
+	ClientMetadata map[string]string
+}
+
 // Hooks are called when something has happened; any may be nil. They run on the
 // request's goroutine: return quickly.
 type Hooks struct {

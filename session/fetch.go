@@ -12,16 +12,6 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// FetchOptions change how a session is fetched. nil means the zero value.
-type FetchOptions struct {
-	// ForceRefresh refreshes the tokens even if they are valid, to see changed
-	// groups or attributes. It needs a refresh token in the request's cookies: without
-	// one, nobody is signed in. It is an error with a nil w, or with a bearer token.
-	ForceRefresh bool
-	// ClientMetadata is handed to the user pool's Lambda triggers by a refresh.
-	ClientMetadata map[string]string
-}
-
 var noOptions FetchOptions
 
 // Fetch returns the session that the request's cookies hold, like Amplify's

@@ -193,10 +193,7 @@ func (m *Manager) verifyIDToken(ctx context.Context, raw string, checksLeft *int
 // verifyRaw verifies a token and counts the check if a signature had to be checked.
 func (m *Manager) verifyRaw(ctx context.Context, raw string, use tokens.Use, checksLeft *int) (*tokens.Token, error) {
 	// A copy, because the token may be cached and would keep the whole header in memory.
-	if m.cache != nil {
-		raw = strings.Clone(raw)
-	}
-	token, err := m.verifier.Verify(ctx, raw, use)
+	token, err := m.verifier.Verify(ctx, strings.Clone(raw), use)
 	var refusal *tokens.VerifyError
 	switch {
 	case err == nil:

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/cognitogate/cognitogate/internal/browsertest"
+)
+
+// What may go wrong between two sites, in a real browser.
+func TestBrowserLogin(t *testing.T) {
+	browser := browsertest.Start(t)
+	for _, c := range []struct {
+		name string
+		test func(b *tab, browser context.Context)
+	}{
+		{"a sign-in that took too long can begin again", loginExpired},
+		{"a code is good once, and in its own browser", loginReplayed},
+		{"somebody else signs in on the same machine", loginReplaced},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(newTab(t, browser), browser) })
+	}
+}
+
+func loginExpired(b *tab, _ context.Context) {
+	b.atLogin("Sign in", chromedp.Navigate(b.Origin+"/admin"))
+	b.demo.advance(11 * time.Minute)
+	b.refused("This sign-in cannot go on", b.fill("ada", password("ada"))...)
+	// The managed login knows the browser meanwhile, and asks for nothing.
+	b.Arrive(200, "/dashboard", chromedp.Click(chromedp.CSS("main a")))
+	b.Shows("#who", "ada")
+}
+
+func loginReplayed(b *tab, browser context.Context) {
+	b.atLogin("Sign in", chromedp.Navigate(b.Origin+"/dashboard?tab=2"))
+	callback := b.callback("ada")
+	other := b.demo.tab(b.T, browser)
+	other.refused("This sign-in cannot go on", chromedp.Navigate(callback))
+	other.nobody()
+
+	b.Arrive(200, "/dashboard?tab=2", chromedp.Navigate(callback))
+	b.refused("This sign-in cannot go on", chromedp.Navigate(callback))
+	b.Open("/dashboard")
+	b.Shows("#who", "ada")
+
+	// A code of one's own in another's browser is of no use either: there the
+	// state is unknown.
+	other.atLogin("Sign in", chromedp.Navigate(b.Origin+"/dashboard"))
+	foreign := other.callback("grace")
+	b.refused("This sign-in cannot go on", chromedp.Navigate(foreign))
+	b.Open("/dashboard")
+	b.Shows("#who", "ada")
+}
+
+func loginReplaced(b *tab, _ context.Context) {
+	b.signIn("ada")
+	b.atLogin("Sign in", chromedp.Navigate(b.Origin+"/api/auth/sign-in?prompt=login"))
+	b.submit("grace", password("grace"), "/dashboard")
+	b.Shows("#who", "grace")
+	for _, slot := range []string{"accessToken", "idToken", "refreshToken"} {
+		if c := b.Cookie(".ada." + slot); c != nil {
+			b.T.Errorf("%s is left of the session before", c.Name)
+		}
+	}
+	b.signOut()
+	b.atLogin("Sign in", chromedp.Navigate(b.Origin+"/dashboard")) // not signed in again behind one's back
+}
+
+// callback is where the managed login, whose page the tab shows, would send the
+// browser after the sign-in.
+func (b *tab) callback(username string) string {
+	b.T.Helper()
+	callback, err := b.demo.pool.Authorize(strings.Replace(b.Location(), "/login?", "/oauth2/authorize?", 1), username)
+	if err != nil {
+		b.T.Fatal(err)
+	}
+	return callback
+}
