@@ -142,7 +142,7 @@ func (audit *routeAudit) addGuards(outer guardsBefore, middlewares chi.Middlewar
 func (a *Auth) unconditionalPatterns() (patterns []*matcher.Pattern) {
 	for i, r := range a.rules {
 		if len(r.Has) == 0 && len(r.Missing) == 0 {
-			patterns = append(patterns, a.pattern(i))
+			patterns = append(patterns, a.matcher.Pattern(i))
 		}
 	}
 	return patterns

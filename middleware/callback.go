@@ -70,7 +70,7 @@ func (a *Auth) finishSignIn(w http.ResponseWriter, r *http.Request, f *flow, cod
 		return errNoID
 	}
 	id, err := a.verifier.Verify(r.Context(), set.ID, tokens.ID)
-	if refusal := (*tokens.VerifyError)(nil); errors.As(err, &refusal) && !refusal.Reason.Final() {
+	if refusal, ok := errors.AsType[*tokens.VerifyError](err); ok && !refusal.Reason.Final() {
 		// Cognito has issued the token a moment ago, so that it cannot have expired.
 		return fmt.Errorf("%w: %w: %w", tokens.ErrUnavailable, errClock, err)
 	}

@@ -116,13 +116,21 @@ func (a *Auth) configureMatcher(configErrors *configerr.List) {
 		return
 	}
 	var err error
-	a.matcher, err = matcher.New(a.rules...)
-	for _, e := range ruleErrors(err) {
+	if a.matcher, err = matcher.New(a.rules...); err != nil {
+		a.addRuleErrors(configErrors, err)
+	}
+}
+
+// addRuleErrors adds the mistakes that matcher.New has found. Each names the field and
+// the index of its rule.
+func (a *Auth) addRuleErrors(configErrors *configerr.List, err error) {
+	for _, err := range err.(interface{ Unwrap() []error }).Unwrap() {
+		e := err.(*matcher.RuleError)
 		field := fmt.Sprintf("Matcher[%d]", e.Index)
 		if i := e.Index - len(a.cfg.Matcher); i >= 0 {
 			field = fmt.Sprintf("Rules[%d]", i)
 		}
-		if _, ok := e.Err.(*matcher.SyntaxError); ok { // it names the pattern
+		if _, ok := e.Err.(*matcher.SyntaxError); ok { // its text has the pattern
 			configErrors.Add(field, "%w", e.Err)
 		} else {
 			configErrors.Add(field, "%q: %w", e.Source, e.Err)

@@ -222,8 +222,7 @@ func (f *outputsFile) validateUserPool(members map[string]string) {
 	var poolErrors configerr.List
 	poolErrors.Join("", f.out.UserPool.Validate())
 	for _, err := range poolErrors {
-		var e *ConfigError
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*ConfigError](err); ok {
 			f.configErrors.Add(cmp.Or(members[e.Field], e.Field), "%w", e.Err)
 		}
 	}
