@@ -70,8 +70,8 @@ type Config struct {
 	// signature checks. Default 48 MiB, about 10 000 sessions; negative caches none.
 	CacheBytes int64
 
-	// Bearer accepts "Authorization: Bearer <access token>" beside cookies. If a
-	// request has such a token, its cookies are not read.
+	// Bearer accepts "Authorization: Bearer <access token>" beside cookies. The cookies
+	// of a request with such a header are not read.
 	Bearer bool
 
 	// ErrorHandler answers requests that a guard refuses. err wraps

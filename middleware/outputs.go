@@ -96,8 +96,9 @@ func ReadOutputs(r io.Reader) (*Outputs, error) {
 // default), with the file's scopes. Its LogoutURI is the sign-out callback if the file
 // lists it, else the first listed URI of the origin.
 //
-// It is an error if the file lists no sign-in callback or no sign-out URI of the
-// origin, or scopes without openid: Cognito would show users an error page.
+// Login returns an error if the file lacks one of these: the sign-in callback, a sign-out
+// URI of the origin, or openid in a list of scopes. Without it, Cognito would show users
+// an error page.
 func (o *Outputs) Login(origin, routesPath string) (Login, error) {
 	base := origin + cmp.Or(routesPath, defaultRoutesPath)
 	l := Login{
