@@ -17,24 +17,24 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// BenchmarkVerify measures verdicts in units of A, one RSA-2048 signature
-// check by crypto/rsa, taken in turns with it in the same run: machines differ,
-// and are busy. A signature is the floor of what a verdict on a genuine token can
-// cost; what costs less than one must not need one.
+// BenchmarkVerify measures Verify in units of A, which is one RSA-2048 signature check
+// by crypto/rsa. Both take turns in the same run, because machines differ and are busy.
+// A genuine token cannot cost less than A. Some refusals need no signature check, and
+// must cost less.
 //
 // Targets: pair ≤ 2.8 A, forged ≤ 1.25 A, the refusals without a signature ≤ 0.15 A.
 func BenchmarkVerify(b *testing.B) {
-	srv := cognitotest.New(cognitotest.User{
+	server := cognitotest.New(cognitotest.User{
 		Username:   "ada",
 		Groups:     []string{"admins", "authors"},
 		Attributes: map[string]string{"email": "ada@example.com", "given_name": "Ada", "custom:tier": "gold"},
 	})
-	v, err := tokens.NewVerifier(srv.UserPool(), &tokens.Options{HTTPClient: srv.Client()})
+	v, err := tokens.NewVerifier(server.UserPool(), &tokens.Options{HTTPClient: server.Client()})
 	if err != nil {
 		b.Fatal(err)
 	}
 	ctx := context.Background()
-	set := srv.Issue("ada")
+	set := server.Issue("ada")
 	verify := func(raw string, use tokens.Use, want error) func() {
 		return func() {
 			if _, err := v.Verify(ctx, raw, use); reasonOf(err) != want {
@@ -50,21 +50,22 @@ func BenchmarkVerify(b *testing.B) {
 		run  func()
 	}{
 		{"pair", func() { access(); id() }},
-		{"expired", verify(srv.Issue("ada", cognitotest.Expired).Access, tokens.Access, tokens.Expired)},
+		{"expired", verify(server.Issue("ada", cognitotest.Expired).Access, tokens.Access, tokens.Expired)},
 		{"forged", verify(strings.TrimSuffix(set.Access, signature)+encode(make([]byte, 256)), tokens.Access, tokens.BadSignature)},
 		{"not a JWT", verify(strings.Repeat("x", 1100), tokens.Access, tokens.Malformed)},
 		{"not JSON", verify(encode([]byte(header))+"."+rest, tokens.Access, tokens.Malformed)},
 		{"wrong alg", verify(encode([]byte(`{"alg":"HS256","kid":"a"}`))+"."+rest, tokens.Access, tokens.BadAlgorithm)},
 		{"unknown kid", verify(encode([]byte(`{"alg":"RS256","kid":"a"}`))+"."+rest, tokens.Access, tokens.UnknownKey)},
-		// No target: the worst that fits into 16 KiB, so that it stays linear.
+		// The most members that fit into 16 KiB. It has no target, and shows that the cost
+		// is linear.
 		{"1100 members", verify(header+"."+encode([]byte("{"+many(1100)+"}"))+"."+signature, tokens.Access, tokens.Malformed)},
 	} {
 		b.Run(bench.name, func(b *testing.B) { inUnitsOfA(b, bench.run) })
 	}
 }
 
-// inUnitsOfA reports what run costs in signature checks: the median over turns
-// of the process's CPU time, the garbage collector's included.
+// inUnitsOfA reports the cost of run in signature checks. The cost is the median over
+// turns of the process's CPU time, including the garbage collector's.
 func inUnitsOfA(b *testing.B, run func()) {
 	key := accessKey()
 	digest := sha256.Sum256([]byte("A"))

@@ -37,6 +37,7 @@ var allowedImports = map[string][]string{
 	"internal/page":                    {},
 	"internal/percent":                 {},
 	"internal/recent":                  {},
+	"internal/sdktest":                 {},
 	"internal/seal":                    {},
 	"internal/sigv4":                   {},
 }
@@ -45,7 +46,7 @@ var allowedImports = map[string][]string{
 // do, so that a new major version of it changes few packages.
 var thirdPartyImporters = map[string][]string{
 	"github.com/lestrrat-go/jwx/": {"tokens"},
-	"github.com/aws/":             {"tokens", "identity", "internal/sigv4", "examples/chi-app"},
+	"github.com/aws/":             {"internal/awscall", "tokens", "identity", "internal/sigv4", "examples/chi-app"},
 	"github.com/chromedp/":        {"internal/browsertest"},
 	"github.com/go-chi/chi/":      {"middleware", "cognitotest", "examples/chi-app"},
 	"github.com/gorilla/":         {"internal/seal"},
