@@ -32,7 +32,7 @@ lint: ## check format, vet, tidiness, staticcheck and the import rules
 	go mod tidy -diff
 	go fix -diff ./...
 	go run $(STATICCHECK) ./...
-	go test -run TestImports ./internal/house
+	go test -run TestImports ./internal/repotest
 
 fmt: ## format the code
 	gofmt -w .
@@ -56,7 +56,7 @@ cover: ## show the coverage of each package
 	go test -coverprofile cover.out ./... && go tool cover -func cover.out | tail -1
 
 api: ## write the exported surface to testdata/api
-	go test ./internal/house -run TestAPI -update
+	go test ./internal/repotest -run TestAPI -update
 
 .PHONY: help demo test interop lint fmt soak fuzz parity bench cover api
 .DEFAULT_GOAL := help

@@ -97,8 +97,3 @@ func encode(s, raw string) string {
 	}
 	return string(b)
 }
-
-// Prefix is what the names of an app client's cookies begin with.
-func Prefix(clientID string) string {
-	return "CognitoIdentityServiceProvider." + clientID + "."
-}
