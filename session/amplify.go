@@ -71,27 +71,39 @@ func (l *layout) name(user string, slot slot) string {
 
 // parseName takes the part of a name after the prefix apart.
 func parseName(rest string) (user string, _ slot) {
-	if rest == slotNames[slotLastAuthUser] {
-		return "", slotLastAuthUser
-	}
 	dot := strings.LastIndexByte(rest, '.')
-	if dot < 0 {
+	s := slotOf(rest[dot+1:])
+	if (dot < 0) != (s == slotLastAuthUser) {
 		return "", slotUnknown
 	}
-	switch rest[dot+1:] {
-	case slotNames[slotAccess]:
-		return rest[:dot], slotAccess
-	case slotNames[slotID]:
-		return rest[:dot], slotID
-	case slotNames[slotRefresh]:
-		return rest[:dot], slotRefresh
+	return rest[:max(dot, 0)], s
+}
+
+// slotOf is the reverse of slotNames. Every request asks for each of its cookies.
+func slotOf(name string) slot {
+	switch name {
+	case "LastAuthUser":
+		return slotLastAuthUser
+	case "accessToken":
+		return slotAccess
+	case "idToken":
+		return slotID
+	case "refreshToken":
+		return slotRefresh
+	case "clockDrift":
+		return slotClockDrift
+	case "signInDetails":
+		return slotDetails
+	case "oauthMetadata":
+		return slotOAuth
+	case "deviceKey":
+		return slotDeviceKey
+	case "deviceGroupKey":
+		return slotDeviceGroup
+	case "randomPasswordKey":
+		return slotDevicePassword
 	}
-	for s := slotClockDrift; int(s) < len(slotNames); s++ {
-		if slotNames[s] == rest[dot+1:] {
-			return rest[:dot], s
-		}
-	}
-	return "", slotUnknown
+	return slotUnknown
 }
 
 // isOwn reports whether a Set-Cookie line is of this layout.

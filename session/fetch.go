@@ -59,7 +59,7 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 			return m.fetchBearer(ctx, raw)
 		}
 	}
-	var buffer [12]requestCookie // more than Amplify sets; on the stack
+	var buffer [10]requestCookie // as many as Amplify sets; on the stack
 	parsed := m.layout.parse(r.Header, buffer[:0])
 	if len(parsed) == 0 {
 		return nil, errNoCookies
@@ -139,11 +139,11 @@ func (m *Manager) wantsRefresh(result *userResult, opts *FetchOptions, r *http.R
 	if len(result.user.refresh) == 0 || page.IsUpgrade(r) {
 		return false
 	}
-	token := result.refreshToken()
+	token, now := result.refreshToken(), m.now()
 	switch {
 	case m.refresher.HasNewerResult(token, result.user.device(), result.access):
 		return true
-	case m.refresher.Expiring(result.access), result.id != nil && m.refresher.Expiring(result.id), result.idState == idExpired:
+	case m.refresher.Expiring(result.access, now), result.id != nil && m.refresher.Expiring(result.id, now), result.idState == idExpired:
 		return !m.refresher.IsPaused(token, result.access.Subject())
 	}
 	return result.idState == idBroken && m.refresher.AllowRepair(token)

@@ -33,7 +33,7 @@ func FuzzCookies(f *testing.F) {
 	adas, bobs := server.Issue("ada"), server.Issue("bob")
 	expired := server.Issue("ada", cognitotest.Expired)
 	other := server.AddClient("7other", "").Issue("ada")
-	prefix := cookie.Prefix(server.UserPool().ClientID)
+	prefix := "CognitoIdentityServiceProvider." + server.UserPool().ClientID + "."
 	replacer := strings.NewReplacer("$P", prefix, "$A", adas.Access, "$I", adas.ID, "$R", adas.Refresh, "$X", expired.Access,
 		"$B", bobs.Access, "$J", bobs.ID, "$S", bobs.Refresh, "$O", other.Access)
 	for _, seed := range []string{

@@ -80,14 +80,22 @@ func (m *Manager) cached(access, id, details string) *Session {
 	if e == nil {
 		return nil
 	}
-	s := e.Value.session
-	if m.isEnded(&e.Value) || m.refresher.Expiring(s.access) || !m.verifier.Trusted(s.access) ||
-		s.id != nil && (m.refresher.Expiring(s.id) || !m.verifier.Trusted(s.id)) {
+	s, now := e.Value.session, m.now()
+	if m.isEnded(&e.Value) || m.refresher.Expiring(s.access, now) ||
+		s.id != nil && m.refresher.Expiring(s.id, now) || !m.isTrusted(s) {
 		m.cache.Drop(access)
 		return nil
 	}
 	m.refresher.NoteDelivered(access)
 	return s
+}
+
+// isTrusted reports whether the keys that signed a session's tokens are still trusted.
+func (m *Manager) isTrusted(s *Session) bool {
+	if s.id == nil {
+		return m.verifier.Trusted(s.access)
+	}
+	return m.verifier.Trusted(s.access, s.id)
 }
 
 // isEnded reports whether the sign-in of a cached session was signed out. It looks once
@@ -115,11 +123,10 @@ func (m *Manager) store(s *Session, refreshToken, deviceKey string, signOutCount
 }
 
 // UserAttributes returns the attributes of the session's user, like Amplify's
-// fetchUserAttributes. It asks Cognito each time. The error is [ErrSignedOut] for
-// a nil session and for one that Cognito says is over, else tokens.ErrUnavailable,
-// with the *tokens.APIError if Cognito has answered. The access token needs the
-// scope aws.cognito.signin.user.admin. After a sign-in through the managed login it
-// has that scope only if the app client asks for it.
+// fetchUserAttributes. It asks Cognito each time. The error is [ErrSignedOut] for a nil
+// session and for one that Cognito says is over, else tokens.ErrUnavailable, with the
+// *tokens.APIError if Cognito has answered. The access token needs the scope
+// aws.cognito.signin.user.admin, which the managed login grants only if it is asked for.
 func (m *Manager) UserAttributes(ctx context.Context, s *Session) (map[string]string, error) {
 	if s.AccessToken() == nil {
 		return nil, ErrSignedOut

@@ -33,9 +33,8 @@ func (l *layout) parse(h http.Header, cookies requestCookies) requestCookies {
 	for _, header := range h["Cookie"] {
 		name, value, rest := cookie.NextOf(header, l.prefix)
 		for name != "" && len(cookies) < maxCookies {
-			c := requestCookie{name: name, value: value}
-			c.user, c.slot = parseName(name[len(l.prefix):])
-			cookies = append(cookies, c)
+			user, slot := parseName(name[len(l.prefix):])
+			cookies = append(cookies, requestCookie{name, value, user, slot})
 			name, value, rest = cookie.NextOf(rest, l.prefix)
 		}
 	}

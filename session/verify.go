@@ -66,15 +66,14 @@ func (m *Manager) verifyUsers(ctx context.Context, users []userCookies) *verific
 	v := &verification{checksLeft: maxChecks}
 	for i := range users {
 		result := m.verifyUser(ctx, &users[i], v)
-		switch {
-		case i == 0:
+		if i == 0 {
 			v.userResult = result
-		case result.isBetterThan(&v.userResult):
-			v.others = append(v.others, v.userResult)
-			v.userResult = result
-		default:
-			v.others = append(v.others, result)
+			continue
 		}
+		if result.isBetterThan(&v.userResult) {
+			v.userResult, result = result, v.userResult
+		}
+		v.others = append(v.others, result)
 	}
 	m.verifyID(ctx, &v.userResult, &v.checksLeft)
 	return v
@@ -113,14 +112,14 @@ func (r *userResult) isBetterThan(other *userResult) bool {
 // verifyAccess verifies one access token.
 func (m *Manager) verifyAccess(ctx context.Context, raw string, checksLeft *int) userResult {
 	token, err := m.verifyRaw(ctx, raw, tokens.Access, checksLeft)
-	var refusal *tokens.VerifyError
-	switch {
-	case err == nil && m.refresher.IsEnded(token):
-		// An answer that came after the sign-out has brought the cookies back.
-		return userResult{state: stateRefused, err: refresh.ErrEnded, subject: token.Subject()}
-	case err == nil:
+	if err == nil {
+		if m.refresher.IsEnded(token) { // an answer after the sign-out has restored the cookies
+			return userResult{state: stateRefused, err: refresh.ErrEnded, subject: token.Subject()}
+		}
 		return userResult{state: stateValid, access: token, subject: token.Subject()}
-	case !errors.As(err, &refusal), refusal.Reason == tokens.NotYetValid:
+	}
+	var refusal *tokens.VerifyError
+	if !errors.As(err, &refusal) || refusal.Reason == tokens.NotYetValid {
 		return userResult{state: stateUndecided, err: err}
 	}
 	result := userResult{state: stateRefused, err: err}
@@ -192,19 +191,23 @@ func (m *Manager) verifyIDToken(ctx context.Context, raw string, checksLeft *int
 
 // verifyRaw verifies a token and counts the check if a signature had to be checked.
 func (m *Manager) verifyRaw(ctx context.Context, raw string, use tokens.Use, checksLeft *int) (*tokens.Token, error) {
-	// A copy, because the token may be cached and would keep the whole header in memory.
-	token, err := m.verifier.Verify(ctx, strings.Clone(raw), use)
+	if m.cache.Cache != nil {
+		raw = strings.Clone(raw) // a part of the header would keep all of it in memory
+	}
+	token, err := m.verifier.Verify(ctx, raw, use)
+	if err == nil {
+		*checksLeft--
+		return token, nil
+	}
 	var refusal *tokens.VerifyError
 	switch {
-	case err == nil:
-		*checksLeft--
 	case !errors.As(err, &refusal): // there are no keys now
 	case refusal.Reason == tokens.Malformed, refusal.Reason == tokens.BadAlgorithm, refusal.Reason == tokens.BadIssuer:
 	case refusal.Reason == tokens.UnknownKey && !refusal.Retired:
 	default:
 		*checksLeft--
 	}
-	return token, err
+	return nil, err
 }
 
 // refreshToken returns the one that stands beside the access token. There must be one.

@@ -1,0 +1,194 @@
+package middleware_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/cognitogate/cognitogate/matcher"
+	cognito "github.com/cognitogate/cognitogate/middleware"
+)
+
+var publicRoute = http.HandlerFunc(publicHandler)
+
+// protectedRoutes returns a router behind Protect with these routes.
+func protectedRoutes(auth *cognito.Auth, routes ...string) chi.Router {
+	r := chi.NewRouter()
+	r.Use(auth.Protect)
+	for _, route := range routes {
+		r.Get(route, publicHandler)
+	}
+	return r
+}
+
+// checkAudit audits the router and compares the public paths with want. It requests
+// every path that is reported as public without a session: its handler must run.
+func checkAudit(t *testing.T, auth *cognito.Auth, router chi.Router, want map[string]string) {
+	t.Helper()
+	got := make(map[string]string)
+	for _, g := range auth.Audit(router) {
+		route := g.Method + " " + g.Route
+		if _, twice := got[route]; twice {
+			t.Errorf("%s is reported twice", route)
+		}
+		got[route] = g.Public
+		if (g.By == "") != (g.Public != "") {
+			t.Errorf("%s: by %q and public at %q", route, g.By, g.Public)
+		}
+		if g.Public != "" && handlerThatRan(t, router, g.Method, g.Public) == "" {
+			t.Errorf("%s is called public, and %s is not", route, g.Public)
+		}
+	}
+	for route, public := range want {
+		if got[route] != public {
+			t.Errorf("%s: public at %q, want %q", route, got[route], public)
+		}
+	}
+}
+
+// TestAuditAsksForWhatPatternsLeaveOut: a few fixed sample paths do not find it.
+func TestAuditAsksForWhatPatternsLeaveOut(t *testing.T) {
+	assets := `/((?!_next/static|favicon\.ico|robots.txt|.*\.(?:svg|png|webp)$).*)`
+	for _, c := range []struct{ pattern, route, public string }{
+		{assets, "/dashboard/{id}", "/dashboard/x.svg"},
+		{assets, "/u/{user}/{file}", "/u/x/x.svg"},
+		{assets, "/u/{user:[0-9]+}/{file}", "/u/1/x.svg"},
+		{assets, "/u/{user:[0-9a-f]{32}}/{file}", "/u/x/x.svg"},
+		{assets, "/files/*", "/files/x.svg"},
+		{assets, "/users/{id:[0-9]+}", ""},
+		{assets, "/users/{id:[0-9]{1,9}}/edit", ""},
+		{assets, "/{page}", "/_next/static"},
+		{assets, "/*", "/_next/static"},
+		{`/((?!api|sign-in).*)`, "/{page}", "/api"},
+		{`/((?!api/).*)`, "/{section}/{id}", "/api/x"},
+		{`/((?!docs/public).*)`, "/docs/{name}", "/docs/public"},
+		{`/((?!docs/public).*)`, "/docs/*", "/docs/public"},
+		{`/admin/:path(.*\.html)`, "/admin/{page}", "/admin/x"},
+		{"/admin/:path*", "/admin/{page}", ""},
+		{"/admin/:path*", "/admin/*", ""},
+	} {
+		auth := newMatcherAuth(t, c.pattern)
+		router := protectedRoutes(auth, c.route)
+		for _, g := range auth.Audit(router) {
+			switch {
+			case (g.Public == "") != (c.public == ""):
+				t.Errorf("%s behind %s: public at %q, want %q", c.route, c.pattern, g.Public, c.public)
+			case strings.Contains(c.route, "{32}"): // no sample fits
+			case g.Public != "" && handlerThatRan(t, router, "GET", g.Public) == "":
+				t.Errorf("%s behind %s: %s is not public", c.route, c.pattern, g.Public)
+			}
+		}
+	}
+}
+
+// TestAuditKnowsWhichRouteTakesAPath: a path of another route does not count.
+func TestAuditKnowsWhichRouteTakesAPath(t *testing.T) {
+	auth := newMatcherAuth(t, "/((?!api$|sign-in).*)")
+	router := protectedRoutes(auth, "/api", "/sign-in", "/apiary")
+	checkAudit(t, auth, router, map[string]string{"GET /api": "/api", "GET /sign-in": "/sign-in", "GET /apiary": ""})
+	router = protectedRoutes(auth, "/api", "/sign-in", "/sign-inx", "/{page:[a-z-]+}")
+	checkAudit(t, auth, router, map[string]string{"GET /{page:[a-z-]+}": ""})
+	router = protectedRoutes(auth, "/api", "/sign-in", "/{page:[a-z-]+}")
+	checkAudit(t, auth, router, map[string]string{"GET /{page:[a-z-]+}": "/sign-inx"})
+}
+
+// TestAuditOfMounts: chi serves the path of a mount without a slash at its end too.
+func TestAuditOfMounts(t *testing.T) {
+	auth := newMatcherAuth(t, "/admin/(.*)")
+	router := protectedRoutes(auth)
+	router.Route("/admin", func(r chi.Router) {
+		r.Get("/", publicHandler)
+		r.Get("/x", publicHandler)
+	})
+	checkAudit(t, auth, router, map[string]string{"GET /admin/": "/admin", "GET /admin/x": ""})
+
+	router = protectedRoutes(auth)
+	router.Mount("/admin", publicRoute)
+	checkAudit(t, auth, router, map[string]string{"GET /admin/*": "/admin"})
+
+	router = protectedRoutes(auth, "/admin/*") // no mount
+	checkAudit(t, auth, router, map[string]string{"GET /admin/*": ""})
+
+	router = protectedRoutes(auth)
+	router.Route("/admin", func(r chi.Router) { r.Get("/", publicHandler) })
+	router.With(auth.Require).Get("/admin", publicHandler) // in place of the mount's
+	checkAudit(t, auth, router, map[string]string{"GET /admin/": "", "GET /admin": ""})
+
+	// A mount at the root in a mount at the root.
+	auth = newMatcherAuth(t, "/:section/admin")
+	inner, outer, router := chi.NewRouter(), chi.NewRouter(), protectedRoutes(auth)
+	inner.Get("/admin", publicHandler)
+	outer.Mount("/", inner)
+	router.Mount("/", outer)
+	checkAudit(t, auth, router, map[string]string{"GET /admin": "/admin"})
+}
+
+// TestAuditOfARouteThatReplacesAMounts: a route that is added later takes its method
+// from the mount.
+func TestAuditOfARouteThatReplacesAMounts(t *testing.T) {
+	auth := newMatcherAuth(t, "/never")
+	sub := chi.NewRouter()
+	sub.HandleFunc("/x", publicHandler)
+	router := protectedRoutes(auth)
+	router.With(auth.Require).Mount("/sub", sub)
+	router.Get("/sub/*", publicHandler)
+	checkAudit(t, auth, router, map[string]string{"GET /sub/*": "/sub/1", "POST /sub/x": ""})
+}
+
+// TestAuditOfInlineRouters: a router that With or Group returns has all routes of the
+// router that it was made from. Its middlewares stand before its own routes only.
+func TestAuditOfInlineRouters(t *testing.T) {
+	auth := newMatcherAuth(t, "/never")
+	base := chi.NewRouter()
+	base.Get("/open", publicHandler)
+	private := base.With(auth.Require)
+	private.Get("/closed", publicHandler)
+	want := map[string]string{"GET /open": "/open", "GET /closed": ""}
+	checkAudit(t, auth, base, want)
+	checkAudit(t, auth, private, want)
+
+	router := chi.NewRouter()
+	router.Mount("/sub", private)
+	checkAudit(t, auth, router, map[string]string{"GET /sub/open": "/sub/open", "GET /sub/closed": ""})
+}
+
+// TestAuditOfTheSignInPage: a route that takes the path of the sign-in page is public
+// there.
+func TestAuditOfTheSignInPage(t *testing.T) {
+	auth := newAuth(t)
+	checkAudit(t, auth, protectedRoutes(auth, "/{page}", "/x/{id}"), map[string]string{"GET /{page}": "/sign-in", "GET /x/{id}": ""})
+	checkAudit(t, auth, protectedRoutes(auth, "/{page}", "/sign-in"), map[string]string{"GET /{page}": "", "GET /sign-in": "/sign-in"})
+}
+
+// TestAuditIgnoresRulesWithConditions: a client can leave a condition unfulfilled.
+func TestAuditIgnoresRulesWithConditions(t *testing.T) {
+	header := []matcher.Condition{{Type: "header", Key: "X-Anything"}}
+	auth := newAuth(t, func(cfg *cognito.Config) {
+		cfg.Rules = []matcher.Rule{{Source: "/has", Has: header}, {Source: "/missing", Missing: header}, {Source: "/both"}}
+	})
+	checkAudit(t, auth, protectedRoutes(auth, "/both"), map[string]string{"GET /both": ""})
+	for _, g := range auth.Audit(protectedRoutes(auth, "/has", "/missing")) {
+		if g.Public == "" {
+			t.Errorf("%+v", g)
+		}
+	}
+}
+
+// TestAuditCallsAMiddlewareOncePerRouter: a middleware may allocate something each
+// time it is called.
+func TestAuditCallsAMiddlewareOncePerRouter(t *testing.T) {
+	auth := newMatcherAuth(t, "/:path*")
+	calls := 0
+	router := chi.NewRouter()
+	router.Use(func(next http.Handler) http.Handler { calls++; return next }, auth.Protect)
+	for _, route := range []string{"/a", "/b", "/c", "/d"} {
+		router.HandleFunc(route, publicHandler)
+	}
+	before := calls
+	auth.Audit(router)
+	if calls != before+1 {
+		t.Errorf("%d calls", calls-before)
+	}
+}
