@@ -12,6 +12,7 @@ import (
 // TestBearerTokenDecidesAlone sends Authorization headers beside ada's cookies. With
 // Config.Bearer, a bearer token alone decides. Without it, the header is ignored.
 func TestBearerTokenDecidesAlone(t *testing.T) {
+	t.Parallel()
 	on := newEnv(t, func(c *session.Config) { c.Bearer = true })
 	off := newEnv(t, nil)
 	for _, e := range []*env{on, off} {

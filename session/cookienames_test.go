@@ -90,6 +90,7 @@ func TestEveryUsernameHasASession(t *testing.T) {
 // TestEverySpellingIsReadAndDeleted sends cookies in every spelling of their names that
 // browsers hold.
 func TestEverySpellingIsReadAndDeleted(t *testing.T) {
+	t.Parallel()
 	names := []string{"ada", "carol@example.com", "gus(1)", "hal%41x", "a%b", "été", "a b", "a/b", "a.b@c.d", "LastAuthUser"}
 	var users []cognitotest.User
 	for _, name := range names {

@@ -16,6 +16,7 @@ import (
 // TestDeletionsReachEveryScope has a browser hold a session with and without a Domain. A
 // sign-out, a refused session and a new sign-in leave no cookie of it.
 func TestDeletionsReachEveryScope(t *testing.T) {
+	t.Parallel()
 	const app = site + "x"
 	for _, domain := range []string{"", "example.com"} {
 		for _, held := range [][]string{{""}, {"; Domain=example.com"}, {"", "; Domain=example.com"}} {

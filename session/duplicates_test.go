@@ -176,6 +176,7 @@ func TestLatestDuplicateWins(t *testing.T) {
 
 // TestDuplicatesFromSubdomain has a sibling subdomain plant duplicates in a browser.
 func TestDuplicatesFromSubdomain(t *testing.T) {
+	t.Parallel()
 	const app = "https://app.example.com/dashboard"
 	for n := 1; n <= 3; n++ {
 		e := newEnv(t, nil)

@@ -17,6 +17,7 @@ import (
 // TestEndAlwaysClears signs out with complete and incomplete cookies, while Cognito
 // answers and while it does not. Amplify's sign-out route clears nothing in such cases.
 func TestEndAlwaysClears(t *testing.T) {
+	t.Parallel()
 	type fault = cognitotest.Fault
 	for kind, f := range map[string]fault{
 		"well": {}, "down": down, "dropped": {Drop: true}, "throttled": {Status: 429},

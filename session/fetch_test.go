@@ -16,6 +16,7 @@ import (
 
 // TestUnverifiedCookiesAreNoSession puts garbage into every cookie of a request.
 func TestUnverifiedCookiesAreNoSession(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, func(c *session.Config) { c.Bearer = true })
 	set := e.server.Issue("ada")
 	other := newEnv(t, nil).server.Issue("ada") // of another user pool
@@ -115,6 +116,7 @@ func TestFetchWithoutWriter(t *testing.T) {
 // TestBrokenIDTokenIsRepaired refreshes a session with a broken ID token, once a minute.
 // ID and access token must name one user.
 func TestBrokenIDTokenIsRepaired(t *testing.T) {
+	t.Parallel()
 	for kind, id := range map[string]func(e *env, set *tokens.Set) string{
 		"garbage":         func(*env, *tokens.Set) string { return "x" },
 		"forged":          func(_ *env, set *tokens.Set) string { return forge(set.ID, 1) },

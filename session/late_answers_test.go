@@ -18,6 +18,7 @@ import (
 // The reply comes in time for the sign-out or after it, or the refresh has finished and
 // the browser reads its answer late. The session never comes back.
 func TestSignOutDuringRefresh(t *testing.T) {
+	t.Parallel()
 	for name, delay := range map[string]time.Duration{"the reply is in time": time.Second, "the reply is too late": 4 * time.Second, "the refresh has finished": 0} {
 		finished := delay == 0
 		for _, request := range []func(...string) *http.Request{pageRequest, scriptRequest} {
@@ -75,6 +76,7 @@ func TestSignOutDuringRefresh(t *testing.T) {
 // rotation made of each other. None of them restores the session, and Cognito has
 // revoked the newest.
 func TestSignOutEndsAllRotatedTokens(t *testing.T) {
+	t.Parallel()
 	for _, with := range []int{0, 1, 3} {
 		t.Run(fmt.Sprint("with token ", with), func(t *testing.T) {
 			e := newEnv(t, nil)
@@ -113,6 +115,7 @@ func TestSignOutEndsAllRotatedTokens(t *testing.T) {
 // TestSignInOfAnotherUserDuringRefresh has bob sign in while ada's refresh is running.
 // The browser ends up with bob's session.
 func TestSignInOfAnotherUserDuringRefresh(t *testing.T) {
+	t.Parallel()
 	for _, where := range []string{"on the server", "in the browser"} {
 		t.Run(where, func(t *testing.T) {
 			inBothOrders(t, func(t *testing.T, lateFirst bool) {
@@ -156,6 +159,7 @@ func TestSignInOfAnotherUserDuringRefresh(t *testing.T) {
 // TestRefusalAfterSignIn has Cognito refuse an old refresh token while the same user
 // signs in anew. The late answer deletes nothing of the new session.
 func TestRefusalAfterSignIn(t *testing.T) {
+	t.Parallel()
 	for _, request := range []func(...string) *http.Request{scriptRequest, pageRequest} {
 		mode := request().Header.Get("Sec-Fetch-Mode")
 		for _, code := range []string{"NotAuthorizedException", "RefreshTokenReuseException"} {
@@ -197,6 +201,7 @@ func TestRefusalAfterSignIn(t *testing.T) {
 // that the browser reads last work. Without a grace Cognito refuses the second refresh,
 // and its answer leaves the cookies alone.
 func TestAmplifyRefreshesAtTheSameTime(t *testing.T) {
+	t.Parallel()
 	for _, grace := range []time.Duration{time.Minute, 0} {
 		for _, browserIsFirst := range []bool{true, false} {
 			t.Run(fmt.Sprintf("grace %v, the browser is first %t", grace, browserIsFirst), func(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 // TestOutageSignsNobodyOut has Cognito fail in every way while a session needs a
 // refresh. No cookie changes, and afterwards the session goes on.
 func TestOutageSignsNobodyOut(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]cognitotest.Fault{
 		"down":                   down,
 		"an error page":          {Body: "<html>Bad gateway"},
@@ -54,6 +55,7 @@ func TestOutageSignsNobodyOut(t *testing.T) {
 // grace, the next request gets new tokens. Without a grace the session is lost for
 // everybody who rotates. Its cookies stay, because Amplify may have written newer ones.
 func TestLostReply(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]cognitotest.Fault{
 		"dropped": {After: true, Drop: true}, "a proxy's page": {After: true, Body: "<html>"}, "too late": {After: true, Delay: time.Hour},
 	} {
@@ -92,6 +94,7 @@ func TestLostReply(t *testing.T) {
 // TestOutageServesValidTokens has an outage while a session wants a refresh and its
 // access token is still valid. An expired ID token is not served.
 func TestOutageServesValidTokens(t *testing.T) {
+	t.Parallel()
 	for after, hasID := range map[time.Duration]bool{time.Minute: true, 9 * time.Minute: false} {
 		e := newEnv(t, func(c *session.Config) { c.RefreshBefore = 10 * time.Minute })
 		cookies := e.cookies("ada", e.server.Issue("ada", func(d *cognitotest.Draft) {

@@ -64,6 +64,7 @@ func TestForgedAnswerIsForgotten(t *testing.T) {
 
 // TestForgedAnswerIsRefused has the endpoint answer with tokens that are not ada's.
 func TestForgedAnswerIsRefused(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
 	forged, bobs := e.server.Issue("ada"), e.server.Issue("bob")

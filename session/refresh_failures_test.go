@@ -19,6 +19,7 @@ import (
 // TestHungEndpoint has Cognito accept connections and never answer. No request waits
 // longer than six seconds, and no goroutine stays. The time is that of the bubble.
 func TestHungEndpoint(t *testing.T) {
+	t.Parallel()
 	hang := cognitotest.Fault{Delay: 1000 * time.Hour}
 	for name, op := range map[string]string{"refresh": opRefresh, "all": "", "keys": opKeys} {
 		t.Run(name, func(t *testing.T) {

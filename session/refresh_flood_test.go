@@ -30,6 +30,7 @@ func (e *env) flood(goroutines, requests int, user string, set *tokens.Set, send
 // tokens. They cause few calls to Cognito and lock out nobody else. At first as many
 // calls as allowed run at once.
 func TestFloodWithOneUsersToken(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := newEnv(t, nil)
 		adas, bobs := e.server.Issue("ada", cognitotest.Expired), e.server.Issue("bob", cognitotest.Expired)
@@ -74,6 +75,7 @@ func TestFloodWithOneUsersToken(t *testing.T) {
 // TestFloodWhileCognitoFails sends the same while Cognito throttles, which is what an
 // attacker wants, or fails. The calls stop, so that Cognito can recover.
 func TestFloodWhileCognitoFails(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		fault cognitotest.Fault
 		calls int // that a refresh may make
@@ -112,6 +114,7 @@ func TestFloodWhileCognitoFails(t *testing.T) {
 // TestFloodOfSignOutsWithOneUsersToken has bob sign out with many random refresh tokens.
 // He causes few revocations, and ada's sign-out still revokes.
 func TestFloodOfSignOutsWithOneUsersToken(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	adas, bobs := e.server.Issue("ada"), e.server.Issue("bob")
 	e.flood(8, longtest.Scale(200, 2000), "bob", bobs, func(cookies []string) {
@@ -156,6 +159,7 @@ func TestFloodWithoutTokens(t *testing.T) {
 // TestFloodOfSignOutsWithoutTokens mixes refreshes and sign-outs without any genuine
 // token. Both have one limit.
 func TestFloodOfSignOutsWithoutTokens(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada", cognitotest.Expired)
 	for i := range longtest.Scale(200, 2000) {

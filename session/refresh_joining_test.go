@@ -20,6 +20,7 @@ import (
 // TestRefreshIsShared sends many requests with one expired session at once. Refresh
 // tokens rotate without a grace, so a second call would end the session.
 func TestRefreshIsShared(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var sources refreshSources
 		e := newEnv(t, func(c *session.Config) { c.Hooks.Refreshed = sources.hook })
@@ -86,6 +87,7 @@ func TestRefreshIsShared(t *testing.T) {
 // a minute, or two minutes if no browser has shown the new tokens, or if the answer to an
 // upgrade was to deliver them.
 func TestResultIsRememberedUntilDelivered(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name               string
 		delivered, upgrade bool
@@ -133,6 +135,7 @@ func TestResultIsRememberedUntilDelivered(t *testing.T) {
 // Forced requests join only a call that started after them, and use the newest refresh
 // token.
 func TestForcedRefreshSeesNewestState(t *testing.T) {
+	t.Parallel()
 	for name, opts := range map[string]*session.FetchOptions{
 		"forced": forced, "with metadata": {ForceRefresh: true, ClientMetadata: map[string]string{"a": "b"}},
 	} {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -15,6 +16,7 @@ import (
 // the access token has not. Few requests call Cognito and wait for it, unless they need
 // new tokens.
 func TestOutagePausesRefreshes(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]cognitotest.Fault{
 		"down": down, "throttled": {Status: 429}, "hung": {Delay: time.Hour}, "no connection": {Drop: true},
 	} {
@@ -132,10 +134,33 @@ func TestPauseWithPlantedToken(t *testing.T) {
 	}
 }
 
+// TestRequestWithoutCallPausesNothing has bob reach his limit of failed calls. A request
+// for which Cognito is not asked begins no pause, so he is refreshed as soon as the limit
+// allows.
+func TestRequestWithoutCallPausesNothing(t *testing.T) {
+	e := newEnv(t, nil)
+	set := e.server.Issue("bob", e.shortID)
+	e.fetch(pageRequest(e.cookies("bob", set)...))
+	e.advance(10 * time.Minute)
+	e.fail(down)
+	e.flood(1, 45, "bob", set, func(cookies []string) { e.fetch(scriptRequest(cookies...)) })
+	e.recover()
+	before := e.server.Calls(opRefresh)
+	e.advance(9 * time.Second)
+	e.fetch(pageRequest(e.cookies("bob", set)...))
+	if n := e.server.Calls(opRefresh) - before; n != 0 {
+		t.Fatalf("%d calls beyond the limit", n)
+	}
+	e.advance(time.Second)
+	if s, _, err := e.fetch(pageRequest(e.cookies("bob", set)...)); err != nil || s.IDToken() == nil {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
 // TestFloodEndsNoPause has bob send so many refresh tokens that the pause of ada's
 // session might be forgotten. Cognito is not asked about them.
 func TestFloodEndsNoPause(t *testing.T) {
-	t.Parallel()
+	longtest.Only(t)
 	e := newEnv(t, nil)
 	adas, bobs := e.server.Issue("ada", e.shortID), e.server.Issue("bob", e.shortID)
 	e.fetch(pageRequest(e.cookies("ada", adas)...))

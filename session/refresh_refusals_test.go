@@ -13,6 +13,7 @@ import (
 // TestRefusalClearsCookies asks which refusals of a refresh clear the cookies. They do if
 // Cognito says that the session is over, and only on a page.
 func TestRefusalClearsCookies(t *testing.T) {
+	t.Parallel()
 	type fault = cognitotest.Fault
 	for _, test := range []struct {
 		name  string

@@ -203,6 +203,7 @@ type deviation struct {
 
 // TestReplay replays every record. Each has Amplify's outcome, or that of a deviation.
 func TestReplay(t *testing.T) {
+	t.Parallel()
 	var records []*record
 	readJSON(t, "session.json", &records)
 	var file deviationFile

@@ -14,6 +14,7 @@ import (
 // script's answer may arrive when the browser has signed in anew. So it only writes the
 // refreshed session, and no LastAuthUser unless there was none.
 func TestScriptAnswersDeleteNothing(t *testing.T) {
+	t.Parallel()
 	for _, domain := range []string{"", "example.com"} {
 		e := newEnv(t, func(c *session.Config) { c.Cookies.Domain = domain })
 		expired := func() []string { return e.cookies("ada", e.server.Issue("ada", cognitotest.Expired)) }

@@ -34,6 +34,7 @@ func TestTooLargeCookieIsLogged(t *testing.T) {
 
 // TestCookieAttributes writes and deletes with each setting of Config.Cookies.
 func TestCookieAttributes(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		cookies           session.Cookies
 		setting, deletion string

@@ -16,6 +16,7 @@ import (
 // sign-out. They hold tokens of the request that signed out, or refreshed ones, cached or
 // not.
 func TestEndedTokensAreRefused(t *testing.T) {
+	t.Parallel()
 	for _, rotation := range []bool{true, false} {
 		e := newEnv(t, func(c *session.Config) { c.RefreshBefore = 50 * time.Minute })
 		e.server.SetRotation(rotation, time.Minute)
@@ -84,6 +85,7 @@ func TestPlantedEndedTokenEndsNothing(t *testing.T) {
 // TestAnonymousSignOutsDisplaceNothing has anonymous sign-outs try to make the program
 // forget a real one.
 func TestAnonymousSignOutsDisplaceNothing(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	r := pageRequest(e.cookies("ada", e.server.Issue("ada"))...)
 	e.fetch(r)

@@ -19,6 +19,7 @@ import (
 // replaced. It must get the new tokens while they are remembered. Otherwise it would be
 // signed out when its access token expires.
 func TestUndeliveredAnswerIsRepeated(t *testing.T) {
+	t.Parallel()
 	for _, rotation := range []bool{true, false} {
 		for name, opts := range map[string]*session.FetchOptions{"forced": forced, "early": nil} {
 			e := newEnv(t, func(c *session.Config) { c.RefreshBefore = 10 * time.Minute })
@@ -214,6 +215,7 @@ func TestUndeliveredInTheSecondOfSignIn(t *testing.T) {
 // next refresh. Within the grace the old refresh token brings new ones. Once it has,
 // nobody asks Cognito again.
 func TestLostReplyOfForcedRefresh(t *testing.T) {
+	t.Parallel()
 	for _, rotation := range []bool{true, false} {
 		for _, cacheBytes := range []int64{0, -1} {
 			e := newEnv(t, func(c *session.Config) { c.CacheBytes = cacheBytes })

@@ -13,6 +13,7 @@ import (
 // TestUserPoolsAndClientsAreApart has two user pools, and two app clients of one of them,
 // in one program. No session, cookie or token of one counts for another.
 func TestUserPoolsAndClientsAreApart(t *testing.T) {
+	t.Parallel()
 	acceptBearer := func(c *session.Config) { c.Bearer = true }
 	web := newEnv(t, acceptBearer)
 	admin := &env{t: t, server: web.server.AddClient("7adminclient", ""), logs: web.logs, now: web.now}

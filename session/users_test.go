@@ -19,6 +19,7 @@ import (
 // cache. They show their own cookies, with another user's among them, and expired ones.
 // Each user gets the own session or none, and only the own tokens.
 func TestUsersNeverMeet(t *testing.T) {
+	t.Parallel()
 	// In a bubble, a slow machine lets no refresh time out.
 	synctest.Test(t, usersNeverMeet)
 }
