@@ -35,8 +35,12 @@ var (
 	bob = cognitotest.User{Username: "bob"}
 )
 
-// down is the fault of an outage.
-var down = cognitotest.Fault{Status: http.StatusServiceUnavailable}
+// Faults of an outage. A call that gets an errorPage is not tried again, because it may
+// have had its effect.
+var (
+	down      = cognitotest.Fault{Status: http.StatusServiceUnavailable}
+	errorPage = cognitotest.Fault{Status: http.StatusInternalServerError, Body: "<html>"}
+)
 
 // forced are the options of a refresh that the caller asks for.
 var forced = &session.FetchOptions{ForceRefresh: true}

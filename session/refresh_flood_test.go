@@ -78,10 +78,10 @@ func TestFloodWhileCognitoFails(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		fault cognitotest.Fault
-		calls int // that a refresh may make
+		calls int // of one refresh
 	}{
-		"throttled": {cognitotest.Fault{Status: 429}, 2}, // certainly without effect, so tried again
-		"failing":   {cognitotest.Fault{Status: 500, Body: "<html>"}, 1},
+		"throttled": {cognitotest.Fault{Status: 429}, 2}, // without effect, so tried again
+		"failing":   {errorPage, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

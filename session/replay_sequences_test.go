@@ -154,9 +154,9 @@ func (run *sequenceRun) step(t *testing.T, step *sequenceStep) (got, recorded st
 	for _, o := range step.Outcomes {
 		rec := step.record
 		rec.API, rec.Outcome = o.API, o
-		here, ours := rec.call(t, run.manager, w, r)
+		our, s := rec.call(t, run.manager, w, r)
 		there := rec.recorded(t)
-		g := callResult{Session: here.Session, Sub: here.Sub, User: here.User, IDToken: ours.IDToken() != nil, JTI: jti(t, ours)}
+		g := callResult{Session: our.Session, Sub: our.Sub, User: our.User, IDToken: s.IDToken() != nil, JTI: jti(t, s)}
 		c := callResult{Session: there.Session, Sub: there.Sub, User: there.User, JTI: o.AccessTokenJTI}
 		if o.IDToken != nil {
 			c.IDToken = *o.IDToken
