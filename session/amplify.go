@@ -15,28 +15,21 @@ import (
 // follows the last dot.
 const namePrefix = "CognitoIdentityServiceProvider."
 
-// slot is what a cookie holds.
-type slot uint8
+// slot is what a cookie holds, as its name says it.
+type slot string
 
 const (
-	slotUnknown slot = iota
-	slotLastAuthUser
-	slotAccess
-	slotID
-	slotRefresh
-	slotClockDrift
-	slotDetails
-	slotOAuth
-	slotDeviceKey
-	slotDeviceGroup
-	slotDevicePassword
+	slotLastAuthUser   slot = "LastAuthUser"
+	slotAccess         slot = "accessToken"
+	slotID             slot = "idToken"
+	slotRefresh        slot = "refreshToken"
+	slotClockDrift     slot = "clockDrift"
+	slotDetails        slot = "signInDetails"
+	slotOAuth          slot = "oauthMetadata"
+	slotDeviceKey      slot = "deviceKey"
+	slotDeviceGroup    slot = "deviceGroupKey"
+	slotDevicePassword slot = "randomPasswordKey"
 )
-
-var slotNames = [...]string{
-	slotLastAuthUser: "LastAuthUser", slotAccess: "accessToken", slotID: "idToken", slotRefresh: "refreshToken",
-	slotClockDrift: "clockDrift", slotDetails: "signInDetails", slotOAuth: "oauthMetadata",
-	slotDeviceKey: "deviceKey", slotDeviceGroup: "deviceGroupKey", slotDevicePassword: "randomPasswordKey",
-}
 
 // clearedSlots are cleared with a session. Device cookies stay: they belong to the
 // browser and its user, not to a sign-in.
@@ -64,46 +57,19 @@ func newLayout(clientID string, attributes Cookies, log *slog.Logger) *layout {
 // name returns the name of a user's cookie as Amplify's client writes it.
 func (l *layout) name(user string, slot slot) string {
 	if slot == slotLastAuthUser {
-		return l.prefix + slotNames[slot]
+		return l.prefix + string(slot)
 	}
-	return l.prefix + cookie.EncodeName(user) + "." + slotNames[slot]
+	return l.prefix + cookie.EncodeName(user) + "." + string(slot)
 }
 
 // parseName takes the part of a name after the prefix apart.
 func parseName(rest string) (user string, _ slot) {
 	dot := strings.LastIndexByte(rest, '.')
-	s := slotOf(rest[dot+1:])
+	s := slot(rest[dot+1:])
 	if (dot < 0) != (s == slotLastAuthUser) {
-		return "", slotUnknown
+		return "", ""
 	}
 	return rest[:max(dot, 0)], s
-}
-
-// slotOf is the reverse of slotNames. Every request asks for each of its cookies.
-func slotOf(name string) slot {
-	switch name {
-	case "LastAuthUser":
-		return slotLastAuthUser
-	case "accessToken":
-		return slotAccess
-	case "idToken":
-		return slotID
-	case "refreshToken":
-		return slotRefresh
-	case "clockDrift":
-		return slotClockDrift
-	case "signInDetails":
-		return slotDetails
-	case "oauthMetadata":
-		return slotOAuth
-	case "deviceKey":
-		return slotDeviceKey
-	case "deviceGroupKey":
-		return slotDeviceGroup
-	case "randomPasswordKey":
-		return slotDevicePassword
-	}
-	return slotUnknown
 }
 
 // isOwn reports whether a Set-Cookie line is of this layout.

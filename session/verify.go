@@ -135,9 +135,9 @@ func (m *Manager) verifyAccess(ctx context.Context, raw string, checksLeft *int)
 	return result
 }
 
-// verifyID looks for the ID token that belongs to the session. A refused one, or one of
-// another user, counts as missing and is worth a refresh. Without a genuine access token
-// an ID token still tells whose the session is, unless ID tokens of several users do.
+// verifyID looks for the session's ID token. A refused one, or one of another user, is
+// worth a refresh. Without a genuine access token an ID token still tells whose the
+// session is, unless ID tokens of several users do.
 func (m *Manager) verifyID(ctx context.Context, r *userResult, checksLeft *int) {
 	if r.state < stateMissing {
 		return

@@ -219,9 +219,8 @@ func (e *Engine) verify(ctx context.Context, set *tokens.Set, refreshToken strin
 	return got, nil
 }
 
-// unusableAnswer logs why Cognito's new tokens were refused and returns ErrUnavailable:
-// the refusal says nothing about the user's session. A token that is expired, or not
-// valid yet, shows that a clock is wrong.
+// unusableAnswer logs why Cognito's new tokens were refused. It returns ErrUnavailable,
+// because that says nothing about the session. A wrong time shows that a clock is wrong.
 func (e *Engine) unusableAnswer(err error) error {
 	var refusal *tokens.VerifyError
 	switch {
