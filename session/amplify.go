@@ -1,11 +1,7 @@
 package session
 
 import (
-	"log/slog"
 	"strings"
-	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
 )
@@ -38,28 +34,15 @@ var clearedSlots = []slot{slotAccess, slotID, slotRefresh, slotClockDrift, slotD
 // fallbackUser is the user's name that Amplify takes without LastAuthUser.
 const fallbackUser = "username"
 
-// layout keeps a session in cookies as Amplify's client does with ssr: true. It alone
-// knows the names, spellings, attributes and sizes of these cookies.
-type layout struct {
-	prefix     string // of our app client's cookie names
-	attributes cookie.Attributes
-	log        *slog.Logger
-
-	logTooLarge, logDuplicates rate.Sometimes
-}
-
-func newLayout(clientID string, attributes Cookies, log *slog.Logger) *layout {
-	l := &layout{prefix: namePrefix + clientID + ".", attributes: cookie.Attributes(attributes.withDefaults()), log: log}
-	l.logTooLarge.Interval, l.logDuplicates.Interval = time.Minute, time.Minute
-	return l
-}
+// names are those of one app client's cookies.
+type names struct{ prefix string }
 
 // name returns the name of a user's cookie as Amplify's client writes it.
-func (l *layout) name(user string, slot slot) string {
+func (n names) name(user string, slot slot) string {
 	if slot == slotLastAuthUser {
-		return l.prefix + string(slot)
+		return n.prefix + string(slot)
 	}
-	return l.prefix + cookie.EncodeName(user) + "." + string(slot)
+	return n.prefix + cookie.EncodeName(user) + "." + string(slot)
 }
 
 // parseName takes the part of a name after the prefix apart.
@@ -72,5 +55,5 @@ func parseName(rest string) (user string, _ slot) {
 	return rest[:max(dot, 0)], s
 }
 
-// isOwn reports whether a Set-Cookie line is of this layout.
-func (l *layout) isOwn(line string) bool { return strings.HasPrefix(line, l.prefix) }
+// isOwnLine reports whether a Set-Cookie line is of one of these cookies.
+func (n names) isOwnLine(line string) bool { return strings.HasPrefix(line, n.prefix) }

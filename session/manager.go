@@ -81,8 +81,8 @@ func (m *Manager) cached(access, id, details string) *Session {
 		return nil
 	}
 	s, now := e.Value.session, m.now()
-	if m.isEnded(&e.Value) || m.refresher.Expiring(s.access, now) ||
-		s.id != nil && m.refresher.Expiring(s.id, now) || !m.isTrusted(s) {
+	if m.isEnded(&e.Value) || m.refresher.IsExpiring(s.access, now) ||
+		s.id != nil && m.refresher.IsExpiring(s.id, now) || !m.isTrusted(s) {
 		m.cache.Drop(access)
 		return nil
 	}

@@ -29,13 +29,13 @@ type requestCookies []requestCookie
 
 // parse finds our app client's cookies in a request's header and appends them to
 // cookies. r.Cookies would allocate for every cookie and lose some of ours.
-func (l *layout) parse(h http.Header, cookies requestCookies) requestCookies {
+func (n names) parse(h http.Header, cookies requestCookies) requestCookies {
 	for _, header := range h["Cookie"] {
-		name, value, rest := cookie.NextOf(header, l.prefix)
+		name, value, rest := cookie.NextOf(header, n.prefix)
 		for name != "" && len(cookies) < maxCookies {
-			user, slot := parseName(name[len(l.prefix):])
+			user, slot := parseName(name[len(n.prefix):])
 			cookies = append(cookies, requestCookie{name, value, user, slot})
-			name, value, rest = cookie.NextOf(rest, l.prefix)
+			name, value, rest = cookie.NextOf(rest, n.prefix)
 		}
 	}
 	return cookies
