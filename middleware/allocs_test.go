@@ -1,14 +1,16 @@
-//go:build unix && !race
-
-// The race detector makes sync.Pool forget at random, chi's among them, so these
-// promises are tested without it: make test runs them twice.
+//go:build unix
 
 package middleware_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/cognitogate/cognitogate/internal/longtest"
+)
 
 // TestPublicPathAllocatesNothing is a promise.
 func TestPublicPathAllocatesNothing(t *testing.T) {
+	longtest.WithoutRace(t)
 	x := newBench(t)
 	r := x.signedIn("/api/1")
 	if over := testing.AllocsPerRun(100, serve(x.chi, r)) - testing.AllocsPerRun(100, serve(x.bare, r)); over != 0 {
@@ -18,6 +20,7 @@ func TestPublicPathAllocatesNothing(t *testing.T) {
 
 // TestSignedInRequestAllocatesTwice is a promise: a context and a request.
 func TestSignedInRequestAllocatesTwice(t *testing.T) {
+	longtest.WithoutRace(t)
 	x := newBench(t)
 	r := x.signedIn("/dashboard/1")
 	if over := testing.AllocsPerRun(100, serve(x.chi, r)) - testing.AllocsPerRun(100, serve(x.bare, r)); over > 2 {
