@@ -45,9 +45,9 @@ soak: ## have many browsers use a site while Cognito fails, SOAK (10m) long
 	go test -race -count=1 -timeout 0 -v -run TestSoak ./middleware -args -soak $(SOAK) -browsers 100
 
 fuzz: ## fuzz every target, FUZZTIME (2m) each
-	go test -run Random ./matcher -args -pairs=1000000
+	COGNITOGATE_LONG=1 go test -run Random ./matcher -args -pairs=1000000
 	@for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
-		echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
+		echo "$$p $$f"; COGNITOGATE_LONG=1 go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
 
 parity: ## compare the matcher with the real Next.js; NEXT_DIR has it in node_modules
 	@test -n "$(NEXT_DIR)" || { echo "say where: npm install next@16.4.6, then make parity NEXT_DIR=that folder" >&2; exit 1; }
