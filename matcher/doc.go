@@ -1,8 +1,8 @@
 // Package matcher selects requests by path, with the patterns of the matcher in
 // a Next.js middleware.
 //
-// For most uses [New] is enough, with the patterns that the Next.js application
-// has in its config.matcher:
+// For most uses [New] is enough, with the patterns in the config.matcher of the
+// Next.js application:
 //
 //	m, err := matcher.New(matcher.Paths(
 //		"/dashboard/:path*",
@@ -31,42 +31,48 @@
 //	/{v1/}?users        text that is optional, or with * or + repeated
 //
 // The regular expressions are JavaScript's, with lookaheads and lookbehinds.
-// Other characters stand for themselves, after a backslash always.
+// Other characters stand for themselves. After a backslash, all characters do.
 //
-// Some things surprise. Case matters, although the pattern language usually
-// ignores it. A negative lookahead such as "/((?!api).*)" excludes everything
-// that begins so, "/apiary" and "/api.html" too; write "/((?!api/|api$).*)" for
-// less. The dot matches no newline. In "/blog/(.*)" the slash is required,
-// unlike in "/blog/:path*".
+// Four things surprise. Case matters, although path-to-regexp usually ignores it.
+// A negative lookahead such as "/((?!api).*)" excludes every path that begins
+// like it, "/apiary" and "/api.html" too. Write "/((?!api/|api$).*)" to exclude
+// less. The dot matches no newline. In "/blog/(.*)" the slash is required, unlike
+// in "/blog/:path*".
 //
 // # Cost
 //
-// A pattern is compiled to a deterministic automaton that reads the path once:
-// matching allocates nothing and takes a nanosecond or two per byte, whatever
-// the pattern and the path; nothing backtracks. All rules without conditions
-// share one automaton, so that many cost what one does. Compiled values are
-// immutable and may be used by any number of goroutines.
+// A pattern is compiled to a deterministic automaton, which reads the path once.
+// Nothing backtracks. Matching allocates nothing and takes a nanosecond or two
+// per byte, whatever the pattern and the path. All rules without conditions share
+// one automaton, so many rules cost as much as one. Compiled values are immutable
+// and safe for concurrent use.
 //
 // # Limits
 //
-// Refused, although Next.js accepts them, are backreferences, which no
-// automaton knows; a backslash at the end of a pattern; escapes in the names of
-// groups; counts over 1000; groups nested more than 250 deep; and patterns whose
-// automaton would have more than 4096 states or 524 288 entries, or take more
-// than some ten million steps to build. The patterns that people write need a
-// few dozen states and a millisecond; those made to exceed the limits are
-// refused within a fraction of a second. Patterns belong to the program all the
-// same: do not compile what clients send.
+// Some patterns are refused although Next.js accepts them:
+//
+//   - backreferences, which no automaton can follow
+//   - a backslash at the end of a pattern
+//   - escapes in the names of groups
+//   - counts over 1000, and groups nested more than 250 deep
+//   - automata of more than 4096 states or 524 288 entries, or of more than some
+//     ten million steps to build
+//
+// The patterns that people write need a few dozen states and a millisecond. A
+// pattern made to exceed the limits is refused within a fraction of a second.
+// Even so, compile only patterns of your program, and none that clients send.
 //
 // # Compatibility
 //
 // The patterns and conditions are those of Next.js 16.4.6, which uses
-// path-to-regexp 6.3.0 with regular expressions of ECMA-262 without flags. They
-// are compared with recorded answers of the real Next.js, and can be with the
-// real one (see TestParity). What Next.js does for its own sake is left out:
-// paths under /_next/data and the suffixes .json and .rsc that are spellings of
-// one page there, basePath (use [net/http.StripPrefix]), and locales.
+// path-to-regexp 6.3.0 with regular expressions of ECMA-262 without flags. Tests
+// compare them with recorded answers of the real Next.js. TestParity compares
+// them with Next.js itself.
 //
-// What a pattern or a rule matches does not change in v1, except where Next.js
-// is found to differ. The text of errors may change; their types do not.
+// This package leaves out the parts that serve only Next.js: paths under
+// /_next/data and the suffixes .json and .rsc, which are spellings of one page
+// there; basePath (use [net/http.StripPrefix]); and locales.
+//
+// In v1 no pattern or rule changes what it matches, except where Next.js is found
+// to differ. The text of errors may change; their types do not.
 package matcher

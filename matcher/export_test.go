@@ -1,38 +1,29 @@
 package matcher
 
-// MaxSteps bounds the steps of one construction: those of one direction of
-// reading, and of the other where the first is too large. The last step of
-// each may exceed the bound by what one position costs.
-const MaxSteps = 2 * (maxSteps + 1<<16)
+import "github.com/cognitogate/cognitogate/internal/automaton"
 
-// Size describes the automaton of a pattern: its states, the bytes of its
-// tables, and whether it reads from the end of the text.
-func (p *Pattern) Size() (states, bytes int, backward bool) {
-	d := p.dfa
-	return len(d.accepting) - 1, len(d.accepting)*(1+2*len(d.columns)) + 24*(len(d.ascii)+len(d.columns)) + 4*len(d.alphabet.starts), d.backward
-}
+// Machines returns how many machines answer for the rules without conditions.
+func (m *Matcher) Machines() int { return len(m.unconditional) }
 
-// Automata returns how many automata answer for the rules without conditions.
-func (m *Matcher) Automata() int { return len(m.paths) }
-
-// CompileCounted is Compile that returns the steps of the construction, also of
-// one that failed.
-func CompileCounted(source string) (p *Pattern, steps int, err error) {
-	defer catch(source, &err)
+// CompileStats is Compile that also describes the construction, even a failed
+// one.
+func CompileStats(source string) (*Pattern, automaton.Stats, error) {
 	re, err := parsePath(source)
 	if err != nil {
-		return nil, 0, err
+		return nil, automaton.Stats{}, err
 	}
-	var c compiler
-	defer func() { steps = c.steps }()
-	return &Pattern{source, c.compile(re)}, 0, nil
+	m, stats, err := re.CompileStats()
+	if err != nil {
+		return nil, stats, asSyntaxError(source, err)
+	}
+	return &Pattern{source, m}, stats, nil
 }
 
-// Oracle returns the answer of the plain simulation for a pattern.
-func Oracle(source string) (match func(text string) bool, err error) {
+// Simulate returns the slow, independent Match of a pattern.
+func Simulate(source string) (match func(path string) bool, err error) {
 	re, err := parsePath(source)
 	if err != nil {
 		return nil, err
 	}
-	return re.simulate, nil
+	return re.Simulate, nil
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/cognitogate/cognitogate/matcher"
 )
 
-// seed adds patterns, each with a path. More are in testdata/fuzz.
-func seed(add func(pattern, path string)) {
+// addSeeds adds patterns, each with a path. More are in testdata/fuzz.
+func addSeeds(add func(pattern, path string)) {
 	for _, source := range twentyPaths {
 		add(source, longPath)
 	}
@@ -21,11 +21,11 @@ func seed(add func(pattern, path string)) {
 }
 
 func FuzzCompile(f *testing.F) {
-	seed(func(pattern, _ string) { f.Add(pattern) })
+	addSeeds(func(pattern, _ string) { f.Add(pattern) })
 	f.Fuzz(func(t *testing.T, source string) {
-		p, steps, err := matcher.CompileCounted(source)
-		if steps > matcher.MaxSteps {
-			t.Errorf("%d steps", steps)
+		p, stats, err := matcher.CompileStats(source)
+		if stats.Steps > maxSteps {
+			t.Errorf("%d steps", stats.Steps)
 		}
 		if err != nil {
 			syntax, ok := err.(*matcher.SyntaxError)
@@ -41,13 +41,13 @@ func FuzzCompile(f *testing.F) {
 			t.Errorf("String() = %q", p)
 		}
 		if _, err := matcher.New(matcher.Rule{Source: source}, matcher.Rule{Source: "/a"}); err != nil {
-			t.Errorf("New refuses what Compile takes: %v", err)
+			t.Errorf("New refuses a pattern that Compile accepts: %v", err)
 		}
 	})
 }
 
 func FuzzMatch(f *testing.F) {
-	seed(func(pattern, path string) { f.Add(pattern, path) })
+	addSeeds(func(pattern, path string) { f.Add(pattern, path) })
 	f.Fuzz(func(t *testing.T, source, path string) {
 		// The simulation is cubic in the length of the path.
 		if len(source) > 200 || len(path) > 40 {
@@ -57,11 +57,11 @@ func FuzzMatch(f *testing.F) {
 		if err != nil {
 			return
 		}
-		oracle, err := matcher.Oracle(source)
+		simulate, err := matcher.Simulate(source)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := oracle(path)
+		want := simulate(path)
 		if got := p.Match(path); got != want {
 			t.Errorf("%q matches %q: %v, want %v", source, path, got, want)
 		}

@@ -8,13 +8,12 @@ import (
 	"slices"
 )
 
-// Rules is a whole Next.js config.matcher as it stands in JSON: one string, or
-// an array of strings and objects. As in Next.js, an object must stand in an
-// array.
+// Rules is a whole config.matcher of Next.js in JSON: one string, or an array of
+// strings and objects. As in Next.js, an object must stand in an array.
 type Rules []Rule
 
-// UnmarshalJSON reports every faulty rule at once, as [New] does. It leaves the
-// rules as they are if any is faulty.
+// UnmarshalJSON reports every mistake at once, as [New] does. If there is one, it
+// leaves the rules as they are.
 func (rules *Rules) UnmarshalJSON(data []byte) error {
 	if source := ""; decodeString(data, &source) == nil {
 		*rules = Paths(source)
@@ -28,7 +27,7 @@ func (rules *Rules) UnmarshalJSON(data []byte) error {
 	var errs []error
 	for i, item := range items {
 		for _, err := range out[i].decode(item) {
-			errs = append(errs, ruleError{i, out[i].Source, err})
+			errs = append(errs, &RuleError{i, out[i].Source, err})
 		}
 	}
 	if errs != nil {
@@ -39,8 +38,8 @@ func (rules *Rules) UnmarshalJSON(data []byte) error {
 }
 
 // UnmarshalJSON accepts a string or an object. Unknown keys, a missing source
-// and values of the wrong type are errors, as they are in Next.js; patterns and
-// values are compiled only by [New].
+// and values of the wrong type are errors, as in Next.js. [New] compiles the
+// pattern and the values of conditions; UnmarshalJSON does not.
 func (r *Rule) UnmarshalJSON(data []byte) error {
 	var out Rule
 	if errs := out.decode(data); errs != nil {
@@ -50,8 +49,8 @@ func (r *Rule) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// decode returns all that Next.js's schema (MiddlewareMatcherInputSchema) would
-// object to.
+// decode returns every error that Next.js's schema (MiddlewareMatcherInputSchema)
+// would find.
 func (r *Rule) decode(data []byte) (errs []error) {
 	if decodeString(data, &r.Source) == nil {
 		return nil
@@ -124,8 +123,8 @@ func (c *Condition) decode(data []byte) error {
 	return nil
 }
 
-// decodeObject keeps keys as they are written; into a struct encoding/json
-// would take "Source" for "source".
+// decodeObject keeps the case of keys. With a struct, encoding/json would take
+// "Source" for "source".
 func decodeObject(data []byte) (object map[string]json.RawMessage, ok bool) {
 	err := json.Unmarshal(data, &object)
 	return object, err == nil && object != nil

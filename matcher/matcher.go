@@ -5,43 +5,49 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/cognitogate/cognitogate/internal/automaton"
 )
 
-// A Matcher matches what any of its rules matches. It is immutable and safe for
-// concurrent use. The zero Matcher, and a nil one, match nothing.
+// A Matcher matches a request if any of its rules does. It is immutable and safe
+// for concurrent use. The zero Matcher, and a nil one, match nothing.
 type Matcher struct {
-	rules       []rule // as given to New
-	paths       []*dfa // all that have no conditions, one automaton if it can be
-	conditional []rule // the others
+	rules         []rule               // as given to New
+	unconditional []*automaton.Machine // the union of rules without conditions; one machine if possible
+	conditional   []rule               // rules with conditions
 }
 
-// A rule is a Rule that has been compiled.
+// A rule is a compiled Rule.
 type rule struct {
-	path         *dfa
+	pattern      *Pattern
 	has, missing []condition
 }
 
 // New compiles rules. Without any rule it returns a Matcher that matches
 // nothing, as an empty matcher does in Next.js.
 //
-// The error tells all faults of all rules, joined. Each begins with the number
-// of the rule, counted from 1, and its pattern:
+// The error reports every mistake in every rule. It joins a *[RuleError] for each
+// (see [errors.Join]). Each text begins with the number of the rule, counted from
+// 1, and its pattern:
 //
 //	rule 2 ("/a("): unbalanced pattern at offset 2
 //
-// Those in a pattern or in the Value of a condition wrap a *[SyntaxError].
+// Mistakes in a pattern, or in the Value of a condition, wrap a *[SyntaxError].
 func New(rules ...Rule) (*Matcher, error) {
 	m := &Matcher{rules: make([]rule, len(rules))}
-	var paths []*dfa
+	var machines []*automaton.Machine
 	var errs []error
 	for i, r := range rules {
-		c, faults := compileRule(r)
-		for _, err := range faults {
-			errs = append(errs, ruleError{i, r.Source, err})
+		c, ruleErrs := compileRule(r)
+		if ruleErrs != nil {
+			for _, err := range ruleErrs {
+				errs = append(errs, &RuleError{i, r.Source, err})
+			}
+			continue
 		}
 		m.rules[i] = c
 		if len(c.has)+len(c.missing) == 0 {
-			paths = append(paths, c.path)
+			machines = append(machines, c.pattern.machine)
 		} else {
 			m.conditional = append(m.conditional, c)
 		}
@@ -49,46 +55,46 @@ func New(rules ...Rule) (*Matcher, error) {
 	if errs != nil {
 		return nil, errors.Join(errs...)
 	}
-	m.paths = unite(paths)
+	m.unconditional = automaton.Union(machines)
 	return m, nil
 }
 
-// compileRule returns all faults of a rule.
-func compileRule(r Rule) (c rule, faults []error) {
+// compileRule returns every error of a rule.
+func compileRule(r Rule) (c rule, errs []error) {
 	var err error
-	if c.path, err = compilePath(r.Source); err != nil {
-		faults = append(faults, err)
+	if c.pattern, err = Compile(r.Source); err != nil {
+		errs = append(errs, err)
 	}
-	conditions := func(field string, in []Condition) (out []condition) {
+	compileConditions := func(field string, in []Condition) (out []condition) {
 		for i := range in {
 			compiled, err := newCondition(in[i])
 			if err != nil {
-				faults = append(faults, fmt.Errorf("%s[%d]: %w", field, i, err))
+				errs = append(errs, fmt.Errorf("%s[%d]: %w", field, i, err))
 			}
 			out = append(out, compiled)
 		}
 		return out
 	}
-	c.has = conditions("has", r.Has)
-	c.missing = conditions("missing", r.Missing)
-	return c, faults
+	c.has = compileConditions("has", r.Has)
+	c.missing = compileConditions("missing", r.Missing)
+	return c, errs
 }
 
-// Match reports whether Next.js would run its middleware on r: whether a rule
-// matches the path as it was received (r.URL.EscapedPath) or decoded once
-// (r.URL.Path). Either will do, so that an encoded letter hides neither a path
-// that is listed nor one that only escapes an exclusion. Query and fragment are
-// no part of it. What has no path, or the path "*", is taken for "/" and "/*",
-// as a URL is in Next.js.
+// Match reports whether Next.js would run its middleware on r. A rule has to match
+// the path as it was received (r.URL.EscapedPath) or decoded once (r.URL.Path).
+// Either suffices. So an encoded letter cannot hide a path that is listed, and a
+// path is excluded only if both forms are. Query and fragment do not count. As in
+// a URL in Next.js, no path means "/", and "*" means "/*".
 //
-// There are more spellings that a router may take for the same path, such as
-// "//a" and "/b/../a". Next.js redirects or resolves them before it asks its
-// matcher; a server that does not has to ask [Matcher.MatchPath] about them.
+// A router may take other spellings for the same path, such as "//a" and
+// "/b/../a". Next.js redirects or resolves them before it asks its matcher. A
+// server that does neither must ask [Matcher.MatchPath] about them.
 func (m *Matcher) Match(r *http.Request) bool {
 	received, decoded := absolute(r.URL.EscapedPath()), absolute(r.URL.Path)
 	return m.MatchPath(received, r) || decoded != received && m.MatchPath(decoded, r)
 }
 
+// absolute returns path with a slash in front.
 func absolute(path string) string {
 	if strings.HasPrefix(path, "/") {
 		return path
@@ -96,15 +102,15 @@ func absolute(path string) string {
 	return "/" + path
 }
 
-// MatchPath reports whether a rule matches path, which is taken as it is, and
-// its conditions hold for r. If no rule has conditions r is not used and may be
-// nil, and nothing is allocated.
+// MatchPath reports whether a rule matches path and its conditions hold for r. It
+// takes path as it is. If no rule has conditions, r is not used and may be nil,
+// and nothing is allocated.
 func (m *Matcher) MatchPath(path string, r *http.Request) bool {
 	if m == nil {
 		return false
 	}
-	for _, d := range m.paths {
-		if d.match(path) {
+	for _, machine := range m.unconditional {
+		if machine.Match(path) {
 			return true
 		}
 	}
@@ -117,8 +123,8 @@ func (m *Matcher) MatchPath(path string, r *http.Request) bool {
 }
 
 // Rule returns the index, in the order given to [New], of the first rule that
-// matches path and whose conditions hold for r; ok is false if there is none.
-// It is for explaining a decision: it asks one rule after the other, and takes
+// matches path and whose conditions hold for r. ok is false if there is none.
+// Rule serves to explain a decision. It asks one rule after the other and takes
 // longer than [Matcher.MatchPath].
 func (m *Matcher) Rule(path string, r *http.Request) (index int, ok bool) {
 	if m == nil {
@@ -132,9 +138,14 @@ func (m *Matcher) Rule(path string, r *http.Request) (index int, ok bool) {
 	return 0, false
 }
 
+// Pattern returns the compiled pattern of the rule with this index, in the order
+// given to [New]. Its conditions do not count. Like an index into those rules, a
+// wrong one panics.
+func (m *Matcher) Pattern(index int) *Pattern { return m.rules[index].pattern }
+
 // matches is the body of Next.js's getMiddlewareRouteMatcher and matchHas.
 func (c *rule) matches(path string, r *http.Request) bool {
-	if !c.path.match(path) {
+	if !c.pattern.Match(path) {
 		return false
 	}
 	for i := range c.has {

@@ -114,7 +114,7 @@ func orEmpty(c []map[string]string) []map[string]string {
 	return append([]map[string]string{}, c...)
 }
 
-// ourRefusal reports whether the fault is one that Next.js does not know.
+// ourRefusal reports whether Next.js accepts what the error refuses.
 func ourRefusal(err error) bool {
 	var syntax *matcher.SyntaxError
 	if !errors.As(err, &syntax) {
@@ -128,8 +128,8 @@ func ourRefusal(err error) bool {
 	return false
 }
 
-// question returns a random rule, half of the time one that is likely to be
-// faulty, and requests to try it on.
+// question returns a random rule and requests to try it on. Half of the rules are
+// likely to be invalid.
 func (g generator) question() question {
 	q := question{Source: g.pattern()}
 	if g.IntN(2) == 0 {
@@ -146,7 +146,7 @@ func (g generator) question() question {
 	}
 	for range 20 {
 		q.Cases = append(q.Cases, parityCase{
-			Path:    strings.ToValidUTF8(g.path(), "\ufffd"),
+			Path:    strings.ToValidUTF8(g.Path(), "\ufffd"),
 			Headers: map[string]string{"x-a": g.value(), "cookie": g.cookie(), "host": g.value()},
 			Search:  g.search(),
 		})
@@ -164,18 +164,18 @@ func (g generator) rough(fragments ...string) string {
 	var b strings.Builder
 	if g.IntN(2) == 0 { // one group that holds them all
 		for range 1 + g.IntN(7) {
-			b.WriteString(g.pick(fragments...))
+			b.WriteString(g.Pick(fragments...))
 		}
-		return "(" + b.String() + ")" + g.pick("", "*", "/a")
+		return "(" + b.String() + ")" + g.Pick("", "*", "/a")
 	}
 	for range 1 + g.IntN(9) {
-		b.WriteString(g.pick(fragments...))
+		b.WriteString(g.Pick(fragments...))
 	}
 	return b.String()
 }
 
 func (g generator) condition() map[string]string {
-	c := map[string]string{"type": g.pick("header", "cookie", "query", "host"), "key": g.pick("a", "b", "é")}
+	c := map[string]string{"type": g.Pick("header", "cookie", "query", "host"), "key": g.Pick("a", "b", "é")}
 	switch c["type"] {
 	case "header":
 		c["key"] = "X-a"
@@ -191,7 +191,7 @@ func (g generator) condition() map[string]string {
 	case 1:
 		c["value"] = g.rough()
 	default:
-		c["value"] = g.regexp(3)
+		c["value"] = g.Regexp(3)
 	}
 	return c
 }
@@ -200,7 +200,7 @@ func (g generator) condition() map[string]string {
 func (g generator) value() string {
 	var b strings.Builder
 	for range g.IntN(6) {
-		b.WriteString(g.pick("a", "b", "c", "/", ".", "-", "é", "A", " ", "1", ":", "Ã©", "%41", "\u00a0", ","))
+		b.WriteString(g.Pick("a", "b", "c", "/", ".", "-", "é", "A", " ", "1", ":", "Ã©", "%41", "\u00a0", ","))
 	}
 	return strings.Trim(b.String(), " ")
 }
@@ -208,7 +208,7 @@ func (g generator) value() string {
 func (g generator) cookie() string {
 	var b strings.Builder
 	for range g.IntN(10) {
-		b.WriteString(g.pick("a=", "b=", "é=", "a=", "a", "b", ";", "; ", ";", "=", `"`, "%", "%41", "%C3%A9", "%e9", "%F0%9F%98%80", "%ED%A0%80", " ", "é", "\u00a0", "."))
+		b.WriteString(g.Pick("a=", "b=", "é=", "a=", "a", "b", ";", "; ", ";", "=", `"`, "%", "%41", "%C3%A9", "%e9", "%F0%9F%98%80", "%ED%A0%80", " ", "é", "\u00a0", "."))
 	}
 	return b.String()
 }
@@ -216,7 +216,7 @@ func (g generator) cookie() string {
 func (g generator) search() string {
 	var b strings.Builder
 	for range g.IntN(10) {
-		b.WriteString(g.pick("a=", "b=", "%C3%A9=", "&", "&", "a=", "a", "b", ";", "=", "+", "%", "%4", "%41", "%C3%A9", "%F0%9F%98%80", "?", "c", "."))
+		b.WriteString(g.Pick("a=", "b=", "%C3%A9=", "&", "&", "a=", "a", "b", ";", "=", "+", "%", "%4", "%41", "%C3%A9", "%F0%9F%98%80", "?", "c", "."))
 	}
 	return "?" + b.String()
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cognitogate/cognitogate/internal/automaton"
 	"github.com/cognitogate/cognitogate/matcher"
 )
 
@@ -26,12 +27,11 @@ type patternVector struct {
 	}
 }
 
-// A compiledVector is a pattern of the vectors that is valid, and what its
-// construction took.
+// A compiledVector is a valid pattern of the vectors.
 type compiledVector struct {
 	patternVector
 	*matcher.Pattern
-	steps int
+	stats automaton.Stats
 }
 
 // compiledVectors compiles the vectors, once for all tests.
@@ -46,12 +46,12 @@ var compiledVectors = sync.OnceValues(func() (compiled []compiledVector, err err
 	}
 	var errs []error
 	for _, v := range vectors {
-		p, steps, err := matcher.CompileCounted(v.Source)
+		p, stats, err := matcher.CompileStats(v.Source)
 		switch rejected := v.Error != nil || v.NonRegular; {
 		case rejected != (err != nil):
 			errs = append(errs, fmt.Errorf("Compile(%q): error %v, rejected by Next.js: %v", v.Source, err, rejected))
 		case err == nil:
-			compiled = append(compiled, compiledVector{v, p, steps})
+			compiled = append(compiled, compiledVector{v, p, stats})
 		}
 	}
 	return compiled, errors.Join(errs...)
@@ -123,9 +123,9 @@ func fromJSON(config string) (*matcher.Matcher, error) {
 	return matcher.New(rules...)
 }
 
-// receive returns the request that net/http's server would make of this
-// message, each character of a header being one byte on the wire. (Some of the
-// messages are such that the server would not read them to the end.)
+// receive returns the request that net/http's server would make of this message.
+// Each character of a header is one byte on the wire. (The server would not read
+// some of the messages to the end.)
 func receive(tb testing.TB, method, target string, headers map[string][]string) *http.Request {
 	tb.Helper()
 	u, err := url.ParseRequestURI(target)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cognitogate/cognitogate/internal/configerr"
+	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -84,6 +85,16 @@ type Cookies struct {
 	Insecure bool
 }
 
+// FetchOptions change how a session is fetched. nil means the zero value.
+type FetchOptions struct {
+	// ForceRefresh refreshes the tokens even if they are valid, to see changed
+	// groups or attributes. It needs a refresh token in the request's cookies: without
+	// one, nobody is signed in. It is an error with a nil w, or with a bearer token.
+	ForceRefresh bool
+	// ClientMetadata is handed to the user pool's Lambda triggers by a refresh.
+	ClientMetadata map[string]string
+}
+
 // Hooks are called when something has happened; any may be nil. They run on the
 // request's goroutine: return quickly.
 type Hooks struct {
@@ -155,7 +166,7 @@ func (c Cookies) withDefaults() Cookies {
 }
 
 func (c Cookies) validate(wrong *configerr.List) {
-	if c.Domain != "" && !isDomain(strings.TrimPrefix(c.Domain, ".")) {
+	if c.Domain != "" && !cookie.IsDomain(strings.TrimPrefix(c.Domain, ".")) {
 		wrong.Add("Cookies.Domain", `%q is not a domain like "example.com"`, c.Domain)
 	}
 	if c.SameSite < 0 || c.SameSite > http.SameSiteNoneMode {
@@ -167,18 +178,4 @@ func (c Cookies) validate(wrong *configerr.List) {
 	if c.MaxAge < 0 || c.MaxAge > 0 && c.MaxAge < time.Second {
 		wrong.Add("Cookies.MaxAge", "%v is not a positive number of seconds", c.MaxAge)
 	}
-}
-
-func isDomain(s string) bool {
-	if s == "" || len(s) > 253 {
-		return false
-	}
-	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool {
-			return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-		}) {
-			return false
-		}
-	}
-	return true
 }

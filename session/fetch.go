@@ -6,20 +6,11 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/page"
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
 )
-
-// FetchOptions change how a session is fetched. nil means the zero value.
-type FetchOptions struct {
-	// ForceRefresh refreshes the tokens even if they are valid, to see changed
-	// groups or attributes. It needs a refresh token in the request's cookies: without
-	// one, nobody is signed in. It is an error with a nil w, or with a bearer token.
-	ForceRefresh bool
-	// ClientMetadata is handed to the user pool's Lambda triggers by a refresh.
-	ClientMetadata map[string]string
-}
 
 var noOptions FetchOptions
 
@@ -47,7 +38,7 @@ func (m *Manager) Fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 		return nil, err
 	}
 	if w != nil {
-		noStore(w.Header())
+		cookie.PrivateNoStore(w.Header())
 	}
 	return s, nil
 }

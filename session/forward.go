@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
-	"github.com/cognitogate/cognitogate/internal/percent"
 )
 
 // SetsCookies reports whether an answer with this header writes or deletes cookies of
@@ -18,7 +17,7 @@ func (m *Manager) SetsCookies(h http.Header) bool { return m.layout.setsCookies(
 func (m *Manager) CookieTooLarge(h http.Header) bool {
 	return slices.ContainsFunc(h["Set-Cookie"], func(line string) bool {
 		pair, _, _ := strings.Cut(line, ";")
-		return m.layout.isOwn(line) && len(pair) > maxCookieBytes+len("=")
+		return m.layout.isOwn(line) && len(pair) > cookie.MaxBytes+len("=")
 	})
 }
 
@@ -30,58 +29,11 @@ func (m *Manager) ForwardCookies(r *http.Request, h http.Header) *http.Request {
 	if !m.SetsCookies(h) {
 		return r
 	}
-	cookies := m.layout.forward(r.Header["Cookie"], h["Set-Cookie"])
+	cookies := cookie.Forward(r.Header["Cookie"], h["Set-Cookie"], m.layout.prefix)
 	r = r.Clone(r.Context())
 	r.Header.Del("Cookie")
 	if cookies != "" {
 		r.Header.Set("Cookie", cookies)
 	}
 	return r
-}
-
-// forward returns the Cookie header that a browser would send after it has seen our
-// Set-Cookie lines. Other cookies stay as they are. Pairs are compared by their decoded
-// names, because a server downstream must not find an old cookie in another spelling.
-func (l *layout) forward(header, lines []string) string {
-	fresh := make(map[string]string) // by decoded name: the pair, "" if deleted
-	var order []string
-	for _, line := range lines {
-		if !l.isOwn(line) {
-			continue
-		}
-		pair, attributes, _ := strings.Cut(line, ";")
-		name, value, _ := strings.Cut(pair, "=")
-		key := decodedName(name)
-		if _, seen := fresh[key]; !seen {
-			order = append(order, key)
-			fresh[key] = ""
-		}
-		// A deletion beside a new value only takes the name's other scope away.
-		if value != "" || !strings.Contains(attributes, "Max-Age=0") {
-			fresh[key] = pair
-		}
-	}
-	var pairs []string
-	for _, h := range header {
-		for pair := range strings.SplitSeq(h, ";") {
-			name, _, _ := cookie.Next(pair)
-			pair = strings.Trim(pair, " \t")
-			if _, seen := fresh[decodedName(name)]; !seen && pair != "" {
-				pairs = append(pairs, pair)
-			}
-		}
-	}
-	for _, key := range order {
-		if fresh[key] != "" {
-			pairs = append(pairs, fresh[key])
-		}
-	}
-	return strings.Join(pairs, "; ")
-}
-
-func decodedName(name string) string {
-	if d, ok := percent.Decode(name); ok {
-		return d
-	}
-	return name
 }

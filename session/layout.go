@@ -4,234 +4,88 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/percent"
+	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// Bounds on what is read of one request. No browser keeps as many cookies for a site,
-// and a program that sends more gains nothing by it.
-const (
-	maxCookies = 256 // of our app client
-	maxUsers   = 4   // different values of LastAuthUser
-	maxRevoked = 4   // refresh tokens that one sign-out revokes
-)
-
-// requestCookie is one cookie of our app client, as the browser sent it.
-type requestCookie struct {
-	name, value string
-	user        string // the user's part of the name, still encoded; "" for LastAuthUser
-	slot        slot
+// writeRefreshed writes refreshed tokens in the order in which Amplify does. A script's
+// answer may arrive when the browser has signed in as somebody else. So it writes only
+// cookies that carry the user's name, and LastAuthUser only if there was none.
+// clockDrift describes the browser's clock and stays as it is.
+func (l *layout) writeRefreshed(h http.Header, request requestCookies, u *userCookies, access, id *tokens.Token, refresh string, page bool) {
+	w := l.answer(h, request)
+	user := u.user
+	if page {
+		w.deleteHostOnlyFrom = 2
+	}
+	if page || request.count("", slotLastAuthUser) == 0 {
+		w.set("", slotLastAuthUser, user)
+	}
+	w.set(user, slotAccess, access.Raw())
+	if id != nil {
+		w.set(user, slotID, id.Raw())
+	} else if page {
+		w.delete(user, slotID, false)
+	}
+	w.set(user, slotRefresh, refresh)
+	if details, ok := percent.Decode(u.signInDetails()); ok && details != "" && !l.attributes.HTTPOnly {
+		w.set(user, slotDetails, details)
+	}
+	if page {
+		for _, slot := range []slot{slotAccess, slotID, slotRefresh} {
+			w.deleteOtherSpellings(user, slot)
+		}
+	}
 }
 
-// requestCookies are a request's cookies of our app client, in header order.
-type requestCookies []requestCookie
-
-// parse finds our app client's cookies in a request's header and appends them to
-// cookies. r.Cookies would allocate for every cookie and lose some of ours.
-func (l *layout) parse(h http.Header, cookies requestCookies) requestCookies {
-	for _, header := range h["Cookie"] {
-		name, value, rest := cookie.NextOf(header, l.prefix)
-		for name != "" && len(cookies) < maxCookies {
-			c := requestCookie{name: name, value: value}
-			c.user, c.slot = parseName(name[len(l.prefix):])
-			cookies = append(cookies, c)
-			name, value, rest = cookie.NextOf(rest, l.prefix)
-		}
+// writeSignIn writes a new session and deletes every earlier one of this app client.
+func (l *layout) writeSignIn(h http.Header, request requestCookies, user string, set *tokens.Set) {
+	w := l.answer(h, request)
+	w.deleteHostOnlyFrom = 1
+	w.dropOwnLines()
+	w.set("", slotLastAuthUser, user)
+	w.set(user, slotAccess, set.Access)
+	if set.ID != "" {
+		w.set(user, slotID, set.ID)
 	}
-	return cookies
+	if set.Refresh != "" {
+		w.set(user, slotRefresh, set.Refresh)
+	}
+	w.deleteOthers()
 }
 
-// isOf reports whether the cookie is one of the user's. Names are compared decoded, so
-// that every spelling that browsers hold is found: that of Amplify's client, that of its
-// server adapter, which differs for parentheses, and the raw and doubly encoded names
-// that older adapters wrote.
-func (c *requestCookie) isOf(user string) bool {
-	if c.user == "" || c.user == user {
-		return c.user != ""
+// clear deletes the sessions of the users. LastAuthUser goes too, because it names a
+// session that is over.
+func (l *layout) clear(h http.Header, request requestCookies, users []userCookies) {
+	w := l.answer(h, request)
+	for i := range users {
+		w.clear(users[i].user)
 	}
-	once, ok := percent.Decode(c.user)
-	if !ok || once == c.user {
-		return false
-	}
-	if once == user {
-		return true
-	}
-	twice, ok := percent.Decode(once)
-	return ok && twice == user
 }
 
-// text returns the cookie's value, decoded. Like Amplify, a value that is empty or
-// cannot be decoded counts as absent. signInDetails stay encoded until somebody asks for
-// them; see Session.User.
-func (c *requestCookie) text() (string, bool) {
-	if c.slot == slotDetails {
-		return c.value, c.value != ""
+// clearAll deletes the sessions of the users, and every other one of this app client. It
+// replaces the lines that the answer has so far, such as those of a refresh.
+func (l *layout) clearAll(h http.Header, request requestCookies, users []userCookies) {
+	w := l.answer(h, request)
+	w.dropOwnLines()
+	for i := range users {
+		w.clear(users[i].user)
 	}
-	text, ok := percent.Decode(c.value)
-	return text, ok && text != ""
+	w.deleteOthers()
 }
 
-// single returns the texts of the session if the request leaves no choice: it names one
-// user, and each of that user's cookies comes once. Otherwise access is empty. Usually
-// it allocates nothing.
-func (cookies requestCookies) single() (access, id, details string) {
-	user, found := fallbackUser, false
-	for i := range cookies {
-		if named, ok := cookies[i].lastAuthUser(); ok {
-			if found && named != user {
-				return "", "", ""
-			}
-			user, found = named, true
-		}
+// warnOfDuplicates says once a minute that the browser holds a cookie with and without a
+// Domain. One of the two is never renewed.
+func (l *layout) warnOfDuplicates(request requestCookies, users []userCookies) {
+	several := len(users) > 1 || len(users[0].access) > 1 || len(users[0].refresh) > 1
+	if several && request.haveDuplicates() {
+		l.logDuplicates.Do(func() {
+			l.log.Warn("session: a cookie comes twice: Cookies.Domain must equal the domain given to Amplify's CookieStorage")
+		})
 	}
-	spelling := user // of the user's name in the cookies; usually all have the same
-	for i := range cookies {
-		c := &cookies[i]
-		var to *string
-		switch c.slot {
-		case slotAccess:
-			to = &access
-		case slotID:
-			to = &id
-		case slotDetails:
-			to = &details
-		default:
-			continue
-		}
-		if c.user == "" || c.user != spelling && !c.isOf(user) {
-			continue
-		}
-		spelling = c.user
-		text, ok := c.text()
-		if ok && *to != "" {
-			return "", "", ""
-		}
-		if ok {
-			*to = text
-		}
-	}
-	return access, id, details
 }
 
-// userCookies are the values of one user's cookies, in header order. A name that comes
-// twice has two values: its cookies have different Domains, or a sibling domain has
-// planted one.
-type userCookies struct {
-	user                string
-	access, id, refresh []string
-	details             []string
-	deviceKey           []string
-	deviceGroup         []string
-	devicePassword      []string
-}
-
-// users returns the cookies of each user that LastAuthUser names, in header order.
-func (cookies requestCookies) users() []userCookies {
-	if len(cookies) == 0 {
-		return nil
-	}
-	users := make([]userCookies, 0, 1)
-	for i := range cookies {
-		user, ok := cookies[i].lastAuthUser()
-		if ok && len(users) < maxUsers && !slices.ContainsFunc(users, func(u userCookies) bool { return u.user == user }) {
-			users = append(users, cookies.of(user))
-		}
-	}
-	if len(users) == 0 {
-		users = append(users, cookies.of(fallbackUser))
-	}
-	return users
-}
-
-// of returns the cookies of one user.
-func (cookies requestCookies) of(user string) userCookies {
-	u := userCookies{user: user}
-	lists := [...]*[]string{
-		slotAccess: &u.access, slotID: &u.id, slotRefresh: &u.refresh, slotDetails: &u.details,
-		slotDeviceKey: &u.deviceKey, slotDeviceGroup: &u.deviceGroup, slotDevicePassword: &u.devicePassword,
-	}
-	backing := make([]string, len(lists)) // nearly always each list has one text at most
-	for i, list := range lists {
-		if list != nil {
-			*list = backing[i : i : i+1]
-		}
-	}
-	for i := range cookies {
-		c := &cookies[i]
-		if int(c.slot) >= len(lists) || lists[c.slot] == nil || !c.isOf(user) {
-			continue
-		}
-		if text, ok := c.text(); ok {
-			*lists[c.slot] = append(*lists[c.slot], text)
-		}
-	}
-	return u
-}
-
-// all returns the tokens in a slot, whichever user's, up to maxRevoked.
-func (cookies requestCookies) all(slot slot) []string {
-	var all []string
-	for i := range cookies {
-		if cookies[i].slot != slot || len(all) == maxRevoked {
-			continue
-		}
-		if text, ok := cookies[i].text(); ok && !slices.Contains(all, text) {
-			all = append(all, text)
-		}
-	}
-	return all
-}
-
-// count returns how often the request carried a user's cookie.
-func (cookies requestCookies) count(user string, slot slot) (n int) {
-	for i := range cookies {
-		if c := &cookies[i]; c.slot == slot && (slot == slotLastAuthUser || c.isOf(user)) {
-			n++
-		}
-	}
-	return n
-}
-
-// haveDuplicates reports whether a cookie of exactly the same name came twice.
-func (cookies requestCookies) haveDuplicates() bool {
-	for i := range cookies {
-		for k := range i {
-			if cookies[i].name == cookies[k].name {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// device returns the device key to refresh with. Amplify sends it only when all three
-// cookies of a remembered device are there.
-func (u *userCookies) device() string {
-	if len(u.deviceKey) == 0 || len(u.deviceGroup) == 0 || len(u.devicePassword) == 0 {
-		return ""
-	}
-	return u.deviceKey[0]
-}
-
-// signInDetails returns the cookie's value as it was sent, still encoded.
-func (u *userCookies) signInDetails() string {
-	if len(u.details) == 0 {
-		return ""
-	}
-	return u.details[0]
-}
-
-// refreshTokens returns the refresh tokens in the order to try them in. The first one is
-// at the same position among its duplicates as the session's access token.
-func (u *userCookies) refreshTokens(position int) []string {
-	if position == 0 || position >= len(u.refresh) {
-		return u.refresh
-	}
-	order := []string{u.refresh[position]}
-	for i, token := range u.refresh {
-		if i != position {
-			order = append(order, token)
-		}
-	}
-	return order
+// setsCookies reports whether an answer's header has lines of this layout.
+func (l *layout) setsCookies(h http.Header) bool {
+	return slices.ContainsFunc(h["Set-Cookie"], l.isOwn)
 }

@@ -3,25 +3,10 @@ package session
 import (
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
 )
-
-const maxCookieBytes = 4096 // name and value; browsers drop longer ones, RFC 6265bis §5.6
-
-// privateNoStore is shared by all answers. It is full, so that an append copies it.
-var privateNoStore = []string{"private, no-store"}
-
-// noStore marks an answer to a signed-in user, or one that changes cookies: no cache may
-// hand it to anybody else. It is called before the handler runs, so that a handler's own
-// Cache-Control wins. It allocates nothing unless the answer has a Vary of its own.
-func noStore(h http.Header) {
-	h["Cache-Control"] = privateNoStore[:1:1]
-	cookie.Vary(h)
-}
 
 // answerCookies puts Set-Cookie lines on an answer.
 type answerCookies struct {
@@ -35,7 +20,7 @@ type answerCookies struct {
 }
 
 func (l *layout) answer(h http.Header, request requestCookies) *answerCookies {
-	noStore(h)
+	cookie.PrivateNoStore(h)
 	return &answerCookies{layout: l, header: h, request: request}
 }
 
@@ -44,13 +29,13 @@ func (w *answerCookies) set(user string, slot slot, value string) {
 	l := w.layout
 	name := l.name(user, slot)
 	value = cookie.EncodeValue(value)
-	if size := len(name) + len(value); size > maxCookieBytes {
+	if size := len(name) + len(value); size > cookie.MaxBytes {
 		l.logTooLarge.Do(func() {
 			l.log.Warn("session: a cookie is too large, browsers will drop it: put fewer groups or custom claims into the user pool's tokens",
-				"cookie", slotNames[slot], "bytes", size, "limit", maxCookieBytes)
+				"cookie", slotNames[slot], "bytes", size, "limit", cookie.MaxBytes)
 		})
 	}
-	w.put(name, l.attributes.line(name, value, l.attributes.MaxAge, l.attributes.Domain))
+	w.put(name, l.attributes.Line(name, value))
 	if l.attributes.Domain != "" && w.deleteHostOnlyFrom > 0 && w.request.count(user, slot) >= w.deleteHostOnlyFrom {
 		w.expire(name, "")
 	}
@@ -120,7 +105,9 @@ func (w *answerCookies) expire(name, domain string) {
 	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return // browsers keep no such name, and a header must not hold it
 	}
-	w.put(name, w.layout.attributes.line(name, "", 0, domain))
+	deletion := w.layout.attributes
+	deletion.MaxAge, deletion.Domain = 0, domain
+	w.put(name, deletion.Line(name, ""))
 }
 
 // dropOwnLines takes out the lines that the answer has so far, such as those of a
@@ -137,39 +124,4 @@ func (w *answerCookies) put(name, line string) {
 		n, _, _ := strings.Cut(old, "=")
 		return n == name && strings.Contains(old, "; Domain=") == hasDomain
 	}), line)
-}
-
-// line returns a Set-Cookie line (RFC 6265bis §4.1). http.SetCookie writes nothing for a
-// name that is no token, so such a cookie could never be deleted. Nothing in the line
-// can be split: name and value are encoded, or come from a request's header.
-func (c Cookies) line(name, value string, maxAge time.Duration, domain string) string {
-	b := make([]byte, 0, len(name)+len(value)+96)
-	b = append(b, name...)
-	b = append(b, '=')
-	b = append(b, value...)
-	b = append(b, "; Path=/"...)
-	if maxAge <= 0 {
-		b = append(b, "; Expires=Thu, 01 Jan 1970 00:00:00 GMT"...)
-	}
-	b = append(b, "; Max-Age="...)
-	b = strconv.AppendInt(b, int64(maxAge/time.Second), 10)
-	if domain != "" {
-		b = append(b, "; Domain="...)
-		b = append(b, domain...)
-	}
-	if !c.Insecure {
-		b = append(b, "; Secure"...)
-	}
-	if c.HTTPOnly {
-		b = append(b, "; HttpOnly"...)
-	}
-	switch c.SameSite {
-	case http.SameSiteLaxMode:
-		b = append(b, "; SameSite=Lax"...)
-	case http.SameSiteStrictMode:
-		b = append(b, "; SameSite=Strict"...)
-	case http.SameSiteNoneMode:
-		b = append(b, "; SameSite=None"...)
-	}
-	return string(b)
 }

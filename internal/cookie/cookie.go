@@ -9,14 +9,7 @@ package cookie
 import (
 	"strings"
 	"unicode/utf8"
-
-	"github.com/cognitogate/cognitogate/internal/percent"
 )
-
-// Prefix is what the names of an app client's cookies begin with.
-func Prefix(clientID string) string {
-	return "CognitoIdentityServiceProvider." + clientID + "."
-}
 
 // Next splits the first pair off a Cookie header (RFC 6265bis §5.8.3): names and
 // values as the browser sent them, without surrounding white space. A pair
@@ -105,54 +98,7 @@ func encode(s, raw string) string {
 	return string(b)
 }
 
-// Forward returns the Cookie header that a browser would send after it has seen
-// the given Set-Cookie lines whose names begin with prefix. The other cookies
-// stay as they are. Pairs are compared by their decoded names, because a server
-// downstream must not find an old cookie in another spelling.
-func Forward(header []string, lines []string, prefix string) string {
-	fresh := make(map[string]string) // by decoded name: the pair, "" if deleted
-	var order []string
-	for _, line := range lines {
-		name, pair, deleted := parseLine(line)
-		if !strings.HasPrefix(name, prefix) {
-			continue
-		}
-		key := decodedName(name)
-		if _, seen := fresh[key]; !seen {
-			order = append(order, key)
-			fresh[key] = ""
-		}
-		if !deleted { // a deletion beside it only takes the name's other scope away
-			fresh[key] = pair
-		}
-	}
-	var pairs []string
-	for _, h := range header {
-		for pair := range strings.SplitSeq(h, ";") {
-			name, _, _ := Next(pair)
-			if _, seen := fresh[decodedName(name)]; !seen && trim(pair) != "" {
-				pairs = append(pairs, trim(pair))
-			}
-		}
-	}
-	for _, key := range order {
-		if fresh[key] != "" {
-			pairs = append(pairs, fresh[key])
-		}
-	}
-	return strings.Join(pairs, "; ")
-}
-
-func decodedName(name string) string {
-	if d, ok := percent.Decode(name); ok {
-		return d
-	}
-	return name
-}
-
-// parseLine reads a Set-Cookie line as package session writes it.
-func parseLine(line string) (name, pair string, deleted bool) {
-	pair, attributes, _ := strings.Cut(line, ";")
-	name, value, _ := strings.Cut(pair, "=")
-	return name, pair, value == "" && strings.Contains(attributes, "Max-Age=0")
+// Prefix is what the names of an app client's cookies begin with.
+func Prefix(clientID string) string {
+	return "CognitoIdentityServiceProvider." + clientID + "."
 }

@@ -16,7 +16,14 @@ import (
 // fileOrder lists the files of packages from top to bottom. A file may use only what
 // it or a file below it declares. So a reader can read a package in this order, and no
 // two files need each other.
-var fileOrder = map[string][]string{}
+var fileOrder = map[string][]string{
+	"session": {
+		"fetch.go", "start.go", "end.go", "forward.go", "refreshflow.go", "verify.go", "manager.go",
+		"layout.go", "setcookie.go", "requestcookies.go", "amplify.go", "cache.go",
+		"transport.go", "context.go", "session.go", "errors.go", "config.go", "doc.go",
+	},
+	"session/internal/refresh": {"refresh.go", "end.go", "engine.go", "signouts.go", "limits.go", "results.go", "errors.go"},
+}
 
 func TestFileOrder(t *testing.T) {
 	for dir, order := range fileOrder {

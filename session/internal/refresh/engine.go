@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -41,25 +43,28 @@ type Config struct {
 type Engine struct {
 	cfg Config
 
-	mu       sync.Mutex
-	limits   limits
-	results  results
-	signOuts signOuts
-	answers  *answerLog
+	*limits
+	*signOuts
+
+	mu      sync.Mutex
+	results results
 
 	lastNumber atomic.Uint64 // of a refreshCall
 	running    atomic.Int64
+
+	logClock, logAnswer, logConfig rate.Sometimes
 }
 
 // New returns an Engine.
 func New(cfg Config) *Engine {
-	return &Engine{
+	e := &Engine{
 		cfg:      cfg,
-		limits:   newLimits(),
+		limits:   newLimits(cfg.Now),
+		signOuts: newSignOuts(cfg.Now),
 		results:  results{byToken: make(map[string][]*refreshCall), byNewToken: make(map[string]*refreshCall)},
-		signOuts: newSignOuts(),
-		answers:  newAnswerLog(cfg.Logger, cfg.Now),
 	}
+	e.logClock.Interval, e.logAnswer.Interval, e.logConfig.Interval = time.Minute, time.Minute, time.Minute
+	return e
 }
 
 // Size returns how many calls run, how many results are remembered, and how many of those
@@ -101,9 +106,9 @@ func (e *Engine) NoteDelivered(access string) {
 func (e *Engine) HasNewerResult(refreshToken, deviceKey string, shown *tokens.Token) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	call, now := e.results.find(refreshToken, deviceKey), e.cfg.Now()
+	call := e.results.find(refreshToken, deviceKey)
 	switch {
-	case call == nil && !e.limits.replyWasLost(refreshToken, shown.Subject(), now):
+	case call == nil && !e.replyWasLost(refreshToken, shown.Subject()):
 		return false
 	case call == nil:
 	case call.isRunning() || !call.supersedes(shown):
@@ -112,7 +117,7 @@ func (e *Engine) HasNewerResult(refreshToken, deviceKey string, shown *tokens.To
 		return true
 	}
 	// Another call to Cognito is needed, which waits while refreshes are paused.
-	return !e.limits.paused.Has(sessionKey(refreshToken, shown.Subject()), now)
+	return !e.IsPaused(refreshToken, shown.Subject())
 }
 
 // IsSuperseded reports whether a refresh that runs, or is remembered, replaces the
@@ -124,35 +129,5 @@ func (e *Engine) IsSuperseded(refreshToken, deviceKey string, shown *tokens.Toke
 	if call := e.results.find(refreshToken, deviceKey); call != nil {
 		return call.supersedes(shown)
 	}
-	return e.limits.replyWasLost(refreshToken, shown.Subject(), e.cfg.Now())
-}
-
-// Refusal returns Cognito's refusal of the refresh token within the last minute, or nil.
-func (e *Engine) Refusal(refreshToken string) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.limits.refusal(refreshToken, e.cfg.Now())
-}
-
-// AllowRepair allows one refresh for a broken ID token per refresh token and minute.
-func (e *Engine) AllowRepair(refreshToken string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.limits.allowRepair(refreshToken, e.cfg.Now())
-}
-
-// Pause puts off refreshes that can wait, because one has just failed and the access
-// token is still valid. In an outage every request would wait for Cognito otherwise,
-// and add to its load.
-func (e *Engine) Pause(refreshToken, subject string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.limits.paused.Put(sessionKey(refreshToken, subject), struct{}{}, e.cfg.Now())
-}
-
-// IsPaused reports whether a refresh that can wait is put off.
-func (e *Engine) IsPaused(refreshToken, subject string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.limits.paused.Has(sessionKey(refreshToken, subject), e.cfg.Now())
+	return e.replyWasLost(refreshToken, shown.Subject())
 }

@@ -3,6 +3,7 @@ package refresh
 import (
 	"crypto/sha256"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -27,16 +28,19 @@ const (
 	maxNotes       = 4096        // entries of half a memory
 )
 
-// limits decide which refresh tokens Cognito is asked about. Nobody can spend
-// Cognito's quota through this process, and nobody can lock another user out. All
-// memory is bounded. The Engine's mutex guards it.
+// limits decide which refresh tokens Cognito is asked about. Nobody can spend Cognito's
+// quota through this process, and nobody can lock another user out. All memory is
+// bounded.
 type limits struct {
+	now        func() time.Time
+	unverified *rate.Limiter
+
+	mu          sync.Mutex
 	refusals    recent.Map[hash, error] // by refresh token
 	users       recent.Map[hash, *userLimits]
 	repairs     recent.Map[hash, struct{}] // refresh tokens that a broken ID token has used
 	paused      recent.Map[hash, struct{}] // sessions that are not refreshed for a while
 	lostReplies recent.Map[hash, struct{}] // refresh tokens that a lost reply may have replaced
-	unverified  *rate.Limiter
 }
 
 // userLimits count the calls for a user who has shown a genuine token. Such a token
@@ -48,18 +52,19 @@ type userLimits struct {
 	revocations counter
 }
 
-func newLimits() limits {
-	return limits{
+func newLimits(now func() time.Time) *limits {
+	return &limits{
+		now:         now,
+		unverified:  rate.NewLimiter(unverifiedRate, maxRunning),
 		refusals:    recent.Map[hash, error]{Keep: refusalTTL, Max: maxNotes},
 		users:       recent.Map[hash, *userLimits]{Keep: refusalTTL, Max: maxNotes},
 		repairs:     recent.Map[hash, struct{}]{Keep: repairInterval, Max: maxNotes},
 		paused:      recent.Map[hash, struct{}]{Keep: pauseTTL, Max: maxNotes},
 		lostReplies: recent.Map[hash, struct{}]{Keep: lostReplyTTL, Max: maxNotes},
-		unverified:  rate.NewLimiter(unverifiedRate, maxRunning),
 	}
 }
 
-// user returns a user's limits.
+// user returns a user's limits. l.mu is held.
 func (l *limits) user(subject string, now time.Time) *userLimits {
 	key := hashOf(subject)
 	u, ok := l.users.Get(key, now)
@@ -72,10 +77,13 @@ func (l *limits) user(subject string, now time.Time) *userLimits {
 
 // startCall allows a call, or says why there is none. The caller hands the result to
 // finishCall; it is nil without a subject.
-func (l *limits) startCall(refreshToken, subject string, now time.Time) (*userLimits, error) {
-	if err := l.refusal(refreshToken, now); err != nil {
+func (l *limits) startCall(refreshToken, subject string) (*userLimits, error) {
+	if err := l.Refusal(refreshToken); err != nil {
 		return nil, err
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
 	if subject == "" {
 		if !l.unverified.AllowN(now, 1) {
 			return nil, fmt.Errorf("%w without a genuine token", ErrTooMany)
@@ -93,8 +101,10 @@ func (l *limits) startCall(refreshToken, subject string, now time.Time) (*userLi
 
 // finishCall notes how a call ended. A refused token is not tried again for a while. A
 // lost reply is noted because the call may have had its effect.
-func (l *limits) finishCall(u *userLimits, refreshToken, subject string, err error, now time.Time) {
-	refused := Refused(err)
+func (l *limits) finishCall(u *userLimits, refreshToken, subject string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now, refused := l.now(), Refused(err)
 	switch {
 	case refused:
 		l.refusals.Put(hashOf(refreshToken), err, now)
@@ -115,20 +125,26 @@ func (l *limits) finishCall(u *userLimits, refreshToken, subject string, err err
 
 // replyWasLost reports whether the reply to a recent refresh for this user was lost.
 // Every newly verified request asks, and nearly always nothing was lost.
-func (l *limits) replyWasLost(refreshToken, subject string, now time.Time) bool {
-	return l.lostReplies.Len() > 0 && l.lostReplies.Has(sessionKey(refreshToken, subject), now)
+func (l *limits) replyWasLost(refreshToken, subject string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lostReplies.Len() > 0 && l.lostReplies.Has(sessionKey(refreshToken, subject), l.now())
 }
 
-// refusal returns Cognito's refusal of the refresh token within the last minute, or nil.
-func (l *limits) refusal(refreshToken string, now time.Time) error {
-	err, _ := l.refusals.Get(hashOf(refreshToken), now)
+// Refusal returns Cognito's refusal of the refresh token within the last minute, or nil.
+func (l *limits) Refusal(refreshToken string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err, _ := l.refusals.Get(hashOf(refreshToken), l.now())
 	return err
 }
 
-// allowRepair allows one refresh for a broken ID token per refresh token and minute.
+// AllowRepair allows one refresh for a broken ID token per refresh token and minute.
 // Otherwise every request with that ID token would call Cognito.
-func (l *limits) allowRepair(refreshToken string, now time.Time) bool {
-	key := hashOf(refreshToken)
+func (l *limits) AllowRepair(refreshToken string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key, now := hashOf(refreshToken), l.now()
 	if l.repairs.Has(key, now) {
 		return false
 	}
@@ -136,9 +152,28 @@ func (l *limits) allowRepair(refreshToken string, now time.Time) bool {
 	return true
 }
 
+// Pause puts off refreshes that can wait, because one has just failed and the access
+// token is still valid. Otherwise every request in an outage would wait for Cognito, and
+// add to its load.
+func (l *limits) Pause(refreshToken, subject string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.paused.Put(sessionKey(refreshToken, subject), struct{}{}, l.now())
+}
+
+// IsPaused reports whether a refresh that can wait is put off.
+func (l *limits) IsPaused(refreshToken, subject string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.paused.Has(sessionKey(refreshToken, subject), l.now())
+}
+
 // allowRevocation allows a revocation and counts it. Without a subject it counts as a
 // call without a verified token.
-func (l *limits) allowRevocation(subject string, now time.Time) bool {
+func (l *limits) allowRevocation(subject string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
 	if subject == "" {
 		return l.unverified.AllowN(now, 1)
 	}

@@ -12,8 +12,8 @@ import (
 // TestLimits bounds the calls for a user, gives back what was taken, and is bounded
 // itself.
 func TestLimits(t *testing.T) {
-	l := newLimits()
 	now := time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
+	l := newLimits(func() time.Time { return now })
 	refused := &tokens.APIError{Code: "NotAuthorizedException", Message: "Invalid Refresh Token"}
 	down := fmt.Errorf("down: %w", tokens.ErrUnavailable)
 	// calls makes calls for a user until there is to be none.
@@ -22,7 +22,7 @@ func TestLimits(t *testing.T) {
 		for range 1000 {
 			n++
 			token := fmt.Sprint(n)
-			b, no := l.startCall(token, user, now)
+			b, no := l.startCall(token, user)
 			if no != nil {
 				if !errors.Is(no, tokens.ErrUnavailable) {
 					t.Error(no)
@@ -30,7 +30,7 @@ func TestLimits(t *testing.T) {
 				return made
 			}
 			made++
-			l.finishCall(b, token, "ada", err, now)
+			l.finishCall(b, token, "ada", err)
 		}
 		return made
 	}
@@ -63,7 +63,7 @@ func TestLimits(t *testing.T) {
 
 	var taken []*userLimits
 	for i := range 1000 {
-		b, err := l.startCall(fmt.Sprint("at once", i), "ada", now)
+		b, err := l.startCall(fmt.Sprint("at once", i), "ada")
 		if err != nil {
 			break
 		}
@@ -73,17 +73,17 @@ func TestLimits(t *testing.T) {
 		t.Errorf("%d calls at once", len(taken))
 	}
 	for i := range 100_000 { // users come and go meanwhile
-		b, err := l.startCall("token", fmt.Sprint("user", i), now)
+		b, err := l.startCall("token", fmt.Sprint("user", i))
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.finishCall(b, "token", "ada", nil, now)
+		l.finishCall(b, "token", "ada", nil)
 	}
 	if n := l.users.Len(); n > 2*maxNotes {
 		t.Errorf("the limits of %d users are remembered", n)
 	}
 	for _, b := range taken {
-		l.finishCall(b, "token", "ada", nil, now)
+		l.finishCall(b, "token", "ada", nil)
 		if b.running < 0 {
 			t.Fatal("more is given back than was taken")
 		}

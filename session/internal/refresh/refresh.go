@@ -2,11 +2,11 @@ package refresh
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -59,15 +59,14 @@ func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, superse
 func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refreshCall, Source, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := e.cfg.Now()
-	e.results.sweep(now)
+	e.results.sweep(e.cfg.Now())
 	// Follow the rotations to the newest refresh token. There are at most as many as
 	// results; a refresh token that leads to itself is not rotated.
 	for range maxResults {
 		call := e.results.find(req.RefreshToken, req.DeviceKey)
 		switch {
-		case call == nil && !e.signOuts.refreshTokens.Has(hashOf(req.RefreshToken), now):
-			return e.start(ctx, req, nil, now)
+		case call == nil && !e.isTokenEnded(req.RefreshToken):
+			return e.start(ctx, req, nil)
 		case call == nil || call.ended:
 			return nil, "", ErrEnded
 		}
@@ -80,14 +79,14 @@ func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refresh
 		case call.isRunning():
 			return call, SourceJoined, nil
 		case call.tokens == nil: // already exchanged, only to be verified
-			return e.start(ctx, req, call, now)
+			return e.start(ctx, req, call)
 		case call.number > after && !e.Expiring(call.tokens.Access) && call.tokens.Access.Raw() != req.Presented:
 			if call = e.newestResult(call); req.Upgrade {
 				call.keepForLong()
 			}
 			return call, SourceKept, nil
 		case call.tokens.Refresh == req.RefreshToken:
-			return e.start(ctx, req, call, now)
+			return e.start(ctx, req, call)
 		}
 		req.RefreshToken = call.tokens.Refresh
 	}
@@ -96,7 +95,7 @@ func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refresh
 
 // start starts a call in the place of the previous one of this refresh token, which may
 // be nil. e.mu is held.
-func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall, now time.Time) (*refreshCall, Source, error) {
+func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall) (*refreshCall, Source, error) {
 	// Copies, because parts of a request's header would keep the whole header in memory.
 	call := &refreshCall{
 		refreshToken: strings.Clone(req.RefreshToken), deviceKey: strings.Clone(req.DeviceKey),
@@ -110,7 +109,7 @@ func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall,
 			return nil, "", fmt.Errorf("%w at once", ErrTooMany)
 		}
 		var err error
-		if user, err = e.limits.startCall(req.RefreshToken, req.Subject, now); err != nil {
+		if user, err = e.startCall(req.RefreshToken, req.Subject); err != nil {
 			return nil, "", err
 		}
 	}
@@ -151,7 +150,7 @@ func (e *Engine) run(ctx context.Context, call *refreshCall, user *userLimits, m
 	if called {
 		set, err = e.cfg.Exchange(limited, call.refreshToken, &tokens.RefreshOptions{DeviceKey: call.deviceKey, ClientMetadata: metadata})
 		if err != nil {
-			e.answers.configuration(err)
+			e.logDeployment(err)
 			return
 		}
 		err = errPanicked
@@ -168,7 +167,7 @@ func (e *Engine) finish(call *refreshCall, user *userLimits, called bool, got *T
 	e.running.Add(-1)
 	now := e.cfg.Now()
 	if called {
-		e.limits.finishCall(user, call.refreshToken, call.subject, err, now)
+		e.finishCall(user, call.refreshToken, call.subject, err)
 	}
 	call.finishedAt = now
 	if call.tokens, call.unverified, call.err = got, set, err; got != nil {
@@ -185,7 +184,7 @@ func (e *Engine) finish(call *refreshCall, user *userLimits, called bool, got *T
 	}
 	e.results.addFinished(call)
 	if call.ended {
-		e.signOuts.refreshTokens.Put(hashOf(call.newestToken()), struct{}{}, now)
+		e.endToken(call.newestToken())
 	}
 	return call.revokeWhenDone
 }
@@ -196,7 +195,7 @@ func (e *Engine) finish(call *refreshCall, user *userLimits, called bool, got *T
 func (e *Engine) verify(ctx context.Context, set *tokens.Set, refreshToken string) (*Tokens, error) {
 	access, err := e.cfg.Verify(ctx, set.Access, tokens.Access)
 	if err != nil {
-		return nil, e.answers.unusable(err)
+		return nil, e.unusableAnswer(err)
 	}
 	got := &Tokens{Access: access, Refresh: refreshToken}
 	if set.Refresh != "" {
@@ -205,7 +204,7 @@ func (e *Engine) verify(ctx context.Context, set *tokens.Set, refreshToken strin
 	if set.ID != "" {
 		id, err := e.cfg.Verify(ctx, set.ID, tokens.ID)
 		if err != nil {
-			return nil, e.answers.unusable(err)
+			return nil, e.unusableAnswer(err)
 		}
 		if id.Subject() != access.Subject() {
 			return nil, errTwoUsers
@@ -213,6 +212,36 @@ func (e *Engine) verify(ctx context.Context, set *tokens.Set, refreshToken strin
 		got.ID = id
 	}
 	return got, nil
+}
+
+// unusableAnswer logs why Cognito's new tokens were refused and returns ErrUnavailable:
+// the refusal says nothing about the user's session. A token that is expired, or not
+// valid yet, shows that a clock is wrong.
+func (e *Engine) unusableAnswer(err error) error {
+	switch {
+	case errors.Is(err, tokens.ErrUnavailable):
+		return err
+	case errors.Is(err, tokens.Expired), errors.Is(err, tokens.NotYetValid):
+		e.logClock.Do(func() {
+			e.cfg.Logger.Error("session: Cognito's new tokens are not valid by this server's clock: one of the two is wrong",
+				"error", err, "off", clockSkew(err, e.cfg.Now()))
+		})
+	default:
+		e.logAnswer.Do(func() { e.cfg.Logger.Error("session: Cognito's answer holds a token that is refused", "error", err) })
+	}
+	return fmt.Errorf("%w: a refreshed token cannot be used: %w", tokens.ErrUnavailable, err)
+}
+
+// logDeployment logs an answer about our configuration. It looks like a refusal of the
+// token, but a deployment's mistake must not sign everybody out.
+func (e *Engine) logDeployment(err error) {
+	var api *tokens.APIError
+	if !errors.Is(err, tokens.ErrUnavailable) || !errors.As(err, &api) || api.Throttled() || api.Status >= 500 {
+		return
+	}
+	e.logConfig.Do(func() {
+		e.cfg.Logger.Error("session: Cognito refuses to refresh, which looks like a wrong configuration; nobody is signed out for it", "error", err)
+	})
 }
 
 func (e *Engine) isEnded(call *refreshCall) bool {

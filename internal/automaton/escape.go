@@ -1,11 +1,10 @@
-package matcher
+package automaton
 
 // single returns the set of one code unit.
 func single(c rune) charset { return charset{{uint16(c), uint16(c)}} }
 
-// escape reads a backslash and what follows, outside of a class: a boundary, a
-// character, or a class of them. References to groups are what no automaton can
-// follow.
+// escape reads an escape outside of a class: a boundary, a character, or a class
+// of characters. It refuses references to groups, which no automaton can follow.
 func (p *parser) escape() (n *node, quantifiable bool) {
 	pos := p.pos
 	p.pos++
@@ -13,13 +12,13 @@ func (p *parser) escape() (n *node, quantifiable bool) {
 	case c == 'b' || c == 'B':
 		p.pos++
 		p.boundary = true
-		p.char(wordChars) // the alphabet must know it
+		p.char(wordChars) // the alphabet must tell word characters apart
 		return &node{op: opBoundary, negative: c == 'B'}, false
 	case c >= '1' && c <= '9':
 		if group, _ := p.number(); group <= p.groups {
 			p.fail(pos, "backreferences are not supported")
 		}
-		p.pos = pos + 1 // no such group: octal, or the digit itself
+		p.pos = pos + 1 // there is no such group: octal, or the digit itself
 	case c == 'k' && p.hasNames:
 		p.fail(pos, "named backreferences are not supported")
 	}
@@ -27,7 +26,7 @@ func (p *parser) escape() (n *node, quantifiable bool) {
 	return p.char(set), true
 }
 
-// class reads a character class. "[]" is empty, and "[^]" is everything.
+// class reads a character class. "[]" matches nothing, and "[^]" anything.
 func (p *parser) class() charset {
 	open := p.pos
 	p.pos++
@@ -44,7 +43,7 @@ func (p *parser) class() charset {
 		high, alsoUnit := p.classAtom(open)
 		switch {
 		case !isUnit || !alsoUnit:
-			// Annex B, NonemptyClassRanges: "\w-z" is no range but three atoms.
+			// Annex B, NonemptyClassRanges: "\w-z" is three atoms and no range.
 			spans = append(append(spans, high...), span{'-', '-'})
 		case low[0].lo > high[0].lo:
 			p.fail(pos, "range out of order in character class")
@@ -59,8 +58,8 @@ func (p *parser) class() charset {
 	return set
 }
 
-// classAtom reads one member of the class that began at open. It may begin or
-// end a range if it is a single code unit.
+// classAtom reads one member of the class that began at open. Only a single code
+// unit may begin or end a range.
 func (p *parser) classAtom(open int) (set charset, isUnit bool) {
 	c := p.peek()
 	if c < 0 {
@@ -84,11 +83,14 @@ var classes = map[rune]charset{
 // a class.
 var controls = map[rune]rune{'t': '\t', 'n': '\n', 'v': '\v', 'f': '\f', 'r': '\r', 'b': '\b'}
 
-// classEscape reads what follows a backslash, in a class or out of it. What is
-// no escape stands for itself (Annex B, IdentityEscape): \p is p, and so is \x
-// an x if two digits do not follow.
+// classEscape reads the rest of an escape, after the backslash. Characters that
+// make no escape stand for themselves (Annex B, IdentityEscape): \p is p, and \x
+// is x unless two digits follow.
 func (p *parser) classEscape(inClass bool) (set charset, isUnit bool) {
-	c := p.peek() // never the end, where $ is
+	c := p.peek()
+	if c < 0 {
+		p.fail(p.pos-1, `"\" at the end`)
+	}
 	p.pos++
 	if set, ok := classes[c]; ok {
 		return set, false
@@ -104,7 +106,7 @@ func (p *parser) classEscape(inClass bool) (set charset, isUnit bool) {
 			p.pos++
 			return single(next & 0x1f), true
 		}
-		p.pos-- // the backslash is one, and c is read again
+		p.pos-- // the backslash stands for itself, and c is read again
 		return single('\\'), true
 	case 'x':
 		c = p.hex(2, c)
@@ -129,7 +131,7 @@ func (p *parser) classEscape(inClass bool) (set charset, isUnit bool) {
 	return single(c), true
 }
 
-// hex reads n hexadecimal digits, or nothing if there are fewer and returns
+// hex reads n hexadecimal digits. If there are fewer it reads nothing and returns
 // otherwise.
 func (p *parser) hex(n int, otherwise rune) (c rune) {
 	for i := range n {

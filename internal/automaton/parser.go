@@ -1,20 +1,20 @@
-package matcher
+package automaton
 
 import (
 	"slices"
 	"unicode"
 )
 
-// A node is a piece of a parsed JavaScript regular expression. Captures and
-// laziness are not kept: they do not change whether there is a match.
+// A node is a piece of a parsed expression. It keeps neither captures nor
+// laziness, which do not change whether there is a match.
 type node struct {
 	op       op
 	sub      []*node
 	set      int    // opChar: index of the set
 	min, max int    // opRepeat; max is negative if there is none
-	behind   bool   // opLook: (?<= and (?<!
-	negative bool   // opLook: (?! and (?<!; opBoundary: \B
-	text     string // opLook: the body; equal texts have equal meanings
+	behind   bool   // opLookaround: (?<= and (?<!
+	negative bool   // opLookaround: (?! and (?<!; opBoundary: \B
+	text     string // opLookaround: the body; equal texts have equal meanings
 }
 
 type op uint8
@@ -27,15 +27,16 @@ const (
 	opStart
 	opEnd
 	opBoundary
-	opLook // a lookahead or lookbehind
+	opLookaround // a lookahead or lookbehind
 )
 
-// A regexp is a parsed JavaScript regular expression.
-type regexp struct {
-	root            *node
-	sets            []charset // of the nodes; anything comes first
-	boundary        bool      // \b or \B occurs
-	aheads, behinds int       // lookarounds of either kind
+// A Regexp is a parsed JavaScript regular expression.
+type Regexp struct {
+	root        *node
+	sets        []charset // of the nodes; set 0 is anything
+	boundary    bool      // \b or \B occurs
+	lookaheads  int       // how many
+	lookbehinds int       // how many
 }
 
 const (
@@ -43,33 +44,34 @@ const (
 	maxRepeat  = 1000 // in {n,m}
 )
 
-// A parser reads a Pattern of ECMA-262 with Annex B and without any flag:
-// path-to-regexp sets i, but Next.js keeps only the source of its expression.
-// Where a rule is not obvious the comment names the production.
+// A parser reads a Pattern of ECMA-262 with Annex B, without any flag. Where a
+// rule is not obvious, the comment names the production.
 type parser struct {
 	cursor
-	regexp
+	*Regexp
 	groups   int  // capturing groups in the whole text
-	hasNames bool // and any of them has a name
+	hasNames bool // some of them have names
 	names    []string
 	depth    int
 }
 
-// parseRegexp parses text, which is never empty and ends with $. It raises a
-// fault where JavaScript throws a SyntaxError, and at backreferences.
-func parseRegexp(text []unit, end int) *regexp {
-	p := &parser{cursor: cursor{text: text, end: end}}
+// Parse parses an expression. It refuses expressions that are a SyntaxError in
+// JavaScript, contain a backreference, or exceed a limit. Every error is an
+// [*Error].
+func Parse(text []Unit) (re *Regexp, err error) {
+	defer recoverError(&err)
+	p := &parser{cursor: cursor{text: text}, Regexp: new(Regexp)}
 	p.char(anything)
 	p.countGroups()
 	p.root = p.disjunction()
 	if p.pos < len(text) {
 		p.fail(p.pos, `unmatched ")"`)
 	}
-	return &p.regexp
+	return p.Regexp, nil
 }
 
-// countGroups runs ahead of the parser, because \2 is the second group even
-// before it, and \k is a reference only if some group has a name.
+// countGroups runs before the parser. \2 is a reference even where the second
+// group comes later. \k is one only if some group has a name.
 func (p *parser) countGroups() {
 	inClass := false
 	for ; p.pos < len(p.text); p.pos++ {
@@ -110,8 +112,8 @@ func (p *parser) disjunction() *node {
 	}
 }
 
-// term reads an atom or an assertion with its quantifier. Only lookaheads are
-// assertions that can have one (Annex B, QuantifiableAssertion).
+// term reads an atom or an assertion, with its quantifier. Of the assertions only
+// lookaheads can have one (Annex B, QuantifiableAssertion).
 func (p *parser) term() *node {
 	n, quantifiable := p.atom()
 	pos := p.pos
@@ -127,8 +129,8 @@ func (p *parser) term() *node {
 	return &node{op: opRepeat, sub: []*node{n}, min: low, max: high}
 }
 
-// quantifier reads a quantifier if one is ahead. A brace that begins none stands
-// for itself (Annex B, ExtendedAtom): "{,3}" is four characters.
+// quantifier reads a quantifier if one is ahead. Any other brace stands for
+// itself (Annex B, ExtendedAtom): "{,3}" is four characters.
 func (p *parser) quantifier() (low, high int, ok bool) {
 	pos := p.pos
 	switch {
@@ -162,8 +164,8 @@ func (p *parser) quantifier() (low, high int, ok bool) {
 	return low, high, true
 }
 
-// number reads a decimal number. Beyond a million they are all the same, and
-// far beyond every limit.
+// number reads a decimal number. It returns a million for a larger one, which is
+// far over every limit.
 func (p *parser) number() (n int, ok bool) {
 	for c := p.peek(); c >= '0' && c <= '9'; c = p.peek() {
 		n = min(n*10+int(c-'0'), 1e6)
@@ -173,7 +175,7 @@ func (p *parser) number() (n int, ok bool) {
 	return n, ok
 }
 
-// atom reads what a quantifier may follow, or an assertion.
+// atom reads an atom or an assertion. A quantifier may follow every atom.
 func (p *parser) atom() (n *node, quantifiable bool) {
 	switch c := p.peek(); c {
 	case '^':
@@ -213,12 +215,12 @@ func (p *parser) char(set charset) *node {
 	return &node{op: opChar, set: i}
 }
 
-// group reads what begins with a parenthesis. A lookaround keeps the text of its
-// body, by which equal ones are found.
+// group reads a group or a lookaround. A lookaround keeps the text of its body,
+// by which the program finds equal ones.
 func (p *parser) group() (n *node, quantifiable bool) {
 	open := p.pos
 	p.pos++
-	look := &node{op: opLook}
+	look := &node{op: opLookaround}
 	isLook := false
 	if p.accept('?') {
 		look.behind = p.accept('<')
@@ -243,19 +245,19 @@ func (p *parser) group() (n *node, quantifiable bool) {
 	}
 	var text []byte
 	for _, u := range p.text[start : p.pos-1] {
-		text = append(text, byte(u.c>>8), byte(u.c))
+		text = append(text, byte(u.Code>>8), byte(u.Code))
 	}
 	look.sub, look.text = []*node{n}, string(text)
 	if look.behind {
-		p.behinds++
+		p.lookbehinds++
 		return look, false
 	}
-	p.aheads++
+	p.lookaheads++
 	return look, true
 }
 
-// groupName reads the rest of (?<name>. ECMA-262 also knows escapes in names,
-// and characters beyond U+FFFF: they are faults here.
+// groupName reads the rest of (?<name>. ECMA-262 also allows escapes in names,
+// and characters beyond U+FFFF. Both are errors here.
 func (p *parser) groupName() {
 	start := p.pos
 	name := ""

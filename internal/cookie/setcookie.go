@@ -1,0 +1,123 @@
+package cookie
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cognitogate/cognitogate/internal/percent"
+)
+
+// MaxBytes is the size of name and value past which browsers drop a cookie (RFC 6265bis
+// §5.6).
+const MaxBytes = 4096
+
+// Attributes are those of a Set-Cookie line (RFC 6265bis §4.1.2).
+type Attributes struct {
+	Domain   string // "" for the host alone
+	SameSite http.SameSite
+	MaxAge   time.Duration
+	HTTPOnly bool
+	Insecure bool // leaves out Secure
+}
+
+// Line returns a Set-Cookie line for the whole site. With a MaxAge of zero or less it
+// deletes the cookie. http.SetCookie writes nothing for a name that is no token, so such
+// a cookie could never be deleted. Nothing in the line can be split if name and value
+// are encoded, or come from a request's header.
+func (a Attributes) Line(name, value string) string {
+	b := make([]byte, 0, len(name)+len(value)+96)
+	b = append(b, name...)
+	b = append(b, '=')
+	b = append(b, value...)
+	b = append(b, "; Path=/"...)
+	if a.MaxAge <= 0 {
+		b = append(b, "; Expires=Thu, 01 Jan 1970 00:00:00 GMT"...)
+	}
+	b = append(b, "; Max-Age="...)
+	b = strconv.AppendInt(b, int64(max(a.MaxAge, 0)/time.Second), 10)
+	if a.Domain != "" {
+		b = append(b, "; Domain="...)
+		b = append(b, a.Domain...)
+	}
+	if !a.Insecure {
+		b = append(b, "; Secure"...)
+	}
+	if a.HTTPOnly {
+		b = append(b, "; HttpOnly"...)
+	}
+	switch a.SameSite {
+	case http.SameSiteLaxMode:
+		b = append(b, "; SameSite=Lax"...)
+	case http.SameSiteStrictMode:
+		b = append(b, "; SameSite=Strict"...)
+	case http.SameSiteNoneMode:
+		b = append(b, "; SameSite=None"...)
+	}
+	return string(b)
+}
+
+// IsDomain reports whether s can be a Domain attribute: labels of letters, digits and
+// hyphens (RFC 1034 §3.5), without a dot in front.
+func IsDomain(s string) bool {
+	if s == "" || len(s) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool {
+			return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// Forward returns the Cookie header that a browser would send after it has seen the
+// Set-Cookie lines whose names begin with prefix. Other cookies stay as they are. Pairs
+// are compared by their decoded names, because a server downstream must not find an old
+// cookie in another spelling.
+func Forward(header, lines []string, prefix string) string {
+	fresh := make(map[string]string) // by decoded name: the pair, "" if deleted
+	var order []string
+	for _, line := range lines {
+		if !strings.HasPrefix(line, prefix) {
+			continue
+		}
+		pair, attributes, _ := strings.Cut(line, ";")
+		name, value, _ := strings.Cut(pair, "=")
+		key := decodedName(name)
+		if _, seen := fresh[key]; !seen {
+			order = append(order, key)
+			fresh[key] = ""
+		}
+		// A deletion beside a new value only takes the name's other scope away.
+		if value != "" || !strings.Contains(attributes, "Max-Age=0") {
+			fresh[key] = pair
+		}
+	}
+	var pairs []string
+	for _, h := range header {
+		for pair := range strings.SplitSeq(h, ";") {
+			name, _, _ := Next(pair)
+			pair = trim(pair)
+			if _, seen := fresh[decodedName(name)]; !seen && pair != "" {
+				pairs = append(pairs, pair)
+			}
+		}
+	}
+	for _, key := range order {
+		if fresh[key] != "" {
+			pairs = append(pairs, fresh[key])
+		}
+	}
+	return strings.Join(pairs, "; ")
+}
+
+func decodedName(name string) string {
+	if d, ok := percent.Decode(name); ok {
+		return d
+	}
+	return name
+}
