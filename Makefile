@@ -13,8 +13,9 @@ help: ## list the targets
 demo: ## run the example application
 	go run ./examples/chi-app
 
+# By default every test binary sleeps for a second at its end under the race detector.
 test: ## run the tests; no network, no AWS account
-	go test -race -shuffle=on ./...
+	GORACE=atexit_sleep_ms=10 go test -race -shuffle=on ./...
 
 test-long: ## run every test in full: browsers, loads, allocations
 	$(LONG) -timeout 20m ./...
