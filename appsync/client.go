@@ -1,8 +1,8 @@
-// Package appsync calls GraphQL APIs of AWS AppSync as the signed-in user, with
-// the auth modes of Amplify: it is Amplify's client.graphql for servers.
+// Package appsync calls GraphQL APIs of AWS AppSync as the signed-in user. It has the
+// auth modes of Amplify, and stands for Amplify's client.graphql on servers.
 //
-// For most uses, make one [Client] for the process and call [Client.Do] with the
-// context of the request that is being served, where a guard has put the session:
+// For most uses, make one [Client] for the process. Call [Client.Do] with the context
+// of the incoming request, where a guard has put the session:
 //
 //	api := &appsync.Client{
 //		URL:      "https://abc.appsync-api.eu-west-1.amazonaws.com/graphql",
@@ -14,9 +14,9 @@
 //
 // # Errors
 //
-// [Errors] are those that the API answered. Nothing is sent, and the error is
-// session.ErrSignedOut, if the mode wants a session and nobody is signed in. With
-// credentials of an identity pool, the errors of package identity join these.
+// [Errors] are the errors of the API's answer. If the mode needs a session and nobody
+// is signed in, nothing is sent, and the error is session.ErrSignedOut. In modes IAM
+// and IdentityPool, the errors of package identity are possible too.
 //
 // # Compatibility
 //
@@ -52,18 +52,18 @@ const (
 )
 
 const (
-	callLimit = 30 * time.Second // AppSync's own limit for a request
-	maxReply  = 8 << 20          // bytes; AppSync's limit is 5 MB
+	callTimeout = 30 * time.Second // AppSync's own limit for a request
+	maxAnswer   = 8 << 20          // bytes; AppSync's limit is 5 MB
 )
 
-// Client is a GraphQL API. It may be used by many goroutines; its fields must not
-// change then. A call in another mode is made with a copy:
+// Client calls a GraphQL API. It may be used by many goroutines; its fields must not
+// change then. To call in another mode, make a copy:
 //
 //	public := *api
 //	public.AuthMode = appsync.APIKey
 type Client struct {
 	// URL is the API's endpoint: https, or http on a loopback address. Required.
-	// No redirect is followed.
+	// Redirects are not followed.
 	URL string
 
 	// AuthMode is how calls are authorized. Default IAM, as in Amplify.
@@ -72,23 +72,23 @@ type Client struct {
 	// APIKey is sent in mode APIKey.
 	APIKey string
 
-	// Pool gives the credentials in modes IAM and IdentityPool, to guests too if
-	// it allows them.
+	// Pool gives the credentials in modes IAM and IdentityPool. Guests get some if it
+	// allows them.
 	Pool *identity.Pool
 
-	// Region is what signatures are for. Default the one in the host's name; an
-	// API with a domain of its own needs it.
+	// Region is the region in signatures. Default the one in the host's name. An API
+	// with a domain of its own needs it.
 	Region string
 
-	// AuthToken is the Authorization header in mode Lambda. In modes UserPool and
-	// OIDC it is sent in the place of the session's token.
+	// AuthToken is the Authorization header in mode Lambda. In modes UserPool and OIDC
+	// it replaces the session's token.
 	AuthToken string
 
 	// Header is sent with every call.
 	Header http.Header
 
-	// HTTPClient sends the calls. Default http.DefaultClient. A call is over after
-	// 30 seconds.
+	// HTTPClient sends the calls. Default http.DefaultClient. Every call ends within 30
+	// seconds.
 	HTTPClient *http.Client
 }
 
@@ -116,11 +116,10 @@ func (e Errors) Error() string {
 }
 
 // Do runs a query or a mutation and decodes its data into data, as json.Unmarshal
-// does; a nil data drops it. variables are what encoding/json makes an object of,
-// or nil. The query text is sent as it is.
+// does. A nil data drops it. encoding/json makes a JSON object of variables, which may
+// be nil. The query is sent unchanged.
 //
-// If the answer has errors, the error is [Errors], and what data there is has been
-// decoded.
+// If the answer has errors, the error is [Errors]. Partial data has been decoded then.
 func (c *Client) Do(ctx context.Context, query string, variables, data any) error {
 	body, err := json.Marshal(struct {
 		Query     string `json:"query"`
@@ -129,7 +128,7 @@ func (c *Client) Do(ctx context.Context, query string, variables, data any) erro
 	if err != nil {
 		return fmt.Errorf("appsync: variables: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL, bytes.NewReader(body))
 	if err != nil {
@@ -149,7 +148,7 @@ func (c *Client) Do(ctx context.Context, query string, variables, data any) erro
 	return decode(resp, data)
 }
 
-// authorize returns a client that authorizes req, or authorizes it itself.
+// authorize sets req's authorization, or returns a client that does.
 func (c *Client) authorize(req *http.Request) (*http.Client, error) {
 	allowed := []string{req.URL.Host}
 	if err := hosts.Check(allowed, req); err != nil {
@@ -191,7 +190,7 @@ func (c *Client) authorize(req *http.Request) (*http.Client, error) {
 }
 
 func decode(resp *http.Response, data any) error {
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return fmt.Errorf("appsync: %w", err)
 	}
@@ -200,8 +199,8 @@ func decode(resp *http.Response, data any) error {
 		Errors Errors          `json:"errors"`
 	}
 	switch err := json.Unmarshal(text, &answer); {
-	case len(text) > maxReply:
-		return fmt.Errorf("appsync: the answer is larger than %d bytes", maxReply)
+	case len(text) > maxAnswer:
+		return fmt.Errorf("appsync: the answer is larger than %d bytes", maxAnswer)
 	case resp.StatusCode != http.StatusOK && len(answer.Errors) == 0:
 		return fmt.Errorf("appsync: the API answers %s", resp.Status)
 	case err != nil:

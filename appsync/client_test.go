@@ -18,18 +18,18 @@ import (
 const whoami = "query Q { viewer { mode username } }"
 
 func TestModes(t *testing.T) {
-	srv := cognitotest.New(cognitotest.User{Username: "ada"})
-	srv.SetAuthorizer(func(token string) bool { return token == "let me in" })
-	pool, err := identity.NewPool(srv.UserPool(), &identity.Options{HTTPClient: srv.Client()})
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	server.SetAuthorizer(func(token string) bool { return token == "let me in" })
+	identityPool, err := identity.NewPool(server.UserPool(), &identity.Options{HTTPClient: server.Client()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	guests, err := identity.NewPool(srv.UserPool(), &identity.Options{HTTPClient: srv.Client(), AllowGuest: true})
+	guests, err := identity.NewPool(server.UserPool(), &identity.Options{HTTPClient: server.Client(), AllowGuest: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ada, nobody := signedIn(srv, "ada"), context.Background()
-	session1, _ := session.FromContext(ada)
+	ada, nobody := signedIn(server, "ada"), context.Background()
+	adaSession, _ := session.FromContext(ada)
 	for _, tt := range []struct {
 		name   string
 		client appsync.Client
@@ -40,30 +40,30 @@ func TestModes(t *testing.T) {
 	}{
 		{"a user", appsync.Client{AuthMode: appsync.UserPool}, ada, "userPool", "ada", nil},
 		{"a user, as oidc", appsync.Client{AuthMode: appsync.OIDC}, ada, "userPool", "ada", nil},
-		{"a token that is given", appsync.Client{AuthMode: appsync.UserPool, AuthToken: session1.IDToken().Raw()}, nobody, "userPool", "ada", nil},
-		{"a signature", appsync.Client{AuthMode: appsync.IAM, Pool: pool}, ada, "iam", "ada", nil},
-		{"a signature, by default", appsync.Client{Pool: pool}, ada, "iam", "ada", nil},
-		{"a signature, as identityPool", appsync.Client{AuthMode: appsync.IdentityPool, Pool: pool}, ada, "iam", "ada", nil},
+		{"a token that is given", appsync.Client{AuthMode: appsync.UserPool, AuthToken: adaSession.IDToken().Raw()}, nobody, "userPool", "ada", nil},
+		{"a signature", appsync.Client{AuthMode: appsync.IAM, Pool: identityPool}, ada, "iam", "ada", nil},
+		{"a signature, by default", appsync.Client{Pool: identityPool}, ada, "iam", "ada", nil},
+		{"a signature, as identityPool", appsync.Client{AuthMode: appsync.IdentityPool, Pool: identityPool}, ada, "iam", "ada", nil},
 		{"a guest's signature", appsync.Client{AuthMode: appsync.IAM, Pool: guests}, nobody, "iam", "", nil},
-		{"an API key", appsync.Client{AuthMode: appsync.APIKey, APIKey: srv.APIKey()}, nobody, "apiKey", "", nil},
+		{"an API key", appsync.Client{AuthMode: appsync.APIKey, APIKey: server.APIKey()}, nobody, "apiKey", "", nil},
 		{"an authorizer's token", appsync.Client{AuthMode: appsync.Lambda, AuthToken: "let me in"}, ada, "lambda", "", nil},
 		{"an authorizer's token as a header", appsync.Client{AuthMode: appsync.Lambda, Header: http.Header{"Authorization": {"let me in"}}}, ada, "lambda", "", nil},
 
 		{"nobody", appsync.Client{AuthMode: appsync.UserPool}, nobody, "", "", session.ErrSignedOut},
-		{"nobody, where guests are not allowed", appsync.Client{Pool: pool}, nobody, "", "", session.ErrSignedOut},
+		{"nobody, where guests are not allowed", appsync.Client{Pool: identityPool}, nobody, "", "", session.ErrSignedOut},
 		{"no identity pool", appsync.Client{AuthMode: appsync.IAM}, ada, "", "", nil},
 		{"no API key", appsync.Client{AuthMode: appsync.APIKey}, ada, "", "", nil},
 		{"no token for the authorizer", appsync.Client{AuthMode: appsync.Lambda}, ada, "", "", nil},
-		{"a mode that is none", appsync.Client{AuthMode: "AWS_IAM"}, ada, "", "", nil},
+		{"an unknown mode", appsync.Client{AuthMode: "AWS_IAM"}, ada, "", "", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			before := srv.Calls("GraphQL")
-			tt.client.URL, tt.client.HTTPClient = srv.GraphQLURL(), srv.Client()
+			before := server.Calls("GraphQL")
+			tt.client.URL, tt.client.HTTPClient = server.GraphQLURL(), server.Client()
 			var data struct{ Viewer cognitotest.Viewer }
 			err := tt.client.Do(tt.ctx, whoami, nil, &data)
 			if tt.mode == "" {
-				if err == nil || tt.is != nil && !errors.Is(err, tt.is) || srv.Calls("GraphQL") != before {
-					t.Errorf("%v, and %d calls", err, srv.Calls("GraphQL")-before)
+				if err == nil || tt.is != nil && !errors.Is(err, tt.is) || server.Calls("GraphQL") != before {
+					t.Errorf("%v, and %d calls", err, server.Calls("GraphQL")-before)
 				}
 				return
 			}
@@ -75,8 +75,8 @@ func TestModes(t *testing.T) {
 }
 
 func TestQueryAndVariablesArriveAsGiven(t *testing.T) {
-	srv := cognitotest.New(cognitotest.User{Username: "ada"})
-	api := &appsync.Client{URL: srv.GraphQLURL(), AuthMode: appsync.APIKey, APIKey: srv.APIKey(), HTTPClient: srv.Client()}
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	api := &appsync.Client{URL: server.GraphQLURL(), AuthMode: appsync.APIKey, APIKey: server.APIKey(), HTTPClient: server.Client()}
 	const query = "query Q($a: Int)   { hello(a: $a) # <&> \"ü\"\n}"
 	var data struct {
 		Echo struct {
@@ -93,8 +93,8 @@ func TestQueryAndVariablesArriveAsGiven(t *testing.T) {
 }
 
 func TestErrorsOfTheAPI(t *testing.T) {
-	srv := cognitotest.New(cognitotest.User{Username: "ada"})
-	api := &appsync.Client{URL: srv.GraphQLURL(), AuthMode: appsync.APIKey, APIKey: srv.APIKey(), HTTPClient: srv.Client()}
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	api := &appsync.Client{URL: server.GraphQLURL(), AuthMode: appsync.APIKey, APIKey: server.APIKey(), HTTPClient: server.Client()}
 	for name, want := range map[string]string{
 		"syntax":    "InvalidSyntaxError",
 		"wrong key": "UnauthorizedException",
@@ -116,7 +116,7 @@ func TestErrorsOfTheAPI(t *testing.T) {
 			case "null data":
 				fault.Body, fault.Status = `{"data":{"viewer":7}}`, 200
 			}
-			srv.SetFault(func(string) cognitotest.Fault { return fault })
+			server.SetFault(func(string) cognitotest.Fault { return fault })
 			var data struct{ Viewer cognitotest.Viewer }
 			err := client.Do(t.Context(), query, nil, &data)
 			var answered appsync.Errors
@@ -157,7 +157,7 @@ func TestPartialDataIsDecoded(t *testing.T) {
 }
 
 func TestNothingIsSentElsewhere(t *testing.T) {
-	srv := cognitotest.New(cognitotest.User{Username: "ada"})
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
 	sent := 0
 	client := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 		sent++
@@ -166,13 +166,13 @@ func TestNothingIsSentElsewhere(t *testing.T) {
 	for _, mode := range []string{appsync.UserPool, appsync.APIKey, appsync.None} {
 		sent = 0
 		api := &appsync.Client{URL: "https://api.example.com/graphql", AuthMode: mode, APIKey: "da2-x", HTTPClient: client}
-		if err := api.Do(signedIn(srv, "ada"), whoami, nil, nil); err == nil || sent != 1 {
+		if err := api.Do(signedIn(server, "ada"), whoami, nil, nil); err == nil || sent != 1 {
 			t.Errorf("%s follows a redirect: %v, %d sent", mode, err, sent)
 		}
 		for _, url := range []string{"http://api.example.com/graphql", "", "::"} {
 			sent = 0
 			api.URL = url
-			if err := api.Do(signedIn(srv, "ada"), whoami, nil, nil); err == nil || sent != 0 {
+			if err := api.Do(signedIn(server, "ada"), whoami, nil, nil); err == nil || sent != 0 {
 				t.Errorf("%s goes to %q: %v", mode, url, err)
 			}
 		}

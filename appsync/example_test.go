@@ -15,14 +15,14 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// signedIn is a context with a session of the user, as a guard makes it.
-func signedIn(srv *cognitotest.Server, username string) context.Context {
-	sessions, err := session.NewManager(session.Config{UserPool: srv.UserPool(), HTTPClient: srv.Client(), Now: srv.Now, Logger: slog.New(slog.DiscardHandler)})
+// signedIn returns a context with a session of the user, as a guard makes it.
+func signedIn(server *cognitotest.Server, username string) context.Context {
+	sessions, err := session.NewManager(session.Config{UserPool: server.UserPool(), HTTPClient: server.Client(), Now: server.Now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		panic(err)
 	}
 	r := httptest.NewRequest("GET", "/", nil)
-	srv.SignIn(r, username)
+	server.SignIn(r, username)
 	s, err := sessions.Fetch(nil, r, nil)
 	if err != nil {
 		panic(err)
@@ -30,10 +30,10 @@ func signedIn(srv *cognitotest.Server, username string) context.Context {
 	return session.NewContext(r.Context(), s)
 }
 
-// A handler queries the API as the user who asks.
+// A handler queries the API as the signed-in user.
 func ExampleClient_Do() {
-	srv := cognitotest.New(cognitotest.User{Username: "ada"})
-	api := &appsync.Client{URL: srv.GraphQLURL(), AuthMode: appsync.UserPool, HTTPClient: srv.Client()}
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	api := &appsync.Client{URL: server.GraphQLURL(), AuthMode: appsync.UserPool, HTTPClient: server.Client()}
 
 	whoami := func(w http.ResponseWriter, r *http.Request) {
 		var data struct{ Viewer struct{ Username string } }
@@ -48,7 +48,7 @@ func ExampleClient_Do() {
 		}
 	}
 
-	for _, ctx := range []context.Context{signedIn(srv, "ada"), context.Background()} {
+	for _, ctx := range []context.Context{signedIn(server, "ada"), context.Background()} {
 		w := httptest.NewRecorder()
 		whoami(w, httptest.NewRequest("GET", "/", nil).WithContext(ctx))
 		fmt.Println(w.Body)
@@ -58,16 +58,16 @@ func ExampleClient_Do() {
 	// nobody
 }
 
-// With credentials of the identity pool, guests may be served too.
+// With credentials of an identity pool, guests can query the API too.
 func ExampleClient_guests() {
-	srv := cognitotest.New(cognitotest.User{Username: "ada"})
-	pool, err := identity.NewPool(srv.UserPool(), &identity.Options{AllowGuest: true, HTTPClient: srv.Client()})
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	identityPool, err := identity.NewPool(server.UserPool(), &identity.Options{AllowGuest: true, HTTPClient: server.Client()})
 	if err != nil {
 		log.Fatal(err)
 	}
-	api := &appsync.Client{URL: srv.GraphQLURL(), AuthMode: appsync.IAM, Pool: pool, HTTPClient: srv.Client()}
+	api := &appsync.Client{URL: server.GraphQLURL(), AuthMode: appsync.IAM, Pool: identityPool, HTTPClient: server.Client()}
 
-	for _, ctx := range []context.Context{signedIn(srv, "ada"), context.Background()} {
+	for _, ctx := range []context.Context{signedIn(server, "ada"), context.Background()} {
 		var data struct{ Viewer cognitotest.Viewer }
 		if err := api.Do(ctx, `query Q { viewer { mode username } }`, nil, &data); err != nil {
 			log.Fatal(err)

@@ -14,29 +14,28 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// Draft is a token that is about to be signed. An edit given to [Server.Issue]
-// may change all of it, so that tests can make every token that Cognito would
-// not:
+// Draft is a token before it is signed. An edit given to [Server.Issue] may change
+// all of it. Tests can thus make every token that Cognito would not:
 //
-//	srv.Issue("ada", func(d *cognitotest.Draft) { d.Claims["iss"] = "https://example.com" })
+//	server.Issue("ada", func(d *cognitotest.Draft) { d.Claims["iss"] = "https://example.com" })
 type Draft struct {
 	// Use tells the access token from the ID token.
 	Use tokens.Use
 
-	// Header and Claims are what encoding/json makes of them. Times are int64
-	// seconds, other numbers int64, groups a []string, everything else strings
-	// and bools; a json.RawMessage passes as it is. Without Claims, that is nil,
-	// the token is left out of the set.
+	// Header and Claims are marshalled by encoding/json. Times are int64 seconds,
+	// other numbers int64, groups a []string, and all else strings and bools. An
+	// edit may set a json.RawMessage. If Claims is nil, the token is left out of
+	// the set.
 	Header, Claims map[string]any
 
-	// Sign returns the signature over header and payload, as they are joined
-	// by a dot. It signs with RS256 and the pool's key for Use. Replace it to
+	// Sign returns the signature over header and payload, joined by a dot. It
+	// signs with RS256 and the user pool's key for Use. An edit may replace it, to
 	// sign with another key ([RS256]), with another algorithm, or not at all.
 	Sign func(input []byte) []byte
 }
 
-// Expired is an edit that moves a token's times into the past, so that it
-// expired an hour ago.
+// Expired is an edit that moves a token's times into the past: the token expired an
+// hour ago.
 func Expired(d *Draft) {
 	by := d.Claims["exp"].(int64) - d.Claims["iat"].(int64) + 3600
 	for _, name := range []string{"auth_time", "iat", "exp"} {
@@ -56,26 +55,27 @@ func RS256(key *rsa.PrivateKey) func(input []byte) []byte {
 }
 
 // Issue starts a new session of the user and returns its tokens, as a sign-in
-// with s's app client would. A disabled user gets them too.
+// with s's app client would. A disabled user gets tokens too.
 //
 // Each edit is called for the access token, then for the ID token, before they
-// are signed; nil is no edit. Tokens of later refreshes are not edited. Issue
-// panics if there is no such user.
+// are signed. A nil edit is skipped. Tokens of later refreshes are not edited.
+// Issue panics if there is no such user.
 func (s *Server) Issue(username string, edits ...func(*Draft)) *tokens.Set {
-	b := s.begin("Issue", username)
-	b.apply(edits)
-	return b.sign()
+	drafts := s.draftSignIn("Issue", username)
+	drafts.edit(edits)
+	return drafts.sign()
 }
 
-// beginning is a new session with its first tokens, not signed yet.
-type beginning struct {
+// draftSet is a [tokens.Set] before it is signed.
+type draftSet struct {
 	access, id *Draft
 	refresh    string
 }
 
-// begin starts a session for the method of that name.
-func (s *Server) begin(method, username string) *beginning {
-	p := s.pool
+// draftSignIn starts a session of the user and drafts its first tokens. method is
+// the name of the exported method, for its panic.
+func (s *Server) draftSignIn(method, username string) *draftSet {
+	p := s.userPool
 	now := p.time()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -83,68 +83,68 @@ func (s *Server) begin(method, username string) *beginning {
 	if a == nil {
 		panic(fmt.Sprintf("cognitotest: %s: no user %q", method, username))
 	}
-	start, refresh := p.signIn(a, s.clientID, now)
-	access, id := p.drafts(start, now)
-	return &beginning{access, id, refresh}
+	session, refresh := p.startSession(a, s.clientID, now)
+	access, id := p.draftTokens(session, now)
+	return &draftSet{access, id, refresh}
 }
 
-func (b *beginning) apply(edits []func(*Draft)) {
+func (d *draftSet) edit(edits []func(*Draft)) {
 	for _, edit := range edits {
 		if edit != nil {
-			edit(b.access)
-			edit(b.id)
+			edit(d.access)
+			edit(d.id)
 		}
 	}
 }
 
-func (b *beginning) sign() *tokens.Set {
-	return &tokens.Set{Access: b.access.token(), ID: b.id.token(), Refresh: b.refresh}
+func (d *draftSet) sign() *tokens.Set {
+	return &tokens.Set{Access: d.access.signedToken(), ID: d.id.signedToken(), Refresh: d.refresh}
 }
 
-// drafts are the tokens that a session gets now, with the members of Cognito's.
+// draftTokens drafts the tokens that a session gets now, with Cognito's members.
 // Called with p.mu held.
-func (p *pool) drafts(c *chain, now time.Time) (access, id *Draft) {
+func (p *userPool) draftTokens(s *userSession, now time.Time) (access, id *Draft) {
 	draft := func(use tokens.Use) *Draft {
 		key := p.keys.of(use)
 		d := &Draft{
 			Use:    use,
 			Header: map[string]any{"kid": key.kid, "alg": "RS256"},
 			Claims: map[string]any{
-				"sub":        c.user.Attributes["sub"],
+				"sub":        s.user.Attributes["sub"],
 				"iss":        p.issuer(),
-				"origin_jti": c.originID,
-				"event_id":   c.eventID,
+				"origin_jti": s.originID,
+				"event_id":   s.eventID,
 				"token_use":  string(use),
-				"auth_time":  c.authTime.Unix(),
+				"auth_time":  s.authTime.Unix(),
 				"exp":        now.Add(p.lifetime).Unix(),
 				"iat":        now.Unix(),
 				"jti":        newUUID(),
 			},
 			Sign: RS256(key.PrivateKey),
 		}
-		if len(c.user.Groups) > 0 {
-			d.Claims["cognito:groups"] = slices.Clone(c.user.Groups) // an edit may write to it
+		if len(s.user.Groups) > 0 {
+			d.Claims["cognito:groups"] = slices.Clone(s.user.Groups) // an edit may write to it
 		}
 		return d
 	}
 	access = draft(tokens.Access)
-	access.Claims["client_id"] = c.clientID
-	access.Claims["username"] = c.user.Username
+	access.Claims["client_id"] = s.clientID
+	access.Claims["username"] = s.user.Username
 	access.Claims["scope"] = adminScope
-	if c.scopes != nil {
-		access.Claims["scope"] = strings.Join(c.scopes, " ")
+	if s.scopes != nil {
+		access.Claims["scope"] = strings.Join(s.scopes, " ")
 		access.Claims["version"] = int64(2)
 	}
 
 	id = draft(tokens.ID)
-	if c.scopes != nil && !slices.Contains(c.scopes, "openid") {
+	if s.scopes != nil && !slices.Contains(s.scopes, "openid") {
 		id.Claims = nil
 		return access, id
 	}
-	id.Claims["aud"] = c.clientID
-	id.Claims["cognito:username"] = c.user.Username
-	for name, value := range c.user.Attributes {
-		if !shows(c.scopes, name) {
+	id.Claims["aud"] = s.clientID
+	id.Claims["cognito:username"] = s.user.Username
+	for name, value := range s.user.Attributes {
+		if !inScope(s.scopes, name) {
 			continue
 		}
 		switch name {
@@ -161,8 +161,9 @@ func (p *pool) drafts(c *chain, now time.Time) (access, id *Draft) {
 	return access, id
 }
 
-// token is the draft signed, if there is to be one, in the compact serialization (RFC 7515 §7.1).
-func (d *Draft) token() string {
+// signedToken is the token in the compact serialization (RFC 7515 §7.1), or empty if
+// the draft has no claims.
+func (d *Draft) signedToken() string {
 	if d.Claims == nil {
 		return ""
 	}

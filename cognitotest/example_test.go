@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/endpoints"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
@@ -14,16 +18,50 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// A user's own test: who sees the page of administrators?
+// A test of an app's sign-in gets the callback URL without a browser.
+func ExampleServer_Authorize() {
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	server.SetLogin(cognitotest.Login{RedirectURIs: []string{"https://app.example.com/callback"}})
+	userPool := server.UserPool()
+	cfg := oauth2.Config{
+		ClientID:    userPool.ClientID,
+		RedirectURL: "https://app.example.com/callback",
+		Scopes:      []string{"openid"},
+		Endpoint:    endpoints.AWSCognito(userPool.LoginURL()),
+	}
+	verifier := oauth2.GenerateVerifier()
+	callback, err := server.Authorize(cfg.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier)), "ada")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	u, _ := url.Parse(callback)
+	fmt.Println(u.Host, u.Path, u.Query().Get("state"))
+
+	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, server.Client())
+	token, err := cfg.Exchange(ctx, u.Query().Get("code"), oauth2.VerifierOption(verifier))
+	fmt.Println(token.Type(), err)
+
+	// This callback URL is not registered.
+	cfg.RedirectURL = "https://app.example.com/other"
+	_, err = server.Authorize(cfg.AuthCodeURL("state"), "ada")
+	fmt.Println(err)
+	// Output:
+	// app.example.com /callback state
+	// Bearer <nil>
+	// cognitotest: Authorize: redirect_mismatch: redirect_uri is none of the app client's callback URLs.
+}
+
+// A test of your own app checks who may see the administrators' page.
 func Example() {
-	srv := cognitotest.New(
+	server := cognitotest.New(
 		cognitotest.User{Username: "ada", Groups: []string{"admins"}},
 		cognitotest.User{Username: "bob"},
 	)
 	auth, err := cognito.New(cognito.Config{
-		UserPool:   srv.UserPool(),
-		HTTPClient: srv.Client(),
-		Now:        srv.Now,
+		UserPool:   server.UserPool(),
+		HTTPClient: server.Client(),
+		Now:        server.Now,
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -37,7 +75,7 @@ func Example() {
 	for _, username := range []string{"ada", "bob", ""} {
 		r := httptest.NewRequest("GET", "/admin", nil)
 		if username != "" {
-			srv.SignIn(r, username)
+			server.SignIn(r, username)
 		}
 		w := httptest.NewRecorder()
 		page.ServeHTTP(w, r)
@@ -49,28 +87,28 @@ func Example() {
 	// "": 307, to "/sign-in?next=%2Fadmin"
 }
 
-// Tokens of a user are verified, an hour later they have expired, and are
-// refreshed. No network and no sleep is needed for that.
+// A user's tokens are verified. An hour later they have expired, and are refreshed.
+// This needs no network and no sleep.
 func ExampleServer_Issue() {
-	srv := cognitotest.New(cognitotest.User{Username: "ada", Groups: []string{"admins"}})
-	verifier, err := tokens.NewVerifier(srv.UserPool(), &tokens.Options{HTTPClient: srv.Client(), Now: srv.Now})
+	server := cognitotest.New(cognitotest.User{Username: "ada", Groups: []string{"admins"}})
+	verifier, err := tokens.NewVerifier(server.UserPool(), &tokens.Options{HTTPClient: server.Client(), Now: server.Now})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	client, err := tokens.NewClient(srv.UserPool(), &tokens.Options{HTTPClient: srv.Client(), Now: srv.Now})
+	client, err := tokens.NewClient(server.UserPool(), &tokens.Options{HTTPClient: server.Client(), Now: server.Now})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	ctx := context.Background()
 
-	set := srv.Issue("ada")
+	set := server.Issue("ada")
 	token, err := verifier.Verify(ctx, set.Access, tokens.Access)
 	fmt.Println(token.Username(), token.Groups(), err)
 
 	later := time.Now().Add(61 * time.Minute)
-	srv.SetNow(func() time.Time { return later })
+	server.SetNow(func() time.Time { return later })
 	_, err = verifier.Verify(ctx, set.Access, tokens.Access)
 	fmt.Println("expired:", errors.Is(err, tokens.Expired))
 
@@ -82,21 +120,21 @@ func ExampleServer_Issue() {
 	// tokens.Set{access: true, id: true, refresh: false} <nil>
 }
 
-// Cognito throttles: every request for fresh tokens is refused.
+// Cognito throttles: it refuses every refresh.
 func ExampleServer_SetFault() {
-	srv := cognitotest.New(cognitotest.User{Username: "ada"})
-	client, err := tokens.NewClient(srv.UserPool(), &tokens.Options{HTTPClient: srv.Client()})
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	client, err := tokens.NewClient(server.UserPool(), &tokens.Options{HTTPClient: server.Client()})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	srv.SetFault(func(op string) cognitotest.Fault {
+	server.SetFault(func(op string) cognitotest.Fault {
 		if op == "GetTokensFromRefreshToken" {
 			return cognitotest.Fault{Code: "TooManyRequestsException"}
 		}
 		return cognitotest.Fault{}
 	})
-	_, err = client.Refresh(context.Background(), srv.Issue("ada").Refresh, nil)
+	_, err = client.Refresh(context.Background(), server.Issue("ada").Refresh, nil)
 	fmt.Println("unavailable:", errors.Is(err, tokens.ErrUnavailable))
 	// Output:
 	// unavailable: true

@@ -7,52 +7,52 @@ import (
 	"time"
 )
 
-// Fault is how a request fails; see [Server.SetFault]. The zero Fault is none.
+// Fault is how a request fails; see [Server.SetFault]. With the zero Fault it
+// succeeds.
 type Fault struct {
-	// Status and Code make the answer an error in Cognito's JSON shape. Status
-	// is by default what Cognito sends with Code: mostly 400. Code is by default
-	// TooManyRequestsException for 429, ForbiddenException for 403,
-	// InternalErrorException from 500 and InvalidParameterException for others.
+	// Status and Code make the response an error in Cognito's JSON format. The
+	// default Status is what Cognito sends with Code: mostly 400. The default
+	// Code is TooManyRequestsException for 429, ForbiddenException for 403,
+	// InternalErrorException from 500, and InvalidParameterException for others.
 	//
-	// The managed login's endpoints say it in the shape of OAuth, with codes
-	// such as "invalid_grant" and "server_error", and its pages with a page; but
-	// a Code without a Status is sent to the app, to its callback URL.
+	// The managed login's endpoints send the error in OAuth's format, with codes
+	// such as "invalid_grant" and "server_error". Its pages show an error page. If
+	// a Code has no Status, they send the error to the app's callback URL instead.
 	Status int
 	Code   string // "TooManyRequestsException", "NotAuthorizedException", …
 
-	// Message is the error's message. Codes can mean several things that only
-	// their message tells apart.
+	// Message is the error's message. Some codes have several meanings that only
+	// the message tells apart.
 	Message string
 
-	// Body is sent as it is instead, as text/html, such as a proxy's error page
-	// or half a JSON document. Status is then 503 by default.
+	// Body is sent unchanged instead, as text/html: a proxy's error page, or half a
+	// JSON document. The default Status is then 503.
 	Body string
 
-	// Delay is waited before the operation takes effect, or, with After,
-	// between its effect and the answer. If the request is cancelled meanwhile,
-	// the wait is over and nothing more happens: with a Delay of hours the
-	// endpoint hangs.
+	// Delay is the time before the operation takes effect or, with After, between
+	// its effect and the response. A cancelled request stops waiting, and nothing
+	// more happens. With a Delay of hours the endpoint hangs.
 	Delay time.Duration
 
-	// After lets the operation take effect before the request fails: the answer
+	// After lets the operation take effect before the request fails. The response
 	// is lost, and with it a rotated refresh token.
 	After bool
 
-	// Drop closes the connection without an answer.
+	// Drop closes the connection without a response.
 	Drop bool
 }
 
-// SetFault makes requests fail: f is called for each request with its
-// operation, named as for [Server.Calls], and says how; nil ends it. f is
-// called by several goroutines at a time, and may use s.
+// SetFault makes requests fail. f is called for each request with its operation,
+// named as for [Server.Calls], and returns the request's Fault. A nil f ends all
+// faults. Several goroutines call f at a time, and f may use s.
 func (s *Server) SetFault(f func(op string) Fault) {
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	s.pool.fault = f
+	s.userPool.mu.Lock()
+	defer s.userPool.mu.Unlock()
+	s.userPool.fault = f
 }
 
-// arrive counts a request for op and decides its fault.
-func (p *pool) arrive(op string) Fault {
+// countCall counts a request for op and returns its fault.
+func (p *userPool) countCall(op string) Fault {
 	p.mu.Lock()
 	p.calls[op]++
 	fault := p.fault
@@ -63,6 +63,7 @@ func (p *pool) arrive(op string) Fault {
 	return fault(op)
 }
 
+// wait waits for Delay. Its error is that of ctx.
 func (f Fault) wait(ctx context.Context) error {
 	if f.Delay > 0 {
 		timer := time.NewTimer(f.Delay)
@@ -75,12 +76,12 @@ func (f Fault) wait(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// reply is the answer that the fault puts in the place of the true one, or nil
-// if it leaves that alone.
-func (f Fault) reply() *reply {
+// response is the response that the fault sends instead of the operation's, or nil
+// if it sends none.
+func (f Fault) response() *response {
 	switch {
 	case f.Body != "":
-		return &reply{status: cmp.Or(f.Status, http.StatusServiceUnavailable), contentType: "text/html", body: []byte(f.Body)}
+		return &response{status: cmp.Or(f.Status, http.StatusServiceUnavailable), contentType: "text/html", body: []byte(f.Body)}
 	case f.Status == 0 && f.Code == "":
 		return nil
 	}
@@ -97,7 +98,7 @@ func (f Fault) reply() *reply {
 			code = "InvalidParameterException"
 		}
 	}
-	r := refuse(code, "%s", cmp.Or(f.Message, "A fault of the test")).reply()
+	r := apiErrorf(code, "%s", cmp.Or(f.Message, "A fault of the test")).response()
 	r.status = cmp.Or(f.Status, r.status)
 	return r
 }

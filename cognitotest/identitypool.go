@@ -1,14 +1,11 @@
 package cognitotest
 
 import (
-	"cmp"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,29 +18,29 @@ const (
 	defaultCredentialsLifetime = time.Hour
 )
 
-// identityPool gives AWS credentials to users of the pool and to guests, and has
-// what the services behind it keep. Its lock is never taken with the pool's.
+// identityPool gives AWS credentials to users of the user pool and to guests, and
+// has the state of the services behind it. Its lock is never taken with the user
+// pool's.
 type identityPool struct {
 	id, region string
 
 	mu          sync.Mutex
 	noGuests    bool
 	lifetime    time.Duration
-	identities  map[string]string      // id → owner: the user's sub, "" for a guest
-	credentials map[string]*credential // by access key id
+	identities  map[string]string          // id → owner: the user's sub, "" for a guest
+	credentials map[string]*awsCredentials // by access key id
 	authorizer  func(token string) bool
 
 	bucket bucket
 }
 
-// credential is a set of AWS credentials with what the emulated services of AWS
-// know of whom they are for.
-type credential struct {
+// awsCredentials are AWS credentials and their owner.
+type awsCredentials struct {
 	secret, sessionToken string
 	expires              time.Time
 	identityID           string
-	claims               *idClaims // nil of a guest
-	roleARN              string    // that was asked for
+	claims               *tokenClaims // of the user's ID token; nil for a guest
+	roleARN              string       // from the request
 }
 
 func newIdentityPool(region, userPoolID string) *identityPool {
@@ -52,35 +49,30 @@ func newIdentityPool(region, userPoolID string) *identityPool {
 		region:      region,
 		lifetime:    defaultCredentialsLifetime,
 		identities:  make(map[string]string),
-		credentials: make(map[string]*credential),
+		credentials: make(map[string]*awsCredentials),
 		bucket:      bucket{objects: make(map[string]*object)},
 	}
 }
 
-func namedUUID(name string) string {
-	sum := sha256.Sum256([]byte("cognitotest " + name))
-	return formatUUID([16]byte(sum[:16]))
-}
-
-// SetGuests says whether the identity pool gives credentials to guests, that is
-// without a login. It does by default.
+// SetGuests says whether the identity pool gives credentials to guests, who have no
+// login. By default it does.
 func (s *Server) SetGuests(allow bool) {
-	ip := s.pool.identity
+	ip := s.userPool.identityPool
 	ip.mu.Lock()
 	defer ip.mu.Unlock()
 	ip.noGuests = !allow
 }
 
-// SetCredentialsLifetime sets how long AWS credentials that are issued from now on
-// are valid. The default is Cognito's, one hour.
+// SetCredentialsLifetime sets how long AWS credentials are valid that are issued
+// from now on. The default is Cognito's, one hour.
 func (s *Server) SetCredentialsLifetime(d time.Duration) {
-	ip := s.pool.identity
+	ip := s.userPool.identityPool
 	ip.mu.Lock()
 	defer ip.mu.Unlock()
 	ip.lifetime = d
 }
 
-// identityInput has the members that the operations take.
+// identityInput has the members of both operations' inputs.
 type identityInput struct {
 	IdentityPoolID string `json:"IdentityPoolId"`
 	IdentityID     string `json:"IdentityId"`
@@ -89,32 +81,32 @@ type identityInput struct {
 }
 
 // identityOperation finds an operation of the identity pool by X-Amz-Target.
-func (p *pool) identityOperation(req *request) (op string, run func() *reply) {
+func (p *userPool) identityOperation(req *request) (op string, run func() *response) {
 	op = strings.TrimPrefix(req.target, identityTargetPrefix)
-	operation := map[string]func(*pool, *identityInput) (any, error){
-		"GetId":                     (*pool).getID,
-		"GetCredentialsForIdentity": (*pool).getCredentialsForIdentity,
+	operation := map[string]func(*userPool, *identityInput) (any, error){
+		"GetId":                     (*userPool).getID,
+		"GetCredentialsForIdentity": (*userPool).getCredentialsForIdentity,
 	}[op]
 	if operation == nil || req.method != http.MethodPost {
-		return "", refuse("UnknownOperationException", "").reply
+		return "", apiErrorf("UnknownOperationException", "").response
 	}
-	return op, func() *reply {
+	return op, func() *response {
 		in := new(identityInput)
 		if json.Unmarshal(req.body, in) != nil {
-			return refuse("SerializationException", "Start of structure or map found where not expected.").reply()
+			return apiErrorf("SerializationException", "Start of structure or map found where not expected.").response()
 		}
 		out, err := operation(p, in)
 		if err != nil {
-			return err.(*refusal).reply()
+			return err.(*apiError).response()
 		}
-		return jsonReply(http.StatusOK, out)
+		return jsonResponse(http.StatusOK, out)
 	}
 }
 
-func (p *pool) getID(in *identityInput) (any, error) {
-	ip := p.identity
+func (p *userPool) getID(in *identityInput) (any, error) {
+	ip := p.identityPool
 	if in.IdentityPoolID != ip.id {
-		return nil, refuse("ResourceNotFoundException", "IdentityPool '%s' not found.", in.IdentityPoolID)
+		return nil, apiErrorf("ResourceNotFoundException", "IdentityPool '%s' not found.", in.IdentityPoolID)
 	}
 	owner, err := p.owner(in.Logins)
 	if err != nil {
@@ -127,15 +119,15 @@ func (p *pool) getID(in *identityInput) (any, error) {
 	defer ip.mu.Unlock()
 	if owner == nil {
 		ip.identities[out.IdentityID] = ""
-		return out, ip.guests()
+		return out, ip.checkGuests()
 	}
 	out.IdentityID = ip.region + ":" + namedUUID("identity of "+owner.Subject+" in "+p.id)
 	ip.identities[out.IdentityID] = owner.Subject
 	return out, nil
 }
 
-func (p *pool) getCredentialsForIdentity(in *identityInput) (any, error) {
-	ip := p.identity
+func (p *userPool) getCredentialsForIdentity(in *identityInput) (any, error) {
+	ip := p.identityPool
 	owner, err := p.owner(in.Logins)
 	if err != nil {
 		return nil, err
@@ -146,17 +138,17 @@ func (p *pool) getCredentialsForIdentity(in *identityInput) (any, error) {
 	subject, known := ip.identities[in.IdentityID]
 	switch {
 	case !known:
-		return nil, refuse("ResourceNotFoundException", "Identity '%s' not found.", in.IdentityID)
+		return nil, apiErrorf("ResourceNotFoundException", "Identity '%s' not found.", in.IdentityID)
 	case owner == nil && subject != "":
-		return nil, refuse("NotAuthorizedException", "Access to Identity '%s' is forbidden.", in.IdentityID)
+		return nil, apiErrorf("NotAuthorizedException", "Access to Identity '%s' is forbidden.", in.IdentityID)
 	case owner == nil:
-		if err := ip.guests(); err != nil {
+		if err := ip.checkGuests(); err != nil {
 			return nil, err
 		}
 	case owner.Subject != subject:
-		return nil, refuse("NotAuthorizedException", "Logins don't match. Please include at least one valid login for this identity or identity pool.")
+		return nil, apiErrorf("NotAuthorizedException", "Logins don't match. Please include at least one valid login for this identity or identity pool.")
 	}
-	c := &credential{
+	c := &awsCredentials{
 		secret:       randomText(30),
 		sessionToken: randomText(600),
 		expires:      now.Add(ip.lifetime).Truncate(time.Second),
@@ -183,10 +175,10 @@ func (p *pool) getCredentialsForIdentity(in *identityInput) (any, error) {
 	return out, nil
 }
 
-// guests refuses them unless they are allowed. Called with ip.mu held.
-func (ip *identityPool) guests() error {
+// checkGuests returns an error unless guests are allowed. Called with ip.mu held.
+func (ip *identityPool) checkGuests() error {
 	if ip.noGuests {
-		return refuse("NotAuthorizedException", "Unauthenticated access is not supported for this identity pool.")
+		return apiErrorf("NotAuthorizedException", "Unauthenticated access is not supported for this identity pool.")
 	}
 	return nil
 }
@@ -197,67 +189,24 @@ func randomText(bytes int) string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-// idClaims are the claims that a login token is judged by, and what the emulated
-// services tell of a user.
-type idClaims struct {
-	Issuer    string   `json:"iss"`
-	Audience  string   `json:"aud"`
-	Subject   string   `json:"sub"`
-	Username  string   `json:"cognito:username"`
-	Groups    []string `json:"cognito:groups"`
-	TokenUse  string   `json:"token_use"`
-	ExpiresAt int64    `json:"exp"`
-
-	ClientID       string `json:"client_id"` // the last two are those of access tokens
-	AccessUsername string `json:"username"`
-}
-
-// owner is the user whom logins prove; nil, without an error, is a guest.
-func (p *pool) owner(logins map[string]string) (*idClaims, error) {
+// owner returns the claims of the user that logins prove, or nil for a guest.
+func (p *userPool) owner(logins map[string]string) (*tokenClaims, error) {
 	if len(logins) > 1 {
-		return nil, refuse("InvalidParameterException", "Please provide a single login.")
+		return nil, apiErrorf("InvalidParameterException", "Please provide a single login.")
 	}
 	for provider, token := range logins {
-		claims, refusal := p.judge(token)
-		if refusal != nil {
-			refusal.message = "Invalid login token. " + refusal.message
-			return nil, refusal
+		claims, apiErr := p.verifyToken(token)
+		if apiErr != nil {
+			apiErr.message = "Invalid login token. " + apiErr.message
+			return nil, apiErr
 		}
 		switch {
 		case claims.TokenUse != string(tokens.ID):
-			return nil, refuse("NotAuthorizedException", "Invalid login token. Missing a required claim: aud")
+			return nil, apiErrorf("NotAuthorizedException", "Invalid login token. Missing a required claim: aud")
 		case claims.Issuer != "https://"+provider && claims.Issuer != "http://"+provider:
-			return nil, refuse("NotAuthorizedException", "Invalid login token. Issuer doesn't match providerName")
+			return nil, apiErrorf("NotAuthorizedException", "Invalid login token. Issuer doesn't match providerName")
 		}
 		return claims, nil
 	}
 	return nil, nil
-}
-
-// judge checks a token of either use as a service that trusts the pool does: its
-// signature, issuer, app client and expiry.
-func (p *pool) judge(token string) (*idClaims, *refusal) {
-	const code = "NotAuthorizedException"
-	now := p.time()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if _, err := p.verify(token); err != nil {
-		return nil, refuse(code, "Token signature invalid")
-	}
-	claims := new(idClaims)
-	payload, _ := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
-	if json.Unmarshal(payload, claims) != nil {
-		return nil, refuse(code, "Not a valid OpenId Connect identity token.")
-	}
-	claims.Username = cmp.Or(claims.Username, claims.AccessUsername)
-	_, known := p.clients[cmp.Or(claims.Audience, claims.ClientID)]
-	switch {
-	case !slices.Contains([]string{p.issuer(), p.awsIssuer, p.updatedIssuer()}, claims.Issuer):
-		return nil, refuse(code, "Token is not from a supported provider of this identity pool.")
-	case !known:
-		return nil, refuse(code, "Incorrect token audience.")
-	case now.Unix() >= claims.ExpiresAt:
-		return nil, refuse(code, "Token expired: %d >= %d", now.Unix(), claims.ExpiresAt)
-	}
-	return claims, nil
 }

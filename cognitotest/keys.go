@@ -17,14 +17,14 @@ type signingKey struct {
 	*rsa.PrivateKey
 }
 
-// keyPair holds the two keys that a pool signs with at a time: Cognito has one
+// keyPair holds the two keys that a user pool signs with at a time: Cognito has one
 // for access tokens and another for ID tokens.
 type keyPair struct {
 	access, id *signingKey
 }
 
 func newKeyPair() keyPair {
-	return keyPair{access: foundry.next(), id: foundry.next()}
+	return keyPair{access: generator.next(), id: generator.next()}
 }
 
 func (k keyPair) of(use tokens.Use) *signingKey {
@@ -34,13 +34,13 @@ func (k keyPair) of(use tokens.Use) *signingKey {
 	return k.access
 }
 
-// foundry makes the keys of all pools of the process.
-var foundry keyFoundry
+// generator makes the keys of all user pools of the process.
+var generator keyGenerator
 
-// keyFoundry makes RSA keys that are all different, and cheap: the cost of a
-// key is its primes, and n primes make n(n-1)/2 keys. Whoever has two such keys
-// can find the prime they share, so they are good for tests and nothing else.
-type keyFoundry struct {
+// keyGenerator makes RSA keys that are all different, and cheap. Primes are the
+// costly part of a key, and n primes make n(n-1)/2 keys. The keys are for tests
+// only: two public keys with a common prime reveal it.
+type keyGenerator struct {
 	mu     sync.Mutex
 	primes []*big.Int
 	i, j   int // primes of the latest key, i < j
@@ -48,24 +48,24 @@ type keyFoundry struct {
 
 var publicExponent = big.NewInt(65537)
 
-func (f *keyFoundry) next() *signingKey {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.i++; f.i >= f.j {
-		f.i, f.j = 0, f.j+1
+func (g *keyGenerator) next() *signingKey {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.i++; g.i >= g.j {
+		g.i, g.j = 0, g.j+1
 	}
-	for len(f.primes) <= f.j {
-		f.primes = append(f.primes, newPrime())
+	for len(g.primes) <= g.j {
+		g.primes = append(g.primes, newPrime())
 	}
-	p, q := f.primes[f.i], f.primes[f.j]
+	p, q := g.primes[g.i], g.primes[g.j]
 	key := &rsa.PrivateKey{
 		PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: int(publicExponent.Int64())},
-		D:         new(big.Int).ModInverse(publicExponent, new(big.Int).Mul(lessOne(p), lessOne(q))),
+		D:         new(big.Int).ModInverse(publicExponent, new(big.Int).Mul(minusOne(p), minusOne(q))),
 		Primes:    []*big.Int{p, q},
 	}
 	key.Precompute()
-	// Cognito's key ids are base64 with padding. Made from the key, the id of
-	// one key never names another, not even in the next run of a program.
+	// Cognito's key ids are base64 with padding. A hash of the key is unique, in
+	// later runs of a program too.
 	sum := sha256.Sum256(key.N.Bytes())
 	return &signingKey{kid: base64.StdEncoding.EncodeToString(sum[:]), PrivateKey: key}
 }
@@ -76,46 +76,46 @@ func newPrime() *big.Int {
 	for {
 		p, err := rand.Prime(rand.Reader, 1024)
 		must(err)
-		// The private exponent exists only if e shares no factor with p-1.
-		// It is a prime, so a remainder is enough.
-		if new(big.Int).Mod(lessOne(p), publicExponent).Sign() != 0 {
+		// The private exponent exists only if e shares no factor with p-1. Since e
+		// is prime, a remainder shows that.
+		if new(big.Int).Mod(minusOne(p), publicExponent).Sign() != 0 {
 			return p
 		}
 	}
 }
 
-func lessOne(n *big.Int) *big.Int { return new(big.Int).Sub(n, big.NewInt(1)) }
+func minusOne(n *big.Int) *big.Int { return new(big.Int).Sub(n, big.NewInt(1)) }
 
-// RotateKeys replaces both signing keys and withdraws the old ones at once:
-// tokens signed before verify no more. For a rotation as a careful operator
-// does it, see [Server.AddKeys].
+// RotateKeys replaces both signing keys and withdraws the old ones at once. Tokens
+// signed with the old ones no longer verify. [Server.AddKeys] begins a rotation with
+// an overlap.
 func (s *Server) RotateKeys() {
 	keys := newKeyPair()
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	s.pool.keys, s.pool.oldKeys = keys, nil
+	s.userPool.mu.Lock()
+	defer s.userPool.mu.Unlock()
+	s.userPool.keys, s.userPool.oldKeys = keys, nil
 }
 
-// AddKeys begins a rotation: the pool signs with new keys and goes on
-// publishing the old ones, until [Server.DropOldKeys].
+// AddKeys begins a rotation. The user pool signs with new keys, and publishes the
+// old ones until [Server.DropOldKeys].
 func (s *Server) AddKeys() {
 	keys := newKeyPair()
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	s.pool.oldKeys = append(s.pool.oldKeys, s.pool.keys)
-	s.pool.keys = keys
+	s.userPool.mu.Lock()
+	defer s.userPool.mu.Unlock()
+	s.userPool.oldKeys = append(s.userPool.oldKeys, s.userPool.keys)
+	s.userPool.keys = keys
 }
 
-// DropOldKeys withdraws all keys that the pool no longer signs with.
+// DropOldKeys withdraws all keys that the user pool no longer signs with.
 func (s *Server) DropOldKeys() {
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	s.pool.oldKeys = nil
+	s.userPool.mu.Lock()
+	defer s.userPool.mu.Unlock()
+	s.userPool.oldKeys = nil
 }
 
-// published lists the keys in the key set, current ones first. Called with p.mu
+// publishedKeys lists the keys in the key set, current ones first. Called with p.mu
 // held.
-func (p *pool) published() []*signingKey {
+func (p *userPool) publishedKeys() []*signingKey {
 	keys := []*signingKey{p.keys.access, p.keys.id}
 	for _, old := range p.oldKeys {
 		keys = append(keys, old.access, old.id)
@@ -125,7 +125,7 @@ func (p *pool) published() []*signingKey {
 
 // keySet is the JWK Set of RFC 7517, with Cognito's members. Called with p.mu
 // held.
-func (p *pool) keySet() *reply {
+func (p *userPool) keySet() *response {
 	type jwk struct {
 		Alg string `json:"alg"`
 		E   string `json:"e"`
@@ -137,13 +137,13 @@ func (p *pool) keySet() *reply {
 	var set struct {
 		Keys []jwk `json:"keys"`
 	}
-	for _, k := range p.published() {
+	for _, k := range p.publishedKeys() {
 		set.Keys = append(set.Keys, jwk{
 			Alg: "RS256", E: "AQAB", Kid: k.kid, Kty: "RSA", Use: "sig",
 			N: base64.RawURLEncoding.EncodeToString(k.N.Bytes()),
 		})
 	}
-	r := jsonReply(200, set)
+	r := jsonResponse(200, set)
 	r.contentType = "application/json"
 	return r
 }

@@ -7,40 +7,40 @@ import (
 )
 
 func TestRotateKeys(t *testing.T) {
-	srv := cognitotest.New(ada)
+	server := cognitotest.New(ada)
 	check := func(when string, keys int, token string, want bool) {
 		t.Helper()
-		set := publishedKeys(t, srv.Client(), srv.UserPool().IssuerURL())
+		set := publishedKeys(t, server.Client(), server.UserPool().IssuerURL())
 		if len(set) != keys {
 			t.Errorf("%s: %d keys, want %d", when, len(set), keys)
 		}
 		if _, ok := verifies(t, set, token); ok != want {
 			t.Errorf("%s: the token verifies: %t", when, ok)
 		}
-		if _, ok := verifies(t, set, srv.Issue("ada").ID); !ok {
+		if _, ok := verifies(t, set, server.Issue("ada").ID); !ok {
 			t.Errorf("%s: a new token does not verify", when)
 		}
 	}
-	first := srv.Issue("ada").Access
+	first := server.Issue("ada").Access
 	check("at first", 2, first, true)
-	srv.AddKeys()
+	server.AddKeys()
 	check("with overlap", 4, first, true)
-	srv.DropOldKeys()
+	server.DropOldKeys()
 	check("after the overlap", 2, first, false)
-	second := srv.Issue("ada").Access
-	srv.RotateKeys()
+	second := server.Issue("ada").Access
+	server.RotateKeys()
 	check("without overlap", 2, second, false)
-	_, err := getUser(srv, second)
-	refused(t, err, "NotAuthorizedException", "Could not verify signature for Access Token")
+	_, err := getUser(server, second)
+	wantAPIError(t, err, "NotAuthorizedException", "Could not verify signature for Access Token")
 }
 
 // TestKeysDiffer: keys share primes, but no two are the same.
 func TestKeysDiffer(t *testing.T) {
-	srv := cognitotest.New()
+	server := cognitotest.New()
 	for range 20 {
-		srv.AddKeys()
+		server.AddKeys()
 	}
-	keys := publishedKeys(t, srv.Client(), srv.UserPool().IssuerURL())
+	keys := publishedKeys(t, server.Client(), server.UserPool().IssuerURL())
 	if len(keys) != 42 {
 		t.Errorf("%d key ids, want 42", len(keys))
 	}

@@ -7,43 +7,42 @@ import (
 	"strings"
 )
 
-// Login is what an app client has set up for the managed login (hosted UI); see
-// [Server.SetLogin]. The zero Login is that of a new Server, and convenient for
-// tests; every field that is set makes it as strict as Cognito.
+// Login has an app client's settings for the managed login (hosted UI); see
+// [Server.SetLogin]. A new Server has the zero Login, which is convenient for
+// tests. Every field that is set makes the managed login as strict as Cognito's.
 type Login struct {
 	// RedirectURIs are the allowed callback URLs. Cognito compares them letter
 	// by letter. Nil allows every https URL, and http on localhost, 127.0.0.1
-	// and [::1]; an empty list allows none.
+	// and [::1]. An empty list allows none.
 	RedirectURIs []string
 
 	// LogoutURIs are the allowed sign-out URLs, with the rules of RedirectURIs.
 	LogoutURIs []string
 
-	// Scopes are those that the app client may ask for, and those it gets when
-	// it asks for none. Nil are Cognito's own: "openid", "email", "phone",
-	// "profile" and "aws.cognito.signin.user.admin".
+	// Scopes are the scopes that the app client may request. A request without
+	// scopes gets all of them. Nil stands for Cognito's own: "openid", "email",
+	// "phone", "profile" and "aws.cognito.signin.user.admin".
 	Scopes []string
 
-	// Providers are the names of the external identity providers that the
-	// sign-in page offers, and that the parameter identity_provider may name,
-	// beside the pool's own users: "Google", "EmulatorProvider", … The emulated
-	// provider asks for nothing but a name, and signs in the user
-	// "<provider in lower case>_<name>", whom the first time makes.
+	// Providers are the names of external identity providers: "Google",
+	// "EmulatorProvider", … The sign-in page offers them, and the parameter
+	// identity_provider may name them. The emulated provider asks for a name only.
+	// It signs in the user "<provider in lower case>_<name>", and adds this user
+	// to the user pool the first time.
 	Providers []string
 
 	// RequirePKCE refuses authorization requests without a code challenge
-	// (RFC 7636). Cognito has no such setting; a test has, to prove that the
-	// code under test sends one.
+	// (RFC 7636). Cognito has no such setting. With it, a test proves that the
+	// code under test sends a challenge.
 	RequirePKCE bool
 }
 
-// systemScopes are those that every user pool has.
+// systemScopes are the scopes of every user pool.
 var systemScopes = []string{"openid", "email", "phone", "profile", adminScope}
 
-// SetLogin sets up the managed login for the app client that s is the pool seen
-// through. It panics if a URL is one that Cognito would not register: it is
-// absolute, without a fragment, and http is for localhost, 127.0.0.1 and [::1]
-// only.
+// SetLogin sets up the managed login for s's app client. It panics for a URL that
+// Cognito would not register. Cognito wants absolute URLs without a fragment, and
+// http for localhost, 127.0.0.1 and [::1] only.
 func (s *Server) SetLogin(l Login) {
 	for _, uri := range slices.Concat(l.RedirectURIs, l.LogoutURIs) {
 		if !registrable(uri) {
@@ -52,7 +51,7 @@ func (s *Server) SetLogin(l Login) {
 	}
 	l.RedirectURIs, l.LogoutURIs = slices.Clone(l.RedirectURIs), slices.Clone(l.LogoutURIs)
 	l.Scopes, l.Providers = slices.Clone(l.Scopes), slices.Clone(l.Providers)
-	p := s.pool
+	p := s.userPool
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.loginSettings[s.clientID] = l
@@ -65,7 +64,8 @@ func (l Login) scopes() []string {
 	return l.Scopes
 }
 
-// allows judges a callback or sign-out URL by the list that was set for it.
+// allows reports whether a callback or sign-out URL is allowed by the list from
+// Login.
 func allows(registered []string, uri string) bool {
 	if registered != nil {
 		return slices.Contains(registered, uri)
@@ -74,8 +74,8 @@ func allows(registered []string, uri string) bool {
 	return err == nil && registrable(uri) && (u.Scheme == "https" || u.Scheme == "http")
 }
 
-// registrable reports whether Cognito would take uri as a callback URL. Apps
-// have schemes of their own, such as "myapp://signed-in".
+// registrable reports whether Cognito would register uri as a callback URL. An app
+// may have a scheme of its own, such as "myapp://signed-in".
 func registrable(uri string) bool {
 	u, err := url.Parse(uri)
 	if err != nil || u.Scheme == "" || u.Host == "" || strings.Contains(uri, "#") {
@@ -84,29 +84,30 @@ func registrable(uri string) bool {
 	return u.Scheme != "http" || slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, u.Hostname())
 }
 
-// Authorize signs a user in through the managed login, as a browser would that
-// goes to authorizeURL, without a browser and without a password: it returns the
-// URL that the browser would be sent back to, with the code and the state. What
-// Cognito answers with a redirect to the app, such as an unknown scope, is no
-// error: then the URL carries the error. What Cognito answers with a page is an
-// error: an unknown app client, a redirect_uri that is not registered.
+// Authorize signs a user in through the managed login, without a browser and
+// without a password. authorizeURL is the URL that the app would send a browser to.
+// Authorize returns the callback URL with the code and the state.
+//
+// If Cognito would redirect to the app with an error, such as an unknown scope,
+// the returned URL has that error. If Cognito would show an error page, such as
+// for an unknown app client or redirect_uri, Authorize returns an error.
 //
 // Edits change the tokens that the code is exchanged for, as in [Server.Issue].
-// Authorize leaves no login session, is not counted and meets no fault. It
+// Authorize starts no login session, is not counted and meets no fault. It
 // panics if there is no such user.
 func (s *Server) Authorize(authorizeURL, username string, edits ...func(*Draft)) (redirect string, err error) {
 	u, err := url.Parse(authorizeURL)
 	if err != nil {
 		return "", err
 	}
-	if path, ok := s.pool.serves(u); !ok || loginRoutes[path].op != "Authorize" {
-		return "", fmt.Errorf("cognitotest: %s is not the pool's authorization endpoint", u.Redacted())
+	if path, ok := s.userPool.serves(u); !ok || loginRoutes[path].op != "Authorize" {
+		return "", fmt.Errorf("cognitotest: %s is not the user pool's authorization endpoint", u.Redacted())
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
 		return "", err
 	}
-	p := s.pool
+	p := s.userPool
 	now := p.time()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,15 +115,15 @@ func (s *Server) Authorize(authorizeURL, username string, edits ...func(*Draft))
 	if a == nil {
 		panic(fmt.Sprintf("cognitotest: Authorize: no user %q", username))
 	}
-	req, refused := p.authorization(query)
+	authReq, oauthErr := p.parseAuthorization(query)
 	switch {
-	case req == nil:
-		return "", fmt.Errorf("cognitotest: Authorize: %w", refused)
-	case refused != nil:
-		return req.refuse(refused), nil
+	case authReq == nil:
+		return "", fmt.Errorf("cognitotest: Authorize: %w", oauthErr)
+	case oauthErr != nil:
+		return authReq.errorURL(oauthErr), nil
 	}
-	if err := a.usable(); err != nil {
+	if err := a.checkUsable(); err != nil {
 		return "", fmt.Errorf("cognitotest: Authorize: %w", err)
 	}
-	return p.grant(req, a, now, now, edits...), nil
+	return p.grantCode(authReq, a, now, now, edits...), nil
 }

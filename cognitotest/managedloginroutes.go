@@ -11,41 +11,41 @@ import (
 
 // loginRoute is a path of the managed login's host.
 type loginRoute struct {
-	op    string // for Calls and faults
-	get   func(*pool, *visit) *reply
-	post  func(*pool, *visit) *reply
-	plain bool // answers programs with JSON, not people with pages
+	op   string // for Calls and SetFault
+	get  func(*userPool, *loginRequest) *response
+	post func(*userPool, *loginRequest) *response
+	json bool // for apps: errors are JSON, not pages
 }
 
 var loginRoutes map[string]loginRoute
 
 func init() { // the handlers use the map themselves
 	loginRoutes = map[string]loginRoute{
-		"/oauth2/authorize": {op: "Authorize", get: (*pool).authorizePage},
-		"/login":            {op: "Login", get: (*pool).loginPage, post: (*pool).postLogin},
-		"/idp":              {op: "Login", get: (*pool).providerPage, post: (*pool).postProvider},
-		"/signup":           {op: "Signup", get: (*pool).signupPage, post: (*pool).postSignup},
-		"/logout":           {op: "Logout", get: (*pool).logout},
-		"/oauth2/token":     {op: "Token", post: (*pool).tokenEndpoint, plain: true},
-		"/oauth2/revoke":    {op: "Revoke", post: (*pool).revokeEndpoint, plain: true},
-		"/oauth2/userInfo":  {op: "UserInfo", get: (*pool).userInfo, post: (*pool).userInfo, plain: true},
+		"/oauth2/authorize": {op: "Authorize", get: (*userPool).authorizePage},
+		"/login":            {op: "Login", get: (*userPool).loginPage, post: (*userPool).postLogin},
+		"/idp":              {op: "Login", get: (*userPool).providerPage, post: (*userPool).postProvider},
+		"/signup":           {op: "Signup", get: (*userPool).signupPage, post: (*userPool).postSignup},
+		"/logout":           {op: "Logout", get: (*userPool).logout},
+		"/oauth2/token":     {op: "Token", post: (*userPool).tokenEndpoint, json: true},
+		"/oauth2/revoke":    {op: "Revoke", post: (*userPool).revokeEndpoint, json: true},
+		"/oauth2/userInfo":  {op: "UserInfo", get: (*userPool).userInfo, post: (*userPool).userInfo, json: true},
 	}
 }
 
-// visit is a request to the managed login.
-type visit struct {
+// loginRequest is a request to the managed login.
+type loginRequest struct {
 	*request
-	now    time.Time
-	params url.Values // of the URL
-	form   url.Values // of a POST
-	faulty bool       // what was sent is no form
+	now       time.Time
+	params    url.Values // of the URL
+	form      url.Values // of a POST
+	malformed bool       // the query or the form cannot be parsed
 }
 
-// routeLogin is route for the managed login. On AWS it has a host of its own;
-// behind SetURL all is one.
-func (p *pool) routeLogin(req *request) (op string, run func() *reply, ok bool) {
+// routeLogin is route for the managed login. On AWS the managed login has a host of
+// its own. Behind SetURL it shares the host.
+func (p *userPool) routeLogin(req *request) (op string, run func() *response, ok bool) {
 	if strings.HasSuffix(p.awsIssuer, req.host+"/"+p.id) {
-		return "", nil, false // the host of the API, issuer- or not
+		return "", nil, false // the host of the user pool API, with issuer- or without
 	}
 	route, known := loginRoutes[req.path]
 	if !known {
@@ -56,29 +56,29 @@ func (p *pool) routeLogin(req *request) (op string, run func() *reply, ok bool) 
 		handler = route.post
 	}
 	if handler == nil || req.method != http.MethodGet && req.method != http.MethodPost {
-		return "", func() *reply { return notAllowed(route) }, true
+		return "", func() *response { return notAllowed(route) }, true
 	}
-	return route.op, func() *reply { return handler(p, newVisit(req, p.time())) }, true
+	return route.op, func() *response { return handler(p, newLoginRequest(req, p.time())) }, true
 }
 
-func newVisit(req *request, now time.Time) *visit {
-	v := &visit{request: req, now: now}
+func newLoginRequest(req *request, now time.Time) *loginRequest {
+	login := &loginRequest{request: req, now: now}
 	var err error
-	v.params, err = url.ParseQuery(req.query)
-	v.faulty = err != nil
+	login.params, err = url.ParseQuery(req.query)
+	login.malformed = err != nil
 	if req.method == http.MethodPost {
 		media, _, err := mime.ParseMediaType(req.header.Get("Content-Type"))
 		if err != nil || media != "application/x-www-form-urlencoded" {
-			v.faulty = true
-			return v
+			login.malformed = true
+			return login
 		}
-		v.form, err = url.ParseQuery(string(req.body))
-		v.faulty = v.faulty || err != nil
+		login.form, err = url.ParseQuery(string(req.body))
+		login.malformed = login.malformed || err != nil
 	}
-	return v
+	return login
 }
 
-func notAllowed(route loginRoute) *reply {
+func notAllowed(route loginRoute) *response {
 	var allow []string
 	if route.get != nil {
 		allow = append(allow, http.MethodGet)
@@ -86,7 +86,7 @@ func notAllowed(route loginRoute) *reply {
 	if route.post != nil {
 		allow = append(allow, http.MethodPost)
 	}
-	return &reply{
+	return &response{
 		status:      http.StatusMethodNotAllowed,
 		contentType: "text/plain; charset=utf-8",
 		header:      http.Header{"Allow": {strings.Join(allow, ", ")}},
@@ -94,10 +94,10 @@ func notAllowed(route loginRoute) *reply {
 	}
 }
 
-// redirect sends a browser on. A relative target holds below whatever path the
-// Server is mounted at.
-func redirect(target string) *reply {
-	return &reply{
+// redirect redirects a browser. A relative target works whatever path the Server is
+// mounted at.
+func redirect(target string) *response {
+	return &response{
 		status: http.StatusFound,
 		page:   true,
 		header: http.Header{"Location": {target}, "Cache-Control": {noStore}},
@@ -106,9 +106,9 @@ func redirect(target string) *reply {
 
 const noStore = "no-cache, no-store, max-age=0, must-revalidate"
 
-// loginFault is the reply that a fault puts in the place of the managed login's
-// own; nil if op is not the managed login's.
-func (p *pool) loginFault(op string, f Fault, req *request) *reply {
+// loginFaultResponse is the response that a fault sends instead of the managed
+// login's. It is nil if the fault sends none, or op is not the managed login's.
+func (p *userPool) loginFaultResponse(op string, f Fault, req *request) *response {
 	route := loginRoutes[req.path]
 	if route.op != op || f.Body != "" || f.Status == 0 && f.Code == "" {
 		return nil
@@ -124,33 +124,32 @@ func (p *pool) loginFault(op string, f Fault, req *request) *reply {
 			code = "invalid_request"
 		}
 	}
-	refused := &oauthError{code, cmp.Or(f.Message, "A fault of the test")}
-	if route.plain {
-		return refused.reply(cmp.Or(f.Status, http.StatusBadRequest))
+	oauthErr := &oauthError{code, cmp.Or(f.Message, "A fault of the test")}
+	if route.json {
+		return oauthErr.response(cmp.Or(f.Status, http.StatusBadRequest))
 	}
 	if f.Status == 0 {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		params, _ := url.ParseQuery(req.query)
-		if a, _ := p.authorization(params); a != nil {
-			return redirect(a.refuse(refused))
+		if a, _ := p.parseAuthorization(params); a != nil {
+			return redirect(a.errorURL(oauthErr))
 		}
 	}
-	return errorPage(cmp.Or(f.Status, http.StatusBadRequest), refused)
+	return errorPage(cmp.Or(f.Status, http.StatusBadRequest), oauthErr)
 }
 
-// loginBase is the URL that the managed login's paths are below. Called with
-// p.mu held.
-func (p *pool) loginBase() string {
+// loginBase is the URL above the managed login's paths. Called with p.mu held.
+func (p *userPool) loginBase() string {
 	if p.url != "" {
 		return p.url
 	}
 	return "https://" + p.domain
 }
 
-// loginHost is UserPool's Domain, which has no room for a path. Called with
-// p.mu held.
-func (p *pool) loginHost() string {
+// loginHost is UserPool's Domain, or empty if the URL has a path. Called with p.mu
+// held.
+func (p *userPool) loginHost() string {
 	u, err := url.Parse(p.loginBase())
 	if err != nil || u.Path != "" {
 		return ""

@@ -12,23 +12,24 @@ const (
 	sessionCookie = "cognito"
 	csrfCookie    = "XSRF-TOKEN"
 
-	sessionLifetime = time.Hour // not prolonged by use
+	loginSessionLifetime = time.Hour // use does not extend it
 )
 
-// browserSession is the managed login's own session: the browser that has its
-// cookie is signed in for all app clients of the pool, without being asked.
-type browserSession struct {
+// loginSession is the managed login's own session. A browser with its cookie is
+// signed in for all app clients of the user pool, and sees no sign-in page.
+type loginSession struct {
 	user     *account
-	provider string // empty for the pool's own users
-	began    time.Time
+	provider string // empty for users of the user pool itself
+	started  time.Time
 }
 
-// browser finds the session that v may use for a: one of the provider that a
-// asks for, if it does. Called with p.mu held.
-func (p *pool) browser(v *visit, a *authorization) *browserSession {
-	for _, value := range v.cookies(sessionCookie) {
-		s := p.browsers[value]
-		if s == nil || !v.now.Before(s.began.Add(sessionLifetime)) || s.user.usable() != nil {
+// findLoginSession finds the browser's session for an authorization request, or
+// nil. If the request names a provider, the session must be of that provider.
+// Called with p.mu held.
+func (p *userPool) findLoginSession(req *loginRequest, a *authorizationRequest) *loginSession {
+	for _, value := range req.cookies(sessionCookie) {
+		s := p.loginSessions[value]
+		if s == nil || !req.now.Before(s.started.Add(loginSessionLifetime)) || s.user.checkUsable() != nil {
 			continue
 		}
 		if a.params.Get("identity_provider") == "" || a.provider == s.provider {
@@ -38,32 +39,31 @@ func (p *pool) browser(v *visit, a *authorization) *browserSession {
 	return nil
 }
 
-// remember begins a session and sends the browser back to the app. Called with
-// p.mu held.
-func (p *pool) remember(v *visit, a *authorization, user *account) *reply {
-	p.forget(v)
-	for value, s := range p.browsers { // long tests keep few
-		if !v.now.Before(s.began.Add(sessionLifetime)) {
-			delete(p.browsers, value)
+// startLoginSession starts a session and redirects the browser to the app, with a
+// code. Called with p.mu held.
+func (p *userPool) startLoginSession(req *loginRequest, a *authorizationRequest, user *account) *response {
+	p.endLoginSession(req)
+	for value, s := range p.loginSessions { // so that a long test keeps few
+		if !req.now.Before(s.started.Add(loginSessionLifetime)) {
+			delete(p.loginSessions, value)
 		}
 	}
 	value := newUUID()
-	p.browsers[value] = &browserSession{user, a.provider, v.now}
-	r := redirect(p.grant(a, user, v.now, v.now))
-	r.setCookie(p.cookie(v, sessionCookie, value, int(sessionLifetime/time.Second)))
+	p.loginSessions[value] = &loginSession{user, a.provider, req.now}
+	r := redirect(p.grantCode(a, user, req.now, req.now))
+	r.setCookie(p.cookie(req, sessionCookie, value, int(loginSessionLifetime/time.Second)))
 	return r
 }
 
-// forget ends the browser's session. Called with p.mu held.
-func (p *pool) forget(v *visit) {
-	for _, value := range v.cookies(sessionCookie) {
-		delete(p.browsers, value)
+// endLoginSession ends the browser's session. Called with p.mu held.
+func (p *userPool) endLoginSession(req *loginRequest) {
+	for _, value := range req.cookies(sessionCookie) {
+		delete(p.loginSessions, value)
 	}
 }
 
-// cookie makes a cookie for the managed login's pages, wherever they are. Called
-// with p.mu held.
-func (p *pool) cookie(v *visit, name, value string, maxAge int) *http.Cookie {
+// cookie makes a cookie for the managed login's pages. Called with p.mu held.
+func (p *userPool) cookie(req *loginRequest, name, value string, maxAge int) *http.Cookie {
 	base, err := url.Parse(p.loginBase())
 	must(err)
 	return &http.Cookie{
@@ -71,28 +71,28 @@ func (p *pool) cookie(v *visit, name, value string, maxAge int) *http.Cookie {
 		Value:    value,
 		Path:     base.Path + "/",
 		MaxAge:   maxAge,
-		Secure:   v.secure,
+		Secure:   req.secure,
 		HttpOnly: true,
 		SameSite: http.SameSiteLaxMode,
 	}
 }
 
-func (r *reply) setCookie(c *http.Cookie) { r.header.Add("Set-Cookie", c.String()) }
+func (r *response) setCookie(c *http.Cookie) { r.header.Add("Set-Cookie", c.String()) }
 
-// cookies lists the values of the cookies of that name: on localhost, other
-// servers' may be among them.
-func (v *visit) cookies(name string) (values []string) {
-	r := http.Request{Header: v.header}
+// cookies lists the values of all cookies of that name. On localhost some may be of
+// other servers.
+func (req *loginRequest) cookies(name string) (values []string) {
+	r := http.Request{Header: req.header}
 	for _, c := range r.CookiesNamed(name) {
 		values = append(values, c.Value)
 	}
 	return values
 }
 
-// csrf is the token that the page's form sends back: the one of the browser's
-// cookie, or a new one, which fresh says to set.
-func (v *visit) csrf() (token string, fresh bool) {
-	for _, value := range v.cookies(csrfCookie) {
+// csrf is the token for the page's form: that of the browser's cookie or, if fresh,
+// a new one, whose cookie is to be set.
+func (req *loginRequest) csrf() (token string, fresh bool) {
+	for _, value := range req.cookies(csrfCookie) {
 		if value != "" {
 			return value, false
 		}
@@ -100,11 +100,11 @@ func (v *visit) csrf() (token string, fresh bool) {
 	return newUUID(), true
 }
 
-// genuine reports whether a form came from a page of ours: it repeats what is in
-// the cookie, which pages of other sites cannot read.
-func (v *visit) genuine() bool {
-	for _, value := range v.cookies(csrfCookie) {
-		if value != "" && hmac.Equal([]byte(value), []byte(v.form.Get("_csrf"))) {
+// hasCSRFToken reports whether the form repeats the token of the browser's cookie.
+// Pages of other sites cannot read that cookie, so they cannot forge the form.
+func (req *loginRequest) hasCSRFToken() bool {
+	for _, value := range req.cookies(csrfCookie) {
+		if value != "" && hmac.Equal([]byte(value), []byte(req.form.Get("_csrf"))) {
 			return true
 		}
 	}

@@ -9,40 +9,40 @@ import (
 	"unicode/utf8"
 )
 
-// fieldFault is what is wrong with one field of a form.
-type fieldFault struct{ Field, Message string }
+// fieldError is an error about one field of a form.
+type fieldError struct{ Field, Message string }
 
-// signUp makes a user, as the sign-up page does. Nothing is sent to the e-mail
-// address: it counts as verified. Called with p.mu held.
-func (p *pool) signUp(username, email, password string) (*account, *fieldFault) {
+// signUp adds a user for the sign-up page. The e-mail address counts as verified,
+// without a message to it. Called with p.mu held.
+func (p *userPool) signUp(username, email, password string) (*account, *fieldError) {
 	local, domain, _ := strings.Cut(email, "@")
 	switch {
 	case !validName(username):
-		return nil, &fieldFault{"username", "A username has 1 to 128 characters and no spaces."}
-	case p.login(username) != nil:
-		return nil, &fieldFault{"username", "User already exists"}
+		return nil, &fieldError{"username", "A username has 1 to 128 characters and no spaces."}
+	case p.findUser(username) != nil:
+		return nil, &fieldError{"username", "User already exists"}
 	case !validName(email) || local == "" || !strings.Contains(strings.Trim(domain, "."), "."):
-		return nil, &fieldFault{"email", "Invalid email address format."}
-	case p.login(email) != nil:
-		return nil, &fieldFault{"email", "An account with the given email already exists."}
+		return nil, &fieldError{"email", "Invalid email address format."}
+	case p.findUser(email) != nil:
+		return nil, &fieldError{"email", "An account with the given email already exists."}
 	}
-	if fault := passwordFault(password); fault != "" {
-		return nil, &fieldFault{"password", "Password did not conform with policy: " + fault}
+	if problem := passwordProblem(password); problem != "" {
+		return nil, &fieldError{"password", "Password did not conform with policy: " + problem}
 	}
 	return p.setUser(User{Username: username, Password: password, Attributes: map[string]string{"email": email}}), nil
 }
 
-// federate finds the user whom an identity provider knows by that name, and
-// makes one the first time, as Cognito does: named after the provider and in its
+// federate finds the user that an identity provider knows by that name. The first
+// time it adds one as Cognito does: named after the provider, and in the provider's
 // group. Called with p.mu held.
-func (p *pool) federate(provider, name string, now time.Time) (*account, *fieldFault) {
+func (p *userPool) federate(provider, name string, now time.Time) (*account, *fieldError) {
 	if !validName(name) {
-		return nil, &fieldFault{"name", "A name has 1 to 128 characters and no spaces."}
+		return nil, &fieldError{"name", "A name has 1 to 128 characters and no spaces."}
 	}
 	username := strings.ToLower(provider) + "_" + name
 	if a := p.users[username]; a != nil {
 		if a.Disabled {
-			return nil, &fieldFault{"name", "User is disabled."}
+			return nil, &fieldError{"name", "User is disabled."}
 		}
 		return a, nil
 	}
@@ -57,7 +57,7 @@ func (p *pool) federate(provider, name string, now time.Time) (*account, *fieldF
 		Attributes: map[string]string{"identities": string(identities)},
 	}
 	if strings.Contains(name, "@") {
-		// Cognito takes no provider's word for it, unless it is told to.
+		// By default Cognito does not believe a provider that an address is verified.
 		u.Attributes["email"], u.Attributes["email_verified"] = name, "false"
 	}
 	return p.setUser(u), nil
@@ -77,8 +77,9 @@ func validName(s string) bool {
 	return true
 }
 
-// passwordFault is what Cognito's default password policy finds wrong.
-func passwordFault(password string) string {
+// passwordProblem says how a password violates Cognito's default policy. It is
+// empty for a good password.
+func passwordProblem(password string) string {
 	has := func(set string) bool { return strings.ContainsAny(password, set) }
 	switch {
 	case len(password) < 8:

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// codeLifetime is how long an authorization code is good.
+// codeLifetime is how long an authorization code is valid.
 const codeLifetime = 5 * time.Minute
 
 // oauthError is an error of RFC 6749 §4.1.2.1 and §5.2.
@@ -21,30 +21,30 @@ func (e *oauthError) Error() string {
 	return e.Code + ": " + e.Description
 }
 
-func (e *oauthError) reply(status int) *reply {
-	r := jsonReply(status, struct {
+func (e *oauthError) response(status int) *response {
+	r := jsonResponse(status, struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description,omitempty"`
 	}{e.Code, e.Description})
-	return r.oauth()
+	return r.asOAuth()
 }
 
-// authorization is an authorization request (RFC 6749 §4.1.1, RFC 7636 §4.3,
-// OpenID Connect Core §3.1.2.1).
-type authorization struct {
+// authorizationRequest is that of RFC 6749 §4.1.1, RFC 7636 §4.3 and OpenID Connect
+// Core §3.1.2.1.
+type authorizationRequest struct {
 	clientID, redirectURI      string
 	state, nonce, challenge    string
 	prompt, provider, nameHint string
 	scopes                     []string
 	settings                   Login
-	params                     url.Values // as they came
+	params                     url.Values // unchanged
 }
 
-// authorization reads and judges an authorization request. Without an
-// authorization, the error is for a page, because it must not be sent to a URL
-// that nobody registered; with one, it is for the app. Called with p.mu held.
-func (p *pool) authorization(params url.Values) (*authorization, *oauthError) {
-	a := &authorization{
+// parseAuthorization parses and checks an authorization request. An error beside a
+// request is for the app. An error without a request is for a page: it must not be
+// sent to a URL that is not registered. Called with p.mu held.
+func (p *userPool) parseAuthorization(params url.Values) (*authorizationRequest, *oauthError) {
+	a := &authorizationRequest{
 		clientID:    params.Get("client_id"),
 		redirectURI: params.Get("redirect_uri"),
 		state:       params.Get("state"),
@@ -62,14 +62,14 @@ func (p *pool) authorization(params url.Values) (*authorization, *oauthError) {
 	if len(params["redirect_uri"]) != 1 || !allows(a.settings.RedirectURIs, a.redirectURI) {
 		return nil, &oauthError{"redirect_mismatch", "redirect_uri is none of the app client's callback URLs."}
 	}
-	if a.provider == "COGNITO" { // the pool's own users
+	if a.provider == "COGNITO" { // users of the user pool itself
 		a.provider = ""
 	}
-	return a, a.fault()
+	return a, a.check()
 }
 
-// fault is what is wrong with a for the app to know; nil is nothing.
-func (a *authorization) fault() *oauthError {
+// check returns an error that may be sent to the app.
+func (a *authorizationRequest) check() *oauthError {
 	for name, values := range a.params {
 		if len(values) > 1 {
 			return &oauthError{"invalid_request", name + " comes twice"}
@@ -84,8 +84,8 @@ func (a *authorization) fault() *oauthError {
 	default:
 		return &oauthError{"unsupported_response_type", ""}
 	}
-	if fault := a.readScopes(); fault != nil {
-		return fault
+	if err := a.readScopes(); err != nil {
+		return err
 	}
 	switch method := a.params.Get("code_challenge_method"); {
 	case a.challenge == "" && method == "":
@@ -110,7 +110,7 @@ func (a *authorization) fault() *oauthError {
 	return nil
 }
 
-func (a *authorization) readScopes() *oauthError {
+func (a *authorizationRequest) readScopes() *oauthError {
 	a.scopes = strings.Fields(a.params.Get("scope"))
 	if len(a.scopes) == 0 {
 		a.scopes = slices.Clone(a.settings.scopes())
@@ -126,11 +126,12 @@ func (a *authorization) readScopes() *oauthError {
 	return nil
 }
 
-// openID reports whether there is to be an ID token.
-func (a *authorization) openID() bool { return slices.Contains(a.scopes, "openid") }
+// openID reports whether the app gets an ID token.
+func (a *authorizationRequest) openID() bool { return slices.Contains(a.scopes, "openid") }
 
-// callback is the URL that sends the browser back to the app.
-func (a *authorization) callback(add ...string) string {
+// callbackURL is the app's redirect_uri with the state and more parameters, given as
+// name and value in turn.
+func (a *authorizationRequest) callbackURL(add ...string) string {
 	var b strings.Builder
 	b.WriteString(a.redirectURI)
 	sep := "?"
@@ -147,66 +148,66 @@ func (a *authorization) callback(add ...string) string {
 	return b.String()
 }
 
-// refuse is the callback with an error.
-func (a *authorization) refuse(e *oauthError) string {
+// errorURL is the callback URL with an error.
+func (a *authorizationRequest) errorURL(e *oauthError) string {
 	if e.Description == "" {
-		return a.callback("error", e.Code)
+		return a.callbackURL("error", e.Code)
 	}
-	return a.callback("error", e.Code, "error_description", e.Description)
+	return a.callbackURL("error", e.Code, "error_description", e.Description)
 }
 
-// code is what an authorization code stands for until it is exchanged.
-type code struct {
-	*authorization
+// authorizationCode is the state of an authorization code until it is exchanged.
+type authorizationCode struct {
+	*authorizationRequest
 	user     *account
 	authTime time.Time
 	expires  time.Time
 	edits    []func(*Draft)
 }
 
-// grant gives the app a code for a, on which the user signed in at authTime.
-// Called with p.mu held.
-func (p *pool) grant(a *authorization, user *account, authTime, now time.Time, edits ...func(*Draft)) (callback string) {
-	for value, c := range p.codes { // long tests keep few
+// grantCode makes a code for the request of a user who signed in at authTime, and
+// returns the callback URL with it. Called with p.mu held.
+func (p *userPool) grantCode(a *authorizationRequest, user *account, authTime, now time.Time, edits ...func(*Draft)) (callback string) {
+	for value, c := range p.codes { // so that a long test keeps few
 		if !now.Before(c.expires) {
 			delete(p.codes, value)
 		}
 	}
 	value := newUUID()
-	p.codes[value] = &code{a, user, authTime, now.Add(codeLifetime), edits}
-	return a.callback("code", value)
+	p.codes[value] = &authorizationCode{a, user, authTime, now.Add(codeLifetime), edits}
+	return a.callbackURL("code", value)
 }
 
 // authorizePage is the authorization endpoint.
-func (p *pool) authorizePage(v *visit) *reply {
-	return p.visitAuthorization(v, func(a *authorization) *reply {
-		s := p.browser(v, a)
+func (p *userPool) authorizePage(req *loginRequest) *response {
+	return p.serveAuthorization(req, func(a *authorizationRequest) *response {
+		s := p.findLoginSession(req, a)
 		switch {
 		case s != nil && a.prompt != "login":
-			return redirect(p.grant(a, s.user, s.began, v.now))
+			return redirect(p.grantCode(a, s.user, s.started, req.now))
 		case a.prompt == "none":
-			return redirect(a.refuse(&oauthError{"login_required", ""}))
+			return redirect(a.errorURL(&oauthError{"login_required", ""}))
 		case a.provider != "":
-			return redirect("../idp?" + v.query)
+			return redirect("../idp?" + req.query)
 		}
-		return redirect("../login?" + v.query)
+		return redirect("../login?" + req.query)
 	})
 }
 
-// visitAuthorization serves a request with the parameters of an authorization
-// request in its URL: refused ones by itself, others with serve, under p.mu.
-func (p *pool) visitAuthorization(v *visit, serve func(*authorization) *reply) *reply {
-	if v.faulty {
+// serveAuthorization serves a page whose URL has the parameters of an authorization
+// request. It refuses a bad request, and passes others to serve, with p.mu held.
+func (p *userPool) serveAuthorization(req *loginRequest, serve func(*authorizationRequest) *response) *response {
+	if req.malformed {
 		return errorPage(400, &oauthError{"invalid_request", "The request is malformed."})
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	a, refused := p.authorization(v.params)
+	a, oauthErr := p.parseAuthorization(req.params)
 	switch {
 	case a == nil:
-		return errorPage(400, refused)
-	case refused != nil:
-		return redirect(a.refuse(refused))
+		return errorPage(400, oauthErr)
+	case oauthErr != nil:
+		return redirect(a.errorURL(oauthErr))
 	}
 	return serve(a)
 }

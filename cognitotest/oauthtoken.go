@@ -10,19 +10,19 @@ import (
 	"time"
 )
 
-// oauth makes r an answer of an endpoint of RFC 6749.
-func (r *reply) oauth() *reply {
+// asOAuth gives r the headers of an RFC 6749 endpoint.
+func (r *response) asOAuth() *response {
 	r.contentType = "application/json;charset=UTF-8"
 	r.header = http.Header{"Cache-Control": {noStore}, "Pragma": {"no-cache"}}
 	return r
 }
 
 // tokenEndpoint is the token endpoint (RFC 6749 §3.2).
-func (p *pool) tokenEndpoint(v *visit) *reply {
-	b, lifetime, refused := p.redeem(v)
-	if refused != nil {
+func (p *userPool) tokenEndpoint(req *loginRequest) *response {
+	drafts, lifetime, oauthErr := p.exchange(req)
+	if oauthErr != nil {
 		// Cognito says 400 for invalid_client too.
-		return refused.reply(http.StatusBadRequest)
+		return oauthErr.response(http.StatusBadRequest)
 	}
 	var out struct {
 		ID        string `json:"id_token,omitempty"`
@@ -31,69 +31,70 @@ func (p *pool) tokenEndpoint(v *visit) *reply {
 		ExpiresIn int64  `json:"expires_in"`
 		Type      string `json:"token_type"`
 	}
-	// Signed without p.mu: it takes time.
-	out.Access = b.access.token()
-	if b.id.Claims != nil {
-		if _, edited := b.id.Claims["at_hash"]; !edited && out.Access != "" {
-			b.id.Claims["at_hash"] = halfHash(out.Access)
+	// p.mu is not held here, because signing takes time.
+	out.Access = drafts.access.signedToken()
+	if drafts.id.Claims != nil {
+		if _, edited := drafts.id.Claims["at_hash"]; !edited && out.Access != "" {
+			drafts.id.Claims["at_hash"] = atHash(out.Access)
 		}
-		out.ID = b.id.token()
+		out.ID = drafts.id.signedToken()
 	}
-	out.Refresh, out.ExpiresIn, out.Type = b.refresh, int64(lifetime/time.Second), "Bearer"
-	return jsonReply(http.StatusOK, out).oauth()
+	out.Refresh, out.ExpiresIn, out.Type = drafts.refresh, int64(lifetime/time.Second), "Bearer"
+	return jsonResponse(http.StatusOK, out).asOAuth()
 }
 
-// halfHash is the "at_hash" of an access token (OpenID Connect Core §3.1.3.6).
-func halfHash(access string) string {
+// atHash is the "at_hash" of an access token (OpenID Connect Core §3.1.3.6).
+func atHash(access string) string {
 	sum := sha256.Sum256([]byte(access))
 	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
 }
 
-// redeem judges a request for tokens and makes their drafts.
-func (p *pool) redeem(v *visit) (*beginning, time.Duration, *oauthError) {
+// exchange checks a request for tokens and drafts the tokens.
+func (p *userPool) exchange(req *loginRequest) (*draftSet, time.Duration, *oauthError) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	clientID, refused := p.authenticate(v)
-	if refused != nil {
-		return nil, 0, refused
+	clientID, oauthErr := p.authenticateClient(req)
+	if oauthErr != nil {
+		return nil, 0, oauthErr
 	}
-	var b *beginning
-	switch v.form.Get("grant_type") {
+	var drafts *draftSet
+	switch req.form.Get("grant_type") {
 	case "authorization_code":
-		b, refused = p.redeemCode(v, clientID)
+		drafts, oauthErr = p.exchangeCode(req, clientID)
 	case "refresh_token":
-		b, refused = p.redeemRefresh(v, clientID)
+		drafts, oauthErr = p.exchangeRefreshToken(req, clientID)
 	case "":
-		refused = &oauthError{"invalid_request", ""}
+		oauthErr = &oauthError{"invalid_request", ""}
 	case "client_credentials":
-		refused = &oauthError{"unauthorized_client", ""} // needs scopes of a resource server
+		oauthErr = &oauthError{"unauthorized_client", ""} // needs scopes of a resource server
 	default:
-		refused = &oauthError{"unsupported_grant_type", ""}
+		oauthErr = &oauthError{"unsupported_grant_type", ""}
 	}
-	return b, p.lifetime, refused
+	return drafts, p.lifetime, oauthErr
 }
 
-// authenticate finds the app client that sent v (RFC 6749 §2.3.1): by Basic if it
-// has a secret, or in the form. Called with p.mu held.
-func (p *pool) authenticate(v *visit) (clientID string, refused *oauthError) {
-	if v.faulty {
+// authenticateClient finds the app client that sent a request (RFC 6749 §2.3.1). An
+// app client with a secret sends it by HTTP Basic or in the form. Called with p.mu
+// held.
+func (p *userPool) authenticateClient(req *loginRequest) (clientID string, oauthErr *oauthError) {
+	if req.malformed {
 		return "", &oauthError{"invalid_request", ""}
 	}
-	for _, values := range v.form {
+	for _, values := range req.form {
 		if len(values) > 1 {
 			return "", &oauthError{"invalid_request", ""}
 		}
 	}
 	invalid := &oauthError{"invalid_client", ""}
-	clientID, sent := v.form.Get("client_id"), v.form.Get("client_secret")
-	if v.header.Get("Authorization") != "" {
-		user, password, ok := (&http.Request{Header: v.header}).BasicAuth()
+	clientID, sent := req.form.Get("client_id"), req.form.Get("client_secret")
+	if req.header.Get("Authorization") != "" {
+		user, password, ok := (&http.Request{Header: req.header}).BasicAuth()
 		id, err := url.QueryUnescape(user)
-		if !ok || err != nil || clientID != "" && clientID != id || v.form.Has("client_secret") {
+		if !ok || err != nil || clientID != "" && clientID != id || req.form.Has("client_secret") {
 			return "", invalid
 		}
 		if sent, err = url.QueryUnescape(password); err != nil || sent == "" {
-			return "", invalid // also a public client, which has nothing to prove
+			return "", invalid // a public client must not use HTTP Basic either
 		}
 		clientID = id
 	}
@@ -107,9 +108,9 @@ func (p *pool) authenticate(v *visit) (clientID string, refused *oauthError) {
 	return clientID, nil
 }
 
-// redeemCode exchanges an authorization code. Called with p.mu held.
-func (p *pool) redeemCode(v *visit, clientID string) (*beginning, *oauthError) {
-	value, redirectURI, verifier := v.form.Get("code"), v.form.Get("redirect_uri"), v.form.Get("code_verifier")
+// exchangeCode exchanges an authorization code. Called with p.mu held.
+func (p *userPool) exchangeCode(req *loginRequest, clientID string) (*draftSet, *oauthError) {
+	value, redirectURI, verifier := req.form.Get("code"), req.form.Get("redirect_uri"), req.form.Get("code_verifier")
 	invalid := &oauthError{"invalid_grant", ""}
 	switch {
 	case value == "" || redirectURI == "":
@@ -117,36 +118,37 @@ func (p *pool) redeemCode(v *visit, clientID string) (*beginning, *oauthError) {
 	case !allows(p.loginSettings[clientID].RedirectURIs, redirectURI):
 		return nil, &oauthError{"unauthorized_client", ""}
 	}
-	c := p.codes[value]
-	if c == nil || c.clientID != clientID {
+	code := p.codes[value]
+	if code == nil || code.clientID != clientID {
 		return nil, invalid
 	}
-	// One attempt, whatever comes of it: nobody may guess verifiers.
+	// A code is valid for one attempt, good or bad, so that nobody can guess verifiers.
 	delete(p.codes, value)
-	if !v.now.Before(c.expires) || c.redirectURI != redirectURI || c.user.usable() != nil || !c.provenBy(verifier) {
+	if !req.now.Before(code.expires) || code.redirectURI != redirectURI || code.user.checkUsable() != nil || !code.matchesVerifier(verifier) {
 		return nil, invalid
 	}
-	start, refresh := p.signIn(c.user, clientID, v.now)
-	start.authTime, start.scopes = c.authTime, c.scopes
-	access, id := p.drafts(start, v.now)
-	if id.Claims != nil && c.nonce != "" {
-		id.Claims["nonce"] = c.nonce
+	session, refresh := p.startSession(code.user, clientID, req.now)
+	session.authTime, session.scopes = code.authTime, code.scopes
+	access, id := p.draftTokens(session, req.now)
+	if id.Claims != nil && code.nonce != "" {
+		id.Claims["nonce"] = code.nonce
 	}
-	for _, edit := range c.edits {
+	for _, edit := range code.edits {
 		if edit == nil {
 			continue
 		}
 		edit(access)
-		if c.openID() { // else there is no ID token to edit
+		if code.openID() { // otherwise there is no ID token
 			edit(id)
 		}
 	}
-	return &beginning{access, id, refresh}, nil
+	return &draftSet{access, id, refresh}, nil
 }
 
-// provenBy checks a code verifier (RFC 7636 §4.6). A verifier without a challenge
-// is refused too: somebody took the challenge away (RFC 9700 §2.1.1).
-func (c *code) provenBy(verifier string) bool {
+// matchesVerifier checks a code verifier (RFC 7636 §4.6). A verifier for a code
+// without a challenge is refused: an attacker may have removed the challenge
+// (RFC 9700 §2.1.1).
+func (c *authorizationCode) matchesVerifier(verifier string) bool {
 	if c.challenge == "" || verifier == "" {
 		return c.challenge == verifier
 	}
@@ -158,44 +160,44 @@ func (c *code) provenBy(verifier string) bool {
 	return hmac.Equal([]byte(base64.RawURLEncoding.EncodeToString(sum[:])), []byte(c.challenge))
 }
 
-// redeemRefresh exchanges a refresh token. Called with p.mu held.
-func (p *pool) redeemRefresh(v *visit, clientID string) (*beginning, *oauthError) {
-	token := v.form.Get("refresh_token")
+// exchangeRefreshToken exchanges a refresh token. Called with p.mu held.
+func (p *userPool) exchangeRefreshToken(req *loginRequest, clientID string) (*draftSet, *oauthError) {
+	token := req.form.Get("refresh_token")
 	if token == "" {
 		return nil, &oauthError{"invalid_request", ""}
 	}
-	c, next, err := p.refresh(clientID, token, v.now)
+	session, next, err := p.refresh(clientID, token, req.now)
 	if err != nil {
 		return nil, &oauthError{"invalid_grant", ""}
 	}
-	access, id := p.drafts(c, v.now)
-	return &beginning{access, id, next}, nil
+	access, id := p.draftTokens(session, req.now)
+	return &draftSet{access, id, next}, nil
 }
 
 // revokeEndpoint is the revocation endpoint (RFC 7009).
-func (p *pool) revokeEndpoint(v *visit) *reply {
+func (p *userPool) revokeEndpoint(req *loginRequest) *response {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	clientID, refused := p.authenticate(v)
+	clientID, oauthErr := p.authenticateClient(req)
 	switch {
-	case refused != nil && refused.Code == "invalid_client":
-		return refused.reply(http.StatusUnauthorized)
-	case refused != nil:
-		return refused.reply(http.StatusBadRequest)
+	case oauthErr != nil && oauthErr.Code == "invalid_client":
+		return oauthErr.response(http.StatusUnauthorized)
+	case oauthErr != nil:
+		return oauthErr.response(http.StatusBadRequest)
 	}
-	token := v.form.Get("token")
+	token := req.form.Get("token")
 	switch {
 	case token == "":
-		return (&oauthError{"invalid_request", ""}).reply(http.StatusBadRequest)
+		return (&oauthError{"invalid_request", ""}).response(http.StatusBadRequest)
 	case strings.Count(token, ".") == 2:
-		return (&oauthError{"unsupported_token_type", ""}).reply(http.StatusBadRequest)
+		return (&oauthError{"unsupported_token_type", ""}).response(http.StatusBadRequest)
 	}
-	// An unknown token is as good as revoked (§2.2).
-	if t := p.link(token); t != nil {
+	// Revoking an unknown token succeeds (§2.2).
+	if t := p.findRefreshToken(token); t != nil {
 		if t.clientID != clientID {
-			return (&oauthError{"invalid_client", ""}).reply(http.StatusBadRequest)
+			return (&oauthError{"invalid_client", ""}).response(http.StatusBadRequest)
 		}
 		t.revoked = true
 	}
-	return &reply{status: http.StatusOK, header: http.Header{"Cache-Control": {noStore}}}
+	return &response{status: http.StatusOK, header: http.Header{"Cache-Control": {noStore}}}
 }

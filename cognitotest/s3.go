@@ -20,11 +20,11 @@ import (
 	"time"
 )
 
-// unsignedTrailer is the payload hash of a body in chunks that ends with its
+// unsignedTrailer stands for the payload hash of a chunked body that ends with its
 // checksum, as the SDKs send it over https.
 const unsignedTrailer = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
-// bucket is an S3 bucket in memory. Its lock is taken without any other.
+// bucket is an S3 bucket in memory. No other lock is held with its own.
 type bucket struct {
 	mu      sync.Mutex
 	objects map[string]*object
@@ -41,47 +41,47 @@ func (o *object) etag() string {
 	return `"` + hex.EncodeToString(sum[:]) + `"`
 }
 
-// Bucket is the name of an S3 bucket, in the region of the pool, that takes
+// Bucket is the name of an S3 bucket, in the user pool's region, that takes
 // credentials of the identity pool. It serves GetObject, HeadObject, PutObject,
-// CopyObject, DeleteObject and ListObjectsV2, presigned URLs included; those are
-// the operations for Calls and SetFault, ListObjectsV2 as "ListObjects".
+// CopyObject, DeleteObject and ListObjectsV2, presigned URLs included. These are
+// the operations for Calls and SetFault; ListObjectsV2 is "ListObjects".
 //
-// Its policy is that of Amplify's storage: "private/<identity id>/" belongs to that
-// identity, "protected/<identity id>/" is written by it alone, guests read below
-// "public/", and everything else is open to every user.
-func (s *Server) Bucket() string { return s.pool.bucketName() }
+// Its policy is that of Amplify's storage. "private/<identity id>/" is for that
+// identity alone. Only that identity writes "protected/<identity id>/". Guests read
+// below "public/". Everything else is open to every user.
+func (s *Server) Bucket() string { return s.userPool.bucketName() }
 
-// S3Endpoint is the endpoint for the SDK: BaseEndpoint of s3.Options, along with
-// UsePathStyle. In memory, that is without SetURL, the SDK needs neither.
+// S3Endpoint is the BaseEndpoint for the SDK's s3.Options, together with
+// UsePathStyle. Without SetURL the SDK needs neither.
 func (s *Server) S3Endpoint() string {
-	if base := s.pool.base(); base != "" {
+	if base := s.userPool.base(); base != "" {
 		return base + "/s3"
 	}
-	return "https://" + s.pool.s3Host()
+	return "https://" + s.userPool.s3Host()
 }
 
-// PutObject puts an object into the bucket, of the type that its content has.
+// PutObject puts an object into the bucket. Its Content-Type is detected.
 func (s *Server) PutObject(key string, body []byte) {
-	s.pool.identity.bucket.put(key, &object{
+	s.userPool.identityPool.bucket.put(key, &object{
 		body:     bytes.Clone(body),
 		header:   http.Header{"Content-Type": {http.DetectContentType(body)}},
-		modified: s.pool.time(),
+		modified: s.userPool.time(),
 	})
 }
 
 // Object returns the content of an object in the bucket, and whether there is one.
 func (s *Server) Object(key string) (body []byte, ok bool) {
-	if o := s.pool.identity.bucket.get(key); o != nil {
+	if o := s.userPool.identityPool.bucket.get(key); o != nil {
 		return bytes.Clone(o.body), true
 	}
 	return nil, false
 }
 
-func (p *pool) bucketName() string {
+func (p *userPool) bucketName() string {
 	return "files-" + strings.ToLower(p.id[strings.Index(p.id, "_")+1:])
 }
 
-func (p *pool) s3Host() string { return "s3." + p.identity.region + ".amazonaws.com" }
+func (p *userPool) s3Host() string { return "s3." + p.identityPool.region + ".amazonaws.com" }
 
 func (b *bucket) put(key string, o *object) {
 	b.mu.Lock()
@@ -89,71 +89,71 @@ func (b *bucket) put(key string, o *object) {
 	b.objects[key] = o
 }
 
-// get returns an object, which nobody changes any more, or nil.
+// get returns an object, or nil. An object in the bucket never changes.
 func (b *bucket) get(key string) *object {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.objects[key]
 }
 
-// s3 finds the operation that req asks of a bucket, whose path is given.
-func (p *pool) s3(req *request, path string) (op string, run func() *reply) {
+// s3 finds the operation that req asks for. path is "bucket/key".
+func (p *userPool) s3(req *request, path string) (op string, run func() *response) {
 	name, key, _ := strings.Cut(path, "/")
 	query, _ := url.ParseQuery(req.query)
-	var act func() *reply
+	var serve func() *response
 	switch {
 	case name != p.bucketName():
-		return "", refuse("NoSuchBucket", "The specified bucket does not exist").s3
+		return "", apiErrorf("NoSuchBucket", "The specified bucket does not exist").s3Response
 	case key == "" && req.method == http.MethodGet && query.Get("list-type") == "2":
-		op, act = "ListObjects", func() *reply { return p.list(query) }
+		op, serve = "ListObjects", func() *response { return p.list(query) }
 	case key == "":
-		return "", refuse("NotImplemented", "Objects can be listed with ListObjectsV2").s3
+		return "", apiErrorf("NotImplemented", "Objects can be listed with ListObjectsV2").s3Response
 	case req.method == http.MethodGet:
-		op, act = "GetObject", func() *reply { return p.getObject(req, key, query) }
+		op, serve = "GetObject", func() *response { return p.getObject(req, key, query) }
 	case req.method == http.MethodHead:
-		op, act = "HeadObject", func() *reply { return p.getObject(req, key, query) }
+		op, serve = "HeadObject", func() *response { return p.getObject(req, key, query) }
 	case req.method == http.MethodPut && req.header.Get("X-Amz-Copy-Source") != "":
-		op, act = "CopyObject", func() *reply { return p.copyObject(req, key) }
+		op, serve = "CopyObject", func() *response { return p.copyObject(req, key) }
 	case req.method == http.MethodPut:
-		op, act = "PutObject", func() *reply { return p.putObject(req, key) }
+		op, serve = "PutObject", func() *response { return p.putObject(req, key) }
 	case req.method == http.MethodDelete:
-		op, act = "DeleteObject", func() *reply { return p.deleteObject(key) }
+		op, serve = "DeleteObject", func() *response { return p.deleteObject(key) }
 	default:
-		return "", refuse("MethodNotAllowed", "The specified method is not allowed against this resource.").s3
+		return "", apiErrorf("MethodNotAllowed", "The specified method is not allowed against this resource.").s3Response
 	}
-	return op, func() *reply {
-		c, refusal := p.signer(req, "s3")
-		if refusal == nil && c == nil {
-			refusal = refuse("AccessDenied", "Access Denied")
+	return op, func() *response {
+		c, apiErr := p.signedBy(req, "s3")
+		if apiErr == nil && c == nil {
+			apiErr = apiErrorf("AccessDenied", "Access Denied")
 		}
-		if refusal == nil {
-			refusal = c.policy(req.method, cmp.Or(key, query.Get("prefix")))
+		if apiErr == nil {
+			apiErr = c.checkPolicy(req.method, cmp.Or(key, query.Get("prefix")))
 		}
-		if source := req.header.Get("X-Amz-Copy-Source"); refusal == nil && source != "" {
-			refusal = c.policy(http.MethodGet, p.sourceKey(source))
+		if source := req.header.Get("X-Amz-Copy-Source"); apiErr == nil && source != "" {
+			apiErr = c.checkPolicy(http.MethodGet, p.sourceKey(source))
 		}
-		if refusal != nil {
-			return refusal.s3()
+		if apiErr != nil {
+			return apiErr.s3Response()
 		}
-		return act()
+		return serve()
 	}
 }
 
-// policy is that of Amplify's storage.
-func (c *credential) policy(method, key string) *refusal {
+// checkPolicy applies the policy of Amplify's storage.
+func (c *awsCredentials) checkPolicy(method, key string) *apiError {
 	read := method == http.MethodGet || method == http.MethodHead
 	own := func(level string) bool { return strings.HasPrefix(key, level+c.identityID+"/") }
 	switch {
 	case strings.HasPrefix(key, "private/") && !own("private/"),
 		strings.HasPrefix(key, "protected/") && !own("protected/") && !read,
 		c.claims == nil && !(read && strings.HasPrefix(key, "public/")):
-		return refuse("AccessDenied", "Access Denied")
+		return apiErrorf("AccessDenied", "Access Denied")
 	}
 	return nil
 }
 
-// s3 says a refusal as S3 does.
-func (e *refusal) s3() *reply {
+// s3Response is the error in S3's format.
+func (e *apiError) s3Response() *response {
 	status := http.StatusForbidden
 	switch e.code {
 	case "NoSuchKey", "NoSuchBucket":
@@ -165,23 +165,23 @@ func (e *refusal) s3() *reply {
 	case "NotImplemented":
 		status = http.StatusNotImplemented
 	}
-	return xmlReply(status, struct {
+	return xmlResponse(status, struct {
 		XMLName xml.Name `xml:"Error"`
 		Code    string
 		Message string
 	}{Code: e.code, Message: e.message})
 }
 
-func xmlReply(status int, v any) *reply {
+func xmlResponse(status int, v any) *response {
 	body, err := xml.Marshal(v)
 	must(err)
-	return &reply{status: status, contentType: "application/xml", body: append([]byte(xml.Header), body...)}
+	return &response{status: status, contentType: "application/xml", body: append([]byte(xml.Header), body...)}
 }
 
-func (p *pool) getObject(req *request, key string, query url.Values) *reply {
-	o := p.identity.bucket.get(key)
+func (p *userPool) getObject(req *request, key string, query url.Values) *response {
+	o := p.identityPool.bucket.get(key)
 	if o == nil {
-		return refuse("NoSuchKey", "The specified key does not exist.").s3()
+		return apiErrorf("NoSuchKey", "The specified key does not exist.").s3Response()
 	}
 	w := &recorder{header: o.header.Clone()}
 	w.header.Set("ETag", o.etag())
@@ -197,10 +197,10 @@ func (p *pool) getObject(req *request, key string, query url.Values) *reply {
 	}
 	http.ServeContent(w, req.httpRequest(), "", o.modified, bytes.NewReader(o.body))
 	contentType := w.header.Get("Content-Type")
-	return &reply{status: w.status, contentType: contentType, header: w.header, body: w.body.Bytes()}
+	return &response{status: w.status, contentType: contentType, header: w.header, body: w.body.Bytes()}
 }
 
-// recorder is a ResponseWriter that keeps everything.
+// recorder is a ResponseWriter that stores the response.
 type recorder struct {
 	header http.Header
 	status int
@@ -214,51 +214,51 @@ func (w *recorder) Write(b []byte) (int, error) {
 	return w.body.Write(b)
 }
 
-// checksum is that of x-amz-checksum-crc32.
+// checksum is the value of x-amz-checksum-crc32.
 func checksum(body []byte) string {
 	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(body)))
 }
 
-// objectHeader takes from a request what belongs to the object.
+// objectHeader returns the headers of a request that S3 stores with the object.
 func objectHeader(h http.Header) http.Header {
-	kept := make(http.Header)
+	stored := make(http.Header)
 	for name, values := range h {
 		switch name {
 		case "Content-Type", "Cache-Control", "Content-Disposition", "Content-Language":
-			kept[name] = values
+			stored[name] = values
 		default:
 			if strings.HasPrefix(name, "X-Amz-Meta-") {
-				kept[name] = values
+				stored[name] = values
 			}
 		}
 	}
-	if kept.Get("Content-Type") == "" {
-		kept.Set("Content-Type", "application/octet-stream")
+	if stored.Get("Content-Type") == "" {
+		stored.Set("Content-Type", "application/octet-stream")
 	}
-	return kept
+	return stored
 }
 
-func (p *pool) putObject(req *request, key string) *reply {
+func (p *userPool) putObject(req *request, key string) *response {
 	body, sum := req.body, req.header.Get("X-Amz-Checksum-Crc32")
 	if req.header.Get("X-Amz-Content-Sha256") == unsignedTrailer {
 		var trailer http.Header
 		var err error
-		if body, trailer, err = dechunk(req.body); err != nil {
-			return refuse("InvalidRequest", "%s", err).s3()
+		if body, trailer, err = decodeChunks(req.body); err != nil {
+			return apiErrorf("InvalidRequest", "%s", err).s3Response()
 		}
 		sum = cmp.Or(trailer.Get("X-Amz-Checksum-Crc32"), sum)
 	}
 	if sum != "" && sum != checksum(body) {
-		return refuse("BadDigest", "The CRC32 you specified did not match the calculated checksum.").s3()
+		return apiErrorf("BadDigest", "The CRC32 you specified did not match the calculated checksum.").s3Response()
 	}
 	o := &object{body: body, header: objectHeader(req.header), modified: p.time()}
-	p.identity.bucket.put(key, o)
-	return &reply{status: http.StatusOK, header: http.Header{"Etag": {o.etag()}}}
+	p.identityPool.bucket.put(key, o)
+	return &response{status: http.StatusOK, header: http.Header{"Etag": {o.etag()}}}
 }
 
-// dechunk takes apart a body of content encoding aws-chunked: lengths in hex, each
-// followed by so many bytes, and after a zero the trailer.
-func dechunk(coded []byte) (body []byte, trailer http.Header, err error) {
+// decodeChunks decodes a body of content encoding aws-chunked. Each chunk is a length
+// in hex and that many bytes. The trailer follows a chunk of length zero.
+func decodeChunks(coded []byte) (body []byte, trailer http.Header, err error) {
 	trailer = make(http.Header)
 	for {
 		line, rest, ok := bytes.Cut(coded, []byte("\r\n"))
@@ -281,36 +281,36 @@ func dechunk(coded []byte) (body []byte, trailer http.Header, err error) {
 	return body, trailer, nil
 }
 
-// sourceKey is the key of "bucket/key", as X-Amz-Copy-Source has it.
-func (p *pool) sourceKey(source string) string {
+// sourceKey is the key in the value "bucket/key" of X-Amz-Copy-Source.
+func (p *userPool) sourceKey(source string) string {
 	if s, err := url.PathUnescape(source); err == nil {
 		source = s
 	}
 	return strings.TrimPrefix(strings.TrimPrefix(source, "/"), p.bucketName()+"/")
 }
 
-func (p *pool) copyObject(req *request, key string) *reply {
-	source := p.identity.bucket.get(p.sourceKey(req.header.Get("X-Amz-Copy-Source")))
+func (p *userPool) copyObject(req *request, key string) *response {
+	source := p.identityPool.bucket.get(p.sourceKey(req.header.Get("X-Amz-Copy-Source")))
 	if source == nil {
-		return refuse("NoSuchKey", "The specified key does not exist.").s3()
+		return apiErrorf("NoSuchKey", "The specified key does not exist.").s3Response()
 	}
 	o := &object{body: source.body, header: source.header, modified: p.time()}
 	if req.header.Get("X-Amz-Metadata-Directive") == "REPLACE" {
 		o.header = objectHeader(req.header)
 	}
-	p.identity.bucket.put(key, o)
-	return xmlReply(http.StatusOK, struct {
+	p.identityPool.bucket.put(key, o)
+	return xmlResponse(http.StatusOK, struct {
 		XMLName      xml.Name `xml:"CopyObjectResult"`
 		ETag         string
 		LastModified time.Time
 	}{ETag: o.etag(), LastModified: o.modified.UTC()})
 }
 
-func (p *pool) deleteObject(key string) *reply {
-	p.identity.bucket.mu.Lock()
-	delete(p.identity.bucket.objects, key)
-	p.identity.bucket.mu.Unlock()
-	return &reply{status: http.StatusNoContent} // also without such an object
+func (p *userPool) deleteObject(key string) *response {
+	p.identityPool.bucket.mu.Lock()
+	delete(p.identityPool.bucket.objects, key)
+	p.identityPool.bucket.mu.Unlock()
+	return &response{status: http.StatusNoContent} // also if there was no such object
 }
 
 type listedObject struct {
@@ -323,10 +323,10 @@ type listedObject struct {
 
 type listedPrefix struct{ Prefix string }
 
-func (p *pool) list(query url.Values) *reply {
+func (p *userPool) list(query url.Values) *response {
 	limit, err := strconv.Atoi(cmp.Or(query.Get("max-keys"), "1000"))
 	if err != nil || limit < 0 {
-		return refuse("InvalidArgument", "Argument max-keys must be a number").s3()
+		return apiErrorf("InvalidArgument", "Argument max-keys must be a number").s3Response()
 	}
 	limit = min(limit, 1000)
 	prefix, delimiter := query.Get("prefix"), query.Get("delimiter")
@@ -345,9 +345,9 @@ func (p *pool) list(query url.Values) *reply {
 		CommonPrefixes        []listedPrefix
 	}{Name: p.bucketName(), Prefix: prefix, Delimiter: delimiter, MaxKeys: limit}
 
-	p.identity.bucket.mu.Lock()
-	objects := maps.Clone(p.identity.bucket.objects)
-	p.identity.bucket.mu.Unlock()
+	p.identityPool.bucket.mu.Lock()
+	objects := maps.Clone(p.identityPool.bucket.objects)
+	p.identityPool.bucket.mu.Unlock()
 	last := ""
 	for _, key := range slices.Sorted(maps.Keys(objects)) {
 		rest, ok := strings.CutPrefix(key, prefix)
@@ -379,5 +379,5 @@ func (p *pool) list(query url.Values) *reply {
 	if out.IsTruncated {
 		out.NextContinuationToken = base64.StdEncoding.EncodeToString([]byte(last))
 	}
-	return xmlReply(http.StatusOK, out)
+	return xmlResponse(http.StatusOK, out)
 }

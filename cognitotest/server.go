@@ -19,29 +19,29 @@ const (
 )
 
 // Server is a user pool in memory, seen through one of its app clients. Make it
-// with [New]; its methods are safe for concurrent use.
+// with [New]. Its methods are safe for concurrent use.
 type Server struct {
-	pool     *pool
+	userPool *userPool
 	clientID string
 }
 
-// pool is what all app clients of a user pool share.
-type pool struct {
-	id        string
-	awsIssuer string // original issuer, below the regional API endpoint
-	identity  *identityPool
-	domain    string // host that AWS would give the managed login
+// userPool is the state that all app clients of a user pool share.
+type userPool struct {
+	id           string
+	awsIssuer    string // original issuer, below the regional API endpoint
+	identityPool *identityPool
+	domain       string // host that AWS would give the managed login
 
 	mu              sync.Mutex
 	url             string // see SetURL; no slash at the end
 	switched        bool   // see SwitchIssuer
 	clients         map[string]string
 	users           map[string]*account
-	chains          map[string]*chain                   // by origin_jti
-	refreshTokens   map[[sha256.Size]byte]*refreshToken // by hash: long tests keep many
+	sessions        map[string]*userSession             // by origin_jti
+	refreshTokens   map[[sha256.Size]byte]*refreshToken // by hash: long tests have many
 	loginSettings   map[string]Login                    // by app client
-	codes           map[string]*code
-	browsers        map[string]*browserSession // by cookie
+	codes           map[string]*authorizationCode
+	loginSessions   map[string]*loginSession // by cookie
 	keys            keyPair
 	oldKeys         []keyPair
 	now             func() time.Time
@@ -53,24 +53,24 @@ type pool struct {
 	calls           map[string]int
 }
 
-// pools counts the pools of the process, so that each has an id of its own and
-// a run of the same tests meets the same ids.
-var pools atomic.Int64
+// userPools counts the user pools of the process. Each gets an id of its own, and
+// the same tests get the same ids in every run.
+var userPools atomic.Int64
 
-// New makes a user pool with these users and one app client that has no secret.
-// It is ready at once: a Server starts nothing and needs no closing. New panics
-// if a username is empty or comes twice.
+// New makes a user pool with these users and one app client without a secret. A
+// Server starts nothing and needs no closing. New panics if a username is empty
+// or comes twice.
 func New(users ...User) *Server {
-	n := pools.Add(1)
-	p := &pool{
+	n := userPools.Add(1)
+	p := &userPool{
 		id:              fmt.Sprintf("eu-west-1_Emulator%d", n),
 		clients:         make(map[string]string),
 		users:           make(map[string]*account),
-		chains:          make(map[string]*chain),
+		sessions:        make(map[string]*userSession),
 		refreshTokens:   make(map[[sha256.Size]byte]*refreshToken),
 		loginSettings:   make(map[string]Login),
-		codes:           make(map[string]*code),
-		browsers:        make(map[string]*browserSession),
+		codes:           make(map[string]*authorizationCode),
+		loginSessions:   make(map[string]*loginSession),
 		keys:            newKeyPair(),
 		now:             time.Now,
 		lifetime:        defaultLifetime,
@@ -78,9 +78,9 @@ func New(users ...User) *Server {
 		calls:           make(map[string]int),
 	}
 	p.awsIssuer = tokens.UserPool{ID: p.id}.IssuerURL()
-	p.identity = newIdentityPool(tokens.UserPool{ID: p.id}.Region(), p.id)
+	p.identityPool = newIdentityPool(tokens.UserPool{ID: p.id}.Region(), p.id)
 	p.domain = fmt.Sprintf("emulator%d.auth.eu-west-1.amazoncognito.com", n)
-	s := &Server{pool: p, clientID: fmt.Sprintf("1emulator%017d", n)}
+	s := &Server{userPool: p, clientID: fmt.Sprintf("1emulator%017d", n)}
 	p.clients[s.clientID] = ""
 	for _, u := range users {
 		if p.users[u.Username] != nil {
@@ -91,32 +91,32 @@ func New(users ...User) *Server {
 	return s
 }
 
-// AddClient adds an app client to the pool and returns the same pool seen
-// through it: UserPool, Issue and SignIn of the result are those of the new app
-// client, everything else is shared with s. An empty secret means a public
-// client. AddClient panics if the pool has an app client of that id.
+// AddClient adds an app client to the user pool. UserPool, Issue and SignIn of the
+// returned Server are those of the new app client; everything else is shared with
+// s. An empty secret means a public client. AddClient panics if id is empty or
+// taken.
 func (s *Server) AddClient(id, secret string) *Server {
-	p := s.pool
+	p := s.userPool
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.clients[id]; ok || id == "" {
 		panic(fmt.Sprintf("cognitotest: AddClient: id %q is empty or taken", id))
 	}
 	p.clients[id] = secret
-	return &Server{pool: p, clientID: id}
+	return &Server{userPool: p, clientID: id}
 }
 
-// UserPool describes the pool and the app client, for the configuration of the
-// code under test. Its issuer and the host of its managed login are those that
-// AWS would give the pool, which [Server.Client] answers for; after
-// [Server.SetURL], Endpoint, Issuer and Domain name that URL. If it has a path,
-// Domain is empty: the managed login wants a host to itself.
+// UserPool describes the user pool and the app client, for the configuration of
+// the code under test. Its issuer and the host of its managed login are those
+// that AWS would assign, and [Server.Client] answers for them. After
+// [Server.SetURL], Endpoint, Issuer and Domain name that URL. Domain stays empty
+// if the URL has a path, because Domain is a host alone.
 func (s *Server) UserPool() tokens.UserPool {
-	p := s.pool
+	p := s.userPool
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	up := tokens.UserPool{ID: p.id, ClientID: s.clientID, ClientSecret: p.clients[s.clientID], Domain: p.loginHost()}
-	up.IdentityPoolID = p.identity.id
+	up.IdentityPoolID = p.identityPool.id
 	if p.url != "" {
 		up.Endpoint, up.Issuer = p.url, p.issuer()
 	}
@@ -124,8 +124,8 @@ func (s *Server) UserPool() tokens.UserPool {
 }
 
 // SetURL says under which URL an HTTP server serves s, such as the URL of an
-// httptest.Server. UserPool then carries it as Endpoint, the pool's id below it
-// as Issuer, and new tokens name that issuer. The empty string goes back to
+// httptest.Server. UserPool then has the URL as Endpoint, and the URL with the
+// user pool's id as Issuer. New tokens name that issuer. The empty string restores
 // AWS's names. SetURL panics if base is not an absolute http or https URL.
 func (s *Server) SetURL(base string) {
 	if base != "" {
@@ -134,23 +134,31 @@ func (s *Server) SetURL(base string) {
 			panic(fmt.Sprintf("cognitotest: SetURL: %q is not an absolute http(s) URL", base))
 		}
 	}
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	s.pool.url = strings.TrimRight(base, "/")
+	s.userPool.mu.Lock()
+	defer s.userPool.mu.Unlock()
+	s.userPool.url = strings.TrimRight(base, "/")
 }
 
-// SwitchIssuer switches the pool to the updated issuer that AWS offers since
-// 2026, https://issuer-cognito-idp.<region>.<suffix>/<pool id>: new tokens name
-// it, and its key set is published. Until then its key set answers 403, as on
-// AWS. The original issuer's key set stays. It changes nothing after SetURL.
+// base is the URL given to SetURL, or empty.
+func (p *userPool) base() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.url
+}
+
+// SwitchIssuer switches the user pool to the updated issuer that AWS offers since
+// 2026, https://issuer-cognito-idp.<region>.<suffix>/<pool id>. New tokens name it,
+// and its key set is published. Before the switch that key set answers 403, as on
+// AWS. The original issuer's key set stays. After SetURL, SwitchIssuer changes
+// nothing.
 func (s *Server) SwitchIssuer() {
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	s.pool.switched = true
+	s.userPool.mu.Lock()
+	defer s.userPool.mu.Unlock()
+	s.userPool.switched = true
 }
 
 // issuer is the "iss" of new tokens. Called with p.mu held.
-func (p *pool) issuer() string {
+func (p *userPool) issuer() string {
 	switch {
 	case p.url != "":
 		return p.url + "/" + p.id
@@ -160,78 +168,78 @@ func (p *pool) issuer() string {
 	return p.awsIssuer
 }
 
-func (p *pool) updatedIssuer() string {
+func (p *userPool) updatedIssuer() string {
 	return strings.Replace(p.awsIssuer, "://", "://issuer-", 1)
 }
 
-// Now is the pool's time: that of the clock given to SetNow, else the real one.
-// Give it to the code under test, so that both live at the same time.
-func (s *Server) Now() time.Time { return s.pool.time() }
+// Now is the user pool's time: that of the clock given to SetNow, else the real
+// one. Give it to the code under test, so that both have the same time.
+func (s *Server) Now() time.Time { return s.userPool.time() }
 
-func (p *pool) time() time.Time {
+func (p *userPool) time() time.Time {
 	p.mu.Lock()
 	now := p.now
 	p.mu.Unlock()
-	return now() // outside of the lock: a test's clock may take locks of its own
+	return now() // without p.mu: a test's clock may take locks of its own
 }
 
-// SetNow replaces the pool's clock; nil restores time.Now. The clock is called
-// by every goroutine that uses the server.
+// SetNow replaces the user pool's clock; nil restores time.Now. Every goroutine
+// that uses the server calls the clock.
 func (s *Server) SetNow(now func() time.Time) {
 	if now == nil {
 		now = time.Now
 	}
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	s.pool.now = now
+	s.userPool.mu.Lock()
+	defer s.userPool.mu.Unlock()
+	s.userPool.now = now
 }
 
-// SetLifetime sets how long access and ID tokens that are issued from now on
-// are valid. The default is Cognito's, one hour. Zero and less make tokens that
-// are expired at birth.
+// SetLifetime sets how long access and ID tokens are valid that are issued from
+// now on. The default is Cognito's, one hour. With zero or less, new tokens have
+// already expired.
 func (s *Server) SetLifetime(d time.Duration) {
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	s.pool.lifetime = d
+	s.userPool.mu.Lock()
+	defer s.userPool.mu.Unlock()
+	s.userPool.lifetime = d
 }
 
-// SetRefreshLifetime sets how long after a sign-in its refresh tokens are good,
-// for sign-ins from now on. The default is Cognito's, 30 days. Rotation does
-// not extend it.
+// SetRefreshLifetime sets how long after a sign-in its refresh tokens are valid,
+// for sign-ins from now on. The default is Cognito's, 30 days. Rotation does not
+// extend it.
 func (s *Server) SetRefreshLifetime(d time.Duration) {
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	s.pool.refreshLifetime = d
+	s.userPool.mu.Lock()
+	defer s.userPool.mu.Unlock()
+	s.userPool.refreshLifetime = d
 }
 
-// SetRotation turns refresh token rotation on or off; it is off by default.
-// When on, GetTokensFromRefreshToken returns a new refresh token, and the one
-// that was used works for grace longer, then is refused with
-// RefreshTokenReuseException. SetRotation panics if grace is outside of the 0
-// to 60 seconds that Cognito allows.
+// SetRotation turns refresh token rotation on or off; it is off by default. With
+// rotation, GetTokensFromRefreshToken returns a new refresh token. The used one
+// stays valid for the grace period, and is then refused with
+// RefreshTokenReuseException. SetRotation panics if grace is outside of the 0 to
+// 60 seconds that Cognito allows.
 func (s *Server) SetRotation(on bool, grace time.Duration) {
 	if grace < 0 || grace > time.Minute {
 		panic(fmt.Sprintf("cognitotest: SetRotation: grace %v is not within 0 to 60 s", grace))
 	}
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	s.pool.rotation, s.pool.grace = on, grace
+	s.userPool.mu.Lock()
+	defer s.userPool.mu.Unlock()
+	s.userPool.rotation, s.userPool.grace = on, grace
 }
 
 // Calls counts the requests for an operation since New, failed ones and faults
-// included: "GetTokensFromRefreshToken", "InitiateAuth", "RevokeToken",
-// "GlobalSignOut", "GetUser"; "JWKS" for the key set, "OpenIDConfiguration" for
-// the issuer's other document; and of the managed login "Authorize", "Login",
-// "Signup", "Logout", "Token", "Revoke", "UserInfo". "Login" are also the visits
-// to the emulated identity provider.
+// included. The operations of the user pool API are "GetTokensFromRefreshToken",
+// "InitiateAuth", "RevokeToken", "GlobalSignOut" and "GetUser". "JWKS" is the key
+// set, and "OpenIDConfiguration" the issuer's other document. Those of the managed
+// login are "Authorize", "Login", "Signup", "Logout", "Token", "Revoke" and
+// "UserInfo". "Login" includes requests to the emulated identity provider.
 func (s *Server) Calls(op string) int {
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	return s.pool.calls[op]
+	s.userPool.mu.Lock()
+	defer s.userPool.mu.Unlock()
+	return s.userPool.calls[op]
 }
 
-// must panics with err. What is left to it is what a test itself got wrong, such
-// as a claim that is no JSON, and what cannot happen.
+// must panics with err, which is either a mistake of the test itself, such as a
+// claim that JSON cannot express, or impossible.
 func must(err error) {
 	if err != nil {
 		panic("cognitotest: " + err.Error())

@@ -11,25 +11,25 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// SignIn adds the cookies of a new session of the user to r, as a browser sends
-// them after a sign-in with Amplify, and returns its tokens. Cookies of the same
-// names are replaced.
+// SignIn starts a new session of the user and returns its tokens. It adds the
+// session's cookies to r, as a browser sends them after a sign-in with Amplify.
+// Cookies of the same names are replaced.
 //
-// Edits change the tokens as they do in [Server.Issue]: a user who comes back
+// Edits change the tokens as they do in [Server.Issue]. A user who comes back
 // after the tokens have expired is
 //
-//	srv.SignIn(r, "ada", cognitotest.Expired)
+//	server.SignIn(r, "ada", cognitotest.Expired)
 //
-// The names of the cookies are the user's whatever the edited tokens say.
+// The cookies' names contain the user's name, whatever the edited tokens say.
 // SignIn panics if there is no such user.
 func (s *Server) SignIn(r *http.Request, username string, edits ...func(*Draft)) *tokens.Set {
-	b := s.begin("SignIn", username)
-	expiry := time.Unix(b.access.Claims["exp"].(int64), 0)
-	set := b.sign()
+	drafts := s.draftSignIn("SignIn", username)
+	expiry := time.Unix(drafts.access.Claims["exp"].(int64), 0)
+	set := drafts.sign()
 	pairs := s.cookies(set, expiry)
 	if len(edits) > 0 {
-		b.apply(edits)
-		edited := b.sign()
+		drafts.edit(edits)
+		edited := drafts.sign()
 		swap := strings.NewReplacer(set.Access, edited.Access, set.ID, edited.ID)
 		for i := range pairs {
 			pairs[i] = swap.Replace(pairs[i])
@@ -41,27 +41,27 @@ func (s *Server) SignIn(r *http.Request, username string, edits ...func(*Draft))
 	return set
 }
 
-// cookies are the pairs "name=value" that package session itself makes of a set,
-// so that their names are spelled in one place only.
+// cookies returns the pairs "name=value" for a set. Package session makes them, so
+// that it alone knows their names.
 func (s *Server) cookies(set *tokens.Set, expiry time.Time) (pairs []string) {
 	keys := make(tokens.StaticKeySet)
-	s.pool.mu.Lock()
-	for _, k := range s.pool.published() {
+	s.userPool.mu.Lock()
+	for _, k := range s.userPool.publishedKeys() {
 		keys[k.kid] = &k.PublicKey
 	}
-	s.pool.mu.Unlock()
-	pool := s.UserPool()
+	s.userPool.mu.Unlock()
+	userPool := s.UserPool()
 	opts := &tokens.Options{
 		HTTPClient: s.Client(),
-		Keys:       keys, // no request of ours is counted or meets a fault
-		// The tokens are good, even those of a pool whose tokens are expired
-		// at birth: look at them when they are.
+		Keys:       keys, // SignIn fetches no key set: it is not counted and meets no fault
+		// With a negative lifetime, new tokens have already expired. Verify them at
+		// a time before that.
 		Now: func() time.Time { return expiry.Add(-time.Second) },
 	}
-	verifier, err := tokens.NewVerifier(pool, opts)
+	verifier, err := tokens.NewVerifier(userPool, opts)
 	must(err)
 	m, err := session.NewManager(session.Config{
-		UserPool:   pool,
+		UserPool:   userPool,
 		HTTPClient: opts.HTTPClient,
 		Verifier:   verifier,
 		Now:        opts.Now,
@@ -80,8 +80,8 @@ func (s *Server) cookies(set *tokens.Set, expiry time.Time) (pairs []string) {
 	return pairs
 }
 
-// addCookies writes pairs into the Cookie header as they are: http.Request's
-// AddCookie would change names and values that it finds odd.
+// addCookies writes pairs into the Cookie header unchanged. http.Request's AddCookie
+// would change unusual names and values.
 func addCookies(r *http.Request, pairs []string) {
 	var all []string
 	for _, header := range r.Header.Values("Cookie") {
@@ -96,7 +96,7 @@ func addCookies(r *http.Request, pairs []string) {
 	r.Header.Set("Cookie", strings.Join(append(all, pairs...), "; "))
 }
 
-// headerWriter is a ResponseWriter that keeps the header only.
+// headerWriter is a ResponseWriter that stores the header only.
 type headerWriter http.Header
 
 func (w headerWriter) Header() http.Header       { return http.Header(w) }

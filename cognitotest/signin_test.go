@@ -13,9 +13,9 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-func fetch(t *testing.T, srv *cognitotest.Server, cookies string) (*session.Session, error) {
+func fetch(t *testing.T, server *cognitotest.Server, cookies string) (*session.Session, error) {
 	t.Helper()
-	m, err := session.NewManager(session.Config{UserPool: srv.UserPool(), HTTPClient: srv.Client(), Now: srv.Now})
+	m, err := session.NewManager(session.Config{UserPool: server.UserPool(), HTTPClient: server.Client(), Now: server.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,32 +26,32 @@ func fetch(t *testing.T, srv *cognitotest.Server, cookies string) (*session.Sess
 
 func TestSignIn(t *testing.T) {
 	odd := `Ødd "name";=(%),@example.com`
-	srv := cognitotest.New(ada, cognitotest.User{Username: odd})
-	other := srv.AddClient("2other", "s3cret")
+	server := cognitotest.New(ada, cognitotest.User{Username: odd})
+	other := server.AddClient("2other", "s3cret")
 	for _, c := range []struct {
 		name     string
-		srv      *cognitotest.Server
+		server   *cognitotest.Server
 		username string
 		edits    []func(*cognitotest.Draft)
 		calls    int
 	}{
-		{"a user", srv, "ada", nil, 0},
-		{"an odd username", srv, odd, nil, 0},
+		{"a user", server, "ada", nil, 0},
+		{"an odd username", server, odd, nil, 0},
 		{"another app client", other, "ada", nil, 0},
-		{"expired tokens", srv, "ada", []func(*cognitotest.Draft){cognitotest.Expired}, 1},
+		{"expired tokens", server, "ada", []func(*cognitotest.Draft){cognitotest.Expired}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			before := srv.Calls("GetTokensFromRefreshToken")
+			before := server.Calls("GetTokensFromRefreshToken")
 			r := httptest.NewRequest("GET", "/", nil)
-			set := c.srv.SignIn(r, c.username, c.edits...)
+			set := c.server.SignIn(r, c.username, c.edits...)
 			if !strings.Contains(r.Header.Get("Cookie"), "="+set.Access) || !strings.Contains(r.Header.Get("Cookie"), "="+set.ID) {
 				t.Error("the cookies are not those of the tokens")
 			}
-			s, err := fetch(t, c.srv, r.Header.Get("Cookie"))
+			s, err := fetch(t, c.server, r.Header.Get("Cookie"))
 			if err != nil || s.User().Username != c.username {
 				t.Errorf("user %q, %v", s.User().Username, err)
 			}
-			if n := srv.Calls("GetTokensFromRefreshToken") - before; n != c.calls {
+			if n := server.Calls("GetTokensFromRefreshToken") - before; n != c.calls {
 				t.Errorf("%d refreshes, want %d", n, c.calls)
 			}
 		})
@@ -59,13 +59,13 @@ func TestSignIn(t *testing.T) {
 }
 
 func TestSignInForged(t *testing.T) {
-	srv := cognitotest.New(ada)
+	server := cognitotest.New(ada)
 	r := httptest.NewRequest("GET", "/", nil)
-	srv.SignIn(r, "ada", func(d *cognitotest.Draft) {
+	server.SignIn(r, "ada", func(d *cognitotest.Draft) {
 		d.Claims["username"] = "eve"
 		d.Sign = func([]byte) []byte { return []byte("forged") }
 	})
-	if s, err := fetch(t, srv, r.Header.Get("Cookie")); err == nil {
+	if s, err := fetch(t, server, r.Header.Get("Cookie")); err == nil {
 		t.Errorf("a session of %q", s.User().Username)
 	}
 	if strings.Contains(r.Header.Get("Cookie"), "eve") {
@@ -74,12 +74,12 @@ func TestSignInForged(t *testing.T) {
 }
 
 func TestSignInReplaces(t *testing.T) {
-	srv := cognitotest.New(ada, cognitotest.User{Username: "bob"})
+	server := cognitotest.New(ada, cognitotest.User{Username: "bob"})
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header.Set("Cookie", "theme=dark;  odd")
-	srv.SignIn(r, "ada")
-	srv.SignIn(r, "bob")
-	srv.SignIn(r, "bob")
+	server.SignIn(r, "ada")
+	server.SignIn(r, "bob")
+	server.SignIn(r, "bob")
 	header := r.Header.Get("Cookie")
 	if !strings.HasPrefix(header, "theme=dark; odd; ") {
 		t.Errorf("other cookies: %.40s", header)
@@ -89,16 +89,16 @@ func TestSignInReplaces(t *testing.T) {
 			t.Errorf("%s comes %d times, want %d", url.QueryEscape(what), n, want)
 		}
 	}
-	if s, err := fetch(t, srv, header); err != nil || s.User().Username != "bob" {
+	if s, err := fetch(t, server, header); err != nil || s.User().Username != "bob" {
 		t.Errorf("user %q, %v", s.User().Username, err)
 	}
 }
 
-// TestSignInWithoutIDToken: an edit can leave a token out.
+// TestSignInWithoutIDToken: an edit can leave a token out of the set.
 func TestSignInWithoutIDToken(t *testing.T) {
-	srv := cognitotest.New(ada)
+	server := cognitotest.New(ada)
 	r := httptest.NewRequest("GET", "/", nil)
-	set := srv.SignIn(r, "ada", func(d *cognitotest.Draft) {
+	set := server.SignIn(r, "ada", func(d *cognitotest.Draft) {
 		if d.Use == tokens.ID {
 			d.Claims = nil
 		}
@@ -106,44 +106,44 @@ func TestSignInWithoutIDToken(t *testing.T) {
 	if n := strings.Count(r.Header.Get("Cookie"), "="); set.ID != "" || n != 3 {
 		t.Errorf("ID token %q, %d cookies", set.ID, n)
 	}
-	if s, err := fetch(t, srv, r.Header.Get("Cookie")); err != nil || s.IDToken() != nil {
+	if s, err := fetch(t, server, r.Header.Get("Cookie")); err != nil || s.IDToken() != nil {
 		t.Errorf("%v, %v", s.IDToken(), err)
 	}
 }
 
-// TestSignInAlone: neither settings nor faults keep SignIn from its work, and
-// it leaves no trace in the counts.
-func TestSignInAlone(t *testing.T) {
-	srv := cognitotest.New(ada)
-	srv.SetNow(func() time.Time { return time.Unix(1790000000, 0) })
-	srv.SetLifetime(-time.Hour)
-	srv.SetURL("http://127.0.0.1:9")
-	srv.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Drop: true} })
-	srv.AddKeys()
+// TestSignInMeetsNoFault: SignIn works with all settings and faults, and is not
+// counted.
+func TestSignInMeetsNoFault(t *testing.T) {
+	server := cognitotest.New(ada)
+	server.SetNow(func() time.Time { return time.Unix(1790000000, 0) })
+	server.SetLifetime(-time.Hour)
+	server.SetURL("http://127.0.0.1:9")
+	server.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Drop: true} })
+	server.AddKeys()
 	r := httptest.NewRequest("GET", "/", nil)
-	srv.SignIn(r, "ada")
+	server.SignIn(r, "ada")
 	if n := strings.Count(r.Header.Get("Cookie"), "="); n != 4 {
 		t.Errorf("%d cookies, want 4", n)
 	}
-	if n := srv.Calls("JWKS"); n != 0 {
+	if n := server.Calls("JWKS"); n != 0 {
 		t.Errorf("%d fetches of the key set", n)
 	}
 }
 
-// TestBubble: all of it works where time is fake and sockets are not allowed.
-func TestBubble(t *testing.T) {
+// TestSignInInSynctest: time may be fake, and no socket is needed.
+func TestSignInInSynctest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := cognitotest.New(ada)
-		srv.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Delay: time.Second} })
+		server := cognitotest.New(ada)
+		server.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Delay: time.Second} })
 		r := httptest.NewRequest("GET", "/", nil)
-		srv.SignIn(r, "ada")
+		server.SignIn(r, "ada")
 		<-time.After(61 * time.Minute)
 		start := time.Now()
-		s, err := fetch(t, srv, r.Header.Get("Cookie"))
+		s, err := fetch(t, server, r.Header.Get("Cookie"))
 		if err != nil || s.User().Username != "ada" {
 			t.Errorf("user %q, %v", s.User().Username, err)
 		}
-		// One fetch of the key set and one refresh.
+		// One fetch of the key set and one refresh, a second each.
 		if d := time.Since(start); d != 2*time.Second {
 			t.Errorf("took %v", d)
 		}

@@ -13,16 +13,16 @@ import (
 	"syscall"
 )
 
-// Client returns an HTTP client that reaches the pool without a network: it
-// answers for the URLs of UserPool and for those that AWS would give the pool,
-// and fails for every other URL, so that nothing leaves the process. It honours
-// the context of requests, uses no goroutines and no sockets, and so works
-// inside testing/synctest.
+// Client returns an HTTP client that reaches the user pool without a network. It
+// knows the URLs of UserPool and those that AWS would assign. It fails for every
+// other URL, so that nothing leaves the process. It honours the context of
+// requests. It uses no goroutines and no sockets, and so works inside
+// testing/synctest.
 func (s *Server) Client() *http.Client {
-	return &http.Client{Transport: transport{s.pool}}
+	return &http.Client{Transport: transport{s.userPool}}
 }
 
-type transport struct{ pool *pool }
+type transport struct{ userPool *userPool }
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body []byte
@@ -37,39 +37,39 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
-	path, ok := t.pool.serves(r.URL)
+	path, ok := t.userPool.serves(r.URL)
 	if !ok {
-		return nil, fmt.Errorf("cognitotest: %s is no host of user pool %s, and there is no network", r.URL.Host, t.pool.id)
+		return nil, fmt.Errorf("cognitotest: %s is no host of user pool %s, and there is no network", r.URL.Host, t.userPool.id)
 	}
-	answer, err := t.pool.answer(r.Context(), newRequest(r, path, body))
+	resp, err := t.userPool.respond(r.Context(), newRequest(r, path, body))
 	if errors.Is(err, errDropped) {
-		// What a real transport says when the peer is gone.
+		// As a real transport reports it.
 		err = &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
 	}
 	if err != nil {
 		return nil, err
 	}
 	header := make(http.Header)
-	answer.setHeader(header)
+	resp.setHeader(header)
 	if r.Method == http.MethodHead {
-		answer.body = nil
+		resp.body = nil
 	}
 	return &http.Response{
-		Status:        fmt.Sprintf("%d %s", answer.status, http.StatusText(answer.status)),
-		StatusCode:    answer.status,
+		Status:        fmt.Sprintf("%d %s", resp.status, http.StatusText(resp.status)),
+		StatusCode:    resp.status,
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
 		ProtoMinor:    1,
 		Header:        header,
-		Body:          io.NopCloser(bytes.NewReader(answer.body)),
-		ContentLength: int64(len(answer.body)),
+		Body:          io.NopCloser(bytes.NewReader(resp.body)),
+		ContentLength: int64(len(resp.body)),
 		Request:       r,
 	}, nil
 }
 
-// serves reports whether u is one of the pool's URLs, and its path without
-// that of the URL given to SetURL.
-func (p *pool) serves(u *url.URL) (path string, ok bool) {
+// serves reports whether u is one of the user pool's URLs. path is relative to the
+// URL given to SetURL.
+func (p *userPool) serves(u *url.URL) (path string, ok bool) {
 	p.mu.Lock()
 	base := p.url
 	p.mu.Unlock()

@@ -1,23 +1,20 @@
 package cognitotest
 
 import (
-	"crypto"
 	"crypto/hmac"
-	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 )
 
-// adminScope lets an access token act for its user in the user pool API. Tokens
-// of a sign-in through the API have this scope and no other; see chain.scopes.
+// adminScope lets an access token act for its user in the user pool API. A sign-in
+// through the API gives tokens of this scope alone; see userSession.scopes.
 const adminScope = "aws.cognito.signin.user.admin"
 
-// input has the members that the operations take; each knows some of them.
-type input struct {
+// apiInput has the members of all operations' inputs. Each operation uses some.
+type apiInput struct {
 	AccessToken    string
 	AuthFlow       string
 	AuthParameters map[string]string
@@ -27,44 +24,45 @@ type input struct {
 	Token          string
 }
 
-// operations of the user pool API, by the last part of X-Amz-Target. They run
-// with p.mu held. The answer is made after that: signing tokens takes time.
-var operations = map[string]func(p *pool, in *input, now time.Time) (answer func() any, err error){
-	"GetTokensFromRefreshToken": (*pool).getTokensFromRefreshToken,
-	"GetUser":                   (*pool).getUser,
-	"GlobalSignOut":             (*pool).globalSignOut,
-	"InitiateAuth":              (*pool).initiateAuth,
-	"RevokeToken":               (*pool).revokeToken,
+// operations are those of the user pool API, by the last part of X-Amz-Target. They
+// run with p.mu held. The caller runs output without it, because signing tokens
+// takes time.
+var operations = map[string]func(p *userPool, in *apiInput, now time.Time) (output func() any, err error){
+	"GetTokensFromRefreshToken": (*userPool).getTokensFromRefreshToken,
+	"GetUser":                   (*userPool).getUser,
+	"GlobalSignOut":             (*userPool).globalSignOut,
+	"InitiateAuth":              (*userPool).initiateAuth,
+	"RevokeToken":               (*userPool).revokeToken,
 }
 
-// call runs an operation.
-func (p *pool) call(op string, body []byte) *reply {
-	in := new(input)
+// callOperation runs an operation of the user pool API.
+func (p *userPool) callOperation(op string, body []byte) *response {
+	in := new(apiInput)
 	if json.Unmarshal(body, in) != nil {
-		return refuse("SerializationException", "Start of structure or map found where not expected.").reply()
+		return apiErrorf("SerializationException", "Start of structure or map found where not expected.").response()
 	}
 	now := p.time()
 	p.mu.Lock()
-	answer, err := operations[op](p, in, now)
+	output, err := operations[op](p, in, now)
 	p.mu.Unlock()
 	if err != nil {
-		return err.(*refusal).reply()
+		return err.(*apiError).response()
 	}
-	return jsonReply(200, answer())
+	return jsonResponse(http.StatusOK, output())
 }
 
-func nothing() any { return struct{}{} }
+func emptyOutput() any { return struct{}{} }
 
-// missing refuses an input without a required member.
-func missing(member string) error {
-	return refuse("InvalidParameterException",
+// missingMember is the error of an input without a required member.
+func missingMember(member string) error {
+	return apiErrorf("InvalidParameterException",
 		"1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", member)
 }
 
-// result issues tokens of c; refresh is empty if the caller keeps the one that
-// it has.
-func (p *pool) result(c *chain, refresh string, now time.Time) func() any {
-	access, id := p.drafts(c, now)
+// authenticationResult issues tokens of a session. refresh is empty if the caller's
+// own refresh token stays valid.
+func (p *userPool) authenticationResult(s *userSession, refresh string, now time.Time) func() any {
+	access, id := p.draftTokens(s, now)
 	var out struct {
 		AuthenticationResult struct {
 			AccessToken  string
@@ -78,116 +76,116 @@ func (p *pool) result(c *chain, refresh string, now time.Time) func() any {
 	r := &out.AuthenticationResult
 	r.ExpiresIn, r.RefreshToken, r.TokenType = int64(p.lifetime/time.Second), refresh, "Bearer"
 	return func() any {
-		r.AccessToken, r.IDToken = access.token(), id.token()
+		r.AccessToken, r.IDToken = access.signedToken(), id.signedToken()
 		return &out
 	}
 }
 
-func (p *pool) getTokensFromRefreshToken(in *input, now time.Time) (func() any, error) {
+func (p *userPool) getTokensFromRefreshToken(in *apiInput, now time.Time) (func() any, error) {
 	if in.RefreshToken == "" {
-		return nil, missing("refreshToken")
+		return nil, missingMember("refreshToken")
 	}
 	if err := p.checkSecret(in.ClientID, in.ClientSecret, "NotAuthorizedException"); err != nil {
 		return nil, err
 	}
-	c, next, err := p.refresh(in.ClientID, in.RefreshToken, now)
+	s, next, err := p.refresh(in.ClientID, in.RefreshToken, now)
 	if err != nil {
 		return nil, err
 	}
-	return p.result(c, next, now), nil
+	return p.authenticationResult(s, next, now), nil
 }
 
-func (p *pool) initiateAuth(in *input, now time.Time) (func() any, error) {
+func (p *userPool) initiateAuth(in *apiInput, now time.Time) (func() any, error) {
 	switch in.AuthFlow {
 	case "USER_PASSWORD_AUTH":
 		return p.passwordAuth(in.ClientID, in.AuthParameters, now)
 	case "REFRESH_TOKEN_AUTH", "REFRESH_TOKEN":
-		if !p.rotation { // which excludes this older way to refresh
+		if !p.rotation { // rotation excludes this older flow
 			return p.refreshAuth(in.ClientID, in.AuthParameters, now)
 		}
 	case "":
-		return nil, missing("authFlow")
+		return nil, missingMember("authFlow")
 	}
-	return nil, refuse("InvalidParameterException", "%s flow not enabled for this client", in.AuthFlow)
+	return nil, apiErrorf("InvalidParameterException", "%s flow not enabled for this client", in.AuthFlow)
 }
 
-func (p *pool) passwordAuth(clientID string, params map[string]string, now time.Time) (func() any, error) {
+func (p *userPool) passwordAuth(clientID string, params map[string]string, now time.Time) (func() any, error) {
 	for _, name := range []string{"USERNAME", "PASSWORD"} {
 		if params[name] == "" {
-			return nil, refuse("InvalidParameterException", "Missing required parameter %s", name)
+			return nil, apiErrorf("InvalidParameterException", "Missing required parameter %s", name)
 		}
 	}
-	// The hash is over the name as it was sent, which may be an alias.
+	// The client hashes the name that it sends, which may be an alias.
 	if err := p.checkSecretHash(clientID, params["USERNAME"], params["SECRET_HASH"]); err != nil {
 		return nil, err
 	}
-	a := p.login(params["USERNAME"])
+	a := p.findUser(params["USERNAME"])
 	if a == nil || !hmac.Equal([]byte(a.Password), []byte(params["PASSWORD"])) {
-		// Cognito's answer since app clients prevent user existence errors.
-		return nil, refuse("NotAuthorizedException", "Incorrect username or password.")
+		// The same error for both: new app clients prevent user existence errors.
+		return nil, apiErrorf("NotAuthorizedException", "Incorrect username or password.")
 	}
-	if err := a.usable(); err != nil {
+	if err := a.checkUsable(); err != nil {
 		return nil, err
 	}
-	c, refresh := p.signIn(a, clientID, now)
-	return p.result(c, refresh, now), nil
+	s, refresh := p.startSession(a, clientID, now)
+	return p.authenticationResult(s, refresh, now), nil
 }
 
-func (p *pool) refreshAuth(clientID string, params map[string]string, now time.Time) (func() any, error) {
+func (p *userPool) refreshAuth(clientID string, params map[string]string, now time.Time) (func() any, error) {
 	token := params["REFRESH_TOKEN"]
 	if token == "" {
-		return nil, refuse("InvalidParameterException", "Missing required parameter REFRESH_TOKEN")
+		return nil, apiErrorf("InvalidParameterException", "Missing required parameter REFRESH_TOKEN")
 	}
 	var username string
-	if t := p.link(token); t != nil {
+	if t := p.findRefreshToken(token); t != nil {
 		username = t.user.Username
 	}
 	if err := p.checkSecretHash(clientID, username, params["SECRET_HASH"]); err != nil {
 		return nil, err
 	}
-	c, _, err := p.refresh(clientID, token, now)
+	s, _, err := p.refresh(clientID, token, now)
 	if err != nil {
 		return nil, err
 	}
-	return p.result(c, "", now), nil
+	return p.authenticationResult(s, "", now), nil
 }
 
-func (p *pool) revokeToken(in *input, _ time.Time) (func() any, error) {
+func (p *userPool) revokeToken(in *apiInput, _ time.Time) (func() any, error) {
 	if in.Token == "" {
-		return nil, missing("token")
+		return nil, missingMember("token")
 	}
 	// Unlike the others, this operation has no NotAuthorizedException.
 	if err := p.checkSecret(in.ClientID, in.ClientSecret, "UnauthorizedException"); err != nil {
 		return nil, err
 	}
 	if strings.Count(in.Token, ".") == 2 {
-		return nil, refuse("UnsupportedTokenTypeException", "Only refresh tokens can be revoked.")
+		return nil, apiErrorf("UnsupportedTokenTypeException", "Only refresh tokens can be revoked.")
 	}
-	// An unknown token is as good as revoked (RFC 7009 §2.2).
-	if t := p.link(in.Token); t != nil {
+	// Revoking an unknown token succeeds (RFC 7009 §2.2).
+	if t := p.findRefreshToken(in.Token); t != nil {
 		if t.clientID != in.ClientID {
-			return nil, refuse("UnauthorizedException", "Refresh Token has different Client")
+			return nil, apiErrorf("UnauthorizedException", "Refresh Token has different Client")
 		}
 		t.revoked = true
 	}
-	return nothing, nil
+	return emptyOutput, nil
 }
 
-func (p *pool) globalSignOut(in *input, now time.Time) (func() any, error) {
-	a, err := p.authorize(in.AccessToken, now)
+func (p *userPool) globalSignOut(in *apiInput, now time.Time) (func() any, error) {
+	a, err := p.accessTokenUser(in.AccessToken, now)
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range p.chains {
-		if c.user == a {
-			c.revoked = true
+	for _, s := range p.sessions {
+		if s.user == a {
+			s.revoked = true
 		}
 	}
-	return nothing, nil
+	return emptyOutput, nil
 }
 
-func (p *pool) getUser(in *input, now time.Time) (func() any, error) {
-	a, err := p.authorize(in.AccessToken, now)
+func (p *userPool) getUser(in *apiInput, now time.Time) (func() any, error) {
+	a, err := p.accessTokenUser(in.AccessToken, now)
 	if err != nil {
 		return nil, err
 	}
@@ -203,80 +201,12 @@ func (p *pool) getUser(in *input, now time.Time) (func() any, error) {
 	return func() any { return out }, nil
 }
 
-// accessClaims are the claims that the API judges an access token by.
-type accessClaims struct {
-	Issuer    string `json:"iss"`
-	TokenUse  string `json:"token_use"`
-	Scope     string `json:"scope"`
-	Username  string `json:"username"`
-	OriginID  string `json:"origin_jti"`
-	ExpiresAt int64  `json:"exp"`
-}
-
-// authorize finds the user for whom an access token may act. Called with p.mu
-// held.
-func (p *pool) authorize(token string, now time.Time) (*account, error) {
+// accessTokenUser finds the user that an access token may act for. Called with
+// p.mu held.
+func (p *userPool) accessTokenUser(token string, now time.Time) (*account, error) {
 	if token == "" {
-		return nil, missing("accessToken")
+		return nil, missingMember("accessToken")
 	}
-	_, a, err := p.bearer(token, adminScope, now)
+	_, a, err := p.checkAccessToken(token, adminScope, now)
 	return a, err
-}
-
-// bearer judges an access token that has to have a scope. The claims are those
-// of every token that the pool signed. Called with p.mu held.
-func (p *pool) bearer(token, scope string, now time.Time) (*accessClaims, *account, error) {
-	claims, err := p.verify(token)
-	if err != nil {
-		return nil, nil, err
-	}
-	c := p.chains[claims.OriginID]
-	reason := ""
-	switch {
-	case claims.TokenUse != "access", !slices.Contains([]string{p.issuer(), p.awsIssuer, p.updatedIssuer()}, claims.Issuer):
-		reason = "Invalid Access Token"
-	case now.Unix() >= claims.ExpiresAt:
-		reason = "Access Token has expired"
-	case !slices.Contains(strings.Fields(claims.Scope), scope):
-		reason = "Access Token does not have required scopes"
-	case c != nil && c.revoked:
-		reason = "Access Token has been revoked"
-	}
-	if reason != "" {
-		return claims, nil, refuse("NotAuthorizedException", "%s", reason)
-	}
-	a := p.users[claims.Username]
-	if c != nil {
-		a = c.user // also one who was removed, or whose name an edit changed
-	}
-	return claims, a, a.usable()
-}
-
-// verify checks the signature of a token. Called with p.mu held.
-func (p *pool) verify(token string) (*accessClaims, error) {
-	invalid := refuse("NotAuthorizedException", "Invalid Access Token")
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return nil, invalid
-	}
-	var raw [3][]byte
-	for i, part := range parts {
-		b, err := base64.RawURLEncoding.DecodeString(part)
-		if err != nil {
-			return nil, invalid
-		}
-		raw[i] = b
-	}
-	var header struct{ Alg, Kid string }
-	claims := new(accessClaims)
-	if json.Unmarshal(raw[0], &header) != nil || json.Unmarshal(raw[1], claims) != nil || header.Alg != "RS256" {
-		return nil, invalid
-	}
-	digest := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
-	for _, k := range p.published() {
-		if k.kid == header.Kid && rsa.VerifyPKCS1v15(&k.PublicKey, crypto.SHA256, digest[:], raw[2]) == nil {
-			return claims, nil
-		}
-	}
-	return nil, refuse("NotAuthorizedException", "Could not verify signature for Access Token")
 }

@@ -8,50 +8,49 @@ import (
 	"slices"
 )
 
-// User is a user of the pool. Only Username is required.
+// User is a user of the user pool. Only Username is required.
 type User struct {
-	// Username is the user's immutable name in the pool.
+	// Username is the user's immutable name in the user pool.
 	Username string
 
-	// Password is what InitiateAuth and the sign-in page ask for. A user
-	// without one cannot sign in that way; Issue, SignIn and Authorize ask for
-	// none.
+	// Password is for InitiateAuth and the sign-in page, which refuse a user
+	// without one. Issue, SignIn and Authorize need none.
 	Password string
 
 	// Groups become the claim "cognito:groups" of both tokens.
 	Groups []string
 
-	// Attributes are those of GetUser and the further claims of the ID token,
-	// by their names in Cognito: "email", "custom:tier", … An email or phone
-	// number is verified unless "email_verified" or "phone_number_verified" is
-	// "false". "sub" is made from the username unless it is given.
+	// Attributes are returned by GetUser and become claims of the ID token. Their
+	// names are Cognito's: "email", "custom:tier", … An email or phone number is
+	// verified unless "email_verified" or "phone_number_verified" is "false".
+	// "sub" defaults to a UUID made from the username.
 	Attributes map[string]string
 
 	// Disabled refuses the user's sign-ins, refreshes and GetUser.
 	Disabled bool
 }
 
-// account is a User in the pool. Sessions keep a pointer to it, so that they
-// see changes, and so that a user who was removed and made anew is another.
+// account is a User in the user pool. Sessions point to it, and so see its
+// changes. A removed user who is added again gets a new account.
 type account struct {
 	User
 	removed bool
 }
 
-// SetUser adds a user, or changes the one of that username. Sessions of the
-// user go on, and their next tokens carry the new groups and attributes.
-// SetUser panics if the username is empty.
+// SetUser adds a user, or changes the user of that username. The user's sessions
+// go on, and their next tokens carry the new groups and attributes. SetUser panics
+// if the username is empty.
 func (s *Server) SetUser(u User) {
 	if u.Username == "" {
 		panic("cognitotest: SetUser: a user needs a Username")
 	}
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	s.pool.setUser(u)
+	s.userPool.mu.Lock()
+	defer s.userPool.mu.Unlock()
+	s.userPool.setUser(u)
 }
 
 // setUser is SetUser. Called with p.mu held.
-func (p *pool) setUser(u User) *account {
+func (p *userPool) setUser(u User) *account {
 	u.Groups = slices.Clone(u.Groups)
 	u.Attributes = maps.Clone(u.Attributes)
 	if u.Attributes == nil {
@@ -76,9 +75,9 @@ func (p *pool) setUser(u User) *account {
 }
 
 // RemoveUser deletes a user, whose sessions are then refused with
-// UserNotFoundException. Without such a user it does nothing.
+// UserNotFoundException. It does nothing if there is no such user.
 func (s *Server) RemoveUser(username string) {
-	p := s.pool
+	p := s.userPool
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if a := p.users[username]; a != nil {
@@ -87,9 +86,9 @@ func (s *Server) RemoveUser(username string) {
 	}
 }
 
-// login finds the user whom a sign-in form names: by username, or by the email
-// address, which most pools accept as an alias. Called with p.mu held.
-func (p *pool) login(name string) *account {
+// findUser finds the user that a sign-in form names: by username, or by email
+// address, which most user pools accept as an alias. Called with p.mu held.
+func (p *userPool) findUser(name string) *account {
 	if a := p.users[name]; a != nil {
 		return a
 	}
@@ -101,48 +100,48 @@ func (p *pool) login(name string) *account {
 	return nil
 }
 
-// usable reports why the user may do nothing; nil is nobody. Called with p.mu
-// held.
-func (a *account) usable() error {
+// checkUsable returns Cognito's error for a user that is missing, removed or
+// disabled. a may be nil. Called with p.mu held.
+func (a *account) checkUsable() error {
 	switch {
 	case a == nil || a.removed:
-		return refuse("UserNotFoundException", "User does not exist.")
+		return apiErrorf("UserNotFoundException", "User does not exist.")
 	case a.Disabled:
-		return refuse("NotAuthorizedException", "User is disabled.")
+		return apiErrorf("NotAuthorizedException", "User is disabled.")
 	}
 	return nil
 }
 
-// checkSecret refuses requests that do not prove knowledge of the app client's
-// secret by sending it. Called with p.mu held.
-func (p *pool) checkSecret(clientID, sent, code string) error {
+// checkSecret compares the secret that a request sent with the app client's. The
+// error has the given code. Called with p.mu held.
+func (p *userPool) checkSecret(clientID, sent, code string) error {
 	secret, ok := p.clients[clientID]
 	switch {
 	case !ok:
-		return refuse("ResourceNotFoundException", "User pool client %s does not exist.", clientID)
+		return apiErrorf("ResourceNotFoundException", "User pool client %s does not exist.", clientID)
 	case secret == "" && sent != "":
-		return refuse(code, "Client %s is not configured for secret but secret was received", clientID)
+		return apiErrorf(code, "Client %s is not configured for secret but secret was received", clientID)
 	case !hmac.Equal([]byte(secret), []byte(sent)):
-		return refuse(code, "Unable to verify secret hash for client %s", clientID)
+		return apiErrorf(code, "Unable to verify secret hash for client %s", clientID)
 	}
 	return nil
 }
 
-// checkSecretHash is checkSecret for the older operations, which send a keyed
-// hash instead: base64(HMAC-SHA256(secret, username + client id)). Called with
-// p.mu held.
-func (p *pool) checkSecretHash(clientID, username, sent string) error {
+// checkSecretHash is checkSecret for the older operations. They send a keyed hash
+// instead: base64(HMAC-SHA256(secret, username + client id)). Called with p.mu
+// held.
+func (p *userPool) checkSecretHash(clientID, username, sent string) error {
 	secret := p.clients[clientID]
 	if secret == "" {
 		return p.checkSecret(clientID, sent, "NotAuthorizedException")
 	}
 	if sent == "" {
-		return refuse("NotAuthorizedException", "Client %s is configured with secret but SECRET_HASH was not received", clientID)
+		return apiErrorf("NotAuthorizedException", "Client %s is configured with secret but SECRET_HASH was not received", clientID)
 	}
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(username + clientID))
 	if want := base64.StdEncoding.EncodeToString(mac.Sum(nil)); !hmac.Equal([]byte(want), []byte(sent)) {
-		return refuse("NotAuthorizedException", "Unable to verify secret hash for client %s", clientID)
+		return apiErrorf("NotAuthorizedException", "Unable to verify secret hash for client %s", clientID)
 	}
 	return nil
 }

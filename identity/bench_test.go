@@ -12,23 +12,23 @@ import (
 )
 
 func BenchmarkCredentials(b *testing.B) {
-	srv := cognitotest.New(cognitotest.User{Username: "ada", Groups: []string{"admins"}, Attributes: map[string]string{"email": "ada@example.com"}})
+	server := cognitotest.New(cognitotest.User{Username: "ada", Groups: []string{"admins"}, Attributes: map[string]string{"email": "ada@example.com"}})
 	now := time.Now()
-	pool, err := identity.NewPool(srv.UserPool(), &identity.Options{HTTPClient: srv.Client(), Now: func() time.Time { return now }})
+	identityPool, err := identity.NewPool(server.UserPool(), &identity.Options{HTTPClient: server.Client(), Now: func() time.Time { return now }})
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := signedIn(srv, "ada")
+	s := signedIn(server, "ada")
 	b.Run("cached", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := pool.Credentials(b.Context(), s); err != nil {
+			if _, err := identityPool.Credentials(b.Context(), s); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("signed request", func(b *testing.B) {
-		tr := &identity.Transport{Pool: pool, Hosts: []string{"*.execute-api.eu-west-1.amazonaws.com"}, Base: discard{}}
+		tr := &identity.Transport{Pool: identityPool, Hosts: []string{"*.execute-api.eu-west-1.amazonaws.com"}, Base: emptyAnswer{}}
 		ctx := session.NewContext(b.Context(), s)
 		b.ReportAllocs()
 		for b.Loop() {
@@ -43,9 +43,9 @@ func BenchmarkCredentials(b *testing.B) {
 	})
 }
 
-// discard answers every request with nothing.
-type discard struct{}
+// emptyAnswer answers every request with an empty body.
+type emptyAnswer struct{}
 
-func (discard) RoundTrip(r *http.Request) (*http.Response, error) {
+func (emptyAnswer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
 }

@@ -1,119 +1,118 @@
 package identity
 
 import (
-	"container/list"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"time"
 
+	"github.com/cognitogate/cognitogate/internal/awscall"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// digest names an entry without keeping what it was made of.
+// digest names a user or a set of claims without keeping it.
 type digest [sha256.Size]byte
 
 func hash(b []byte) digest { return sha256.Sum256(b) }
 
-// changing are the claims that differ between the tokens of one user and say
-// nothing about what the user may do.
-var changing = []string{"iat", "exp", "auth_time", "jti", "event_id", "origin_jti", "at_hash", "nonce"}
+// changingClaims differ between the tokens of one user and do not affect the user's
+// permissions.
+var changingClaims = []string{"iat", "exp", "auth_time", "jti", "event_id", "origin_jti", "at_hash", "nonce"}
 
-// stableClaims names what AWS credentials depend on. An identity pool chooses the
-// role, and tags the session, by claims of the ID token: two tokens with the same
-// claims have the same credentials, whenever they were issued; and once a refresh
-// brings another claim, such as a group less, the old credentials are not used for
-// it any more.
-func stableClaims(t *tokens.Token) (digest, error) {
+// claimsDigest names the claims that AWS credentials depend on. An identity pool
+// chooses the role, and tags the session, by claims of the ID token. Two tokens with
+// the same claims have the same credentials, whenever they were issued. Once a
+// refresh changes a claim, for example removes a group, the old credentials are not
+// used for the new token.
+func claimsDigest(t *tokens.Token) (digest, error) {
 	var claims map[string]json.RawMessage
 	if err := t.Claims(&claims); err != nil {
 		return digest{}, err
 	}
-	for _, name := range changing {
+	for _, name := range changingClaims {
 		delete(claims, name)
 	}
 	text, err := json.Marshal(claims) // sorts the names
 	return hash(text), err
 }
 
-// entry holds the credentials for one set of claims. Pool.mu guards it.
-type entry struct {
-	creds  Credentials
-	flight *flight // under way, or nil
+// cacheEntry holds the credentials for one set of claims. Pool.mu guards it.
+type cacheEntry struct {
+	creds   Credentials
+	running *exchange // or nil
 
-	failed      error // of the latest flight
-	failedUntil time.Time
-	failedToken string
+	err        error // of the last exchange
+	errToken   string
+	retryAfter time.Time
 }
 
-// flight is one exchange, which many may wait for. Its fields may be read once
-// done is closed.
-type flight struct {
+// exchange is one exchange of a token for credentials, which many requests may wait
+// for. Its results may be read once done is closed.
+type exchange struct {
 	done  chan struct{}
 	token string
 	creds Credentials
 	err   error
 }
 
-// start begins the exchange for e. Called with p.mu held.
-func (p *Pool) start(ctx context.Context, e *entry, c caller) *flight {
-	f := &flight{done: make(chan struct{}), token: c.token}
-	e.flight = f
+// cached returns credentials from the cache, or the exchange to wait for. While good
+// credentials are renewed in the background, it returns them and no exchange.
+func (p *Pool) cached(ctx context.Context, u user) (Credentials, *exchange, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e, ok := p.entries.Get(u.claims)
+	if !ok {
+		e = new(cacheEntry)
+		p.entries.Put(u.claims, e)
+	}
+	now := p.opts.Now()
+	left := e.creds.Expires.Sub(now)
+	switch {
+	case left > renewBefore:
+		return e.creds, nil, nil
+	case e.running != nil:
+	case e.failedRecently(u, now):
+		if left > 0 {
+			return e.creds, nil, nil
+		}
+		return Credentials{}, nil, e.err
+	case left <= waitBefore && ctx.Err() != nil:
+		return Credentials{}, nil, fmt.Errorf("identity: %w", context.Cause(ctx))
+	default:
+		p.start(ctx, e, u)
+	}
+	if left > waitBefore {
+		return e.creds, nil, nil
+	}
+	return e.creds, e.running, nil
+}
+
+// failedRecently reports whether an exchange for u would fail like the last one. A
+// refusal is of one token; another session of the user has its own.
+func (e *cacheEntry) failedRecently(u user, now time.Time) bool {
+	return e.err != nil && now.Before(e.retryAfter) && (!isRefusal(e.err) || e.errToken == u.token)
+}
+
+// start starts an exchange for e. The caller holds p.mu.
+func (p *Pool) start(ctx context.Context, e *cacheEntry, u user) {
+	x := &exchange{done: make(chan struct{}), token: u.token}
+	e.running = x
 	go func() {
-		// The values of ctx, such as a trace, stay; its end is not that of others.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callLimit)
+		// The exchange keeps the values of ctx, such as a trace. It does not end with
+		// ctx, because other requests may wait for it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), awscall.Timeout)
 		defer cancel()
-		f.creds, f.err = p.exchange(ctx, c)
+		x.creds, x.err = p.fetchCredentials(ctx, u)
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		e.flight = nil
-		e.failed = f.err
-		if f.err != nil {
-			e.failedUntil, e.failedToken = p.opts.Now().Add(failurePause), c.token
+		e.running = nil
+		e.err = x.err
+		if x.err != nil {
+			e.retryAfter, e.errToken = p.opts.Now().Add(failurePause), u.token
 		} else {
-			e.creds = f.creds
+			e.creds = x.creds
 		}
-		close(f.done)
+		close(x.done)
 	}()
-	return f
-}
-
-// lru is a map of bounded size that forgets what was asked for least recently. It
-// needs a lock.
-type lru[K comparable, V any] struct {
-	max   int
-	order *list.List // of *lruItem, latest first
-	items map[K]*list.Element
-}
-
-type lruItem[K comparable, V any] struct {
-	key   K
-	value V
-}
-
-func newLRU[K comparable, V any](max int) *lru[K, V] {
-	return &lru[K, V]{max: max, order: list.New(), items: make(map[K]*list.Element)}
-}
-
-func (l *lru[K, V]) get(key K) (value V, ok bool) {
-	el, ok := l.items[key]
-	if !ok {
-		return value, false
-	}
-	l.order.MoveToFront(el)
-	return el.Value.(*lruItem[K, V]).value, true
-}
-
-func (l *lru[K, V]) add(key K, value V) {
-	if el, ok := l.items[key]; ok {
-		el.Value.(*lruItem[K, V]).value = value
-		l.order.MoveToFront(el)
-		return
-	}
-	l.items[key] = l.order.PushFront(&lruItem[K, V]{key, value})
-	if l.order.Len() > l.max {
-		last := l.order.Back()
-		l.order.Remove(last)
-		delete(l.items, last.Value.(*lruItem[K, V]).key)
-	}
 }

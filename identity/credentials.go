@@ -14,11 +14,11 @@ import (
 // Credentials are temporary AWS credentials of an identity. String, GoString and
 // LogValue show whose they are and neither the secret nor the session token.
 type Credentials struct {
-	IdentityID      string // "eu-west-1:11111111-…": the {identityId} of Amplify's paths
+	IdentityID      string // "eu-west-1:11111111-…", the {identityId} of Amplify's paths
 	AccessKeyID     string
 	SecretAccessKey string
 	SessionToken    string
-	Expires         time.Time // what is signed with them, presigned URLs too, ends then
+	Expires         time.Time // presigned URLs made with them expire then, too
 }
 
 // String shows whose credentials they are and when they expire.
@@ -34,15 +34,14 @@ func (c Credentials) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("identity", c.IdentityID), slog.Time("expires", c.Expires))
 }
 
-// Provider makes the session's credentials those of an aws-sdk-go-v2 client; with
-// a nil session they are a guest's.
+// Provider gives the session's credentials to a client of aws-sdk-go-v2. With a nil
+// session they are a guest's.
 //
 //	files := s3.New(s3.Options{Region: "eu-west-1", Credentials: pool.Provider(s)})
 //
-// A client asks it before each request, and a request that takes long gets new
-// credentials when the old ones expire, as long as the session's ID token is valid.
-// Such a client is cheap, and belongs to one session: make it where the session is
-// at hand, and do not keep it.
+// The client asks before each request. A long upload gets new credentials when the
+// old ones expire, as long as the session's ID token is valid. Such a client is cheap
+// and belongs to one session: make it in the handler, and do not keep it.
 func (p *Pool) Provider(s *session.Session) aws.CredentialsProvider {
 	return provider{p, s}
 }
@@ -61,7 +60,7 @@ func (p provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	return c.sdk(), nil
 }
 
-// sdk are c as the SDK has them.
+// sdk returns c in the SDK's type.
 func (c Credentials) sdk() aws.Credentials {
 	return aws.Credentials{
 		AccessKeyID:     c.AccessKeyID,

@@ -19,26 +19,25 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// Amplify's getUrl, for guests: a page of images that links to S3. A URL dies with
-// the credentials that signed it, so that is when the page has to be made anew at
-// the latest.
+// Amplify's getUrl, for guests: a page links to images in S3. A URL expires with the
+// credentials that signed it, at the latest. The page must be made anew then.
 func ExamplePool_Credentials() {
-	srv := cognitotest.New()
-	srv.PutObject("public/splash.png", []byte("splash"))
-	pool, err := identity.NewPool(srv.UserPool(), &identity.Options{AllowGuest: true, HTTPClient: srv.Client()})
+	server := cognitotest.New()
+	server.PutObject("public/splash.png", []byte("splash"))
+	identityPool, err := identity.NewPool(server.UserPool(), &identity.Options{AllowGuest: true, HTTPClient: server.Client()})
 	if err != nil {
 		log.Fatal(err)
 	}
 
 	ctx := context.Background()
-	creds, err := pool.Credentials(ctx, nil)
+	creds, err := identityPool.Credentials(ctx, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	expiresIn := min(15*time.Minute, time.Until(creds.Expires))
-	files := s3.New(s3.Options{Region: srv.UserPool().Region(), Credentials: pool.Provider(nil)})
+	files := s3.New(s3.Options{Region: server.UserPool().Region(), Credentials: identityPool.Provider(nil)})
 	url, err := s3.NewPresignClient(files).PresignGetObject(ctx, &s3.GetObjectInput{
-		Bucket: aws.String(srv.Bucket()),
+		Bucket: aws.String(server.Bucket()),
 		Key:    aws.String("public/splash.png"),
 	}, s3.WithPresignExpires(expiresIn))
 	if err != nil {
@@ -46,7 +45,7 @@ func ExamplePool_Credentials() {
 	}
 	expiresAt := time.Now().Add(expiresIn)
 
-	resp, err := srv.Client().Get(url.URL) // as the browser does
+	resp, err := server.Client().Get(url.URL) // as a browser does
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -56,22 +55,22 @@ func ExamplePool_Credentials() {
 	// Output: 200 splash true
 }
 
-// Amplify's Storage is the SDK's S3 client: uploadData, getProperties, list, copy
-// and remove in the name of the signed-in user.
+// The SDK's S3 client stands for Amplify's Storage: uploadData, getProperties, list,
+// copy and remove, in the name of the signed-in user.
 func ExamplePool_Provider() {
-	srv := cognitotest.New(cognitotest.User{Username: "ada"})
-	pool, err := identity.NewPool(srv.UserPool(), &identity.Options{HTTPClient: srv.Client()})
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	identityPool, err := identity.NewPool(server.UserPool(), &identity.Options{HTTPClient: server.Client()})
 	if err != nil {
 		log.Fatal(err)
 	}
-	bucket := aws.String(srv.Bucket())
+	bucket := aws.String(server.Bucket())
 
 	upload := func(ctx context.Context, s *session.Session) error {
-		creds, err := pool.Credentials(ctx, s)
+		creds, err := identityPool.Credentials(ctx, s)
 		if err != nil {
 			return err
 		}
-		files := s3.New(s3.Options{Region: srv.UserPool().Region(), Credentials: pool.Provider(s), HTTPClient: srv.Client()})
+		files := s3.New(s3.Options{Region: server.UserPool().Region(), Credentials: identityPool.Provider(s), HTTPClient: server.Client()})
 		notes := aws.String("private/" + creds.IdentityID + "/notes.txt") // {identityId}
 		if _, err := files.PutObject(ctx, &s3.PutObjectInput{
 			Bucket: bucket, Key: notes, Body: strings.NewReader("hello"), ContentType: aws.String("text/plain"),
@@ -102,7 +101,7 @@ func ExamplePool_Provider() {
 		return nil
 	}
 
-	if err := upload(context.Background(), signedIn(srv, "ada")); err != nil {
+	if err := upload(context.Background(), signedIn(server, "ada")); err != nil {
 		log.Fatal(err)
 	}
 	err = upload(context.Background(), nil)
@@ -113,22 +112,22 @@ func ExamplePool_Provider() {
 	// true
 }
 
-// Amplify's get and post of a REST API: an http.Client that signs. The session
-// comes from the context of the request that is being served.
+// Amplify's get and post of a REST API: an http.Client that signs. The session comes
+// from the context of the incoming request.
 func ExampleTransport() {
-	srv := cognitotest.New(cognitotest.User{Username: "ada"})
-	pool, err := identity.NewPool(srv.UserPool(), &identity.Options{HTTPClient: srv.Client()})
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	identityPool, err := identity.NewPool(server.UserPool(), &identity.Options{HTTPClient: server.Client()})
 	if err != nil {
 		log.Fatal(err)
 	}
 	client := &http.Client{Transport: &identity.Transport{
-		Pool:  pool,
+		Pool:  identityPool,
 		Hosts: []string{"*.execute-api.eu-west-1.amazonaws.com"},
-		Base:  srv.Client().Transport, // leave it out for the network
+		Base:  server.Client().Transport, // only for this emulator
 	}}
 
 	things := func(w http.ResponseWriter, r *http.Request) {
-		req, err := http.NewRequestWithContext(r.Context(), "POST", srv.RESTURL()+"/things", strings.NewReader(`{"n":1}`))
+		req, err := http.NewRequestWithContext(r.Context(), "POST", server.RESTURL()+"/things", strings.NewReader(`{"n":1}`))
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -142,7 +141,7 @@ func ExampleTransport() {
 	}
 
 	r := httptest.NewRequest("GET", "/", nil)
-	r = r.WithContext(session.NewContext(r.Context(), signedIn(srv, "ada"))) // a guard does this
+	r = r.WithContext(session.NewContext(r.Context(), signedIn(server, "ada"))) // a guard does this
 	w := httptest.NewRecorder()
 	things(w, r)
 	fmt.Println(w.Code, strings.Contains(w.Body.String(), `"username":"ada"`))

@@ -2,13 +2,12 @@ package identity
 
 // SetLimits bounds the caches of a pool that has not been used yet.
 func (p *Pool) SetLimits(credentials, identities int) {
-	p.entries = newLRU[digest, *entry](credentials)
-	p.identities = newLRU[digest, string](identities)
+	p.entries.Max, p.identities.Max = credentials, identities
 }
 
-// Kept is how many credentials and identity ids are kept.
-func (p *Pool) Kept() (credentials, identities int) {
+// CacheSize returns how many credentials and identity ids are cached.
+func (p *Pool) CacheSize() (credentials, identities int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.entries.items), len(p.identities.items)
+	return p.entries.Len(), p.identities.Len()
 }

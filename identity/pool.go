@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -16,51 +15,52 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	ci "github.com/aws/aws-sdk-go-v2/service/cognitoidentity"
 
+	"github.com/cognitogate/cognitogate/internal/awscall"
+	"github.com/cognitogate/cognitogate/internal/configerr"
+	"github.com/cognitogate/cognitogate/internal/recent"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
 const (
-	// Credentials live for an hour. In their last ten minutes, which is when
-	// Amplify drops them, they are renewed while they go on being used; in the
-	// last minute a request waits for the new ones.
+	// Credentials live for an hour. In their last ten minutes, when Amplify drops
+	// them, they are renewed in the background. In the last minute a request waits for
+	// the new ones.
 	renewBefore = 10 * time.Minute
 	waitBefore  = time.Minute
 
-	// A call that failed is not made again for so long.
-	failurePause = time.Second
+	failurePause = time.Second // after a failed exchange
 
 	maxCredentials = 10_000 // about 25 MB
 	maxIdentities  = 50_000 // about 10 MB
 )
 
-// Options are the surroundings and settings of a [Pool]. A nil *Options and zero
-// fields mean the defaults.
+// Options are the settings of a [Pool]. A nil *Options and zero fields mean the
+// defaults.
 type Options struct {
-	// AllowGuest gives credentials of the pool's unauthenticated role where
-	// nobody is signed in, Amplify's allowGuestAccess. Default no. The identity
-	// pool must allow it too.
+	// AllowGuest gives credentials of the pool's unauthenticated role if nobody is
+	// signed in. It is Amplify's allowGuestAccess. Default no. The identity pool must
+	// allow it too.
 	AllowGuest bool
 
-	// RoleARN asks for this role instead of the one that the identity pool
-	// chooses. It must be one that the ID token's cognito:roles names. Not for
-	// guests.
+	// RoleARN asks for this role instead of the one that the identity pool chooses. It
+	// must be one of the ID token's cognito:roles. It does not apply to guests.
 	RoleARN string
 
-	// LoginsKey is the name under which the identity pool knows the user pool.
-	// Default the ID token's issuer without its scheme, which is AWS's name:
+	// LoginsKey is the identity pool's name of the user pool. Default the ID token's
+	// issuer without its scheme, which is AWS's name:
 	// "cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf123".
 	LoginsKey string
 
-	// Endpoint replaces the regional endpoint of the identity pool API: for FIPS,
-	// VPC endpoints and emulators. An absolute URL.
+	// Endpoint is an absolute URL that replaces the regional endpoint of the identity
+	// pool API. It is for FIPS, VPC endpoints and emulators.
 	Endpoint string
 
-	// HTTPClient calls the identity pool. Default http.DefaultClient. Every
-	// request carries a deadline of its own (5 s), so the client needs none.
+	// HTTPClient calls the identity pool. Default http.DefaultClient. Every request has
+	// a deadline of its own (5 s), so the client needs none.
 	HTTPClient *http.Client
 
-	// Now is the clock, that of signatures too. Default time.Now.
+	// Now is the clock, also that of signatures. Default time.Now.
 	Now func() time.Time
 }
 
@@ -68,34 +68,34 @@ type Options struct {
 // and caches them. It may be used by many goroutines at once. Make it with
 // [NewPool], once for the process.
 type Pool struct {
-	users  tokens.UserPool
-	opts   Options
-	api    *ci.Client
-	signer *v4.Signer
+	userPool tokens.UserPool
+	opts     Options
+	api      *ci.Client
+	signer   *v4.Signer
 
 	mu         sync.Mutex
-	entries    *lru[digest, *entry] // by the claims that credentials depend on
-	identities *lru[digest, string] // identity ids, by user
+	entries    recent.LRU[digest, *cacheEntry] // by user.claims
+	identities recent.LRU[digest, string]      // identity ids by user.id
 }
 
-// poolID is the shape of an identity pool id in Cognito's API reference.
-var poolID = regexp.MustCompile(`^[a-z]{2,}(?:-[a-z]+)+-[0-9]{1,2}:[0-9a-f-]+$`)
+// identityPoolID matches identity pool ids, as Cognito's API reference has them.
+var identityPoolID = regexp.MustCompile(`^[a-z]{2,}(?:-[a-z]+)+-[0-9]{1,2}:[0-9a-f-]+$`)
 
-// NewPool returns the identity pool p.IdentityPoolID, for sessions of the user
-// pool p. It makes no request. The error lists everything that is wrong with p and
-// opts, by field.
-func NewPool(p tokens.UserPool, opts *Options) (*Pool, error) {
+// NewPool returns the identity pool userPool.IdentityPoolID, for sessions of the user
+// pool. It makes no request. The error lists all mistakes in userPool and opts, each as
+// a [*tokens.ConfigError] of a field such as "UserPool.ID" or "Options.RoleARN".
+func NewPool(userPool tokens.UserPool, opts *Options) (*Pool, error) {
 	pool := &Pool{
-		users:      p,
+		userPool:   userPool,
 		signer:     v4.NewSigner(),
-		entries:    newLRU[digest, *entry](maxCredentials),
-		identities: newLRU[digest, string](maxIdentities),
+		entries:    recent.LRU[digest, *cacheEntry]{Max: maxCredentials},
+		identities: recent.LRU[digest, string]{Max: maxIdentities},
 	}
 	if opts != nil {
 		pool.opts = *opts
 	}
 	o := &pool.opts
-	if err := validate(p, o); err != nil {
+	if err := validate(userPool, o); err != nil {
 		return nil, fmt.Errorf("identity: NewPool: %w", err)
 	}
 	if o.HTTPClient == nil {
@@ -104,12 +104,12 @@ func NewPool(p tokens.UserPool, opts *Options) (*Pool, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	region, _, _ := strings.Cut(p.IdentityPoolID, ":")
+	region, _, _ := strings.Cut(userPool.IdentityPoolID, ":")
 	api := ci.Options{
 		Region:      region,
 		Credentials: aws.AnonymousCredentials{},
-		HTTPClient:  newBoundedClient(o.HTTPClient),
-		Retryer:     aws.NopRetryer{}, // attempts are ours: see call
+		HTTPClient:  awscall.NewHTTPClient(o.HTTPClient),
+		Retryer:     aws.NopRetryer{}, // awscall repeats attempts
 	}
 	if o.Endpoint != "" {
 		api.BaseEndpoint = aws.String(o.Endpoint)
@@ -118,133 +118,118 @@ func NewPool(p tokens.UserPool, opts *Options) (*Pool, error) {
 	return pool, nil
 }
 
-func validate(p tokens.UserPool, o *Options) error {
-	errs := []error{p.Validate()}
-	fault := func(field, format string, args ...any) {
-		errs = append(errs, fmt.Errorf(field+": "+format, args...))
-	}
-	if p.IdentityPoolID == "" {
-		fault("IdentityPoolID", `is required, like "eu-west-1:11111111-2222-4333-8444-555555555555"`)
-	} else if !poolID.MatchString(p.IdentityPoolID) {
-		fault("IdentityPoolID", "%q is not an identity pool id", p.IdentityPoolID)
+func validate(userPool tokens.UserPool, o *Options) error {
+	var configErrors configerr.List
+	configErrors.Join("UserPool", userPool.Validate())
+	if userPool.IdentityPoolID == "" {
+		configErrors.Add("UserPool.IdentityPoolID", `is required, like "eu-west-1:11111111-2222-4333-8444-555555555555"`)
+	} else if !identityPoolID.MatchString(userPool.IdentityPoolID) {
+		configErrors.Add("UserPool.IdentityPoolID", "%q is not an identity pool id", userPool.IdentityPoolID)
 	}
 	if o.RoleARN != "" && !strings.HasPrefix(o.RoleARN, "arn:") {
-		fault("RoleARN", "%q is not an ARN", o.RoleARN)
+		configErrors.Add("Options.RoleARN", "%q is not an ARN", o.RoleARN)
 	}
 	if strings.Contains(o.LoginsKey, "://") {
-		fault("LoginsKey", "%q has a scheme, which a login's name has not", o.LoginsKey)
+		configErrors.Add("Options.LoginsKey", "%q has a scheme; the name of a login has none", o.LoginsKey)
 	}
 	if u, err := url.Parse(o.Endpoint); o.Endpoint != "" &&
 		(err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil) {
-		fault("Endpoint", "%q is not an absolute http(s) URL without query", o.Endpoint)
+		configErrors.Add("Options.Endpoint", "%q is not an absolute http(s) URL without query", o.Endpoint)
 	}
-	return errors.Join(errs...)
+	return configErrors.Err()
 }
 
-// Credentials returns AWS credentials for the session's user, or, if s is nil, for
-// a guest. A context that ends cancels the wait, not the call, for which others may
-// be waiting.
+// Credentials returns AWS credentials for the session's user, or for a guest if s is
+// nil. When ctx ends, Credentials returns; the call goes on, because others may be
+// waiting for it.
 //
-// The errors answer three questions. session.ErrSignedOut: nobody is signed in, and
-// guests are not allowed. tokens.ErrUnavailable: the identity pool is throttling or
-// down, or the session has no ID token now. A *tokens.APIError without that: the
-// identity pool refuses, and says why.
+// The errors answer three questions:
+//
+//   - session.ErrSignedOut: nobody is signed in, and guests are not allowed.
+//   - tokens.ErrUnavailable: the identity pool is throttling or down, or the session
+//     has no ID token now.
+//   - *tokens.APIError without tokens.ErrUnavailable: the identity pool refuses, and
+//     says why.
 func (p *Pool) Credentials(ctx context.Context, s *session.Session) (Credentials, error) {
-	c, err := p.caller(s)
+	u, err := p.user(s)
 	if err != nil {
 		return Credentials{}, err
 	}
-	creds, refusedTo, err := p.credentials(ctx, c)
-	if refusedTo != "" && refusedTo != c.token {
-		// Another session of the user was refused, whose token may have expired
-		// on its way. This one has its own.
-		creds, _, err = p.credentials(ctx, c)
+	creds, refusedToken, err := p.credentials(ctx, u)
+	if refusedToken != "" && refusedToken != u.token {
+		// The identity pool refused the token of another session of this user, which
+		// may have expired on its way. Try this session's token.
+		creds, _, err = p.credentials(ctx, u)
 	}
 	return creds, err
 }
 
-// caller is whose credentials are asked for. The zero caller is the guest.
-type caller struct {
-	token, login string
-	user         digest // issuer and subject
-	claims       digest // what credentials depend on
+// user is the user whose credentials are asked for. The zero user is the guest.
+type user struct {
+	token, loginsKey string
+	id               digest // of issuer and subject
+	claims           digest // of what the credentials depend on
 }
 
-func (p *Pool) caller(s *session.Session) (caller, error) {
+func (p *Pool) user(s *session.Session) (user, error) {
 	if s == nil {
 		if !p.opts.AllowGuest {
-			return caller{}, fmt.Errorf("identity: guests are not allowed: %w", session.ErrSignedOut)
+			return user{}, fmt.Errorf("identity: guests are not allowed: %w", session.ErrSignedOut)
 		}
-		return caller{}, nil
+		return user{}, nil
 	}
-	id := s.IDToken()
-	if id == nil {
-		// It has expired, and Cognito could not be asked for another; or the
-		// browser has lost it, and the next refresh brings it back.
-		return caller{}, fmt.Errorf("identity: the session has no ID token: %w", tokens.ErrUnavailable)
+	idToken := s.IDToken()
+	if idToken == nil {
+		// It has expired while Cognito could not be asked for another. Or the browser
+		// has lost it, and the next refresh brings it back.
+		return user{}, fmt.Errorf("identity: the session has no ID token: %w", tokens.ErrUnavailable)
 	}
-	if !slices.Contains(p.users.IssuerURLs(), id.Issuer()) || id.ClientID() != p.users.ClientID {
-		return caller{}, fmt.Errorf("identity: the session is of another user pool or app client: %q, %q", id.Issuer(), id.ClientID())
+	if !slices.Contains(p.userPool.IssuerURLs(), idToken.Issuer()) || idToken.ClientID() != p.userPool.ClientID {
+		return user{}, fmt.Errorf("identity: the session is of another user pool or app client: %q, %q", idToken.Issuer(), idToken.ClientID())
 	}
-	claims, err := stableClaims(id)
+	claims, err := claimsDigest(idToken)
 	if err != nil {
-		return caller{}, fmt.Errorf("identity: %w", err)
+		return user{}, fmt.Errorf("identity: %w", err)
 	}
-	c := caller{token: id.Raw(), login: p.opts.LoginsKey, user: hash([]byte(id.Issuer() + "\n" + id.Subject())), claims: claims}
-	if c.login == "" {
-		_, c.login, _ = strings.Cut(id.Issuer(), "://")
+	u := user{
+		token:     idToken.Raw(),
+		loginsKey: p.opts.LoginsKey,
+		id:        hash([]byte(idToken.Issuer() + "\n" + idToken.Subject())),
+		claims:    claims,
 	}
-	return c, nil
+	if u.loginsKey == "" {
+		_, u.loginsKey, _ = strings.Cut(idToken.Issuer(), "://")
+	}
+	return u, nil
 }
 
-// credentials looks into the cache, or makes or joins the one flight of the caller.
-// After a refusal, refusedTo is the token that was refused.
-func (p *Pool) credentials(ctx context.Context, c caller) (_ Credentials, refusedTo string, err error) {
-	p.mu.Lock()
-	e, ok := p.entries.get(c.claims)
-	if !ok {
-		e = new(entry)
-		p.entries.add(c.claims, e)
+// logins are the user's tokens by the names of their providers.
+func (u user) logins() map[string]string {
+	if u.token == "" {
+		return map[string]string{}
 	}
-	now := p.opts.Now()
-	have := e.creds
-	left := have.Expires.Sub(now)
-	f := e.flight
-	switch {
-	case left > renewBefore:
-		p.mu.Unlock()
-		return have, "", nil
-	case f != nil:
-	case e.failed != nil && now.Before(e.failedUntil) && (!refused(e.failed) || e.failedToken == c.token):
-		err := e.failed
-		p.mu.Unlock()
-		if left > 0 {
-			return have, "", nil
-		}
-		return Credentials{}, "", err
-	case left <= waitBefore && ctx.Err() != nil:
-		p.mu.Unlock()
-		return Credentials{}, "", fmt.Errorf("identity: %w", context.Cause(ctx))
-	default:
-		f = p.start(ctx, e, c)
-	}
-	p.mu.Unlock()
-	if left > waitBefore {
-		return have, "", nil
+	return map[string]string{u.loginsKey: u.token}
+}
+
+// credentials returns credentials from the cache, or waits for an exchange. After a
+// refusal, refusedToken is the token that the identity pool refused.
+func (p *Pool) credentials(ctx context.Context, u user) (_ Credentials, refusedToken string, _ error) {
+	cached, running, err := p.cached(ctx, u)
+	if running == nil {
+		return cached, "", err
 	}
 	select {
-	case <-f.done:
+	case <-running.done:
 	case <-ctx.Done():
 		return Credentials{}, "", fmt.Errorf("identity: %w", context.Cause(ctx))
 	}
-	if f.err == nil {
-		return f.creds, "", nil
+	switch {
+	case running.err == nil:
+		return running.creds, "", nil
+	case cached.Expires.After(p.opts.Now()):
+		return cached, "", nil
+	case isRefusal(running.err):
+		return Credentials{}, running.token, running.err
 	}
-	if have.Expires.After(p.opts.Now()) {
-		return have, "", nil
-	}
-	if refused(f.err) {
-		refusedTo = f.token
-	}
-	return Credentials{}, refusedTo, f.err
+	return Credentials{}, "", running.err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,12 +22,12 @@ import (
 
 func TestThousandRequestsOfOneUserMakeOneExchange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := open(t, nil)
-		s := signedIn(p.srv, "ada")
+		p := newPoolTest(t, nil)
+		s := signedIn(p.server, "ada")
 		var wg sync.WaitGroup
 		for range 1000 {
 			wg.Go(func() {
-				if _, err := p.pool.Credentials(t.Context(), s); err != nil {
+				if _, err := p.identityPool.Credentials(t.Context(), s); err != nil {
 					t.Error(err)
 				}
 			})
@@ -39,13 +40,13 @@ func TestThousandRequestsOfOneUserMakeOneExchange(t *testing.T) {
 }
 
 func TestSessionsOfOneUserShareCredentials(t *testing.T) {
-	p := open(t, nil)
-	first, err := p.pool.Credentials(t.Context(), signedIn(p.srv, "ada"))
+	p := newPoolTest(t, nil)
+	first, err := p.identityPool.Credentials(t.Context(), signedIn(p.server, "ada"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.advance(time.Minute)
-	second, err := p.pool.Credentials(t.Context(), signedIn(p.srv, "ada"))
+	second, err := p.identityPool.Credentials(t.Context(), signedIn(p.server, "ada"))
 	if err != nil || second != first {
 		t.Errorf("another session: %v, %v", second, err)
 	}
@@ -54,16 +55,16 @@ func TestSessionsOfOneUserShareCredentials(t *testing.T) {
 	}
 }
 
-// A user who is thrown out of a group loses its role with the next ID token, and
-// keeps the identity.
+// TestChangedClaimsGetNewCredentials removes a user from a group: the next ID token
+// gets credentials of another role and the same identity.
 func TestChangedClaimsGetNewCredentials(t *testing.T) {
-	p := open(t, nil)
-	before, err := p.pool.Credentials(t.Context(), signedIn(p.srv, "ada"))
+	p := newPoolTest(t, nil)
+	before, err := p.identityPool.Credentials(t.Context(), signedIn(p.server, "ada"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.srv.SetUser(cognitotest.User{Username: "ada"})
-	after, err := p.pool.Credentials(t.Context(), signedIn(p.srv, "ada"))
+	p.server.SetUser(cognitotest.User{Username: "ada"})
+	after, err := p.identityPool.Credentials(t.Context(), signedIn(p.server, "ada"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,19 +77,19 @@ func TestChangedClaimsGetNewCredentials(t *testing.T) {
 }
 
 func TestThousandUsersNeverShare(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // in which no call is slow
+	synctest.Test(t, func(t *testing.T) { // no call is slow in a bubble
 		var users []cognitotest.User
 		count := longtest.Scale(200, 1000)
 		for i := range count {
 			users = append(users, cognitotest.User{Username: fmt.Sprint("user", i)})
 		}
-		srv := cognitotest.New(users...)
-		pool, err := identity.NewPool(srv.UserPool(), &identity.Options{HTTPClient: srv.Client(), AllowGuest: true})
+		server := cognitotest.New(users...)
+		identityPool, err := identity.NewPool(server.UserPool(), &identity.Options{HTTPClient: server.Client(), AllowGuest: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		api, signIn := restClient(srv, pool), guard(srv)
-		see := func(ctx context.Context, username string) {
+		api, signIn := restClient(server, identityPool), signInWith(server)
+		checkViewer := func(ctx context.Context, username string) {
 			if viewer, err := api.whoami(ctx); err != nil || viewer.Username != username {
 				t.Errorf("%q is seen as %+v, %v", username, viewer, err)
 			}
@@ -102,14 +103,14 @@ func TestThousandUsersNeverShare(t *testing.T) {
 				ctx := session.NewContext(context.Background(), signIn(u.Username))
 				var requests sync.WaitGroup
 				for range 2 {
-					requests.Go(func() { see(ctx, u.Username) })
+					requests.Go(func() { checkViewer(ctx, u.Username) })
 				}
-				requests.Go(func() { see(context.Background(), "") })
+				requests.Go(func() { checkViewer(context.Background(), "") })
 				requests.Wait()
 			})
 		}
 		wg.Wait()
-		if got := srv.Calls("GetCredentialsForIdentity"); got != count+1 {
+		if got := server.Calls("GetCredentialsForIdentity"); got != count+1 {
 			t.Errorf("%d exchanges for %d users and a guest", got, count)
 		}
 	})
@@ -117,19 +118,19 @@ func TestThousandUsersNeverShare(t *testing.T) {
 
 func TestCancelledWaiterLeavesTheCallToOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := open(t, nil)
-		s := signedIn(p.srv, "ada")
-		p.srv.SetFault(func(op string) cognitotest.Fault { return cognitotest.Fault{Delay: time.Second} })
+		p := newPoolTest(t, nil)
+		s := signedIn(p.server, "ada")
+		p.server.SetFault(func(op string) cognitotest.Fault { return cognitotest.Fault{Delay: time.Second} })
 		impatient, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if _, err := p.pool.Credentials(impatient, s); !errors.Is(err, context.Canceled) {
+			if _, err := p.identityPool.Credentials(impatient, s); !errors.Is(err, context.Canceled) {
 				t.Errorf("the cancelled request: %v", err)
 			}
 		})
 		synctest.Wait()
 		wg.Go(func() {
-			if _, err := p.pool.Credentials(t.Context(), s); err != nil {
+			if _, err := p.identityPool.Credentials(t.Context(), s); err != nil {
 				t.Errorf("the other request: %v", err)
 			}
 		})
@@ -139,10 +140,10 @@ func TestCancelledWaiterLeavesTheCallToOthers(t *testing.T) {
 		if got := p.calls(); got != [2]int{1, 1} {
 			t.Errorf("calls: %v", got)
 		}
-		if _, err := p.pool.Credentials(impatient, s); err != nil {
+		if _, err := p.identityPool.Credentials(impatient, s); err != nil {
 			t.Errorf("credentials that are at hand: %v", err)
 		}
-		if _, err := p.pool.Credentials(impatient, signedIn(p.srv, "bob")); !errors.Is(err, context.Canceled) {
+		if _, err := p.identityPool.Credentials(impatient, signedIn(p.server, "bob")); !errors.Is(err, context.Canceled) {
 			t.Errorf("a request that is over begins a call: %v", err)
 		}
 	})
@@ -150,11 +151,11 @@ func TestCancelledWaiterLeavesTheCallToOthers(t *testing.T) {
 
 func TestRenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := open(t, nil)
-		s := signedIn(p.srv, "ada")
+		p := newPoolTest(t, nil)
+		s := signedIn(p.server, "ada")
 		get := func() identity.Credentials {
 			t.Helper()
-			c, err := p.pool.Credentials(t.Context(), s)
+			c, err := p.identityPool.Credentials(t.Context(), s)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -181,292 +182,103 @@ func TestRenewal(t *testing.T) {
 	})
 }
 
-func TestOutage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := open(t, nil)
-		ada, bob := signedIn(p.srv, "ada"), signedIn(p.srv, "bob")
-		first, err := p.pool.Credentials(t.Context(), ada)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.srv.SetFault(func(op string) cognitotest.Fault { return cognitotest.Fault{Status: 503} })
-
-		if _, err := p.pool.Credentials(t.Context(), bob); !errors.Is(err, tokens.ErrUnavailable) {
-			t.Errorf("without credentials: %v", err)
-		}
-		asked := p.calls()
-		if _, err := p.pool.Credentials(t.Context(), bob); !errors.Is(err, tokens.ErrUnavailable) {
-			t.Errorf("within a second: %v", err)
-		}
-		if p.calls() != asked {
-			t.Error("asked again within a second")
-		}
-
-		for _, later := range []time.Duration{0, 52 * time.Minute, 59*time.Minute + 30*time.Second} {
-			p.advance(later - p.Now().Sub(first.Expires.Add(-time.Hour)))
-			got, err := p.pool.Credentials(t.Context(), ada)
-			if err != nil || got != first {
-				t.Errorf("cached credentials after %v: %v, %v", later, got, err)
-			}
-			synctest.Wait()
-		}
-		p.advance(time.Minute)
-		if _, err := p.pool.Credentials(t.Context(), ada); !errors.Is(err, tokens.ErrUnavailable) {
-			t.Errorf("when they have expired: %v", err)
-		}
-
-		p.srv.SetFault(nil)
-		p.advance(time.Second)
-		if got, err := p.pool.Credentials(t.Context(), ada); err != nil || got == first {
-			t.Errorf("after the outage: %v, %v", got, err)
-		}
-	})
-}
-
-func TestAttempts(t *testing.T) {
-	for _, tt := range []struct {
-		name   string
-		faults []cognitotest.Fault // of GetId, one after the other
-		calls  int
-		ok     bool
-	}{
-		{"throttled once", []cognitotest.Fault{{Status: 429}}, 2, true},
-		{"a lost reply", []cognitotest.Fault{{After: true, Drop: true}}, 2, true},
-		{"hung once", []cognitotest.Fault{{Delay: time.Hour}}, 2, true},
-		{"a proxy's error page", []cognitotest.Fault{{Body: "<h1>bad gateway</h1>", Status: 502}}, 2, true},
-		{"half an answer", []cognitotest.Fault{{Body: `{"IdentityId":"eu-we`, Status: 200}}, 2, true},
-		{"throttled twice", []cognitotest.Fault{{Status: 429}, {Status: 429}}, 2, false},
-		{"limit exceeded", []cognitotest.Fault{{Code: "LimitExceededException"}, {Code: "LimitExceededException"}}, 2, false},
-		{"hung for good", []cognitotest.Fault{{Delay: time.Hour}, {Delay: time.Hour}}, 2, false},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				p := open(t, nil)
-				s := signedIn(p.srv, "ada")
-				n := 0
-				p.srv.SetFault(func(op string) (f cognitotest.Fault) {
-					if op == "GetId" && n < len(tt.faults) {
-						f = tt.faults[n]
-						n++
-					}
-					return f
-				})
-				start := time.Now()
-				_, err := p.pool.Credentials(t.Context(), s)
-				if (err == nil) != tt.ok || err != nil && !errors.Is(err, tokens.ErrUnavailable) {
-					t.Error(err)
-				}
-				if got := p.srv.Calls("GetId"); got != tt.calls {
-					t.Errorf("%d calls", got)
-				}
-				if waited := time.Since(start); waited > 5*time.Second {
-					t.Errorf("held for %v", waited)
-				}
-			})
-		})
-	}
-}
-
-func TestRefused(t *testing.T) {
-	for _, code := range []string{"NotAuthorizedException", "ResourceNotFoundException", "InvalidIdentityPoolConfigurationException"} {
-		t.Run(code, func(t *testing.T) {
-			p := open(t, nil)
-			s := signedIn(p.srv, "ada")
-			p.srv.SetFault(func(op string) cognitotest.Fault { return cognitotest.Fault{Code: code} })
-			_, err := p.pool.Credentials(t.Context(), s)
-			var api *tokens.APIError
-			if !errors.As(err, &api) || api.Code != code || api.Op != "GetId" || errors.Is(err, tokens.ErrUnavailable) {
-				t.Errorf("%v", err)
-			}
-			if p.calls() != [2]int{1, 0} {
-				t.Errorf("a refusal is asked for again: %v", p.calls())
-			}
-		})
-	}
-}
-
-// A session whose token is refused does not speak for another session of the user.
-func TestRefusalIsOfOneToken(t *testing.T) {
-	p := open(t, nil)
-	first, second := signedIn(p.srv, "ada"), signedIn(p.srv, "ada")
-	p.srv.SetFault(func(op string) cognitotest.Fault { return cognitotest.Fault{Code: "NotAuthorizedException"} })
-	if _, err := p.pool.Credentials(t.Context(), first); err == nil {
-		t.Fatal("not refused")
-	}
-	p.srv.SetFault(nil)
-	if _, err := p.pool.Credentials(t.Context(), second); err != nil {
-		t.Errorf("the second session: %v", err)
-	}
-	if _, err := p.pool.Credentials(t.Context(), first); err != nil {
-		t.Errorf("the first session, of the second's credentials: %v", err)
-	}
-}
-
-// An identity that the pool has deleted is asked for anew.
-func TestForgottenIdentity(t *testing.T) {
-	p := open(t, nil)
-	s := signedIn(p.srv, "ada")
-	if _, err := p.pool.Credentials(t.Context(), s); err != nil {
-		t.Fatal(err)
-	}
-	p.advance(time.Hour)
-	first := true
-	p.srv.SetFault(func(op string) (f cognitotest.Fault) {
-		if first {
-			f.Code, first = "ResourceNotFoundException", false
-		}
-		return f
-	})
-	if _, err := p.pool.Credentials(t.Context(), s); err != nil {
-		t.Error(err)
-	}
-	if p.calls() != [2]int{2, 3} {
-		t.Errorf("calls: %v", p.calls())
-	}
-}
-
 func TestGuests(t *testing.T) {
-	p := open(t, func(o *identity.Options) { o.AllowGuest = true })
-	user, err := p.pool.Credentials(t.Context(), signedIn(p.srv, "ada"))
+	p := newPoolTest(t, func(o *identity.Options) { o.AllowGuest = true })
+	user, err := p.identityPool.Credentials(t.Context(), signedIn(p.server, "ada"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := p.pool.Credentials(t.Context(), nil)
+	first, err := p.identityPool.Credentials(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.advance(time.Hour)
-	second, err := p.pool.Credentials(t.Context(), nil)
+	second, err := p.identityPool.Credentials(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if first.IdentityID != second.IdentityID || first.AccessKeyID == second.AccessKeyID || first.IdentityID == user.IdentityID {
 		t.Errorf("the guest is %v, then %v; ada is %v", first, second, user)
 	}
-	p.srv.SetGuests(false)
+	p.server.SetGuests(false)
 	p.advance(time.Hour)
-	_, err = p.pool.Credentials(t.Context(), nil)
+	_, err = p.identityPool.Credentials(t.Context(), nil)
 	if api := (*tokens.APIError)(nil); !errors.As(err, &api) || api.Message != "Unauthenticated access is not supported for this identity pool." {
 		t.Errorf("when the pool allows guests no more: %v", err)
 	}
 }
 
-func TestWhoGetsNoCredentials(t *testing.T) {
-	p := open(t, nil)
-	elsewhere := cognitotest.New(cognitotest.User{Username: "ada"})
-	elsewhere.SetNow(p.Now)
-	otherClient := p.srv.AddClient("another", "")
-	for _, tt := range []struct {
-		name    string
-		session *session.Session
-		is      error // or nil for an error of its own
-	}{
-		{"nobody, where guests are not allowed", nil, session.ErrSignedOut},
-		{"a session without an ID token", signedIn(p.srv, "ada", func(d *cognitotest.Draft) {
-			if d.Use == tokens.ID {
-				d.Claims = nil
-			}
-		}), tokens.ErrUnavailable},
-		{"an empty session", new(session.Session), tokens.ErrUnavailable},
-		{"a session of another user pool", signedIn(elsewhere, "ada"), nil},
-		{"a session of another app client", signedIn(otherClient, "ada"), nil},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			c, err := p.pool.Credentials(t.Context(), tt.session)
-			if err == nil || c != (identity.Credentials{}) || tt.is != nil && !errors.Is(err, tt.is) {
-				t.Errorf("%v, %v", c, err)
-			}
-			if _, err := p.pool.Provider(tt.session).Retrieve(t.Context()); err == nil {
-				t.Error("the provider has credentials")
-			}
-		})
-	}
-	if p.calls() != [2]int{} {
-		t.Errorf("the identity pool was asked: %v", p.calls())
-	}
-}
-
-func TestAnswersThatAreNone(t *testing.T) {
-	for name, body := range map[string]string{
-		"no credentials":      `{"IdentityId":"eu-west-1:11111111-2222-4333-8444-555555555555"}`,
-		"no secret":           `{"Credentials":{"AccessKeyId":"ASIA","Expiration":1900000000}}`,
-		"no expiry":           `{"Credentials":{"AccessKeyId":"ASIA","SecretKey":"s"}}`,
-		"expired credentials": `{"Credentials":{"AccessKeyId":"ASIA","SecretKey":"s","Expiration":1500000000}}`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				p := open(t, nil)
-				s := signedIn(p.srv, "ada")
-				p.srv.SetFault(func(op string) (f cognitotest.Fault) {
-					if op == "GetCredentialsForIdentity" {
-						f.Body, f.Status = body, 200
-					}
-					return f
-				})
-				if c, err := p.pool.Credentials(t.Context(), s); !errors.Is(err, tokens.ErrUnavailable) {
-					t.Errorf("%v, %v", c, err)
-				}
-			})
-		})
-	}
-}
-
-// What is kept is bounded, and identities are kept longer than credentials.
+// TestCachesAreBounded checks the limits of both caches, and that the least recently
+// used entries are forgotten first.
 func TestCachesAreBounded(t *testing.T) {
-	p := open(t, nil)
-	p.pool.SetLimits(3, 5)
-	signIn := guard(p.srv)
+	p := newPoolTest(t, nil)
+	p.identityPool.SetLimits(3, 5)
+	signIn := signInWith(p.server)
 	var sessions []*session.Session
 	for i := range 8 {
-		p.srv.SetUser(cognitotest.User{Username: fmt.Sprint("user", i)})
+		p.server.SetUser(cognitotest.User{Username: fmt.Sprint("user", i)})
 		sessions = append(sessions, signIn(fmt.Sprint("user", i)))
-		if _, err := p.pool.Credentials(t.Context(), sessions[i]); err != nil {
+		if _, err := p.identityPool.Credentials(t.Context(), sessions[i]); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.pool.Credentials(t.Context(), sessions[0]); err != nil { // used all the time
+		if _, err := p.identityPool.Credentials(t.Context(), sessions[0]); err != nil { // used all the time
 			t.Fatal(err)
 		}
 	}
-	if credentials, identities := p.pool.Kept(); credentials != 3 || identities != 5 {
-		t.Errorf("kept: %d credentials, %d identities", credentials, identities)
+	if credentials, identities := p.identityPool.CacheSize(); credentials != 3 || identities != 5 {
+		t.Errorf("%d credentials and %d identities are cached", credentials, identities)
 	}
 	if p.calls() != [2]int{8, 8} {
 		t.Errorf("the user of every second request was forgotten: %v", p.calls())
 	}
-	if _, err := p.pool.Credentials(t.Context(), sessions[4]); err != nil || p.calls() != [2]int{8, 9} {
-		t.Errorf("an identity that is kept was asked for: %v, %v", err, p.calls())
+	if _, err := p.identityPool.Credentials(t.Context(), sessions[4]); err != nil || p.calls() != [2]int{8, 9} {
+		t.Errorf("a cached identity was asked for: %v, %v", err, p.calls())
 	}
 }
 
 func TestRoleAndLoginsKey(t *testing.T) {
-	p := open(t, func(o *identity.Options) { o.RoleARN = "arn:aws:iam::123456789012:role/editor" })
-	viewer, err := restClient(p.srv, p.pool).whoami(session.NewContext(t.Context(), signedIn(p.srv, "ada")))
+	p := newPoolTest(t, func(o *identity.Options) { o.RoleARN = "arn:aws:iam::123456789012:role/editor" })
+	viewer, err := restClient(p.server, p.identityPool).whoami(session.NewContext(t.Context(), signedIn(p.server, "ada")))
 	if err != nil || viewer.RoleARN != "arn:aws:iam::123456789012:role/editor" {
 		t.Errorf("%+v, %v", viewer, err)
 	}
-	p = open(t, func(o *identity.Options) { o.LoginsKey = "accounts.example.com" })
-	_, err = p.pool.Credentials(t.Context(), signedIn(p.srv, "ada"))
+	p = newPoolTest(t, func(o *identity.Options) { o.LoginsKey = "accounts.example.com" })
+	_, err = p.identityPool.Credentials(t.Context(), signedIn(p.server, "ada"))
 	if api := (*tokens.APIError)(nil); !errors.As(err, &api) || !strings.Contains(api.Message, "providerName") {
 		t.Errorf("with the key of another provider: %v", err)
 	}
 }
 
-func TestNewPoolListsEveryFault(t *testing.T) {
+func TestNewPoolListsAllMistakes(t *testing.T) {
 	_, err := identity.NewPool(tokens.UserPool{}, &identity.Options{RoleARN: "editor", LoginsKey: "https://x", Endpoint: "example.com"})
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, field := range []string{"ID: ", "ClientID: ", "IdentityPoolID: ", "RoleARN: ", "LoginsKey: ", "Endpoint: "} {
-		if !strings.Contains("\n"+err.Error(), "\n"+field) && !strings.Contains(err.Error(), "NewPool: "+field) {
-			t.Errorf("%s is missing in\n%v", field, err)
+	var fields []string
+	for _, one := range errors.Unwrap(err).(interface{ Unwrap() []error }).Unwrap() {
+		var mistake *tokens.ConfigError
+		if !errors.As(one, &mistake) {
+			t.Fatalf("%v is no ConfigError", one)
 		}
+		fields = append(fields, mistake.Field)
+	}
+	want := []string{
+		"UserPool.ID", "UserPool.ClientID", "UserPool.IdentityPoolID",
+		"Options.RoleARN", "Options.LoginsKey", "Options.Endpoint",
+	}
+	if !slices.Equal(fields, want) {
+		t.Errorf("mistakes in %q, want %q", fields, want)
+	}
+	var mistake *tokens.ConfigError
+	if !errors.As(err, &mistake) {
+		t.Errorf("errors.As finds no ConfigError in %v", err)
 	}
 }
 
 func TestSecretsAreNotShown(t *testing.T) {
-	p := open(t, nil)
-	s := signedIn(p.srv, "ada")
-	c, err := p.pool.Credentials(t.Context(), s)
+	p := newPoolTest(t, nil)
+	s := signedIn(p.server, "ada")
+	c, err := p.identityPool.Credentials(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -474,10 +286,10 @@ func TestSecretsAreNotShown(t *testing.T) {
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "credentials", c)
 	texts := fmt.Sprintf("%v %+v %#v %s %q", c, c, c, c, &c) + log.String()
 	p.advance(time.Hour)
-	p.srv.SetFault(func(string) cognitotest.Fault {
+	p.server.SetFault(func(string) cognitotest.Fault {
 		return cognitotest.Fault{Code: "InvalidParameterException", Message: "Value '" + s.IDToken().Raw() + "' at 'logins' failed to satisfy constraint"}
 	})
-	_, err = p.pool.Credentials(t.Context(), s)
+	_, err = p.identityPool.Credentials(t.Context(), s)
 	texts += fmt.Sprint(err)
 	for _, secret := range []string{c.SecretAccessKey, c.SessionToken, s.IDToken().Raw(), "eyJ"} {
 		if strings.Contains(texts, secret) {

@@ -25,8 +25,8 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// record is one record of testdata/amplify: what the real Amplify did with a
-// request. data.json and session.json differ in the shape of config and request.
+// record is one record of testdata/amplify: it says how the real Amplify handled a
+// request. data.json and session.json have different members in config and request.
 type record struct {
 	Name   string
 	Now    int64
@@ -47,7 +47,7 @@ type record struct {
 		Cookie  string
 		Headers map[string]string
 	}
-	Cognito  []exchange
+	Cognito  []recordedCall
 	Requests []struct {
 		Method, URL, Body string
 		Headers           map[string]string
@@ -60,7 +60,8 @@ type record struct {
 	Outcome json.RawMessage
 }
 
-type exchange struct {
+// recordedCall is a call of Cognito and its answer.
+type recordedCall struct {
 	Expect struct {
 		Target string
 		Body   map[string]any
@@ -83,7 +84,7 @@ func readJSON(t *testing.T, file string, v any) {
 	}
 }
 
-// recordedKeys are the keys that the recorded pool publishes.
+// recordedKeys returns the keys that the recorded pool publishes.
 func recordedKeys(t *testing.T) tokens.StaticKeySet {
 	var file struct {
 		Keys map[string]struct{ Kid, N string }
@@ -100,19 +101,19 @@ func recordedKeys(t *testing.T) tokens.StaticKeySet {
 	return keys
 }
 
-// world is all that Amplify could reach in a record: Cognito, which answers as it
-// did then, and an API that notes what it is sent.
-type world struct {
-	cognito []exchange
-	api     *http.Response // made anew for each request
+// recordedNetwork is the network of a record. Cognito answers as it is recorded. An API
+// keeps the requests that it is sent.
+type recordedNetwork struct {
+	cognito []recordedCall
+	api     *http.Response
 
 	mu    sync.Mutex
 	calls []string // of Cognito: operation and body, members sorted
 	sent  []sent
 }
 
-// sent is a request to an API, in the terms of a record. Of a signature, Auth has
-// what it is for; the signature itself is verified.
+// sent is a request to an API, as records have it. Auth describes a signature, which
+// has been verified.
 type sent struct {
 	Method, URL, Auth, APIKey, Trace, ContentType string
 	Body                                          string // JSON, members sorted
@@ -120,7 +121,7 @@ type sent struct {
 
 const cognitoEndpoint = "https://cognito.example"
 
-func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
+func (n *recordedNetwork) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body []byte
 	if r.Body != nil {
 		b, err := io.ReadAll(r.Body)
@@ -130,14 +131,14 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Body.Close()
 		body = b
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if strings.HasPrefix(r.URL.String(), cognitoEndpoint) {
 		target := r.Header.Get("X-Amz-Target")
-		w.calls = append(w.calls, canonicalCall(target, body))
-		for i, e := range w.cognito {
+		n.calls = append(n.calls, canonicalCall(target, body))
+		for i, e := range n.cognito {
 			if e.Expect.Target == target {
-				w.cognito = append(w.cognito[:i:i], w.cognito[i+1:]...)
+				n.cognito = append(n.cognito[:i:i], n.cognito[i+1:]...)
 				return answer(r, e.Reply.Status, e.Reply.Headers, e.Reply.Body), nil
 			}
 		}
@@ -152,17 +153,17 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	s.Auth = auth
-	w.sent = append(w.sent, s)
-	if w.api == nil {
+	n.sent = append(n.sent, s)
+	if n.api == nil {
 		return nil, errors.New("recorded: no request was sent")
 	}
-	text, err := io.ReadAll(w.api.Body)
-	w.api.Body = io.NopCloser(bytes.NewReader(text))
-	return answer(r, w.api.StatusCode, nil, text), err
+	text, err := io.ReadAll(n.api.Body)
+	n.api.Body = io.NopCloser(bytes.NewReader(text))
+	return answer(r, n.api.StatusCode, nil, text), err
 }
 
-// readAuth reads the Authorization header. A signature is verified as the emulator
-// verifies it.
+// readAuth describes the Authorization header. It verifies a signature as the emulator
+// does.
 func readAuth(r *http.Request, body []byte) (string, error) {
 	s, err := sigv4.Parse(r)
 	if errors.Is(err, sigv4.ErrUnsigned) {
@@ -206,37 +207,37 @@ func answer(r *http.Request, status int, headers map[string]string, body []byte)
 		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 }
 
-// replay is a record run here.
+// replay is a run of a record with this module.
 type replay struct {
-	*world
-	ctx      context.Context // with the session, if there is one
-	session  *session.Session
-	fetchErr error
-	pool     *identity.Pool // nil if the record has no identity pool
-	manager  *session.Manager
+	*recordedNetwork
+	ctx          context.Context // with the session, if there is one
+	session      *session.Session
+	fetchErr     error
+	identityPool *identity.Pool // nil if the record has no identity pool
+	manager      *session.Manager
 }
 
-// start runs what comes before every call: the guard.
-func (rec *record) start(t *testing.T, keys tokens.StaticKeySet, replies []exchange) *replay {
+// start makes the Manager and the Pool of a record, and fetches the session.
+func (rec *record) start(t *testing.T, keys tokens.StaticKeySet, replies []recordedCall) *replay {
 	t.Helper()
-	run := &replay{world: &world{cognito: append(append([]exchange{}, rec.Cognito...), replies...)}, ctx: t.Context()}
+	run := &replay{recordedNetwork: &recordedNetwork{cognito: append(append([]recordedCall{}, rec.Cognito...), replies...)}, ctx: t.Context()}
 	if rec.Reply != nil {
 		run.api = &http.Response{StatusCode: rec.Reply.Status, Body: io.NopCloser(bytes.NewReader(rec.Reply.Body))}
 	}
 	now := func() time.Time { return time.UnixMilli(rec.Now) }
-	users := tokens.UserPool{ID: "us-east-1_GoldenA01", ClientID: "1goldenweb2345678901234567", Endpoint: cognitoEndpoint}
-	users.IdentityPoolID = rec.Config.IdentityPoolID + rec.Config.Auth.Cognito.IdentityPoolID
-	client := &http.Client{Transport: run.world}
-	verifier, err := tokens.NewVerifier(users, &tokens.Options{Keys: keys, Now: now})
+	userPool := tokens.UserPool{ID: "us-east-1_GoldenA01", ClientID: "1goldenweb2345678901234567", Endpoint: cognitoEndpoint}
+	userPool.IdentityPoolID = rec.Config.IdentityPoolID + rec.Config.Auth.Cognito.IdentityPoolID
+	client := &http.Client{Transport: run.recordedNetwork}
+	verifier, err := tokens.NewVerifier(userPool, &tokens.Options{Keys: keys, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	run.manager, err = session.NewManager(session.Config{UserPool: users, Verifier: verifier, HTTPClient: client, Now: now, Logger: slog.New(slog.DiscardHandler)})
+	run.manager, err = session.NewManager(session.Config{UserPool: userPool, Verifier: verifier, HTTPClient: client, Now: now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if users.IdentityPoolID != "" {
-		run.pool, err = identity.NewPool(users, &identity.Options{
+	if userPool.IdentityPoolID != "" {
+		run.identityPool, err = identity.NewPool(userPool, &identity.Options{
 			AllowGuest: rec.Config.AllowGuestAccess || rec.Config.Auth.Cognito.AllowGuestAccess,
 			Endpoint:   cognitoEndpoint, HTTPClient: client, Now: now,
 		})
@@ -255,7 +256,7 @@ func (rec *record) start(t *testing.T, keys tokens.StaticKeySet, replies []excha
 	return run
 }
 
-// recordedCalls are the calls of Cognito in the record.
+// recordedCalls returns the calls of Cognito in the record.
 func (rec *record) recordedCalls() (calls []string) {
 	for _, e := range rec.Cognito {
 		body, _ := json.Marshal(e.Expect.Body)
@@ -264,7 +265,7 @@ func (rec *record) recordedCalls() (calls []string) {
 	return calls
 }
 
-// recordedSent are the requests to APIs in the record.
+// recordedSent returns the requests to APIs in the record.
 func (rec *record) recordedSent(t *testing.T) (all []sent) {
 	for _, q := range rec.Requests {
 		r, err := http.NewRequest(q.Method, q.URL, strings.NewReader(q.Body))

@@ -19,10 +19,10 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// Transport is an [http.RoundTripper] that calls services of AWS in the name of
-// the signed-in user: it signs requests with Signature Version 4 and the
-// credentials of the session in the request's context, or of the guest, if there
-// is no session and the Pool allows guests.
+// Transport is an [http.RoundTripper] that calls services of AWS in the name of the
+// signed-in user. It signs requests with Signature Version 4 and the credentials of
+// the session in the request's context. Without a session they are the guest's, if
+// the Pool allows guests.
 //
 //	client := &http.Client{Transport: &identity.Transport{
 //		Pool:  pool,
@@ -31,40 +31,41 @@ import (
 //	…
 //	req, err := http.NewRequestWithContext(r.Context(), "GET", "https://xyz123.execute-api.eu-west-1.amazonaws.com/dev/orders", nil)
 //
-// Credentials must reach nobody else, so a request is refused, and not sent
-// without a signature, if
+// Credentials must reach nobody else. So the Transport returns an error, and sends
+// nothing, if
 //
-//   - its host is not one of Hosts,
-//   - it is neither https nor for a loopback address,
-//   - a redirect leads it to another host, whether that is one of Hosts or not,
+//   - the host is not one of Hosts,
+//   - the URL is neither https nor of a loopback address,
+//   - the request follows a redirect from another host, even one of Hosts,
 //   - there are no credentials; the errors are those of [Pool.Credentials].
 //
-// On purpose a request that has an Authorization header of its own, or a presigned
-// URL, is sent with that, with or without a session, to the same hosts. The
-// caller's request is never changed.
+// On purpose it sends a request with an Authorization header, or with a presigned
+// URL, as it is: to the same hosts, with or without a session. It never changes the
+// caller's request.
 //
-// Signed are the method, the host, the path, the query, Content-Type, every X-Amz-
-// header and the payload; other headers may change on the way. A body that can be
-// read twice (http.Request.GetBody, which http.NewRequest sets) is read for its
-// hash first. Another is held in memory, up to 10 MiB, more than API Gateway and
-// AppSync accept; S3's are sent unsigned, as UNSIGNED-PAYLOAD, and rely on TLS.
+// The signature covers the method, the host, the path, the query, Content-Type, every
+// X-Amz- header and the payload. Proxies may change other headers. A body that can be
+// read twice (http.Request.GetBody, which http.NewRequest sets) is read for its hash
+// first. Any other body is held in memory, up to 10 MiB, which is more than API
+// Gateway and AppSync accept. Such a body for S3 is sent unsigned over TLS, as
+// UNSIGNED-PAYLOAD.
 //
-// For S3, the SDK with [Pool.Provider] is the better client. A Transport may be
-// used by many goroutines; its fields must not change then.
+// For S3, the SDK with [Pool.Provider] is the better client. A Transport may be used
+// by many goroutines; its fields must not change then.
 type Transport struct {
 	// Pool gives the credentials. Required.
 	Pool *Pool
 
-	// Hosts are the hosts that may be called: "api.example.com", with a port
-	// "api.example.com:8443" for that port alone, or "*.example.com" for all
-	// subdomains, but not example.com itself. Empty refuses every request. Mind
-	// that anybody can have a host below "*.amazonaws.com".
+	// Hosts are the hosts that may be called: "api.example.com" on any port,
+	// "api.example.com:8443" on that port alone, or "*.example.com" for all subdomains
+	// but not example.com itself. Empty refuses every request. Note that anybody can
+	// have a host below "*.amazonaws.com".
 	Hosts []string
 
-	// Region and Service are what the signature is for: "eu-west-1" and
-	// "execute-api", "appsync" or "s3". By default they are taken from hosts of
-	// AWS, such as xyz123.execute-api.eu-west-1.amazonaws.com. Another host, a
-	// domain of your own, needs both: nothing is assumed (W38).
+	// Region and Service are the signature's scope: "eu-west-1", and "execute-api",
+	// "appsync" or "s3". By default the host's name tells both, such as
+	// xyz123.execute-api.eu-west-1.amazonaws.com. A host outside of AWS, such as a
+	// domain of your own, needs both; the Transport assumes nothing.
 	Region, Service string
 
 	// Base sends the requests. Default http.DefaultTransport.
@@ -100,7 +101,7 @@ func (t *Transport) sign(req *http.Request) (*http.Request, error) {
 		return nil, err
 	}
 	query, err := url.ParseQuery(req.URL.RawQuery)
-	if err != nil { // the signer would leave out what it cannot read
+	if err != nil { // the signer would leave out invalid parts
 		return nil, fmt.Errorf("the query cannot be signed: %w", err)
 	}
 	if query.Has("X-Amz-Signature") {
@@ -132,13 +133,13 @@ func (t *Transport) sign(req *http.Request) (*http.Request, error) {
 	return sent, t.Pool.sign(ctx, creds, sent, payload, region, service)
 }
 
-// sign signs r, whose payload has that hash.
+// sign signs r. payload is the hash of its body.
 func (p *Pool) sign(ctx context.Context, creds Credentials, r *http.Request, payload, region, service string) error {
 	s3 := service == "s3"
 	if s3 {
 		r.Header.Set("X-Amz-Content-Sha256", payload)
 	}
-	// The signer signs every header that it sees, and proxies change some.
+	// The signer signs all headers, and proxies change some.
 	all := r.Header
 	r.Header = make(http.Header, len(all)+3)
 	for name, values := range all {
@@ -147,7 +148,7 @@ func (p *Pool) sign(ctx context.Context, creds Credentials, r *http.Request, pay
 		}
 	}
 	err := p.signer.SignHTTP(ctx, creds.sdk(), r, payload, service, region, p.opts.Now(), func(o *v4.SignerOptions) {
-		o.DisableURIPathEscaping = s3 // alone of all services
+		o.DisableURIPathEscaping = s3 // no other service does
 	})
 	for name, values := range all {
 		if _, ok := r.Header[name]; !ok {
@@ -157,11 +158,11 @@ func (p *Pool) sign(ctx context.Context, creds Credentials, r *http.Request, pay
 	return err
 }
 
-// awsHost is a host of the services that Amplify calls, with what names service
-// and region.
+// awsHost matches hosts of the services that Amplify calls. Its groups are service and
+// region.
 var awsHost = regexp.MustCompile(`^(?:.+\.)?(execute-api|appsync-api|s3)(?:-fips)?(?:\.dualstack)?\.([a-z]{2,}(?:-[a-z]+)+-[0-9]+)\.(?:amazonaws\.(?:com|com\.cn|eu)|api\.aws)$`)
 
-// scope is what a signature for host is for.
+// scope returns the region and service that a signature for host is for.
 func (t *Transport) scope(host string) (region, service string, err error) {
 	if m := awsHost.FindStringSubmatch(strings.ToLower(host)); m != nil {
 		service, region = m[1], m[2]
@@ -181,11 +182,11 @@ func (t *Transport) scope(host string) (region, service string, err error) {
 	return region, service, nil
 }
 
-// hashPayload returns what stands for r's payload in the signature.
+// hashPayload returns the text that stands for r's payload in the signature.
 func hashPayload(r *http.Request, service string) (string, error) {
 	switch {
 	case r.Header.Get("X-Amz-Content-Sha256") != "" && service == "s3":
-		return r.Header.Get("X-Amz-Content-Sha256"), nil // the caller knows it
+		return r.Header.Get("X-Amz-Content-Sha256"), nil // the caller has computed it
 	case r.Body == nil || r.Body == http.NoBody:
 		return hexHash(nil), nil
 	case r.GetBody != nil:

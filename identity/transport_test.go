@@ -21,17 +21,17 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// rest is a REST API that is called with signed requests.
-type rest struct {
-	srv    *cognitotest.Server
+// restAPI is a REST API that is called with signed requests.
+type restAPI struct {
+	server *cognitotest.Server
 	client *http.Client
 }
 
-func restClient(srv *cognitotest.Server, pool *identity.Pool) *rest {
-	return &rest{srv, &http.Client{Transport: &identity.Transport{
-		Pool:  pool,
+func restClient(server *cognitotest.Server, identityPool *identity.Pool) *restAPI {
+	return &restAPI{server, &http.Client{Transport: &identity.Transport{
+		Pool:  identityPool,
 		Hosts: []string{"rest.execute-api.eu-west-1.amazonaws.com"},
-		Base:  srv.Client().Transport,
+		Base:  server.Client().Transport,
 	}}}
 }
 
@@ -41,7 +41,7 @@ type restReply struct {
 	Viewer             cognitotest.Viewer
 }
 
-func (r *rest) do(req *http.Request) (*restReply, error) {
+func (r *restAPI) do(req *http.Request) (*restReply, error) {
 	resp, err := r.client.Do(req)
 	if err != nil {
 		return nil, err
@@ -55,8 +55,8 @@ func (r *rest) do(req *http.Request) (*restReply, error) {
 	return reply, json.Unmarshal(text, reply)
 }
 
-func (r *rest) whoami(ctx context.Context) (cognitotest.Viewer, error) {
-	req, err := http.NewRequestWithContext(ctx, "GET", r.srv.RESTURL()+"/whoami", nil)
+func (r *restAPI) whoami(ctx context.Context) (cognitotest.Viewer, error) {
+	req, err := http.NewRequestWithContext(ctx, "GET", r.server.RESTURL()+"/whoami", nil)
 	if err != nil {
 		return cognitotest.Viewer{}, err
 	}
@@ -67,11 +67,12 @@ func (r *rest) whoami(ctx context.Context) (cognitotest.Viewer, error) {
 	return reply.Viewer, nil
 }
 
-// The emulator computes every signature again, so what it answers was signed well.
+// TestTransportSignsAllKindsOfRequests relies on the emulator, which verifies every
+// signature.
 func TestTransportSignsAllKindsOfRequests(t *testing.T) {
-	p := open(t, nil)
-	ctx := session.NewContext(t.Context(), signedIn(p.srv, "ada"))
-	api := restClient(p.srv, p.pool)
+	p := newPoolTest(t, nil)
+	ctx := session.NewContext(t.Context(), signedIn(p.server, "ada"))
+	api := restClient(p.server, p.identityPool)
 	for _, tt := range []struct {
 		name, method, target, body string
 		header                     map[string]string
@@ -87,7 +88,7 @@ func TestTransportSignsAllKindsOfRequests(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, rereadable := range []bool{true, false} {
-				req, err := http.NewRequestWithContext(ctx, tt.method, p.srv.RESTURL()+tt.target, strings.NewReader(tt.body))
+				req, err := http.NewRequestWithContext(ctx, tt.method, p.server.RESTURL()+tt.target, strings.NewReader(tt.body))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -116,13 +117,13 @@ func TestTransportSignsAllKindsOfRequests(t *testing.T) {
 	}
 }
 
-// sink counts what is sent, and shows it.
-type sink struct {
+// recordingTransport keeps the requests that it is sent.
+type recordingTransport struct {
 	sent   []*http.Request
 	answer func(*http.Request) *http.Response
 }
 
-func (s *sink) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s *recordingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		r.Body.Close()
 	}
@@ -133,17 +134,17 @@ func (s *sink) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 }
 
-// closing notes whether a body was closed.
-type closing struct {
+// closeRecorder knows whether a body was closed.
+type closeRecorder struct {
 	io.Reader
 	closed bool
 }
 
-func (c *closing) Close() error { c.closed = true; return nil }
+func (c *closeRecorder) Close() error { c.closed = true; return nil }
 
 func TestTransportRefuses(t *testing.T) {
-	p := open(t, nil)
-	ada := session.NewContext(t.Context(), signedIn(p.srv, "ada"))
+	p := newPoolTest(t, nil)
+	ada := session.NewContext(t.Context(), signedIn(p.server, "ada"))
 	const api = "https://x.execute-api.eu-west-1.amazonaws.com/dev"
 	for _, tt := range []struct {
 		name      string
@@ -152,19 +153,19 @@ func TestTransportRefuses(t *testing.T) {
 		url       string
 		is        error
 	}{
-		{"every host, without Hosts", identity.Transport{Pool: p.pool}, ada, api, nil},
-		{"a host that is not listed", identity.Transport{Pool: p.pool, Hosts: []string{"y.execute-api.eu-west-1.amazonaws.com"}}, ada, api, nil},
-		{"plain http", identity.Transport{Pool: p.pool, Hosts: []string{"*.amazonaws.com"}}, ada, strings.Replace(api, "https", "http", 1), nil},
-		{"a host that names no service", identity.Transport{Pool: p.pool, Hosts: []string{"api.example.com"}}, ada, "https://api.example.com/", nil},
-		{"a host that names no service, with a region only", identity.Transport{Pool: p.pool, Region: "eu-west-1", Hosts: []string{"api.example.com"}}, ada, "https://api.example.com/", nil},
-		{"a query that cannot be read", identity.Transport{Pool: p.pool, Hosts: []string{"*.amazonaws.com"}}, ada, api + "?a=%zz", nil},
-		{"nobody", identity.Transport{Pool: p.pool, Hosts: []string{"*.amazonaws.com"}}, t.Context(), api, session.ErrSignedOut},
+		{"every host, without Hosts", identity.Transport{Pool: p.identityPool}, ada, api, nil},
+		{"a host that is not listed", identity.Transport{Pool: p.identityPool, Hosts: []string{"y.execute-api.eu-west-1.amazonaws.com"}}, ada, api, nil},
+		{"plain http", identity.Transport{Pool: p.identityPool, Hosts: []string{"*.amazonaws.com"}}, ada, strings.Replace(api, "https", "http", 1), nil},
+		{"a host that names no service", identity.Transport{Pool: p.identityPool, Hosts: []string{"api.example.com"}}, ada, "https://api.example.com/", nil},
+		{"a host that names no service, with a region only", identity.Transport{Pool: p.identityPool, Region: "eu-west-1", Hosts: []string{"api.example.com"}}, ada, "https://api.example.com/", nil},
+		{"a query that cannot be read", identity.Transport{Pool: p.identityPool, Hosts: []string{"*.amazonaws.com"}}, ada, api + "?a=%zz", nil},
+		{"nobody", identity.Transport{Pool: p.identityPool, Hosts: []string{"*.amazonaws.com"}}, t.Context(), api, session.ErrSignedOut},
 		{"a transport without a pool", identity.Transport{Hosts: []string{"*.amazonaws.com"}}, ada, api, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			base := new(sink)
+			base := new(recordingTransport)
 			tt.transport.Base = base
-			body := &closing{Reader: strings.NewReader("x")}
+			body := &closeRecorder{Reader: strings.NewReader("x")}
 			req, err := http.NewRequestWithContext(tt.ctx, "POST", tt.url, body)
 			if err != nil {
 				t.Fatal(err)
@@ -184,9 +185,9 @@ func TestTransportRefuses(t *testing.T) {
 }
 
 func TestTransportLeavesAuthorizedRequestsAlone(t *testing.T) {
-	p := open(t, nil)
-	base := new(sink)
-	tr := &identity.Transport{Pool: p.pool, Hosts: []string{"*.amazonaws.com"}, Base: base}
+	p := newPoolTest(t, nil)
+	base := new(recordingTransport)
+	tr := &identity.Transport{Pool: p.identityPool, Hosts: []string{"*.amazonaws.com"}, Base: base}
 	own, _ := http.NewRequest("GET", "https://x.execute-api.eu-west-1.amazonaws.com/dev", nil)
 	own.Header["authorization"] = []string{"Bearer abc"}
 	presigned, _ := http.NewRequest("GET", "https://b.s3.eu-west-1.amazonaws.com/k?X-Amz-Signature=00", nil)
@@ -201,16 +202,16 @@ func TestTransportLeavesAuthorizedRequestsAlone(t *testing.T) {
 }
 
 func TestTransportFollowsNoRedirectElsewhere(t *testing.T) {
-	p := open(t, nil)
-	base := &sink{answer: func(r *http.Request) *http.Response {
+	p := newPoolTest(t, nil)
+	base := &recordingTransport{answer: func(r *http.Request) *http.Response {
 		target := "https://evil.execute-api.eu-west-1.amazonaws.com/"
 		if r.URL.Path == "/dev" {
 			target = "/next"
 		}
 		return &http.Response{StatusCode: 307, Header: http.Header{"Location": {target}}, Body: http.NoBody, Request: r}
 	}}
-	client := &http.Client{Transport: &identity.Transport{Pool: p.pool, Hosts: []string{"*.execute-api.eu-west-1.amazonaws.com"}, Base: base}}
-	ctx := session.NewContext(t.Context(), signedIn(p.srv, "ada"))
+	client := &http.Client{Transport: &identity.Transport{Pool: p.identityPool, Hosts: []string{"*.execute-api.eu-west-1.amazonaws.com"}, Base: base}}
+	ctx := session.NewContext(t.Context(), signedIn(p.server, "ada"))
 	req, _ := http.NewRequestWithContext(ctx, "GET", "https://x.execute-api.eu-west-1.amazonaws.com/dev", nil)
 	if resp, err := client.Do(req); err == nil {
 		t.Errorf("answered %s", resp.Status)
@@ -221,8 +222,8 @@ func TestTransportFollowsNoRedirectElsewhere(t *testing.T) {
 }
 
 func TestTransportKnowsHostsOfAWS(t *testing.T) {
-	p := open(t, nil)
-	ctx := session.NewContext(t.Context(), signedIn(p.srv, "ada"))
+	p := newPoolTest(t, nil)
+	ctx := session.NewContext(t.Context(), signedIn(p.server, "ada"))
 	for host, scope := range map[string]string{
 		"abc.execute-api.us-east-1.amazonaws.com":          "us-east-1/execute-api",
 		"abc-vpce-1.execute-api.us-gov-west-1.api.aws":     "us-gov-west-1/execute-api",
@@ -237,8 +238,8 @@ func TestTransportKnowsHostsOfAWS(t *testing.T) {
 		"abc.execute-api.eu-west-1.amazonaws.example.com":  "",
 		"abc.execute-api.eu-west-1.example.com":            "",
 	} {
-		base := new(sink)
-		tr := &identity.Transport{Pool: p.pool, Hosts: []string{host}, Base: base}
+		base := new(recordingTransport)
+		tr := &identity.Transport{Pool: p.identityPool, Hosts: []string{host}, Base: base}
 		req, _ := http.NewRequestWithContext(ctx, "GET", "https://"+host+"/", nil)
 		got := ""
 		if _, err := tr.RoundTrip(req); err == nil {
@@ -252,10 +253,10 @@ func TestTransportKnowsHostsOfAWS(t *testing.T) {
 }
 
 func TestTransportToS3(t *testing.T) {
-	p := open(t, nil)
-	ctx := session.NewContext(t.Context(), signedIn(p.srv, "ada"))
-	client := &http.Client{Transport: &identity.Transport{Pool: p.pool, Hosts: []string{"*.amazonaws.com"}, Base: p.srv.Client().Transport}}
-	url := "https://" + p.srv.Bucket() + ".s3.eu-west-1.amazonaws.com/public/a%20b%2B%C3%BC.txt"
+	p := newPoolTest(t, nil)
+	ctx := session.NewContext(t.Context(), signedIn(p.server, "ada"))
+	client := &http.Client{Transport: &identity.Transport{Pool: p.identityPool, Hosts: []string{"*.amazonaws.com"}, Base: p.server.Client().Transport}}
+	url := "https://" + p.server.Bucket() + ".s3.eu-west-1.amazonaws.com/public/a%20b%2B%C3%BC.txt"
 	for name, body := range map[string]io.Reader{
 		"body that can be read twice": strings.NewReader("hello"),
 		"body that cannot":            io.MultiReader(strings.NewReader("hello")),
@@ -266,7 +267,7 @@ func TestTransportToS3(t *testing.T) {
 			if err != nil || resp.StatusCode != 200 {
 				t.Fatal(resp, err)
 			}
-			if got, _ := p.srv.Object("public/a b+ü.txt"); !bytes.Equal(got, []byte("hello")) {
+			if got, _ := p.server.Object("public/a b+ü.txt"); !bytes.Equal(got, []byte("hello")) {
 				t.Errorf("the object is %q", got)
 			}
 		})
@@ -274,11 +275,11 @@ func TestTransportToS3(t *testing.T) {
 }
 
 func TestTransportBoundsBodiesInMemory(t *testing.T) {
-	p := open(t, nil)
-	ctx := session.NewContext(t.Context(), signedIn(p.srv, "ada"))
-	base := new(sink)
-	tr := &identity.Transport{Pool: p.pool, Hosts: []string{"*.amazonaws.com"}, Base: base}
-	endless := &closing{Reader: zeros{}}
+	p := newPoolTest(t, nil)
+	ctx := session.NewContext(t.Context(), signedIn(p.server, "ada"))
+	base := new(recordingTransport)
+	tr := &identity.Transport{Pool: p.identityPool, Hosts: []string{"*.amazonaws.com"}, Base: base}
+	endless := &closeRecorder{Reader: zeros{}}
 	req, _ := http.NewRequestWithContext(ctx, "POST", "https://x.execute-api.eu-west-1.amazonaws.com/dev", endless)
 	if _, err := tr.RoundTrip(req); err == nil || len(base.sent) != 0 || !endless.closed {
 		t.Errorf("%v, %d sent, closed: %t", err, len(base.sent), endless.closed)
@@ -289,35 +290,35 @@ type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
-// A request that takes longer than credentials live gets new ones from the
-// provider; the API is on a real port, as an emulator's user has it.
+// TestLongRequestRenewsOverTheNetwork checks that a Provider returns new credentials
+// when the old ones expire. The emulator listens on a real port.
 func TestLongRequestRenewsOverTheNetwork(t *testing.T) {
-	srv := cognitotest.New(cognitotest.User{Username: "ada"})
-	ts := httptest.NewServer(srv)
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	ts := httptest.NewServer(server)
 	defer ts.Close()
-	srv.SetURL(ts.URL)
-	srv.SetCredentialsLifetime(30 * time.Second) // so that every request is in their last minute
-	pool, err := identity.NewPool(srv.UserPool(), &identity.Options{Endpoint: ts.URL})
+	server.SetURL(ts.URL)
+	server.SetCredentialsLifetime(30 * time.Second) // so that every request is in their last minute
+	identityPool, err := identity.NewPool(server.UserPool(), &identity.Options{Endpoint: ts.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
 	files := s3.New(s3.Options{
 		Region:       "eu-west-1",
-		Credentials:  pool.Provider(signedIn(srv, "ada")),
-		BaseEndpoint: aws.String(srv.S3Endpoint()),
+		Credentials:  identityPool.Provider(signedIn(server, "ada")),
+		BaseEndpoint: aws.String(server.S3Endpoint()),
 		UsePathStyle: true,
 	})
 	for range 3 {
 		if _, err := files.PutObject(t.Context(), &s3.PutObjectInput{
-			Bucket: aws.String(srv.Bucket()), Key: aws.String("public/part"), Body: strings.NewReader("part"),
+			Bucket: aws.String(server.Bucket()), Key: aws.String("public/part"), Body: strings.NewReader("part"),
 		}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := srv.Calls("GetCredentialsForIdentity"); got != 3 {
+	if got := server.Calls("GetCredentialsForIdentity"); got != 3 {
 		t.Errorf("%d exchanges", got)
 	}
-	if got := srv.Calls("GetId"); got != 1 {
+	if got := server.Calls("GetId"); got != 1 {
 		t.Errorf("%d identities asked for", got)
 	}
 }

@@ -3,17 +3,14 @@
 package middleware_test
 
 import (
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
-	"github.com/cognitogate/cognitogate/internal/floor"
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
@@ -32,7 +29,7 @@ type bench struct {
 	chi  http.Handler
 }
 
-func newBench(b testing.TB, edits ...func(*cognito.Config)) *bench {
+func newBench(b testing.TB) *bench {
 	b.Helper()
 	pool := cognitotest.New(cognitotest.User{
 		Username: "ada", Groups: []string{"admins", "authors"},
@@ -40,9 +37,6 @@ func newBench(b testing.TB, edits ...func(*cognito.Config)) *bench {
 	})
 	cfg := cognito.Config{
 		UserPool: pool.UserPool(), HTTPClient: pool.Client(), Matcher: []string{documented}, Logger: slog.New(slog.DiscardHandler),
-	}
-	for _, edit := range edits {
-		edit(&cfg)
 	}
 	auth, err := cognito.New(cfg)
 	if err != nil {
@@ -80,34 +74,3 @@ func (x *bench) signedIn(target string) *http.Request {
 	r.Header.Set("Cookie", "theme=dark; "+r.Header.Get("Cookie")+"; "+prefix+"clockDrift=0; "+prefix+"signInDetails={%22loginId%22:%22ada%22}; _ga=GA1.1.1234.5678")
 	return r
 }
-
-// BenchmarkProtect measures a whole request through chi: in units of A, one RSA-2048
-// signature check, and against the same route without a guard.
-func BenchmarkProtect(b *testing.B) {
-	x := newBench(b)
-	page, public := x.signedIn("/dashboard/1"), x.signedIn("/api/1")
-	anonymous := httptest.NewRequest("GET", "/dashboard/1?tab=2", nil)
-	redirect := chi.NewRouter()
-	redirect.Get("/dashboard/{id}", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "/sign-in?next=%2Fdashboard%2F1%3Ftab%3D2", http.StatusTemporaryRedirect)
-	})
-	b.Run("valid in A", func(b *testing.B) { floor.Compare(b, "A", 64, floor.A(), serve(x.chi, page)) })
-	b.Run("bare in A", func(b *testing.B) { floor.Compare(b, "A", 64, floor.A(), serve(x.bare, page)) })
-	b.Run("valid over bare", func(b *testing.B) { floor.Compare(b, "bare", 1024, serve(x.bare, page), serve(x.chi, page)) })
-	b.Run("public over bare", func(b *testing.B) { floor.Compare(b, "bare", 4096, serve(x.bare, public), serve(x.chi, public)) })
-	b.Run("redirect over http.Redirect", func(b *testing.B) {
-		floor.Compare(b, "Redirect", 1024, serve(redirect, anonymous), serve(x.chi, anonymous))
-	})
-	uncached := newBench(b, noCache)
-	cold := uncached.signedIn("/dashboard/1")
-	b.Run("verified anew in A", func(b *testing.B) { floor.Compare(b, "A", 64, floor.A(), serve(uncached.chi, cold)) })
-	many := x.signedIn("/dashboard/1")
-	var others strings.Builder
-	for i := range 145 {
-		fmt.Fprintf(&others, "other%d=%d; ", i, i)
-	}
-	many.Header.Set("Cookie", others.String()+many.Header.Get("Cookie"))
-	b.Run("150 cookies over 8", func(b *testing.B) { floor.Compare(b, "8cookies", 1024, serve(x.chi, page), serve(x.chi, many)) })
-}
-
-func noCache(cfg *cognito.Config) { cfg.CacheBytes = -1 }

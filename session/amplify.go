@@ -78,15 +78,7 @@ func parseName(rest string) (user string, _ slot) {
 	if dot < 0 {
 		return "", slotUnknown
 	}
-	switch rest[dot+1:] {
-	case slotNames[slotAccess]:
-		return rest[:dot], slotAccess
-	case slotNames[slotID]:
-		return rest[:dot], slotID
-	case slotNames[slotRefresh]:
-		return rest[:dot], slotRefresh
-	}
-	for s := slotClockDrift; int(s) < len(slotNames); s++ {
+	for s := slotAccess; int(s) < len(slotNames); s++ {
 		if slotNames[s] == rest[dot+1:] {
 			return rest[:dot], s
 		}

@@ -7,10 +7,9 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// ErrSignedOut reports that nobody is signed in: there are no cookies, or the
-// session they hold is over. It is certain; a session that could not be verified is
-// tokens.ErrUnavailable. The reason of a refused token is in the chain:
-// errors.Is(err, tokens.Expired).
+// ErrSignedOut reports that nobody is signed in: there are no cookies, or the session
+// they hold is over. It is certain; what could not be verified is tokens.ErrUnavailable.
+// The reason of a refused token is in the chain: errors.Is(err, tokens.Expired).
 var ErrSignedOut = errors.New("session: nobody is signed in")
 
 var (

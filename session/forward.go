@@ -10,7 +10,9 @@ import (
 
 // SetsCookies reports whether an answer with this header writes or deletes cookies of
 // a session. Such an answer must not be stored by a cache (RFC 9111 §7.3).
-func (m *Manager) SetsCookies(h http.Header) bool { return m.layout.setsCookies(h) }
+func (m *Manager) SetsCookies(h http.Header) bool {
+	return slices.ContainsFunc(h["Set-Cookie"], m.layout.isOwn)
+}
 
 // CookieTooLarge reports whether an answer with this header writes a cookie of a
 // session that browsers drop for its size (RFC 6265bis §5.6).

@@ -2,7 +2,6 @@ package session
 
 import (
 	"net/http"
-	"slices"
 
 	"github.com/cognitogate/cognitogate/internal/percent"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -68,9 +67,7 @@ func (l *layout) clear(h http.Header, request requestCookies, users []userCookie
 func (l *layout) clearAll(h http.Header, request requestCookies, users []userCookies) {
 	w := l.answer(h, request)
 	w.dropOwnLines()
-	for i := range users {
-		w.clear(users[i].user)
-	}
+	l.clear(h, request, users)
 	w.deleteOthers()
 }
 
@@ -83,9 +80,4 @@ func (l *layout) warnOfDuplicates(request requestCookies, users []userCookies) {
 			l.log.Warn("session: a cookie comes twice: Cookies.Domain must equal the domain given to Amplify's CookieStorage")
 		})
 	}
-}
-
-// setsCookies reports whether an answer's header has lines of this layout.
-func (l *layout) setsCookies(h http.Header) bool {
-	return slices.ContainsFunc(h["Set-Cookie"], l.isOwn)
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
+	"github.com/cognitogate/cognitogate/internal/clockcache"
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -18,7 +20,7 @@ type Manager struct {
 	client    *tokens.Client
 	verifier  *tokens.Verifier
 	layout    *layout
-	cache     *cache
+	cache     cache
 	refresher *refresh.Engine
 	bearer    bool
 	now       func() time.Time
@@ -74,14 +76,14 @@ func (m *Manager) cached(access, id, details string) *Session {
 	if access == "" {
 		return nil
 	}
-	e := m.cache.get(access, id, details)
+	e := m.cache.Get(clockcache.Key{access, id, details})
 	if e == nil {
 		return nil
 	}
-	s := e.session
-	if m.isEnded(e) || m.refresher.Expiring(s.access) || !m.verifier.Trusted(s.access) ||
+	s := e.Value.session
+	if m.isEnded(&e.Value) || m.refresher.Expiring(s.access) || !m.verifier.Trusted(s.access) ||
 		s.id != nil && (m.refresher.Expiring(s.id) || !m.verifier.Trusted(s.id)) {
-		m.cache.drop(access)
+		m.cache.Drop(access)
 		return nil
 	}
 	m.refresher.NoteDelivered(access)
@@ -90,15 +92,15 @@ func (m *Manager) cached(access, id, details string) *Session {
 
 // isEnded reports whether the sign-in of a cached session was signed out. It looks once
 // after each sign-out of any user.
-func (m *Manager) isEnded(e *cacheEntry) bool {
+func (m *Manager) isEnded(c *cachedSession) bool {
 	count := m.refresher.SignOutCount()
-	if e.signOutCount.Load() == count {
+	if atomic.LoadUint64(&c.signOutCount) == count {
 		return false
 	}
-	if m.refresher.IsEnded(e.session.access) {
+	if m.refresher.IsEnded(c.session.access) {
 		return true
 	}
-	e.signOutCount.Store(count)
+	atomic.StoreUint64(&c.signOutCount, count)
 	return false
 }
 
@@ -108,16 +110,15 @@ func (m *Manager) isEnded(e *cacheEntry) bool {
 func (m *Manager) store(s *Session, refreshToken, deviceKey string, signOutCount uint64) {
 	m.cache.put(s, signOutCount)
 	if m.refresher.IsSuperseded(refreshToken, deviceKey, s.access) {
-		m.cache.drop(s.access.Raw())
+		m.cache.Drop(s.access.Raw())
 	}
 }
 
 // UserAttributes returns the attributes of the session's user, like Amplify's
-// fetchUserAttributes. It asks Cognito each time. The error is [ErrSignedOut] for
-// a nil session and for one that Cognito says is over, else tokens.ErrUnavailable,
-// with the *tokens.APIError if Cognito has answered. The access token needs the
-// scope aws.cognito.signin.user.admin. After a sign-in through the managed login it
-// has that scope only if the app client asks for it.
+// fetchUserAttributes. It asks Cognito each time. The error is [ErrSignedOut] for a nil
+// session and for one that Cognito says is over, else tokens.ErrUnavailable, with the
+// *tokens.APIError if Cognito has answered. The access token needs the scope
+// aws.cognito.signin.user.admin, which the managed login grants only if it is asked for.
 func (m *Manager) UserAttributes(ctx context.Context, s *Session) (map[string]string, error) {
 	if s.AccessToken() == nil {
 		return nil, ErrSignedOut

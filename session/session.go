@@ -12,9 +12,8 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// Session is a signed-in user: verified tokens of one sign-in. It is immutable
-// and may be shared. Every method may be called on a nil *Session and then
-// answers for nobody.
+// Session is a signed-in user: verified tokens of one sign-in. It is immutable and may
+// be shared. A nil *Session is nobody's; every method may be called on it.
 type Session struct {
 	access  *tokens.Token
 	id      *tokens.Token // nil if there is none
@@ -84,9 +83,8 @@ func (s *Session) ExpiresAt() time.Time {
 	return s.access.ExpiresAt()
 }
 
-// InGroup reports whether the user is in at least one of the groups, by the
-// access token's "cognito:groups". Groups are as old as the token: a change in
-// the pool is seen after the next refresh.
+// InGroup reports whether the user is in at least one of the groups, by the access
+// token's "cognito:groups". A change in the user pool is seen after the next refresh.
 func (s *Session) InGroup(anyOf ...string) bool {
 	return s != nil && slices.ContainsFunc(anyOf, func(g string) bool { return slices.Contains(s.groups, g) })
 }

@@ -11,28 +11,25 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// Transport is an [http.RoundTripper] that calls other services in the name of
-// the signed-in user: it adds the access token of the session in the request's
-// context as "Authorization: Bearer" (RFC 6750 §2.1).
+// Transport is an [http.RoundTripper] that calls other services as the signed-in user.
+// It adds the access token of the session in the request's context as "Authorization:
+// Bearer" (RFC 6750 §2.1).
 //
 //	client := &http.Client{Transport: &session.Transport{Hosts: []string{"api.example.com"}}}
 //	…
 //	req, err := http.NewRequestWithContext(r.Context(), "GET", "https://api.example.com/orders", nil)
 //
-// A token must reach nobody else, so a request is refused, and not sent without
-// it, if
+// A token must reach nobody else. A request is refused, and not sent without it, if
 //
 //   - its host is not one of Hosts,
 //   - it is neither https nor for a loopback address,
-//   - a redirect leads it to another host, whether that is one of Hosts or not,
-//   - there is no session in its context, which is [ErrSignedOut], or the session
-//     has no such token.
+//   - a redirect leads it to another host, even to one of Hosts,
+//   - its context has no session, which is [ErrSignedOut], or none with such a token.
 //
-// On purpose a request that has an Authorization header of its own is sent with
-// that, with or without a session, to the same hosts. The caller's request is
-// never changed, so that no redirect, log or retry finds the token in it.
-//
-// A Transport may be used by many goroutines; its fields must not change then.
+// On purpose a request with an Authorization header of its own is sent with that header,
+// with or without a session, to the same hosts. The caller's request is never changed,
+// so no redirect, log or retry finds the token in it. A Transport may be used by many
+// goroutines; its fields must not change then.
 type Transport struct {
 	// Hosts are the hosts that may be called: "api.example.com", with a port
 	// "api.example.com:8443" for that port alone, or "*.example.com" for all
@@ -40,9 +37,8 @@ type Transport struct {
 	// their ASCII form. Empty refuses every request.
 	Hosts []string
 
-	// Token chooses what is sent. Default (*Session).AccessToken; a service that
-	// wants the ID token, such as an API Gateway authorizer without scopes, takes
-	// (*Session).IDToken.
+	// Token chooses what is sent. Default (*Session).AccessToken. An API Gateway
+	// authorizer without scopes, for example, wants (*Session).IDToken.
 	Token func(*Session) *tokens.Token
 
 	// Bare leaves out "Bearer ", as AppSync wants it.
@@ -86,11 +82,10 @@ func (t *Transport) authorize(req *http.Request) (*http.Request, error) {
 	if !ok {
 		return nil, fmt.Errorf("no session in the request's context: %w", ErrSignedOut)
 	}
-	choose := t.Token
-	if choose == nil {
-		choose = (*Session).AccessToken
+	token := s.AccessToken()
+	if t.Token != nil {
+		token = t.Token(s)
 	}
-	token := choose(s)
 	if token == nil {
 		return nil, errors.New("the session has no such token")
 	}

@@ -66,15 +66,14 @@ func (m *Manager) verifyUsers(ctx context.Context, users []userCookies) *verific
 	v := &verification{checksLeft: maxChecks}
 	for i := range users {
 		result := m.verifyUser(ctx, &users[i], v)
-		switch {
-		case i == 0:
+		if i == 0 {
 			v.userResult = result
-		case result.isBetterThan(&v.userResult):
-			v.others = append(v.others, v.userResult)
-			v.userResult = result
-		default:
-			v.others = append(v.others, result)
+			continue
 		}
+		if result.isBetterThan(&v.userResult) {
+			v.userResult, result = result, v.userResult
+		}
+		v.others = append(v.others, result)
 	}
 	m.verifyID(ctx, &v.userResult, &v.checksLeft)
 	return v
@@ -192,9 +191,8 @@ func (m *Manager) verifyIDToken(ctx context.Context, raw string, checksLeft *int
 
 // verifyRaw verifies a token and counts the check if a signature had to be checked.
 func (m *Manager) verifyRaw(ctx context.Context, raw string, use tokens.Use, checksLeft *int) (*tokens.Token, error) {
-	// A copy, because the token may be cached and would keep the whole header in memory.
-	if m.cache != nil {
-		raw = strings.Clone(raw)
+	if m.cache.Cache != nil {
+		raw = strings.Clone(raw) // a part of the header would keep all of it in memory
 	}
 	token, err := m.verifier.Verify(ctx, raw, use)
 	var refusal *tokens.VerifyError

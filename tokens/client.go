@@ -7,62 +7,65 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+
+	"github.com/cognitogate/cognitogate/internal/awscall"
 )
 
 // Client calls the user pool API. Its calls need no AWS credentials: the tokens
 // themselves authorize them. It may be used by many goroutines at once.
 //
-// Every call is over after five seconds. An attempt that certainly had no effect
-// (no connection, throttling, a server error that Cognito itself reports) is
-// repeated once. A lost reply is not: the operation may have taken effect, and
-// under rotation a second use of a refresh token ends the session.
+// Every call ends within five seconds. The Client repeats an attempt once if the
+// attempt certainly had no effect: no connection, throttling, or a server error that
+// Cognito itself reports. It does not repeat after a lost reply. The operation may
+// have taken effect, and under rotation a second use of a refresh token ends the
+// session.
 //
-// An answer that is a verdict on the token is an [*APIError]. Everything else,
-// from a dead endpoint to a wrong client secret, wraps [ErrUnavailable] too.
+// An answer that refuses the token is an [*APIError]. Every other error, from a dead
+// endpoint to a wrong client secret, wraps [ErrUnavailable] too.
 type Client struct {
-	pool UserPool
-	opts Options
-	api  *cip.Client
+	userPool UserPool
+	opts     Options
+	api      *cip.Client
 }
 
-// NewClient returns a Client for the pool's app client. It makes no request. The
+// NewClient returns a Client for the user pool's app client. It makes no request. The
 // error is that of UserPool.Validate.
-func NewClient(pool UserPool, opts *Options) (*Client, error) {
-	if err := pool.Validate(); err != nil {
+func NewClient(userPool UserPool, opts *Options) (*Client, error) {
+	if err := userPool.Validate(); err != nil {
 		return nil, fmt.Errorf("tokens: NewClient: %w", err)
 	}
-	c := &Client{pool: pool, opts: opts.withDefaults()}
+	c := &Client{userPool: userPool, opts: opts.withDefaults()}
 	o := cip.Options{
-		Region:      pool.Region(),
+		Region:      userPool.Region(),
 		Credentials: aws.AnonymousCredentials{},
-		HTTPClient:  newBoundedClient(c.opts.HTTPClient),
-		Retryer:     aws.NopRetryer{}, // the SDK's three attempts repeat lost replies
+		HTTPClient:  awscall.NewHTTPClient(c.opts.HTTPClient),
+		Retryer:     aws.NopRetryer{}, // the SDK's own would repeat after a lost reply
 	}
-	if pool.Endpoint != "" {
-		o.BaseEndpoint = aws.String(pool.Endpoint)
+	if userPool.Endpoint != "" {
+		o.BaseEndpoint = aws.String(userPool.Endpoint)
 	}
 	c.api = cip.New(o)
 	return c, nil
 }
 
-// UserPool returns the pool and app client that c calls.
-func (c *Client) UserPool() UserPool { return c.pool }
+// UserPool returns the user pool and app client that c calls.
+func (c *Client) UserPool() UserPool { return c.userPool }
 
 // RefreshOptions are the optional parameters of a refresh.
 type RefreshOptions struct {
-	// DeviceKey is the key of a remembered device, when the session has one.
+	// DeviceKey is the key of a remembered device, if the session has one.
 	DeviceKey string
-	// ClientMetadata is handed to the pool's Lambda triggers.
+	// ClientMetadata is handed to the user pool's Lambda triggers.
 	ClientMetadata map[string]string
 }
 
-// Refresh exchanges a refresh token for new tokens (GetTokensFromRefreshToken).
-// The Set's Refresh is empty unless the app client rotates refresh tokens; the
-// old one is to be kept then. The tokens are not verified.
+// Refresh exchanges a refresh token for new tokens (GetTokensFromRefreshToken). They
+// are not verified. Set.Refresh is empty unless the app client rotates refresh
+// tokens; keep the old one then.
 func (c *Client) Refresh(ctx context.Context, refresh string, opts *RefreshOptions) (*Set, error) {
 	in := &cip.GetTokensFromRefreshTokenInput{
-		ClientId:     aws.String(c.pool.ClientID),
-		ClientSecret: optional(c.pool.ClientSecret),
+		ClientId:     aws.String(c.userPool.ClientID),
+		ClientSecret: optional(c.userPool.ClientSecret),
 		RefreshToken: aws.String(refresh),
 	}
 	if opts != nil {
@@ -75,7 +78,7 @@ func (c *Client) Refresh(ctx context.Context, refresh string, opts *RefreshOptio
 		if err != nil {
 			return err
 		}
-		// An answer may be a challenge, which no server can meet for a browser.
+		// The answer may be a challenge, which a server cannot meet for a browser.
 		r := out.AuthenticationResult
 		if r == nil || aws.ToString(r.AccessToken) == "" {
 			return errors.New("the answer has no access token")
@@ -90,14 +93,14 @@ func (c *Client) Refresh(ctx context.Context, refresh string, opts *RefreshOptio
 	return set, err
 }
 
-// Revoke ends the session of a refresh token: Cognito accepts neither it nor
-// the access tokens made from it any longer (RevokeToken). An app client that
-// has revocation switched off is no error: there is nothing more to be done.
+// Revoke ends the session of a refresh token (RevokeToken): Cognito accepts neither
+// the refresh token any longer nor the access tokens made from it. If the app client
+// has revocation switched off, Revoke does nothing and returns nil.
 func (c *Client) Revoke(ctx context.Context, refresh string) error {
 	err := c.call(ctx, "RevokeToken", refresh, func(ctx context.Context) error {
 		_, err := c.api.RevokeToken(ctx, &cip.RevokeTokenInput{
-			ClientId:     aws.String(c.pool.ClientID),
-			ClientSecret: optional(c.pool.ClientSecret),
+			ClientId:     aws.String(c.userPool.ClientID),
+			ClientSecret: optional(c.userPool.ClientSecret),
 			Token:        aws.String(refresh),
 		})
 		return err
@@ -116,8 +119,8 @@ func (c *Client) GlobalSignOut(ctx context.Context, access string) error {
 	})
 }
 
-// UserAttributes returns the attributes of the access token's user (GetUser).
-// The token needs the scope aws.cognito.signin.user.admin.
+// UserAttributes returns the attributes of the access token's user (GetUser). The
+// token needs the scope aws.cognito.signin.user.admin.
 func (c *Client) UserAttributes(ctx context.Context, access string) (map[string]string, error) {
 	var attributes map[string]string
 	err := c.call(ctx, "GetUser", access, func(ctx context.Context) error {
@@ -132,6 +135,46 @@ func (c *Client) UserAttributes(ctx context.Context, access string) (map[string]
 		return nil
 	})
 	return attributes, err
+}
+
+// call makes a call that sends a token, and tells the hook of it.
+func (c *Client) call(ctx context.Context, op, token string, do func(context.Context) error) (err error) {
+	start := c.opts.Now()
+	call := awscall.Call{Op: op, Secrets: []string{token, c.userPool.ClientSecret}, Repeat: hadNoEffect}
+	if failure := call.Do(ctx, do); failure != nil {
+		err = callError(failure)
+	}
+	if c.opts.Hooks.Called != nil {
+		c.opts.Hooks.Called(ctx, op, c.opts.Now().Sub(start), err)
+	}
+	return err
+}
+
+// callError returns the error that a failed call means.
+func callError(f *awscall.Failure) error {
+	if f.Err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrUnavailable, f.Op, f.Err)
+	}
+	e := apiError(f)
+	if e.refusesToken() {
+		return fmt.Errorf("tokens: %w", e)
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, e)
+}
+
+// hadNoEffect reports whether a failed attempt certainly had no effect: nothing was
+// sent, or Cognito says that it is throttling or has failed. An error page of a proxy
+// does not tell.
+func hadNoEffect(f *awscall.Failure) bool {
+	if f.Err != nil {
+		return f.Unsent
+	}
+	e := apiError(f)
+	return !e.refusesToken() && (e.Throttled() || e.Status >= 500 && e.Code != awscall.NoCode)
+}
+
+func apiError(f *awscall.Failure) *APIError {
+	return &APIError{Op: f.Op, Status: f.Status, Code: f.Code, Message: f.Message}
 }
 
 // optional returns nil for "", which leaves the member out of the request.

@@ -1,8 +1,8 @@
 package tokens
 
 // ConfigError is one mistake in a configuration. Constructors of this module report
-// all mistakes at once, joined by errors.Join; errors.As finds each ConfigError and
-// what is inside of it.
+// all mistakes at once, joined by errors.Join. errors.As finds a ConfigError and the
+// errors inside of it.
 type ConfigError struct {
 	// Field is the name of the faulty field, such as "UserPool.ID" or "Rules[2]".
 	Field string

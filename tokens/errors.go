@@ -7,39 +7,38 @@ import (
 	"strings"
 )
 
-// ErrUnavailable reports that nothing can be said: the pool's keys cannot be
-// reached, or Cognito is throttling, down or misconfigured. It is never a
-// verdict on a token or a session; keep what you have and try again later.
+// ErrUnavailable reports that Cognito gives no answer: its keys cannot be fetched, or
+// it is throttling, down or misconfigured. The error says nothing about a token or a
+// session. Keep both, and try again later.
 var ErrUnavailable = errors.New("tokens: Cognito is unavailable")
 
-// Reason says why a token is refused. It is an error, so that
-// errors.Is(err, tokens.Expired) asks for it, and its text is short and stable,
-// so that it can be a metric's label.
+// Reason says why a token is refused. It is an error, so errors.Is(err,
+// tokens.Expired) asks for it. Its text is short and stable, so a metric can have it
+// as a label.
 type Reason string
 
-// The reasons, in the order in which they are checked: a token with several
-// faults is refused for the first one, so Expired means that nothing else is
-// wrong. Because an issuer's keys are only asked for once the issuer is known
-// to be accepted, BadIssuer hides UnknownKey and BadSignature.
+// The reasons, in the order of the checks. A token with several faults is refused for
+// the first one, so Expired means that nothing else is wrong. There is one exception:
+// BadIssuer comes before UnknownKey, because only an accepted issuer is asked for its
+// keys.
 const (
-	// Malformed: not a JWS in compact serialisation with JSON objects, members
-	// that come twice, known members of the wrong type, or no subject.
+	// Malformed: not a JWS in compact serialisation, header or payload is no JSON
+	// object, a member comes twice, a known one has the wrong type, or "sub" is missing.
 	Malformed Reason = "malformed"
 	// BadAlgorithm: "alg" is not RS256, or the header asks for an extension.
 	BadAlgorithm Reason = "bad_algorithm"
-	// UnknownKey: the issuer's key set has no usable key with this id. The key
-	// may have been rotated away or be too new to be known: refresh the token.
+	// UnknownKey: the issuer's key set has no usable key with this id. The key may
+	// have been rotated away, or be too new. Refresh the token.
 	UnknownKey Reason = "unknown_key"
 	// BadSignature: the key did not sign this text.
 	BadSignature Reason = "bad_signature"
-	// BadIssuer: "iss" is none of the pool's issuers.
+	// BadIssuer: "iss" is none of the user pool's issuers.
 	BadIssuer Reason = "bad_issuer"
-	// BadClient: issued to another app client.
+	// BadClient: the token was issued to another app client.
 	BadClient Reason = "bad_client"
-	// BadUse: "token_use" is not the one asked for, as with an ID token in the
-	// place of an access token.
+	// BadUse: "token_use" is not the one asked for. An ID token is no access token.
 	BadUse Reason = "bad_use"
-	// NotYetValid: "nbf" is in the future. A clock is wrong, here or there.
+	// NotYetValid: "nbf" is in the future. A clock is wrong, here or at Cognito.
 	NotYetValid Reason = "not_yet_valid"
 	// Expired: "exp" has passed or is missing, and nothing else is wrong.
 	Expired Reason = "expired"
@@ -59,19 +58,19 @@ func (r Reason) Final() bool {
 
 // VerifyError reports a refused token. Its text never contains the token.
 type VerifyError struct {
-	// Reason is why; errors.Is finds it too.
+	// Reason says why. errors.Is finds it too.
 	Reason Reason
 	// Use is what the token was verified as.
 	Use Use
-	// Token is the refused token when Cognito certainly issued it to this app client:
-	// when Reason is Expired, and when Retired is set. It tells whose session may be
-	// refreshed, and is no session itself. Otherwise nil.
+	// Token is the refused token if Cognito certainly issued it to this app client:
+	// Reason is Expired, or Retired is set. Its session may be refreshed; the token
+	// itself proves no session any longer. Otherwise Token is nil.
 	Token *Token
-	// Retired is set with UnknownKey when a key that has left the key set
-	// within the last day did sign this token and everything else is in order:
-	// Cognito issued it, but it is not to be trusted any longer.
+	// Retired is set with UnknownKey if a key that left the key set within the last
+	// day signed this token, and nothing else is wrong. Cognito issued the token, but
+	// trusts the key no longer.
 	Retired bool
-	// Err says more, or is nil.
+	// Err says more. It may be nil.
 	Err error
 }
 
@@ -92,14 +91,14 @@ func (e *VerifyError) Unwrap() []error {
 	return []error{e.Reason, e.Err}
 }
 
-// detail names what a token was refused for. Its text is made when it is read,
-// because refusing must cost little, and quoted and cut, because it goes to logs
-// and anybody may have written it.
-type detail struct{ what, value string }
+// errDetail names the value that a token was refused for. It makes its text when
+// somebody reads it, so that refusals are cheap. The text goes to logs and may come
+// from an attacker, so it is quoted and cut.
+type errDetail struct{ what, value string }
 
-func (d detail) Error() string { return fmt.Sprintf("%s %.80q", d.what, d.value) }
+func (d errDetail) Error() string { return fmt.Sprintf("%s %.80q", d.what, d.value) }
 
-// APIError is an error that Cognito's user pool API answered.
+// APIError is an error that Cognito answered.
 type APIError struct {
 	Op      string // the operation, "GetTokensFromRefreshToken"
 	Status  int    // the HTTP status
@@ -112,13 +111,14 @@ func (e *APIError) Error() string {
 	return fmt.Sprintf("%s: %d %s: %s", e.Op, e.Status, e.Code, e.Message)
 }
 
-// SignedOut reports whether the answer says that the session is over: the
-// token is revoked, expired or unknown, or its user is gone or may not sign in.
-// It is false for a refusal of the app client (a wrong or missing client
-// secret, an unknown client, a scope that it was not given), which is a fault of
-// the deployment, and for RefreshTokenReuseException, after which newer tokens may
-// exist: whoever holds this session has refreshed it already, usually Amplify in
-// the same browser.
+// SignedOut reports whether the answer says that the user is signed out: the token is
+// revoked, expired or unknown, or its user is gone or may not sign in.
+//
+// It is false if Cognito refuses the app client: a wrong or missing client secret, an
+// unknown client, a scope that the client was not given. These are faults of the
+// deployment. It is also false for RefreshTokenReuseException. Newer tokens may exist
+// then, because somebody has refreshed this session already; usually it was Amplify
+// in the same browser.
 func (e *APIError) SignedOut() bool {
 	switch e.Code {
 	case "NotAuthorizedException":
@@ -130,8 +130,8 @@ func (e *APIError) SignedOut() bool {
 	return false
 }
 
-// Throttled reports whether Cognito has refused to answer because it is asked too
-// often. Nothing has been done then; ask again later.
+// Throttled reports whether Cognito refuses because it is asked too often. The call
+// has had no effect. Ask again later.
 func (e *APIError) Throttled() bool {
 	switch e.Code {
 	case "TooManyRequestsException", "LimitExceededException", "ThrottlingException":
@@ -140,11 +140,17 @@ func (e *APIError) Throttled() bool {
 	return e.Status == http.StatusTooManyRequests
 }
 
-// aboutClient tells the meanings of NotAuthorizedException apart, for which
-// Cognito has one code. About the client are "Unable to verify secret hash for
-// client …", "Client … is configured for secret but secret was not received" and
-// "Access Token does not have required scopes"; "Refresh Token has different
-// Client" is about the token.
+// refusesToken reports whether Cognito refuses the token itself: the user is signed
+// out, or somebody has used the refresh token before.
+func (e *APIError) refusesToken() bool {
+	return e.SignedOut() || e.Code == "RefreshTokenReuseException"
+}
+
+// aboutClient reports whether a NotAuthorizedException is about the app client and
+// not about the token. Only the message tells. About the client are "Unable to verify
+// secret hash for client …", "Client … is configured for secret but secret was not
+// received" and "Access Token does not have required scopes". About the token is
+// "Refresh Token has different Client".
 func (e *APIError) aboutClient() bool {
 	m := strings.ToLower(e.Message)
 	return strings.Contains(m, "secret") || strings.Contains(m, "scope") ||

@@ -11,23 +11,23 @@ import (
 )
 
 func ExampleVerifier_Verify() {
-	pool := cognitotest.New(cognitotest.User{Username: "ada", Groups: []string{"admins"}})
-	verifier, err := tokens.NewVerifier(pool.UserPool(), &tokens.Options{HTTPClient: pool.Client()})
+	server := cognitotest.New(cognitotest.User{Username: "ada", Groups: []string{"admins"}})
+	verifier, err := tokens.NewVerifier(server.UserPool(), &tokens.Options{HTTPClient: server.Client()})
 	if err != nil {
 		log.Fatal(err)
 	}
 	ctx := context.Background()
 
-	token, err := verifier.Verify(ctx, pool.Issue("ada").Access, tokens.Access)
+	token, err := verifier.Verify(ctx, server.Issue("ada").Access, tokens.Access)
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(token.Username(), token.Groups())
 
-	_, err = verifier.Verify(ctx, pool.Issue("ada", cognitotest.Expired).Access, tokens.Access)
+	_, err = verifier.Verify(ctx, server.Issue("ada", cognitotest.Expired).Access, tokens.Access)
 	fmt.Println(errors.Is(err, tokens.Expired))
 
-	_, err = verifier.Verify(ctx, pool.Issue("ada").ID, tokens.Access)
+	_, err = verifier.Verify(ctx, server.Issue("ada").ID, tokens.Access)
 	fmt.Println(err)
 	// Output:
 	// ada [admins]
@@ -36,19 +36,19 @@ func ExampleVerifier_Verify() {
 }
 
 func ExampleClient_Refresh() {
-	pool := cognitotest.New(cognitotest.User{Username: "ada"})
-	client, err := tokens.NewClient(pool.UserPool(), &tokens.Options{HTTPClient: pool.Client()})
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	client, err := tokens.NewClient(server.UserPool(), &tokens.Options{HTTPClient: server.Client()})
 	if err != nil {
 		log.Fatal(err)
 	}
-	refresh := pool.Issue("ada").Refresh
+	refresh := server.Issue("ada").Refresh
 	set, err := client.Refresh(context.Background(), refresh, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(set)
 
-	pool.RemoveUser("ada")
+	server.RemoveUser("ada")
 	_, err = client.Refresh(context.Background(), refresh, nil)
 	var answer *tokens.APIError
 	fmt.Println(errors.As(err, &answer) && answer.SignedOut())

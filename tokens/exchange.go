@@ -5,41 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
 )
 
-// LoginURL is the base of the pool's managed login (hosted UI): https and Domain.
-// An emulator's Issuer with http makes it http too.
-func (p UserPool) LoginURL() string {
-	if strings.HasPrefix(p.Issuer, "http://") {
-		return "http://" + p.Domain
-	}
-	return "https://" + p.Domain
-}
+const (
+	opToken         = "Token"
+	exchangeTimeout = 5 * time.Second
+)
 
 // Exchange exchanges an authorization code for tokens at the managed login's token
-// endpoint (RFC 6749 §4.1.3), with the code verifier of the authorization request
-// (RFC 7636 §4.5) and its redirect URI. A code is good for one attempt, so nothing
-// is tried twice. The tokens are not verified. A refused code is an [*APIError] with
-// the Code "invalid_grant"; everything else wraps [ErrUnavailable].
+// endpoint (RFC 6749 §4.1.3). The code verifier (RFC 7636 §4.5) and the redirect URI
+// are those of the authorization request. A code is good for one use, so Exchange
+// makes one attempt. The tokens are not verified. A refused code is an [*APIError]
+// with the Code "invalid_grant". Every other error wraps [ErrUnavailable].
 func (c *Client) Exchange(ctx context.Context, code, verifier, redirectURI string) (*Set, error) {
 	cfg := oauth2.Config{
-		ClientID:     c.pool.ClientID,
-		ClientSecret: c.pool.ClientSecret,
+		ClientID:     c.userPool.ClientID,
+		ClientSecret: c.userPool.ClientSecret,
 		RedirectURL:  redirectURI,
-		Endpoint:     oauth2.Endpoint{TokenURL: c.pool.LoginURL() + "/oauth2/token", AuthStyle: oauth2.AuthStyleInParams},
+		Endpoint:     oauth2.Endpoint{TokenURL: c.userPool.LoginURL() + "/oauth2/token", AuthStyle: oauth2.AuthStyleInParams},
 	}
-	if c.pool.ClientSecret != "" {
+	if c.userPool.ClientSecret != "" {
 		cfg.Endpoint.AuthStyle = oauth2.AuthStyleInHeader
 	}
 	start := c.opts.Now()
-	limited, cancel := context.WithTimeout(ctx, exchangeLimit)
+	limited, cancel := context.WithTimeout(ctx, exchangeTimeout)
 	defer cancel()
-	// The library takes its HTTP client from the context. A redirect would carry the
-	// code and the client's secret elsewhere; a token endpoint sends none.
+	// The library takes its HTTP client from the context. A token endpoint sends no
+	// redirect. Following one would carry the code and the client secret elsewhere.
 	client := *c.opts.HTTPClient
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	limited = context.WithValue(limited, oauth2.HTTPClient, &client)
@@ -58,14 +53,9 @@ func (c *Client) Exchange(ctx context.Context, code, verifier, redirectURI strin
 	return set, nil
 }
 
-const (
-	opToken       = "Token"
-	exchangeLimit = 5 * time.Second
-)
-
-// exchangeError classifies an error of the token endpoint (RFC 6749 §5.2). The
-// library's own text quotes the answer's body, which may hold tokens: it is not
-// kept.
+// exchangeError returns the error that an error of the token endpoint means (RFC 6749
+// §5.2). The library's own text is dropped: it quotes the answer's body, which may
+// hold tokens.
 func exchangeError(err error) error {
 	var refused *oauth2.RetrieveError
 	if !errors.As(err, &refused) {

@@ -10,23 +10,23 @@ func ParseKeySet(text []byte) (StaticKeySet, error) {
 	return set, err
 }
 
-// Members splits a JSON object into the names and the values of its members.
-func Members(text string) (map[string]string, error) {
-	ms, err := members(nil, text)
+// JSONMembers returns the values of a JSON object's members by name.
+func JSONMembers(text string) (map[string]string, error) {
+	members, err := appendJSONMembers(nil, text)
 	if err != nil {
 		return nil, err
 	}
-	all := make(map[string]string, len(ms))
-	for _, m := range ms {
+	all := make(map[string]string, len(members))
+	for _, m := range members {
 		all[m.name] = m.value
 	}
 	return all, nil
 }
 
-// Unquote decodes the value of a member, if it is a string.
+// Unquote decodes a member's value if it is a string.
 func Unquote(value string) (string, bool) { return unquote(value) }
 
-// Strings decodes the value of a member, if it is an array of strings.
+// Strings decodes a member's value if it is an array of strings.
 func Strings(value string) (list []string, ok bool) {
 	ok = eachString(value, func(item string) { list = append(list, item) })
 	return list, ok && eachString(value, nil)

@@ -29,7 +29,7 @@ func reasonOf(err error) error {
 	return err
 }
 
-// goldenKey is one of the public test keys of the recordings.
+// goldenKey is one of the published test keys of testdata/amplify.
 type goldenKey struct {
 	*rsa.PrivateKey
 	kid string
@@ -68,21 +68,21 @@ var goldenKeys = sync.OnceValue(func() map[string]goldenKey {
 	return keys
 })
 
-// The pool that forgeries are aimed at, and the time at which they are tried.
+// The user pool and the time that tokens are verified with.
 var (
-	goldenPool = tokens.UserPool{ID: "us-east-1_GoldenA01", ClientID: "1goldenweb2345678901234567"}
-	goldenNow  = time.Unix(1790000000, 0)
+	goldenUserPool = tokens.UserPool{ID: "us-east-1_GoldenA01", ClientID: "1goldenweb2345678901234567"}
+	goldenNow      = time.Unix(1790000000, 0)
 )
 
-// accessKey and idKey are the pool's; rogueKey is not.
+// accessKey and idKey are keys of the user pool; rogueKey is not.
 func accessKey() goldenKey { return goldenKeys()["aAccess"] }
 func idKey() goldenKey     { return goldenKeys()["aId"] }
 func rogueKey() goldenKey  { return goldenKeys()["rogue"] }
 
-// newGoldenVerifier returns a Verifier that knows the pool's two keys.
+// newGoldenVerifier returns a Verifier with the user pool's two keys.
 func newGoldenVerifier(t testing.TB) *tokens.Verifier {
 	t.Helper()
-	v, err := tokens.NewVerifier(goldenPool, &tokens.Options{
+	v, err := tokens.NewVerifier(goldenUserPool, &tokens.Options{
 		Now: func() time.Time { return goldenNow },
 		Keys: tokens.StaticKeySet{
 			accessKey().kid: crypto.PublicKey(&accessKey().PublicKey),
@@ -95,18 +95,18 @@ func newGoldenVerifier(t testing.TB) *tokens.Verifier {
 	return v
 }
 
-// draft is a token that is about to be forged. Header and claims are lists of
-// JSON members, so that what no encoder writes can be written too.
+// draft is a token before it is signed. Header and claims are lists of JSON members, so
+// that they can have members that no encoder writes.
 type draft struct {
 	use            tokens.Use
 	header, claims []string
 	sign           func(input string) []byte
 
 	text [2]string                    // replace the JSON of header and claims
-	join func(parts [3]string) string // replaces the compact serialisation
+	join func(parts [3]string) string // replaces compact serialisation
 }
 
-// newDraft is a genuine token of the golden pool that expires at exp.
+// newDraft returns a genuine token of goldenUserPool that expires at exp.
 func newDraft(use tokens.Use, exp time.Time) *draft {
 	key := accessKey()
 	claims := []string{
@@ -130,7 +130,7 @@ func rs256(key goldenKey) func(string) []byte {
 	return func(input string) []byte { return sign([]byte(input)) }
 }
 
-// set replaces the member of that name in list by others, or adds them.
+// set replaces the member of that name in list by others.
 func set(list *[]string, name string, members ...string) {
 	*list = slices.DeleteFunc(*list, func(m string) bool { return strings.HasPrefix(m, `"`+name+`":`) })
 	*list = append(*list, members...)

@@ -16,16 +16,16 @@ import (
 
 // KeySet finds the public keys that tokens are verified with.
 //
-// Key returns the *rsa.PublicKey with this "kid" of the issuer, which is one of
-// the pool's accepted issuers. An error that wraps [UnknownKey] says that the
-// issuer has no such key; every other error means that it cannot be told, and
-// the token is neither accepted nor refused. A key of one issuer must not be
-// returned for another. Key is called by many goroutines at once.
+// Key returns the *rsa.PublicKey with this "kid" of the issuer, which is one of the
+// user pool's accepted issuers. An error that wraps [UnknownKey] says that the issuer
+// has no such key. Any other error says that the keys cannot be had: the token is
+// neither accepted nor refused. Key must not return a key of another issuer. It is
+// called by many goroutines at once.
 type KeySet interface {
 	Key(ctx context.Context, issuer, kid string) (crypto.PublicKey, error)
 }
 
-// StaticKeySet holds keys by their "kid", whatever the issuer. For tests.
+// StaticKeySet holds keys by their "kid", for any issuer. It is for tests.
 type StaticKeySet map[string]crypto.PublicKey
 
 // Key returns the key with this kid.
@@ -36,14 +36,13 @@ func (s StaticKeySet) Key(_ context.Context, _, kid string) (crypto.PublicKey, e
 	return nil, UnknownKey
 }
 
-// minKeyBits is the least size of an RSA key that RS256 may be used with
-// (RFC 7518 §3.3).
+// minKeyBits is the least size of an RSA key for RS256 (RFC 7518 §3.3).
 const minKeyBits = 2048
 
-// parseKeySet reads a JWK Set (RFC 7517 §5) and returns its usable keys by kid.
-// Keys that are not for verifying RS256 are passed over, as §5 asks, and so is
-// a kid that comes twice: nobody could say which key it means. A set without a
-// usable key is an error, because a pool always has one.
+// parseKeySet reads a JWK Set (RFC 7517 §5) and returns its usable keys by kid. It
+// passes over keys that do not verify RS256, as §5 asks, and keys that share their
+// kid, because the kid would be ambiguous. A set without a usable key is an error:
+// every user pool has one.
 func parseKeySet(text []byte) (map[string]*rsa.PublicKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -57,7 +56,7 @@ func parseKeySet(text []byte) (map[string]*rsa.PublicKey, error) {
 		if kid == "" {
 			continue
 		}
-		if _, twice := keys[kid]; twice {
+		if _, duplicate := keys[kid]; duplicate {
 			key = nil
 		}
 		keys[kid] = key
@@ -69,16 +68,16 @@ func parseKeySet(text []byte) (map[string]*rsa.PublicKey, error) {
 	return keys, nil
 }
 
-// parseKey returns a JWK's kid, and the key if tokens may be verified with it.
-// What the key is for is read here and not by jwk, which takes "use": "" for no
-// use, names without regard to case and the last of several members.
+// parseKey returns a JWK's kid, and its key if that may verify tokens. It reads the
+// key's purpose itself, because package jwk is lenient: it takes an empty "use" for
+// none, ignores the case of names, and takes the last of duplicate members.
 func parseKey(raw []byte) (kid string, usable *rsa.PublicKey) {
-	ms, err := members(nil, string(raw))
+	members, err := appendJSONMembers(nil, string(raw))
 	if err != nil {
 		return "", nil
 	}
 	isRSA, fits := false, true
-	for _, m := range ms {
+	for _, m := range members {
 		text, _ := unquote(m.value)
 		switch m.name {
 		case "kid":
@@ -98,9 +97,9 @@ func parseKey(raw []byte) (kid string, usable *rsa.PublicKey) {
 	if !isRSA || !fits {
 		return kid, nil
 	}
-	// A private key in a public document is a disaster of somebody else's, and
-	// no reason to trust what it signs. An exponent past 31 bits is one that
-	// crypto/rsa refuses; jwk cuts off what is past eight bytes.
+	// A private key in a public document has been disclosed, so it is not trusted.
+	// crypto/rsa refuses exponents of more than 31 bits, and jwk cuts off those of
+	// more than eight bytes.
 	key, err := jwk.ParseKey(raw)
 	public, ok := key.(jwk.RSAPublicKey)
 	if err != nil || !ok || len(public.E()) > 4 {

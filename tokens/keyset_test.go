@@ -18,13 +18,14 @@ import (
 type keySetVector struct {
 	Name   string          `json:"name"`
 	Set    json.RawMessage `json:"set"`
-	Usable []string        `json:"usable"` // none: the set is as good as none
+	Usable []string        `json:"usable"` // if empty, the set is an error
 }
 
-// keySetVectors has T5: a key counts only if it is for verifying RS256, and says so.
+// keySetVectors returns key sets, most of them with a key that must not verify tokens.
 func keySetVectors() []keySetVector {
 	access, id, rogue := accessKey(), idKey(), rogueKey()
-	// jwk is the access key's, with members replaced or, with an empty text, left out.
+	// jwk returns the access key's JWK. replace has members to replace by name; an empty
+	// one is left out.
 	jwk := func(replace map[string]string) string {
 		var ms []string
 		for _, name := range []string{"kid", "kty", "alg", "use", "key_ops", "n", "e", "x"} {
@@ -45,7 +46,7 @@ func keySetVectors() []keySetVector {
 	add := func(name string, usable []string, jwks ...string) {
 		list = append(list, keySetVector{name, json.RawMessage(`{"keys":[` + strings.Join(jwks, ",") + `]}`), usable})
 	}
-	// one checks a faulty key alone and beside a good one, which must go on serving.
+	// one adds a key alone, and an unusable one also beside a good one.
 	one := func(name string, good bool, replace map[string]string) {
 		key := jwk(replace)
 		if good {
@@ -107,10 +108,10 @@ func keySetVectors() []keySetVector {
 	add("no kid", nil, jwk(map[string]string{"kid": ""}))
 	add("kid is empty", nil, jwk(map[string]string{"kid": `"kid":""`}))
 	add("kid is a number", nil, jwk(map[string]string{"kid": `"kid":1`}))
-	twin := jwk(map[string]string{"n": `"n":"` + encode(rogue.N.Bytes()) + `"`})
-	add("two keys of one kid", []string{id.kid}, access.jwk, id.jwk, twin)
+	other := jwk(map[string]string{"n": `"n":"` + encode(rogue.N.Bytes()) + `"`})
+	add("two keys of one kid", []string{id.kid}, access.jwk, id.jwk, other)
 	add("one key twice", []string{id.kid}, access.jwk, id.jwk, access.jwk)
-	add("three keys of one kid", nil, access.jwk, twin, access.jwk)
+	add("three keys of one kid", nil, access.jwk, other, access.jwk)
 	add("a kid that is also another kind of key's", []string{id.kid}, access.jwk, id.jwk, jwk(map[string]string{"kty": `"kty":"AKP"`}))
 	add("a kid that is also an unreadable key's", []string{id.kid}, jwk(map[string]string{"n": `"n":1`}), access.jwk, id.jwk)
 	add("not an object among the keys", []string{id.kid}, `"key"`, `null`, `[]`, `1`, id.jwk)
@@ -125,7 +126,7 @@ func keySetVectors() []keySetVector {
 	return list
 }
 
-func TestOnlyVerificationKeysCount(t *testing.T) {
+func TestOnlyVerificationKeysAreUsable(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(vectorDir, "keysets.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -144,8 +145,8 @@ func TestOnlyVerificationKeysCount(t *testing.T) {
 	t.Logf("%d key sets", len(file.Vectors))
 }
 
-// TestKeySetsThatAreNoJSON checks answers of whatever stands before the pool.
-func TestKeySetsThatAreNoJSON(t *testing.T) {
+// TestKeySetsThatAreNotJSON checks answers of a proxy.
+func TestKeySetsThatAreNotJSON(t *testing.T) {
 	for _, text := range []string{
 		"", " ", "<html>", `{"keys":[` + accessKey().jwk, `{"keys":[` + accessKey().jwk + `]}}`, "\ufeff{}", "{\"keys\":[\xff]}",
 		strings.Repeat("[", 100000),
@@ -156,8 +157,8 @@ func TestKeySetsThatAreNoJSON(t *testing.T) {
 	}
 }
 
-// FuzzKeySet looks for a key set that panics the JWK library, which would take the
-// program with it: it is parsed on a goroutine of its own.
+// FuzzKeySet looks for a key set that makes the JWK library panic. A fetch runs on its
+// own goroutine, so a panic would end the program.
 func FuzzKeySet(f *testing.F) {
 	for _, v := range keySetVectors() {
 		f.Add([]byte(v.Set))

@@ -15,92 +15,96 @@ import (
 )
 
 const (
-	keysFreshFor   = time.Hour        // then they are fetched again in the background
-	keysServeFor   = 24 * time.Hour   // then a dead endpoint is no longer covered up
-	keysRefetchGap = 10 * time.Second // between fetches for unknown kids
-	keysFetchLimit = 5 * time.Second
-	keysBackoffMin = time.Second
-	keysBackoffMax = 30 * time.Second
-	maxKeySetBytes = 256 << 10
+	keysRefetchAfter = time.Hour        // in the background
+	keysUsableFor    = 24 * time.Hour   // while fetches fail; also how long retired keys are known
+	unknownKidPause  = 10 * time.Second // between fetches for unknown kids
+	keysFetchTimeout = 5 * time.Second
+	keysBackoffMin   = time.Second
+	keysBackoffMax   = 30 * time.Second
+	maxKeySetBytes   = 256 << 10
 )
 
-// RemoteKeySet fetches the key sets that the pool's issuers publish.
+// RemoteKeySet fetches the key sets that the user pool's issuers publish. It follows
+// these rules for each issuer:
 //
-// An issuer's key set is fetched when a token first names it. It is kept for an
-// hour and then fetched again in the background, so that no request waits; an
-// unknown kid has it fetched at once, but at most every ten seconds, whoever
-// asks. Requests that need the same fetch share it. A failed fetch is remembered
-// (one second, doubling to thirty) and meanwhile those who need it fail at once
-// with [ErrUnavailable]; keys that are known keep serving for a day. A successful
-// fetch replaces the set: a key that has left it verifies nothing any more.
+//   - The first token of the issuer makes it fetch the key set.
+//   - After an hour it fetches the set again in the background. No request waits.
+//   - A token with an unknown kid makes it fetch the set at once, at most every ten
+//     seconds.
+//   - Requests that need a fetch at the same time share one.
+//   - After a failed fetch it waits one second, doubling to thirty. Until then,
+//     requests for keys that it does not have fail at once with [ErrUnavailable].
+//   - Keys that it has remain usable for a day without a successful fetch.
+//   - A successful fetch replaces the set: a key that has left it verifies nothing
+//     any more.
 type RemoteKeySet struct {
-	issuers map[string]*issuerKeys // fixed at construction
+	issuers map[string]*issuerKeys // never written to after construction
 }
 
-// NewRemoteKeySet returns the key set of the pool's issuers. It makes no
+// NewRemoteKeySet returns the key set of the user pool's issuers. It makes no
 // request. The error is that of UserPool.Validate.
-func NewRemoteKeySet(pool UserPool, opts *Options) (*RemoteKeySet, error) {
-	if err := pool.Validate(); err != nil {
+func NewRemoteKeySet(userPool UserPool, opts *Options) (*RemoteKeySet, error) {
+	if err := userPool.Validate(); err != nil {
 		return nil, fmt.Errorf("tokens: NewRemoteKeySet: %w", err)
 	}
-	return newRemoteKeySet(pool, opts.withDefaults()), nil
+	return newRemoteKeySet(userPool, opts.withDefaults()), nil
 }
 
-func newRemoteKeySet(pool UserPool, opts Options) *RemoteKeySet {
+func newRemoteKeySet(userPool UserPool, opts Options) *RemoteKeySet {
 	s := &RemoteKeySet{issuers: make(map[string]*issuerKeys)}
-	for _, issuer := range pool.IssuerURLs() {
+	for _, issuer := range userPool.IssuerURLs() {
 		s.issuers[issuer] = &issuerKeys{issuer: issuer, opts: opts}
 	}
 	return s
 }
 
-// Key returns the issuer's key with this kid, fetching the key set if need be.
+// Key returns the issuer's key with this kid. It fetches the key set if need be.
 func (s *RemoteKeySet) Key(ctx context.Context, issuer, kid string) (crypto.PublicKey, error) {
-	k, err := s.lookup(ctx, issuer, kid)
+	k, err := s.key(ctx, issuer, kid)
 	if err != nil {
 		return nil, err
 	}
 	return k.rsa, nil
 }
 
-func (s *RemoteKeySet) lookup(ctx context.Context, issuer, kid string) (*publicKey, error) {
+func (s *RemoteKeySet) key(ctx context.Context, issuer, kid string) (*publicKey, error) {
 	keys, ok := s.issuers[issuer]
 	if !ok {
 		return nil, UnknownKey
 	}
-	return keys.lookup(ctx, kid)
+	return keys.key(ctx, kid)
 }
 
-// retired returns a key that has left the issuer's key set within the last day.
-func (s *RemoteKeySet) retired(issuer, kid string) *publicKey {
+// retiredKey returns a key that has left the issuer's key set within the last day.
+func (s *RemoteKeySet) retiredKey(issuer, kid string) *publicKey {
 	keys, ok := s.issuers[issuer]
 	if !ok {
 		return nil
 	}
 	keys.mu.Lock()
 	defer keys.mu.Unlock()
-	if k := keys.retired[kid]; k != nil && keys.opts.Now().Sub(k.retiredAt) < keysServeFor {
+	if k := keys.retired[kid]; k != nil && keys.opts.Now().Sub(k.retiredAt) < keysUsableFor {
 		return k
 	}
 	return nil
 }
 
-// publicKey is a key and whether it is still trusted. Tokens keep a pointer to
-// the one that signed them, so that a key which leaves its set takes them along.
+// publicKey is a key and whether it is still trusted. Each Token points to the key
+// that signed it, so a key that leaves its set takes its tokens along.
 type publicKey struct {
-	rsa  *rsa.PublicKey
-	gone atomic.Bool
+	rsa     *rsa.PublicKey
+	removed atomic.Bool // from its key set
 
-	set       *issuerKeys // where it comes from; nil if from a KeySet of the user's
-	since     time.Time   // without a set: when it was asked for
-	retiredAt time.Time   // guarded by set.mu
+	issuer    *issuerKeys // whose key it is; nil for a key of Options.Keys
+	askedAt   time.Time   // when Options.Keys returned it
+	retiredAt time.Time   // guarded by issuer.mu
 }
 
-// trusted reports whether the key is still in the key set, and has a set that
-// has grown old fetched again: requests that are served from a cache ask for no
-// key, and must learn of a removed one all the same.
+// trusted reports whether the key is still in its issuer's key set. It also keeps the
+// set up to date: requests that are served from a cache ask for no key, and must
+// still learn of a removed one.
 func (k *publicKey) trusted() bool {
-	return !k.gone.Load() && k.set.serves(k.set.known.Load())
+	return !k.removed.Load() && k.issuer.usable(k.issuer.current.Load())
 }
 
 // issuerKeys is the key set of one issuer.
@@ -108,106 +112,108 @@ type issuerKeys struct {
 	issuer string
 	opts   Options
 
-	known atomic.Pointer[knownKeys] // nil until the first fetch
+	current atomic.Pointer[fetchedKeys] // nil before the first successful fetch
 
-	mu       sync.Mutex
-	retired  map[string]*publicKey
-	flight   *keyFlight // the fetch under way, or nil
-	started  time.Time  // of the last fetch
-	failures int        // fetches failed in a row
-	retryAt  time.Time  // no fetch before, after a failure
-	lastErr  error
+	mu        sync.Mutex
+	retired   map[string]*publicKey
+	running   *keyFetch // or nil
+	startedAt time.Time // of the last fetch
+	failures  int       // of fetches in a row
+	retryAt   time.Time // after a failure
+	lastErr   error     // of the last fetch
 }
 
-// knownKeys is what a fetch brought. It is never written to.
-type knownKeys struct {
-	byID map[string]*publicKey
-	at   time.Time
+// fetchedKeys is the result of a fetch. It is never written to.
+type fetchedKeys struct {
+	byID      map[string]*publicKey
+	fetchedAt time.Time
 }
 
-// keyFlight is a fetch that any number of requests wait for.
-type keyFlight struct {
+// keyFetch is a fetch that any number of requests wait for.
+type keyFetch struct {
 	done chan struct{}
-	err  error // read after done
+	err  error // to be read once done is closed
 }
 
-// serves reports whether known may still be used, and has it fetched again in
-// the background when it is old. One that comes from the future is old too: the
-// clock was wrong then or is wrong now.
-func (s *issuerKeys) serves(known *knownKeys) bool {
-	if known == nil {
+// usable reports whether keys are young enough to verify tokens. It starts a fetch in
+// the background if they are old. Keys with a time in the future count as old: the
+// clock was wrong when they were fetched, or is wrong now.
+func (s *issuerKeys) usable(keys *fetchedKeys) bool {
+	if keys == nil {
 		return false
 	}
-	age := s.opts.Now().Sub(known.at)
-	if age > keysFreshFor || age < 0 {
-		s.fetch(known, false) // whoever asks next sees the result
+	age := s.opts.Now().Sub(keys.fetchedAt)
+	if age > keysRefetchAfter || age < 0 {
+		s.fetch(keys, false)
 	}
-	return age < keysServeFor
+	return age < keysUsableFor
 }
 
-func (s *issuerKeys) lookup(ctx context.Context, kid string) (*publicKey, error) {
-	known := s.known.Load()
-	serves := s.serves(known)
-	if serves && known.byID[kid] != nil {
-		return known.byID[kid], nil
+func (s *issuerKeys) key(ctx context.Context, kid string) (*publicKey, error) {
+	keys := s.current.Load()
+	usable := s.usable(keys)
+	if usable && keys.byID[kid] != nil {
+		return keys.byID[kid], nil
 	}
-	flight, err := s.fetch(known, serves)
+	fetch, err := s.fetch(keys, usable)
 	if err != nil {
 		return nil, err
 	}
 	select {
-	case <-flight.done:
+	case <-fetch.done:
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: key set of %s: %w", ErrUnavailable, s.issuer, ctx.Err())
 	}
-	if flight.err != nil {
-		return nil, flight.err
+	if fetch.err != nil {
+		return nil, fetch.err
 	}
-	if k := s.known.Load().byID[kid]; k != nil {
+	if k := s.current.Load().byID[kid]; k != nil {
 		return k, nil
 	}
 	return nil, UnknownKey
 }
 
-// landed is the flight of those who come just after one has landed.
-var landed = func() *keyFlight {
-	f := &keyFlight{done: make(chan struct{})}
+// finished is a fetch that has succeeded.
+var finished = func() *keyFetch {
+	f := &keyFetch{done: make(chan struct{})}
 	close(f.done)
 	return f
 }()
 
-// fetch starts a fetch for somebody who has seen the keys that were known, or
-// joins the one under way. It fails at once after a recent failure, and, for an
-// unknown kid, when the last fetch was just now.
-func (s *issuerKeys) fetch(seen *knownKeys, forUnknownKid bool) (*keyFlight, error) {
+// fetch returns the fetch to wait for: the running one, or a new one. If the current
+// keys are no longer those that the caller has seen, a fetch has just finished. After
+// a recent failure fetch returns an error instead. For an unknown kid it also does so
+// after any recent fetch.
+func (s *issuerKeys) fetch(seen *fetchedKeys, forUnknownKid bool) (*keyFetch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.flight != nil {
-		return s.flight, nil
+	if s.running != nil {
+		return s.running, nil
 	}
-	if s.known.Load() != seen {
-		return landed, nil
+	if s.current.Load() != seen {
+		return finished, nil
 	}
+	// A clock that was set back must not stop fetches: times too far in the future
+	// count as past.
 	now := s.opts.Now()
-	// A clock that was set back must not stop fetching: a start in the future
-	// counts as long ago.
-	recent := forUnknownKid && !s.started.After(now) && now.Sub(s.started) < keysRefetchGap
-	if s.lastErr != nil && (recent || now.Before(s.retryAt) && s.retryAt.Sub(now) <= keysBackoffMax) {
+	tooSoon := forUnknownKid && !s.startedAt.After(now) && now.Sub(s.startedAt) < unknownKidPause
+	backoff := now.Before(s.retryAt) && s.retryAt.Sub(now) <= keysBackoffMax
+	if s.lastErr != nil && (tooSoon || backoff) {
 		return nil, s.lastErr
 	}
-	if recent {
+	if tooSoon {
 		return nil, UnknownKey
 	}
-	s.started = now
-	s.flight = &keyFlight{done: make(chan struct{})}
-	go s.fly(s.flight)
-	return s.flight, nil
+	s.startedAt = now
+	s.running = &keyFetch{done: make(chan struct{})}
+	go s.run(s.running)
+	return s.running, nil
 }
 
-// fly fetches the key set. It runs on no request's context: the one that starts
-// it may be cancelled while others wait.
-func (s *issuerKeys) fly(flight *keyFlight) {
-	ctx, cancel := context.WithTimeout(context.Background(), keysFetchLimit)
+// run fetches the key set. It uses no request's context: the request that started
+// the fetch may be cancelled while others wait.
+func (s *issuerKeys) run(fetch *keyFetch) {
+	ctx, cancel := context.WithTimeout(context.Background(), keysFetchTimeout)
 	defer cancel()
 	keys, err := s.download(ctx)
 	if err != nil {
@@ -216,7 +222,7 @@ func (s *issuerKeys) fly(flight *keyFlight) {
 	s.mu.Lock()
 	if err != nil {
 		backoff := min(keysBackoffMin<<min(s.failures, 5), keysBackoffMax)
-		backoff -= rand.N(backoff / 4) // so that replicas do not ask in step
+		backoff -= rand.N(backoff / 4) // spreads the requests of replicas
 		s.failures++
 		s.retryAt = s.opts.Now().Add(backoff)
 	} else {
@@ -224,43 +230,44 @@ func (s *issuerKeys) fly(flight *keyFlight) {
 		s.replace(keys)
 	}
 	s.lastErr = err
-	flight.err = err
-	s.flight = nil
+	fetch.err = err
+	s.running = nil
 	s.mu.Unlock()
 	if s.opts.Hooks.KeysFetched != nil {
 		s.opts.Hooks.KeysFetched(ctx, s.issuer, len(keys), err)
 	}
-	close(flight.done)
+	close(fetch.done)
 }
 
-// replace makes keys the whole set. s.mu is held.
+// replace makes keys the current set. A key that stays remains the same *publicKey.
+// s.mu is held.
 func (s *issuerKeys) replace(keys map[string]*rsa.PublicKey) {
-	now := s.opts.Now().Round(0) // sleep stops the monotonic clock, and keys age
+	now := s.opts.Now().Round(0) // keys age while the machine sleeps, which stops the monotonic clock
 	var old map[string]*publicKey
-	if known := s.known.Load(); known != nil {
-		old = known.byID
+	if current := s.current.Load(); current != nil {
+		old = current.byID
 	}
-	fresh := make(map[string]*publicKey, len(keys))
+	byID := make(map[string]*publicKey, len(keys))
 	for kid, key := range keys {
 		if k := old[kid]; k != nil && k.rsa.Equal(key) {
-			fresh[kid] = k
+			byID[kid] = k
 			continue
 		}
-		fresh[kid] = &publicKey{rsa: key, set: s}
+		byID[kid] = &publicKey{rsa: key, issuer: s}
 	}
-	maps.DeleteFunc(s.retired, func(_ string, k *publicKey) bool { return now.Sub(k.retiredAt) >= keysServeFor })
+	maps.DeleteFunc(s.retired, func(_ string, k *publicKey) bool { return now.Sub(k.retiredAt) >= keysUsableFor })
 	for kid, k := range old {
-		if fresh[kid] == k {
+		if byID[kid] == k {
 			continue
 		}
-		k.gone.Store(true)
+		k.removed.Store(true)
 		if s.retired == nil {
 			s.retired = make(map[string]*publicKey)
 		}
 		k.retiredAt = now
 		s.retired[kid] = k
 	}
-	s.known.Store(&knownKeys{fresh, now})
+	s.current.Store(&fetchedKeys{byID, now})
 }
 
 func (s *issuerKeys) download(ctx context.Context) (map[string]*rsa.PublicKey, error) {
@@ -277,7 +284,7 @@ func (s *issuerKeys) download(ctx context.Context) (map[string]*rsa.PublicKey, e
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answers %s", req.URL, resp.Status)
 	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxKeySetBytes)) // what is longer is no JSON then
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxKeySetBytes)) // a longer set is invalid JSON then
 	if err != nil {
 		return nil, err
 	}

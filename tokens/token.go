@@ -3,6 +3,7 @@ package tokens
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -19,8 +20,8 @@ const (
 	ID     Use = "id"     // describes the user
 )
 
-// Token is a verified token. It cannot be changed, so requests may share it. Its
-// String and LogValue show whose it is and never the token itself.
+// Token is a verified token. It cannot be changed, so requests may share it. String
+// and LogValue show whose token it is, and never the token itself.
 type Token struct {
 	use        Use
 	issuer     string
@@ -39,17 +40,17 @@ type Token struct {
 	signingKey *publicKey // see Verifier.Trusted
 }
 
-// Use returns "token_use": what the token is for.
+// Use returns "token_use", the purpose of the token.
 func (t *Token) Use() Use { return t.use }
 
-// Issuer returns "iss" (RFC 7519 §4.1.1), one of the pool's accepted issuers.
+// Issuer returns "iss" (RFC 7519 §4.1.1), one of the user pool's accepted issuers.
 func (t *Token) Issuer() string { return t.issuer }
 
 // ClientID returns the app client that the token was issued to: "client_id" of an
 // access token, "aud" of an ID token.
 func (t *Token) ClientID() string { return t.clientID }
 
-// Audience returns "aud" (RFC 7519 §4.1.3): the app client of an ID token, and the
+// Audience returns "aud" (RFC 7519 §4.1.3): the app client of an ID token, or the
 // resource server of an access token that was requested for one (RFC 8707). It is
 // empty without the claim, and for an array, which Cognito never issues.
 func (t *Token) Audience() string { return t.audience }
@@ -57,8 +58,9 @@ func (t *Token) Audience() string { return t.audience }
 // Subject returns "sub" (RFC 7519 §4.1.2): the user's id, which never changes.
 func (t *Token) Subject() string { return t.subject }
 
-// Username returns "username" of an access token, "cognito:username" of an ID token.
-// It is empty in a token without a user, such as one of the client credentials grant.
+// Username returns "username" of an access token, or "cognito:username" of an ID
+// token. It is empty in a token without a user, as the client credentials grant
+// issues.
 func (t *Token) Username() string { return t.username }
 
 // IssuedAt returns "iat" (RFC 7519 §4.1.6), the zero time without it.
@@ -71,8 +73,8 @@ func (t *Token) ExpiresAt() time.Time { return t.expiresAt }
 // It is the zero time without the claim.
 func (t *Token) AuthTime() time.Time { return t.authTime }
 
-// OriginID returns "origin_jti": the sign-in that this token descends from. It is
-// empty if the app client has token revocation switched off.
+// OriginID returns "origin_jti", the id of the sign-in that this token descends from.
+// It is empty if the app client has token revocation switched off.
 func (t *Token) OriginID() string { return t.originID }
 
 // Nonce returns "nonce" of an ID token (OpenID Connect Core §2): the value that the
@@ -89,12 +91,12 @@ func (t *Token) Scopes() []string { return strings.Fields(t.scopes) }
 // Raw returns the token as it was received. It is a credential: do not log it.
 func (t *Token) Raw() string { return t.raw }
 
-// Claims decodes the token's claims into v, like json.Unmarshal. Mind that
-// encoding/json matches the names of members without regard to case.
+// Claims decodes the token's claims into v, like json.Unmarshal. Note that
+// encoding/json ignores case when it matches names to fields.
 func (t *Token) Claims(v any) error {
 	parts := strings.SplitN(t.raw, ".", 3)
 	if len(parts) != 3 {
-		return fmt.Errorf("tokens: claims of a token that was not verified")
+		return errors.New("tokens: claims of a token that was not verified")
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
@@ -119,16 +121,16 @@ func (t Token) LogValue() slog.Value {
 		slog.Time("exp", t.expiresAt))
 }
 
-// Set is what Cognito issues at a sign-in or a refresh: the raw tokens, not yet
-// verified. ID and Refresh may be empty. It prints, logs and marshals as which of
-// them are there.
+// Set holds the tokens that Cognito issues at a sign-in or a refresh, not verified.
+// ID and Refresh may be empty. A Set prints, logs and marshals without the tokens: it
+// shows which are present.
 type Set struct {
 	Access  string
 	ID      string
 	Refresh string
 }
 
-// String says which tokens are there and shows none of them.
+// String says which tokens are present and shows none of them.
 func (s Set) String() string {
 	return fmt.Sprintf("tokens.Set{access: %t, id: %t, refresh: %t}", s.Access != "", s.ID != "", s.Refresh != "")
 }
@@ -136,6 +138,6 @@ func (s Set) String() string {
 // GoString keeps %#v from printing the tokens.
 func (s Set) GoString() string { return s.String() }
 
-// MarshalJSON keeps encoding/json from printing the tokens, for those who log in
-// JSON. To keep a Set somewhere, name its fields.
+// MarshalJSON keeps encoding/json, and so a log in JSON, from printing the tokens. To
+// store a Set, store its fields.
 func (s Set) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }

@@ -22,12 +22,12 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-var update = flag.Bool("update", false, "write testdata/tokens anew")
+var update = flag.Bool("update", false, "write testdata/tokens")
 
 const vectorDir = "../testdata/tokens"
 
-// vector is a token and the verdict on it. The files are for every package, and
-// for whoever writes another verifier.
+// vector is a token and the result of verifying it. The files of vectors are for all
+// packages, and for other verifiers.
 type vector struct {
 	Name   string        `json:"name"`
 	Reason tokens.Reason `json:"reason"` // empty if the token is good
@@ -47,9 +47,8 @@ type vectorKeys struct {
 	Keys []json.RawMessage `json:"keys"`
 }
 
-// minimal are the vectors of which there is one for every Reason: nothing is wrong
-// with them but that.
-func minimal() map[string]vector {
+// minimalVectors has one vector for every Reason, of a token with no other fault.
+func minimalVectors() map[string]vector {
 	fresh, old := goldenNow.Add(time.Hour), goldenNow.Add(-time.Second)
 	access := func(edit func(*draft)) string {
 		d := newDraft(tokens.Access, fresh)
@@ -74,21 +73,21 @@ func minimal() map[string]vector {
 		if name != "good" {
 			v.Reason = tokens.Reason(name)
 		}
-		v.surround()
+		v.addConfig()
 		vectors[name] = v
 	}
 	return vectors
 }
 
-// surround adds what a vector is judged with.
-func (v *vector) surround() {
+// addConfig adds the time, user pool and keys to verify a vector with.
+func (v *vector) addConfig() {
 	v.Now = goldenNow.Unix()
-	v.Pool = &vectorPool{goldenPool.ID, goldenPool.ClientID}
+	v.Pool = &vectorPool{goldenUserPool.ID, goldenUserPool.ClientID}
 	v.Keys = &vectorKeys{[]json.RawMessage{json.RawMessage(accessKey().jwk), json.RawMessage(idKey().jwk)}}
 }
 
-// table is every forgery, fresh and expired.
-func table() []vector {
+// forgeryVectors returns every forgery, fresh and expired.
+func forgeryVectors() []vector {
 	var all []vector
 	for _, f := range forgeries() {
 		for age, exp := range map[string]time.Time{"fresh": goldenNow.Add(time.Hour), "expired": goldenNow.Add(-time.Hour)} {
@@ -104,8 +103,8 @@ func table() []vector {
 	return all
 }
 
-// roundTrips reports whether JSON can hold the token: one that is not UTF-8 has
-// no place in a file of vectors.
+// roundTrips reports whether JSON can hold the token. It cannot if the token is not
+// UTF-8.
 func roundTrips(v vector) bool {
 	var w vector
 	return json.Unmarshal(jsonOf(v), &w) == nil && w.Token == v.Token
@@ -122,8 +121,7 @@ func jsonOf(v any) []byte {
 	return b.Bytes()
 }
 
-// TestVectorFiles writes the files with -update, and otherwise checks that they
-// are what it would write.
+// TestVectorFiles checks the files of vectors, or writes them with -update.
 func TestVectorFiles(t *testing.T) {
 	files := map[string][]byte{"forgeries.json": jsonOf(struct {
 		About string      `json:"about"`
@@ -133,14 +131,14 @@ func TestVectorFiles(t *testing.T) {
 		Table []vector    `json:"vectors"`
 	}{
 		About: "Tokens that a verifier must refuse, with the reason that it must give. Made by go test ./tokens -update from the test keys in ../amplify/keys.json.",
-		Now:   minimal()["good"].Now, Pool: minimal()["good"].Pool, Keys: minimal()["good"].Keys,
-		Table: table(),
+		Now:   minimalVectors()["good"].Now, Pool: minimalVectors()["good"].Pool, Keys: minimalVectors()["good"].Keys,
+		Table: forgeryVectors(),
 	})}
 	files["keysets.json"] = jsonOf(struct {
 		About   string         `json:"about"`
 		Vectors []keySetVector `json:"vectors"`
 	}{"JWK Sets, and which of their keys may verify tokens. Made by go test ./tokens -update.", keySetVectors()})
-	for name, v := range minimal() {
+	for name, v := range minimalVectors() {
 		files[name+".json"] = jsonOf(v)
 	}
 	if *update {
@@ -161,8 +159,8 @@ func TestVectorFiles(t *testing.T) {
 	}
 }
 
-// TestEveryReasonHasAVector finds the constants in the source, so that none can be
-// forgotten, and verifies the vectors with what stands in their files alone.
+// TestEveryReasonHasAVector finds the Reason constants in the source, so that none is
+// forgotten. It verifies the vectors with the contents of their files only.
 func TestEveryReasonHasAVector(t *testing.T) {
 	constants := declaredReasons(t)
 	slices.Sort(constants)
@@ -190,8 +188,8 @@ func TestEveryReasonHasAVector(t *testing.T) {
 	}
 }
 
-// TestVectorTable verifies the forgeries as they are in their file.
-func TestVectorTable(t *testing.T) {
+// TestForgeryVectors verifies the forgeries in their file.
+func TestForgeryVectors(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(vectorDir, "forgeries.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -201,7 +199,7 @@ func TestVectorTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, v := range file.Vectors {
-		v.surround()
+		v.addConfig()
 		v.check(t)
 	}
 	t.Logf("%d vectors", len(file.Vectors))

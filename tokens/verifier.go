@@ -12,51 +12,51 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
-// foreignKeyFor is how long a key from a KeySet of the user's own is believed
-// before it is asked for again.
-const foreignKeyFor = 5 * time.Minute
+// customKeyTTL is how long a Token of a key from Options.Keys stays trusted. The
+// KeySet must be asked again then.
+const customKeyTTL = 5 * time.Minute
 
-// Verifier verifies the tokens of one user pool and app client. It may be used
-// by many goroutines at once.
+// Verifier verifies the tokens of one user pool and app client. It may be used by
+// many goroutines at once.
 type Verifier struct {
-	pool    UserPool
-	issuers []string
-	opts    Options
-	remote  *RemoteKeySet // opts.Keys if it is one, to keep an eye on its keys
-	rs256   jws.Verifier
+	userPool UserPool
+	issuers  []string
+	opts     Options
+	remote   *RemoteKeySet // opts.Keys if it is one; it knows which keys were removed
+	rs256    jws.Verifier
 }
 
-// NewVerifier returns a Verifier for the pool. With nil opts it fetches the
+// NewVerifier returns a Verifier for the user pool. With nil opts it fetches the user
 // pool's keys when the first token asks for them. The error is that of
 // UserPool.Validate.
-func NewVerifier(pool UserPool, opts *Options) (*Verifier, error) {
-	if err := pool.Validate(); err != nil {
+func NewVerifier(userPool UserPool, opts *Options) (*Verifier, error) {
+	if err := userPool.Validate(); err != nil {
 		return nil, fmt.Errorf("tokens: NewVerifier: %w", err)
 	}
 	rs256, err := jws.NewVerifier(jwa.RS256)
 	if err != nil {
 		return nil, fmt.Errorf("tokens: NewVerifier: %w", err)
 	}
-	v := &Verifier{pool: pool, issuers: pool.IssuerURLs(), opts: opts.withDefaults(), rs256: rs256}
+	v := &Verifier{userPool: userPool, issuers: userPool.IssuerURLs(), opts: opts.withDefaults(), rs256: rs256}
 	if v.opts.Keys == nil {
-		v.opts.Keys = newRemoteKeySet(pool, v.opts)
+		v.opts.Keys = newRemoteKeySet(userPool, v.opts)
 	}
 	v.remote, _ = v.opts.Keys.(*RemoteKeySet)
 	return v, nil
 }
 
-// UserPool returns the pool and app client whose tokens v verifies.
-func (v *Verifier) UserPool() UserPool { return v.pool }
+// UserPool returns the user pool and app client whose tokens v verifies.
+func (v *Verifier) UserPool() UserPool { return v.userPool }
 
-// Verify returns the token that raw is, or an error and no token: a
-// [*VerifyError] if it is refused, an error wrapping [ErrUnavailable] if the
-// keys cannot be had. The order of the checks is that of the [Reason]
-// constants; see there for the one exception.
+// Verify returns the verified token, or an error and no token. The error of a
+// refused token is a [*VerifyError]. If the keys cannot be fetched, the error wraps
+// [ErrUnavailable]. Verify checks in the order of the [Reason] constants; their
+// comment names the one exception.
 func (v *Verifier) Verify(ctx context.Context, raw string, use Use) (*Token, error) {
 	refuse := func(reason Reason, err error) (*Token, error) {
 		return nil, &VerifyError{Reason: reason, Use: use, Err: err}
 	}
-	c, err := parseCompact(raw)
+	c, err := parseJWS(raw)
 	if err != nil {
 		return refuse(Malformed, err)
 	}
@@ -65,20 +65,22 @@ func (v *Verifier) Verify(ctx context.Context, raw string, use Use) (*Token, err
 		return refuse(Malformed, fmt.Errorf("payload: %w", err))
 	}
 	if c.alg != jwa.RS256.String() {
-		return refuse(BadAlgorithm, detail{"alg", c.alg})
+		return refuse(BadAlgorithm, errDetail{"alg", c.alg})
 	}
 	if c.extension != "" {
-		return refuse(BadAlgorithm, detail{"header", c.extension})
+		return refuse(BadAlgorithm, errDetail{"header", c.extension})
 	}
-	if !slices.Contains(v.issuers, claims.issuer) {
-		return refuse(BadIssuer, detail{"iss", claims.issuer})
+	i := slices.Index(v.issuers, claims.issuer)
+	if i < 0 {
+		return refuse(BadIssuer, errDetail{"iss", claims.issuer})
 	}
+	claims.issuer = v.issuers[i] // tokens share the string
 	key, err := v.key(ctx, claims.issuer, c.kid)
 	retired := false
 	if errors.Is(err, UnknownKey) {
-		// Not a verdict yet: see VerifyError.Retired.
-		if key = v.retiredKey(claims.issuer, c.kid); key == nil {
-			return refuse(UnknownKey, detail{"kid", c.kid})
+		key = v.retiredKey(claims.issuer, c.kid)
+		if key == nil {
+			return refuse(UnknownKey, errDetail{"kid", c.kid})
 		}
 		retired = true
 	} else if err != nil {
@@ -88,33 +90,35 @@ func (v *Verifier) Verify(ctx context.Context, raw string, use Use) (*Token, err
 	if !genuine && !retired {
 		return refuse(BadSignature, nil)
 	}
-	reason, err := v.judge(claims, use)
+	reason, err := v.checkClaims(claims, use)
 	if retired {
+		// The token is refused in any case. The error says whether Cognito issued it:
+		// see VerifyError.Retired.
 		genuine = genuine && (reason == "" || reason == Expired)
-		refusal := &VerifyError{Reason: UnknownKey, Use: use, Retired: genuine, Err: detail{"retired kid", c.kid}}
+		refusal := &VerifyError{Reason: UnknownKey, Use: use, Retired: genuine, Err: errDetail{"retired kid", c.kid}}
 		if genuine {
-			refusal.Token = claims.token(raw, use, key)
+			refusal.Token = claims.token(raw, use, v.userPool.ClientID, key)
 		}
 		return nil, refusal
 	}
 	switch reason {
 	case "":
-		return claims.token(raw, use, key), nil
+		return claims.token(raw, use, v.userPool.ClientID, key), nil
 	case Expired:
-		return nil, &VerifyError{Reason: Expired, Use: use, Token: claims.token(raw, use, key)}
+		return nil, &VerifyError{Reason: Expired, Use: use, Token: claims.token(raw, use, v.userPool.ClientID, key)}
 	}
 	return refuse(reason, err)
 }
 
-// judge checks the claims of a token whose signature is good, expiry last: a
-// token that is only expired may be refreshed, and one that is expired and
-// somebody else's may not.
-func (v *Verifier) judge(c *claims, use Use) (Reason, error) {
-	if c.client() != v.pool.ClientID {
-		return BadClient, detail{"client", c.client()}
+// checkClaims checks the claims of a token with a good signature. It checks expiry
+// last: a session may be refreshed if its token has expired, and not if its token is
+// also another client's.
+func (v *Verifier) checkClaims(c *claims, use Use) (Reason, error) {
+	if c.client() != v.userPool.ClientID {
+		return BadClient, errDetail{"client", c.client()}
 	}
 	if c.use != string(use) {
-		return BadUse, detail{"token_use", c.use}
+		return BadUse, errDetail{"token_use", c.use}
 	}
 	now := v.opts.Now()
 	if c.notBefore.After(now.Add(v.opts.Leeway)) {
@@ -126,13 +130,13 @@ func (v *Verifier) judge(c *claims, use Use) (Reason, error) {
 	return "", nil
 }
 
-// key asks for the key that an accepted issuer's token names.
+// key returns the key that a token of an accepted issuer names.
 func (v *Verifier) key(ctx context.Context, issuer, kid string) (*publicKey, error) {
 	if kid == "" {
 		return nil, UnknownKey
 	}
 	if v.remote != nil {
-		return v.remote.lookup(ctx, issuer, kid)
+		return v.remote.key(ctx, issuer, kid)
 	}
 	key, err := v.opts.Keys.Key(ctx, issuer, kid)
 	if errors.Is(err, UnknownKey) {
@@ -145,26 +149,26 @@ func (v *Verifier) key(ctx context.Context, issuer, kid string) (*publicKey, err
 	if !ok || public == nil || public.N == nil || public.N.BitLen() < minKeyBits {
 		return nil, UnknownKey
 	}
-	return &publicKey{rsa: public, since: v.opts.Now()}, nil
+	return &publicKey{rsa: public, askedAt: v.opts.Now()}, nil
 }
 
 func (v *Verifier) retiredKey(issuer, kid string) *publicKey {
 	if v.remote == nil || kid == "" {
 		return nil
 	}
-	return v.remote.retired(issuer, kid)
+	return v.remote.retiredKey(issuer, kid)
 }
 
-// Trusted reports whether the key that signed a verified token is still in its
-// key set, so that a token which is kept need not be verified again. It does not
-// look at the token's expiry, and costs next to nothing.
+// Trusted reports whether the key that signed a verified token is still in its key
+// set, so that a cached token need not be verified again. It does not look at the
+// token's expiry, and costs next to nothing.
 func (v *Verifier) Trusted(t *Token) bool {
 	switch {
 	case t == nil || t.signingKey == nil:
 		return false
-	case t.signingKey.set == nil:
-		age := v.opts.Now().Sub(t.signingKey.since)
-		return age >= 0 && age < foreignKeyFor // not for as long as a clock was set back
+	case t.signingKey.issuer == nil:
+		age := v.opts.Now().Sub(t.signingKey.askedAt)
+		return age >= 0 && age < customKeyTTL // after a clock was set back, age is negative
 	}
 	return t.signingKey.trusted()
 }

@@ -15,20 +15,20 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// maxForm bounds what a form may send; the largest is a note of a few hundred
+// maxForm limits the size of a form. The largest has a note of a few hundred
 // characters.
 const maxForm = 16 << 10
 
-// config is what the application needs from outside; see pool.go.
+// config has the application's settings, which userpool.go makes.
 type config struct {
 	UserPool   cognito.UserPool
-	Origin     string // where browsers find this site
+	Origin     string // this site's URL in browsers
 	Secret     []byte
 	Login      cognito.Login
-	HTTPClient *http.Client     // reaches the pool
-	Now        func() time.Time // the pool's clock
+	HTTPClient *http.Client     // for the user pool
+	Now        func() time.Time // the user pool's clock
 	Logger     *slog.Logger
-	Demo       []cognitotest.User // who may sign in; nil on a real pool
+	Demo       []cognitotest.User // the users who can sign in; nil on a real user pool
 	Client     *clientConfig      // nil unless Amplify is served too
 	AWS        awsConfig
 }
@@ -40,32 +40,32 @@ func (c config) now() time.Time {
 	return time.Now()
 }
 
-// app is the application: handlers are its methods.
+// app is the application. Its handlers are methods.
 type app struct {
 	cfg        config
 	auth       *cognito.Auth
-	client     *cognito.Auth // of Amplify's sessions; nil without cfg.Client
+	client     *cognito.Auth // guards with Amplify's sessions; nil without cfg.Client
 	identities *identity.Pool
 	data       *appsync.Client
 	router     *chi.Mux
 	nav        []link
 	notes      guestbook
 	gallery    gallery
-	tally      tally
+	calls      callCounts
 	assets     assets
 }
 
 func newApp(cfg config) (*app, error) {
 	a := &app{cfg: cfg, assets: loadAssets()}
-	if err := a.guard(); err != nil {
+	if err := a.newAuth(); err != nil {
 		return nil, err
 	}
 	if cfg.Client != nil {
-		if err := a.guardClient(); err != nil {
+		if err := a.newClientAuth(); err != nil {
 			return nil, err
 		}
 	}
-	if err := a.connect(); err != nil {
+	if err := a.newServiceClients(); err != nil {
 		return nil, err
 	}
 	a.route()
@@ -74,20 +74,21 @@ func newApp(cfg config) (*app, error) {
 
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.router.ServeHTTP(w, r) }
 
-// routesPath is where users sign in and out, as in Amplify's documentation.
+// routesPath is the path below which users sign in and out. It is that of Amplify's
+// documentation.
 const routesPath = "/api/auth"
 
-// guard makes the Auth that guards the routes.
+// newAuth makes the Auth that guards the routes.
 //
-// The Matcher names what is private, because most pages here are public: home,
-// style sheets, health check. An application whose every page is private says it
-// the other way round, as in Next.js, and lists what is public:
+// The Matcher names the private pages, because most pages here are public: home,
+// style sheets, health check. An application whose pages are all private lists the
+// public paths instead, as in Next.js:
 //
 //	"/((?!api|_next/static|_next/image|favicon.ico).*)"
 //
-// Origin says that users sign in through auth.Routes, on the server. No script
-// needs their tokens then, and their cookies are HttpOnly.
-func (a *app) guard() (err error) {
+// With Origin, users sign in on the server, through auth.Routes. No script needs
+// their tokens then, so their cookies are HttpOnly.
+func (a *app) newAuth() (err error) {
 	//show:auth
 	a.auth, err = cognito.New(cognito.Config{
 		UserPool:     a.cfg.UserPool,
@@ -107,17 +108,18 @@ func (a *app) guard() (err error) {
 	return err
 }
 
-// route says who may see what. auth.Protect guards what the Matcher names;
-// auth.Require and auth.RequireGroup guard a route whatever the Matcher says;
-// auth.Load guards nothing and only tells who is there.
+// route makes the router and its guards. auth.Protect guards the Matcher's paths.
+// auth.Require and auth.RequireGroup guard a route whatever the Matcher says.
+// auth.Load guards nothing: it only finds the session.
 func (a *app) route() {
-	// Other sites may not send our forms with our users' cookies (CSRF).
+	// Forms of other sites are refused, because they come with our users' cookies
+	// (CSRF).
 	crossOrigin := http.NewCrossOriginProtection()
-	crossOrigin.SetDenyHandler(http.HandlerFunc(a.crossOrigin))
+	crossOrigin.SetDenyHandler(http.HandlerFunc(a.serveCrossOrigin))
 
 	//show:routes
 	r := chi.NewRouter()
-	r.Use(a.observe, a.secure, crossOrigin.Handler, chimw.GetHead)
+	r.Use(a.traceRequests, a.securityHeaders, crossOrigin.Handler, chimw.GetHead)
 	r.Use(a.auth.Protect)
 
 	r.Get("/dashboard", a.dashboard)
@@ -161,14 +163,14 @@ func (a *app) route() {
 
 	r.Get("/static/{name}", a.assets.serve)
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
-	r.NotFound(a.auth.Load(http.HandlerFunc(a.notFound)).ServeHTTP)
+	r.NotFound(a.auth.Load(http.HandlerFunc(a.serveNotFound)).ServeHTTP)
 	a.router = r
 }
 
-// secure sets what every answer carries.
-func (a *app) secure(next http.Handler) http.Handler {
-	// The form that signs out leads on to the managed login, which ends its own
-	// session, and browsers ask form-action about that redirect too.
+// securityHeaders sets the headers of every response.
+func (a *app) securityHeaders(next http.Handler) http.Handler {
+	// The sign-out form redirects to the managed login, which ends its own session.
+	// Browsers apply form-action to that redirect too.
 	policy := "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 		"form-action 'self' " + a.cfg.UserPool.LoginURL() + "; base-uri 'none'; frame-ancestors 'none'"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -177,8 +179,8 @@ func (a *app) secure(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("X-Content-Type-Options", "nosniff")
-		// A public page looks different once somebody is signed in. The guards
-		// replace this by "private, no-store" wherever there is a session.
+		// A public page differs for signed-in users. Where there is a session, the
+		// guards replace this header by "private, no-store".
 		h.Set("Cache-Control", "no-cache")
 		next.ServeHTTP(w, r)
 	})

@@ -29,9 +29,9 @@ func TestPublicPages(t *testing.T) {
 		{"/static/", 404, "There is nothing under this address."},
 		{"/static/nowhere.js", 404, "404"},
 	} {
-		answer := v.open(c.path).expect(t, c.status, c.text)
-		answer.header(t, "X-Content-Type-Options", "nosniff")
-		if policy := answer.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; script-src 'self';") {
+		resp := v.open(c.path).expect(t, c.status, c.text)
+		resp.header(t, "X-Content-Type-Options", "nosniff")
+		if policy := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; script-src 'self';") {
 			t.Errorf("%s: Content-Security-Policy is %q", c.path, policy)
 		}
 		if head := v.do("HEAD", c.path, nil, nil); head.StatusCode != c.status || head.body != "" {
@@ -43,7 +43,7 @@ func TestPublicPages(t *testing.T) {
 	v.open("/").expect(t, 200, "Hello, ada.").header(t, "Cache-Control", "private, no-store")
 }
 
-func TestStaticFilesAreKeptByTheBrowser(t *testing.T) {
+func TestStaticFilesAreCached(t *testing.T) {
 	v := newDemo(t).visitor(t)
 	tag := v.open("/static/style.css").expect(t, 200).Header.Get("ETag")
 	v.do("GET", "/static/style.css", nil, func(h http.Header) { h.Set("If-None-Match", tag) }).expect(t, http.StatusNotModified)
@@ -68,7 +68,7 @@ func TestSignInLeadsToNoOtherSite(t *testing.T) {
 
 func TestSignInWhileCognitoFails(t *testing.T) {
 	d := newDemo(t)
-	d.pool.SetFault(func(op string) (f cognitotest.Fault) {
+	d.server.SetFault(func(op string) (f cognitotest.Fault) {
 		if op == "Token" {
 			f.Status = 500
 		}
@@ -90,10 +90,10 @@ func TestGroups(t *testing.T) {
 	v.signIn("grace")
 	v.open("/admin").expect(t, http.StatusForbidden, "a group is missing", "Sign out grace", `<strong id="who">grace</strong>`)
 	v.fetch("/admin").expect(t, http.StatusForbidden).header(t, "Content-Type", "application/problem+json")
-	// The page names who is refused even if this very request has refreshed.
+	// The page names the refused user, also if this request has refreshed.
 	d.advance(2 * time.Minute)
 	v.open("/admin").expect(t, http.StatusForbidden, "Sign out grace")
-	if n := d.pool.Calls("GetTokensFromRefreshToken"); n != 1 {
+	if n := d.server.Calls("GetTokensFromRefreshToken"); n != 1 {
 		t.Errorf("%d refreshes, want 1", n)
 	}
 
@@ -104,18 +104,18 @@ func TestGroups(t *testing.T) {
 
 func TestCurrentUser(t *testing.T) {
 	v := newDemo(t).visitor(t)
-	answer := v.fetch("/apis/get-current-user").expect(t, http.StatusUnauthorized, `"status":401`)
-	answer.header(t, "WWW-Authenticate", "Bearer")
+	resp := v.fetch("/apis/get-current-user").expect(t, http.StatusUnauthorized, `"status":401`)
+	resp.header(t, "WWW-Authenticate", "Bearer")
 	v.signIn("ada")
-	answer = v.fetch("/apis/get-current-user").expect(t, 200)
-	answer.header(t, "Content-Type", "application/json")
+	resp = v.fetch("/apis/get-current-user").expect(t, 200)
+	resp.header(t, "Content-Type", "application/json")
 	var got struct {
 		User struct{ Username, UserID string }
 	}
-	if err := json.Unmarshal([]byte(answer.body), &got); err != nil || got.User.Username != "ada" || len(got.User.UserID) != 36 {
-		t.Errorf("the current user is %s (%v)", answer.body, err)
+	if err := json.Unmarshal([]byte(resp.body), &got); err != nil || got.User.Username != "ada" || len(got.User.UserID) != 36 {
+		t.Errorf("the current user is %s (%v)", resp.body, err)
 	}
-	if timing := answer.Header.Get("Server-Timing"); !strings.Contains(timing, `guard;desc="passed";dur=`) {
+	if timing := resp.Header.Get("Server-Timing"); !strings.Contains(timing, `guard;desc="passed";dur=`) {
 		t.Errorf("Server-Timing is %q", timing)
 	}
 }
@@ -126,12 +126,12 @@ func TestExpiredTokensAreRefreshed(t *testing.T) {
 	v.signIn("ada")
 	old := v.cookie("ada.accessToken")
 	d.advance(2 * time.Minute)
-	v.open("/dashboard").expect(t, 200, `data-how="call"`, "<strong>refreshed</strong>")
+	v.open("/dashboard").expect(t, 200, `data-source="call"`, "<strong>refreshed</strong>")
 	if fresh := v.cookie("ada.accessToken"); fresh == "" || fresh == old {
 		t.Error("the browser holds no new access token")
 	}
 	v.open("/dashboard").expect(t, 200, "nothing was refreshed")
-	if n := d.pool.Calls("GetTokensFromRefreshToken"); n != 1 {
+	if n := d.server.Calls("GetTokensFromRefreshToken"); n != 1 {
 		t.Errorf("%d refreshes, want 1", n)
 	}
 }
@@ -165,17 +165,17 @@ func TestOutageSignsNobodyOut(t *testing.T) {
 	v := d.visitor(t)
 	v.signIn("ada")
 	d.advance(2 * time.Minute)
-	d.pool.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 500} })
-	answer := v.open("/dashboard").expect(t, http.StatusServiceUnavailable, "You have not been signed out")
-	answer.header(t, "Retry-After", "5")
-	answer.header(t, "Cache-Control", "no-store")
-	if len(answer.Header["Set-Cookie"]) > 0 {
+	d.server.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 500} })
+	resp := v.open("/dashboard").expect(t, http.StatusServiceUnavailable, "You have not been signed out")
+	resp.header(t, "Retry-After", "5")
+	resp.header(t, "Cache-Control", "no-store")
+	if len(resp.Header["Set-Cookie"]) > 0 {
 		t.Error("an outage has changed cookies")
 	}
 	v.send("/dashboard/notes", url.Values{"text": {"bugs"}}).expect(t, http.StatusServiceUnavailable, "send your form once more")
 	v.fetch("/apis/get-current-user").expect(t, http.StatusServiceUnavailable, `"status":503`).header(t, "Retry-After", "5")
 	v.open("/").expect(t, 200, "Nobody is signed in.")
-	d.pool.SetFault(nil)
+	d.server.SetFault(nil)
 	v.open("/dashboard").expect(t, 200, "Signed in as")
 }
 
@@ -184,27 +184,27 @@ func TestSignOut(t *testing.T) {
 	v := d.visitor(t)
 	v.signIn("ada")
 	out := v.send("/api/auth/sign-out", nil).expect(t, http.StatusSeeOther).Header.Get("Location")
-	if !strings.HasPrefix(out, d.pool.UserPool().LoginURL()+"/logout?") {
+	if !strings.HasPrefix(out, d.server.UserPool().LoginURL()+"/logout?") {
 		t.Errorf("the sign-out leads to %s, want the managed login's", out)
 	}
 	v.open("/api/auth/sign-out-callback").expect(t, http.StatusFound).leadsTo(t, "/")
 	if v.cookie("Token") != "" || v.cookie("LastAuthUser") != "" {
 		t.Error("cookies are left after the sign-out")
 	}
-	if n := d.pool.Calls("RevokeToken"); n != 1 {
+	if n := d.server.Calls("RevokeToken"); n != 1 {
 		t.Errorf("%d revocations, want 1", n)
 	}
 	v.open("/dashboard").expect(t, http.StatusTemporaryRedirect)
 
 	v.signIn("ada")
-	d.pool.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 500} })
+	d.server.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 500} })
 	v.send("/api/auth/sign-out", nil).expect(t, http.StatusSeeOther)
 	if v.cookie("Token") != "" {
 		t.Error("cookies are left because Cognito was down")
 	}
 }
 
-func TestOtherSitesSendNoForms(t *testing.T) {
+func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	v := newDemo(t).visitor(t)
 	v.signIn("ada")
 	for _, path := range []string{"/api/auth/sign-out", "/dashboard/notes"} {
@@ -212,32 +212,32 @@ func TestOtherSitesSendNoForms(t *testing.T) {
 			expect(t, http.StatusForbidden, "It was not obeyed.")
 	}
 	if page := v.open("/dashboard").expect(t, 200); strings.Contains(page.body, "spam") {
-		t.Error("another site has left a note")
+		t.Error("another site has added a note")
 	}
 }
 
-// The emulator's pool has the same id in every run and new keys.
+// The emulated user pool has the same id in every run, and new keys.
 func TestCookiesOfAnEarlierRun(t *testing.T) {
 	d := newDemo(t)
 	v := d.visitor(t)
 	v.signIn("ada")
-	d.pool.RotateKeys()
-	d.pool.RemoveUser("ada") // and with her, her refresh token
-	d.pool.SetUser(users[0])
+	d.server.RotateKeys()
+	d.server.RemoveUser("ada") // which revokes her refresh token
+	d.server.SetUser(users[0])
 	d.start(t)
 	v.open("/dashboard").expect(t, http.StatusTemporaryRedirect)
 	if v.cookie("accessToken") != "" {
-		t.Error("dead cookies are left")
+		t.Error("cookies of the earlier run are left")
 	}
 	v.signIn("ada")
 	v.open("/dashboard").expect(t, 200)
 }
 
-// A route that is new must be guarded, or be added here on purpose.
+// A new route must be guarded, or be added here on purpose.
 func TestPublicRoutes(t *testing.T) {
-	pool := cognitotest.New()
-	cfg := config{UserPool: pool.UserPool(), Origin: "https://app.example.com", Secret: newSecret()}
-	cfg.useServices(pool)
+	server := cognitotest.New()
+	cfg := config{UserPool: server.UserPool(), Origin: "https://app.example.com", Secret: newSecret()}
+	cfg.useServices(server)
 	a, err := newApp(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -247,6 +247,6 @@ func TestPublicRoutes(t *testing.T) {
 
 func TestConfigIsChecked(t *testing.T) {
 	if _, err := newApp(config{}); err == nil || !strings.Contains(err.Error(), "UserPool.") {
-		t.Errorf("newApp without a pool: %v", err)
+		t.Errorf("newApp without a user pool: %v", err)
 	}
 }

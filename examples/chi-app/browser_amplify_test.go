@@ -80,8 +80,8 @@ func newClientTab(t *testing.T, browser context.Context, who login) *tab {
 	if who.typed != who.username {
 		user.Attributes = map[string]string{"email": who.typed}
 	}
-	b.demo.pool.SetUser(user)
-	b.demo.client = b.demo.pool.AddClient("1emulatorforbrowsers", "")
+	b.demo.server.SetUser(user)
+	b.demo.client = b.demo.server.AddClient("1emulatorforbrowsers", "")
 	b.demo.start(t)
 	b.Open("/amplify/")
 	b.WaitFor(`!document.getElementById("signed-out").hidden`)
@@ -184,7 +184,7 @@ func interopUser(b *tab, who login) {
 
 	b.press("#server-sign-out")
 	b.gone()
-	if n := b.demo.pool.Calls("RevokeToken"); n != 1 {
+	if n := b.demo.server.Calls("RevokeToken"); n != 1 {
 		b.T.Errorf("%d revocations, want 1", n)
 	}
 	b.Shows("#log", "The server has signed out")
@@ -202,13 +202,13 @@ func unescape(t *testing.T, s string) string {
 // With rotation a refresh token is good once, and a minute longer: browser and
 // server may need it at the same time.
 func interopRotation(b *tab) {
-	b.demo.pool.SetRotation(true, time.Minute)
+	b.demo.server.SetRotation(true, time.Minute)
 	for round := range 3 {
 		b.demo.advance(2 * time.Minute)
 		// The pool answers nobody before both have asked.
 		var both sync.WaitGroup
 		both.Add(2)
-		b.demo.pool.SetFault(func(op string) (f cognitotest.Fault) {
+		b.demo.server.SetFault(func(op string) (f cognitotest.Fault) {
 			if op == "GetTokensFromRefreshToken" {
 				both.Done()
 				both.Wait()
@@ -222,7 +222,7 @@ func interopRotation(b *tab) {
 		if got != "ada,ada true" {
 			b.T.Fatalf("round %d: refreshed at once, browser and server find %s", round, got)
 		}
-		b.demo.pool.SetFault(nil)
+		b.demo.server.SetFault(nil)
 		b.refreshes(2*round + 2)
 		b.same(login{"", "ada", "ada"})
 		b.ask("ada", false)

@@ -66,7 +66,7 @@ func TestBrowserRefusesDomain(t *testing.T) {
 	b.Shows("main", "Cookies are set for the domain 0.0.1")
 	visited.expect(t, "/api/auth/sign-in-callback", "/dashboard",
 		"/api/auth/sign-in", "/api/auth/sign-in-callback", "/dashboard")
-	if c := b.Cookie("signed-in." + d.pool.UserPool().ClientID); c == nil || c.Value != "2" {
+	if c := b.Cookie("signed-in." + d.server.UserPool().ClientID); c == nil || c.Value != "2" {
 		t.Errorf("the sign-ins are marked by %+v, want a 2", c)
 	}
 
@@ -82,12 +82,12 @@ func TestBrowserRefusesDomain(t *testing.T) {
 func newMisfit(t *testing.T, domain string) *demo {
 	t.Helper()
 	d := prepare(t)
-	d.server = httptest.NewServer(d)
-	t.Cleanup(d.server.Close)
-	d.origin = d.server.URL
-	login := httptest.NewServer(d.pool)
+	d.site = httptest.NewServer(d)
+	t.Cleanup(d.site.Close)
+	d.origin = d.site.URL
+	login := httptest.NewServer(d.server)
 	t.Cleanup(login.Close)
-	d.pool.SetURL(localhost(login.Listener.Addr().String()))
+	d.server.SetURL(localhost(login.Listener.Addr().String()))
 	d.start(t)
 	a := d.handler.(*app)
 	var err error

@@ -74,7 +74,7 @@ func loginReplaced(b *tab, _ context.Context) {
 // browser after the sign-in.
 func (b *tab) callback(username string) string {
 	b.T.Helper()
-	callback, err := b.demo.pool.Authorize(strings.Replace(b.Location(), "/login?", "/oauth2/authorize?", 1), username)
+	callback, err := b.demo.server.Authorize(strings.Replace(b.Location(), "/login?", "/oauth2/authorize?", 1), username)
 	if err != nil {
 		b.T.Fatal(err)
 	}

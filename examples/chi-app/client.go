@@ -14,13 +14,14 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// clientConfig is what Amplify in the browser needs; see examples/amplify-client.
+// clientConfig has the settings of Amplify in the browser; see
+// examples/amplify-client.
 type clientConfig struct {
 	Script   string           // the built client.js
-	UserPool cognito.UserPool // with an app client for the browser, which has no secret
+	UserPool cognito.UserPool // with the browser's app client, which has no secret
 }
 
-// clientScript finds the built program in a directory.
+// clientScript finds the built client.js in a directory.
 func clientScript(dir string) (string, error) {
 	script := filepath.Join(dir, "client.js")
 	if _, err := os.Stat(script); err != nil {
@@ -29,10 +30,10 @@ func clientScript(dir string) (string, error) {
 	return script, nil
 }
 
-// guardClient makes the Auth of the sessions that Amplify begins in the browser.
-// The other one would not do: its cookies are HttpOnly, and are named after another
-// app client.
-func (a *app) guardClient() (err error) {
+// newClientAuth makes the Auth for sessions that Amplify starts in the browser. They
+// need an Auth of their own: their cookies have another app client's name, and are
+// not HttpOnly.
+func (a *app) newClientAuth() (err error) {
 	//show:client
 	a.client, err = cognito.New(cognito.Config{
 		UserPool:   a.cfg.Client.UserPool,
@@ -47,7 +48,7 @@ func (a *app) guardClient() (err error) {
 }
 
 func (a *app) routeClient(r chi.Router) {
-	r.Use(a.secureClient)
+	r.Use(a.clientPolicy)
 	r.Get("/", a.clientPage)
 	r.Get("/client.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, a.cfg.Client.Script) })
 	//show:client-routes
@@ -56,8 +57,8 @@ func (a *app) routeClient(r chi.Router) {
 	//end:client-routes
 }
 
-// secureClient lets the page's script call the pool.
-func (a *app) secureClient(next http.Handler) http.Handler {
+// clientPolicy allows the page's script to call the user pool.
+func (a *app) clientPolicy(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		policy := w.Header().Get("Content-Security-Policy")
 		w.Header().Set("Content-Security-Policy", strings.Replace(policy, "connect-src 'self'", "connect-src 'self' "+a.cfg.Client.UserPool.Endpoint, 1))

@@ -10,31 +10,31 @@ import (
 	"testing"
 )
 
-// The server's part of what TestInterop drives with the real Amplify.
+// TestInterop drives the same routes with the real Amplify.
 func TestAmplifyPage(t *testing.T) {
 	d := newLocalDemo(t)
-	d.client = d.pool.AddClient("1emulatorforbrowsers", "")
+	d.client = d.server.AddClient("1emulatorforbrowsers", "")
 	d.start(t)
-	pool := d.client.UserPool()
-	page := d.ask("GET", "/amplify/").expect(t, 200, `data-user-pool-client-id="1emulatorforbrowsers"`, `data-user-pool-endpoint="`+pool.Endpoint, `src="/amplify/client.js"`)
-	if policy := page.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "connect-src 'self' "+pool.Endpoint+";") {
+	userPool := d.client.UserPool()
+	page := d.ask("GET", "/amplify/").expect(t, 200, `data-user-pool-client-id="1emulatorforbrowsers"`, `data-user-pool-endpoint="`+userPool.Endpoint, `src="/amplify/client.js"`)
+	if policy := page.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "connect-src 'self' "+userPool.Endpoint+";") {
 		t.Errorf("Content-Security-Policy is %q", policy)
 	}
 	if policy := d.ask("GET", "/").Header.Get("Content-Security-Policy"); strings.Contains(policy, "connect-src 'self' ") {
-		t.Errorf("another page may call the pool too: %q", policy)
+		t.Errorf("another page may call the user pool too: %q", policy)
 	}
 	d.ask("GET", "/amplify/api/current-user").expect(t, http.StatusTemporaryRedirect).leadsTo(t, "/amplify/?next=%2Famplify%2Fapi%2Fcurrent-user")
 
-	ask := func(method, path string) *reply {
+	ask := func(method, path string) *response {
 		r := httptest.NewRequest(method, path, nil)
 		r.Header.Set("Sec-Fetch-Mode", "cors")
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 		d.client.SignIn(r, "ada")
 		w := httptest.NewRecorder()
 		d.ServeHTTP(w, r)
-		answer := w.Result()
-		answer.Request = r
-		return &reply{answer, w.Body.String()}
+		resp := w.Result()
+		resp.Request = r
+		return &response{resp, w.Body.String()}
 	}
 	ask("GET", "/amplify/api/current-user").expect(t, 200, `"username":"ada"`, `"refreshed":false`)
 	ask("GET", "/apis/get-current-user").expect(t, http.StatusUnauthorized) // the other app client's

@@ -16,12 +16,12 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 )
 
-// demo is the application on a pool of its own, with a clock that tests move.
+// demo is the application on a user pool of its own, with a clock that tests move.
 type demo struct {
-	pool   *cognitotest.Server
+	server *cognitotest.Server
 	client *cognitotest.Server // seen through Amplify's app client; nil without
 	log    *syncBuffer
-	server *httptest.Server
+	site   *httptest.Server
 	origin string
 
 	mu      sync.Mutex
@@ -31,36 +31,36 @@ type demo struct {
 }
 
 // newDemo serves the application with TLS, because net/http's cookie jar makes no
-// exception for http://localhost as browsers do. The pool is reached in memory.
+// exception for http://localhost as browsers do. The user pool is in memory.
 func newDemo(t *testing.T) *demo {
 	t.Helper()
 	d := prepare(t)
-	d.server = httptest.NewTLSServer(d)
-	t.Cleanup(d.server.Close)
-	d.origin = d.server.URL
+	d.site = httptest.NewTLSServer(d)
+	t.Cleanup(d.site.Close)
+	d.origin = d.site.URL
 	d.start(t)
 	return d
 }
 
-// newLocalDemo serves the application and the pool as a newcomer has them: on two
-// ports of http://localhost.
+// newLocalDemo serves the application and the user pool on two ports of
+// http://localhost, as the command does.
 func newLocalDemo(t *testing.T) *demo {
 	t.Helper()
 	d := prepare(t)
-	d.server = httptest.NewServer(d)
-	t.Cleanup(d.server.Close)
-	d.origin = localhost(d.server.Listener.Addr().String())
-	login := httptest.NewServer(d.pool)
+	d.site = httptest.NewServer(d)
+	t.Cleanup(d.site.Close)
+	d.origin = localhost(d.site.Listener.Addr().String())
+	login := httptest.NewServer(d.server)
 	t.Cleanup(login.Close)
-	d.pool.SetURL(localhost(login.Listener.Addr().String()))
+	d.server.SetURL(localhost(login.Listener.Addr().String()))
 	d.start(t)
 	return d
 }
 
 func prepare(t *testing.T) *demo {
 	t.Helper()
-	d := &demo{pool: cognitotest.New(users...), log: new(syncBuffer)}
-	d.pool.SetNow(func() time.Time {
+	d := &demo{server: cognitotest.New(users...), log: new(syncBuffer)}
+	d.server.SetNow(func() time.Time {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if !d.frozen.IsZero() {
@@ -68,9 +68,9 @@ func prepare(t *testing.T) *demo {
 		}
 		return time.Now().Add(d.ahead)
 	})
-	d.pool.SetLifetime(time.Minute)
-	d.pool.PutObject("public/a picture.png", julia(0, 0))
-	d.pool.PutObject("public/notes.txt", []byte("no picture"))
+	d.server.SetLifetime(time.Minute)
+	d.server.PutObject("public/a picture.png", julia(0, 0))
+	d.server.PutObject("public/notes.txt", []byte("no picture"))
 	t.Cleanup(func() {
 		for _, secret := range []string{"eyJ", users[0].Password, users[1].Password} {
 			if strings.Contains(d.log.String(), secret) {
@@ -81,19 +81,19 @@ func prepare(t *testing.T) *demo {
 	return d
 }
 
-// start starts the application, or starts it anew.
+// start starts the application, or restarts it.
 func (d *demo) start(t *testing.T) {
 	t.Helper()
 	cfg := config{
-		UserPool:   d.pool.UserPool(),
+		UserPool:   d.server.UserPool(),
 		Origin:     d.origin,
 		Secret:     []byte("the same in every start, as for replicas"),
-		HTTPClient: d.pool.Client(),
-		Now:        d.pool.Now,
+		HTTPClient: d.server.Client(),
+		Now:        d.server.Now,
 		Logger:     slog.New(slog.NewTextHandler(d.log, nil)),
 		Demo:       users,
 	}
-	cfg.useServices(d.pool)
+	cfg.useServices(d.server)
 	if d.client != nil {
 		cfg.Client = &clientConfig{"../amplify-client/dist/client.js", d.client.UserPool()}
 	}
@@ -113,7 +113,7 @@ func (d *demo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	handler.ServeHTTP(w, r)
 }
 
-// advance moves the clock of the pool and of the application.
+// advance moves the clock of the user pool and of the application.
 func (d *demo) advance(by time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -160,19 +160,19 @@ func (d *demo) visitor(t *testing.T) *visitor {
 	}
 	client := &http.Client{
 		Jar:           jar,
-		Transport:     d.server.Client().Transport,
+		Transport:     d.site.Client().Transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return &visitor{t, d, client}
 }
 
-// reply is an answer that has been read.
-type reply struct {
+// response is a response whose body has been read.
+type response struct {
 	*http.Response
 	body string
 }
 
-func (v *visitor) do(method, path string, form url.Values, edit func(http.Header)) *reply {
+func (v *visitor) do(method, path string, form url.Values, edit func(http.Header)) *response {
 	v.t.Helper()
 	r, err := http.NewRequestWithContext(v.t.Context(), method, v.demo.origin+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -187,27 +187,27 @@ func (v *visitor) do(method, path string, form url.Values, edit func(http.Header
 	if edit != nil {
 		edit(r.Header)
 	}
-	answer, err := v.client.Do(r)
+	resp, err := v.client.Do(r)
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	return &reply{answer, string(body)}
+	return &response{resp, string(body)}
 }
 
-func (v *visitor) open(path string) *reply { v.t.Helper(); return v.do("GET", path, nil, nil) }
+func (v *visitor) open(path string) *response { v.t.Helper(); return v.do("GET", path, nil, nil) }
 
-func (v *visitor) send(path string, form url.Values) *reply {
+func (v *visitor) send(path string, form url.Values) *response {
 	v.t.Helper()
 	return v.do("POST", path, form, nil)
 }
 
-// fetch is what a script does.
-func (v *visitor) fetch(path string) *reply {
+// fetch sends a script's request.
+func (v *visitor) fetch(path string) *response {
 	v.t.Helper()
 	return v.do("GET", path, nil, func(h http.Header) {
 		h.Set("Accept", "application/json")
@@ -215,25 +215,24 @@ func (v *visitor) fetch(path string) *reply {
 	})
 }
 
-// signIn signs in through the managed login, whose pages are left to the tests in
-// a real browser.
+// signIn signs in through the managed login. Tests in a real browser use its pages.
 func (v *visitor) signIn(username string) {
 	v.t.Helper()
 	v.answer("/api/auth/sign-in", username).expect(v.t, http.StatusFound).leadsTo(v.t, "/dashboard")
 }
 
-// answer begins a sign-in with a link, and returns what the application makes of
-// the managed login's answer.
-func (v *visitor) answer(link, username string) *reply {
+// answer starts a sign-in with a link. It returns the application's response to the
+// managed login's callback.
+func (v *visitor) answer(link, username string) *response {
 	v.t.Helper()
-	asked := v.open(link).expect(v.t, http.StatusFound).Header.Get("Location")
-	callback, err := v.demo.pool.Authorize(asked, username)
+	authorizeURL := v.open(link).expect(v.t, http.StatusFound).Header.Get("Location")
+	callback, err := v.demo.server.Authorize(authorizeURL, username)
 	if err != nil {
 		v.t.Fatal(err)
 	}
 	path, ok := strings.CutPrefix(callback, v.demo.origin)
 	if !ok {
-		v.t.Fatalf("the managed login answers to %s, want %s", callback, v.demo.origin)
+		v.t.Fatalf("the managed login redirects to %s, want %s", callback, v.demo.origin)
 	}
 	return v.open(path)
 }
@@ -247,7 +246,7 @@ func password(username string) string {
 	panic("no user " + username)
 }
 
-// cookie returns the value of the session's cookie whose name ends so.
+// cookie returns the value of a cookie whose name ends with suffix.
 func (v *visitor) cookie(suffix string) string {
 	v.t.Helper()
 	u, err := url.Parse(v.demo.origin)
@@ -263,7 +262,7 @@ func (v *visitor) cookie(suffix string) string {
 }
 
 // expect checks the status and that the body has all of the texts.
-func (r *reply) expect(t *testing.T, status int, texts ...string) *reply {
+func (r *response) expect(t *testing.T, status int, texts ...string) *response {
 	t.Helper()
 	at := r.Request.Method + " " + r.Request.URL.RequestURI()
 	if r.StatusCode != status {
@@ -277,15 +276,15 @@ func (r *reply) expect(t *testing.T, status int, texts ...string) *reply {
 	return r
 }
 
-// leadsTo checks where an answer redirects to.
-func (r *reply) leadsTo(t *testing.T, location string) {
+// leadsTo checks where the response redirects to.
+func (r *response) leadsTo(t *testing.T, location string) {
 	t.Helper()
 	if got := r.Header.Get("Location"); got != location {
 		t.Fatalf("%s %s leads to %q, want %q", r.Request.Method, r.Request.URL.Path, got, location)
 	}
 }
 
-func (r *reply) header(t *testing.T, name, want string) *reply {
+func (r *response) header(t *testing.T, name, want string) *response {
 	t.Helper()
 	if got := r.Header.Get(name); got != want {
 		t.Errorf("%s %s: %s is %q, want %q", r.Request.Method, r.Request.URL.Path, name, got, want)
@@ -293,9 +292,8 @@ func (r *reply) header(t *testing.T, name, want string) *reply {
 	return r
 }
 
-// ask asks without a network and without cookies, as the browser that knows the
-// site by its origin.
-func (d *demo) ask(method, path string) *reply {
+// ask sends a page request without a network and without cookies.
+func (d *demo) ask(method, path string) *response {
 	r := httptest.NewRequest(method, path, nil)
 	_, r.Host, _ = strings.Cut(d.origin, "://")
 	r.Header.Set("Accept", "text/html")
@@ -303,7 +301,7 @@ func (d *demo) ask(method, path string) *reply {
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	w := httptest.NewRecorder()
 	d.ServeHTTP(w, r)
-	answer := w.Result()
-	answer.Request = r
-	return &reply{answer, w.Body.String()}
+	resp := w.Result()
+	resp.Request = r
+	return &response{resp, w.Body.String()}
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// serveError is the Config's ErrorHandler: pages of our own where a person
-// looks, and the library's answer for scripts and for everybody who has to sign
-// in.
+// serveError is Config.ErrorHandler. For a page it shows an error page of our own.
+// For a script, and for a user who must sign in, it leaves the answer to
+// auth.ServeError.
 //
 //show:errors
 func (a *app) serveError(w http.ResponseWriter, r *http.Request, err error) {
@@ -21,13 +21,13 @@ func (a *app) serveError(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Server-Timing", traceOf(r.Context()).String())
 		a.auth.ServeError(w, r, err)
 	case errors.Is(err, cognito.ErrForbidden):
-		// A guard that lets nobody in leaves no session in r. Whose is it?
+		// A guard that refuses leaves no session in r, and the page shows the user.
 		s, _ := a.auth.Sessions().Fetch(w, r, nil)
 		r = r.WithContext(session.NewContext(r.Context(), s))
-		a.showError(w, r, http.StatusForbidden)
+		a.renderError(w, r, http.StatusForbidden)
 	case errors.Is(err, tokens.ErrUnavailable):
 		w.Header().Set("Retry-After", "5")
-		a.showError(w, r, http.StatusServiceUnavailable)
+		a.renderError(w, r, http.StatusServiceUnavailable)
 	default:
 		// To the sign-in page, and back here afterwards.
 		a.auth.ServeError(w, r, err)
@@ -44,13 +44,13 @@ func navigates(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// errorPage is what the error page shows.
+// errorPage is the content of an error page.
 type errorPage struct {
 	Status  int
 	Text    string
-	SignOut bool // offer to go on as somebody else
+	SignOut bool // offer to sign in as another user
 	Retry   bool // offer to load the page again
-	Resend  bool // or to send the form again, which a link cannot
+	Resend  bool // offer to send the form again, which a link cannot do
 }
 
 var errorPages = map[int]errorPage{
@@ -66,8 +66,8 @@ var errorPages = map[int]errorPage{
 	},
 }
 
-// showError answers with an error page.
-func (a *app) showError(w http.ResponseWriter, r *http.Request, status int) {
+// renderError answers with an error page.
+func (a *app) renderError(w http.ResponseWriter, r *http.Request, status int) {
 	page := errorPages[status]
 	page.Status = status
 	if status == http.StatusServiceUnavailable {
@@ -77,16 +77,16 @@ func (a *app) showError(w http.ResponseWriter, r *http.Request, status int) {
 	a.render(w, r, status, "error", http.StatusText(status), page)
 }
 
-func (a *app) notFound(w http.ResponseWriter, r *http.Request) {
+func (a *app) serveNotFound(w http.ResponseWriter, r *http.Request) {
 	if !navigates(r) {
 		http.Error(w, http.StatusText(http.StatusNotFound), http.StatusNotFound)
 		return
 	}
-	a.showError(w, r, http.StatusNotFound)
+	a.renderError(w, r, http.StatusNotFound)
 }
 
-// crossOrigin refuses a form that another site has sent.
-func (a *app) crossOrigin(w http.ResponseWriter, r *http.Request) {
+// serveCrossOrigin refuses a form that another site has sent.
+func (a *app) serveCrossOrigin(w http.ResponseWriter, r *http.Request) {
 	a.render(w, r, http.StatusForbidden, "error", http.StatusText(http.StatusForbidden), errorPage{
 		Status: http.StatusForbidden,
 		Text:   "Another site has sent this form in your name. It was not obeyed.",

@@ -1,19 +1,18 @@
-// Command chi-app is the application a newcomer runs: a chi router whose pages
-// are guarded by cognitogate, on an Amazon Cognito that lives in the same
-// process. It needs no AWS account and no network.
+// Command chi-app is an example application. Its chi router is guarded by
+// cognitogate, and an Amazon Cognito for tests runs in the same process. It needs
+// no AWS account and no network.
 //
 //	go run ./examples/chi-app
 //
-// then open http://localhost:8080 and sign in as ada or grace. Every page shows
-// the lines of this program that made it. Read app.go first, then pool.go.
+// Open http://localhost:8080 and sign in as ada or grace. Every page shows the
+// lines of this program that made it. Read app.go first, then userpool.go.
 //
-// With -outputs it runs on a real user pool, the one that an Amplify configuration
-// file names:
+// With -outputs it runs on the real user pool of an Amplify configuration file:
 //
 //	go run ./examples/chi-app -outputs amplify_outputs.json
 //
-// Users then sign in through the pool's managed login. With -routes it prints who
-// guards which route.
+// Users then sign in through that user pool's managed login. With -routes it prints
+// how each route is guarded.
 package main
 
 import (
@@ -40,7 +39,7 @@ func main() {
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 	case errors.Is(err, errUsage):
-		os.Exit(2) // the flag package has said what is wrong
+		os.Exit(2) // package flag has printed the mistake
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "chi-app:", err)
 		os.Exit(1)
@@ -49,11 +48,11 @@ func main() {
 
 var errUsage = errors.New("usage")
 
-// options are the command line.
+// options are the flags of the command line.
 type options struct {
 	addr, origin string
 	lifetime     time.Duration
-	outputs      string // a file; without one, the pool is in this process
+	outputs      string // a file; without one, the user pool is in this process
 	client       string // a directory
 	routes       bool
 }
@@ -77,11 +76,11 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		return nil, fmt.Errorf("%q is not a flag; see -help", flags.Arg(0))
 	}
 	if o.client != "" && o.outputs != "" {
-		// One file names one app client, and the two Auths need one each.
-		return nil, errors.New("-client is for the pool in this process, and -outputs for a real one: give one of them")
+		// The two Auths need an app client each, and a file names only one.
+		return nil, errors.New("-client is for the user pool in this process, and -outputs for a real one: give one of them")
 	}
-	// Tokens are refreshed five seconds before they expire, so shorter ones would
-	// be refreshed by every request.
+	// Tokens are refreshed five seconds before they expire. With a shorter lifetime
+	// every request would refresh them.
 	if o.lifetime < 10*time.Second || o.lifetime > 24*time.Hour {
 		return nil, fmt.Errorf("-lifetime %v: between 10s and 24h, please", o.lifetime)
 	}
@@ -117,7 +116,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if emulator != nil {
-		// It goes down with the process: nobody waits for its answers then.
+		// It ends with the process, without a shutdown.
 		go newServer(emulator, logger).Serve(login)
 	}
 	a.cfg.greet(stdout, listener.Addr().(*net.TCPAddr), o.lifetime)
@@ -130,15 +129,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	case <-ctx.Done():
 	}
-	// Requests under way may finish: one of them may be writing new cookies.
+	// Running requests may finish: one of them may be writing new cookies.
 	fmt.Fprintln(stdout, "Shutting down.")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return server.Shutdown(ctx)
 }
 
-// setUp makes the application, and the pool that it runs on unless there is
-// another.
+// setUp makes the application. Without -outputs it also makes the user pool, which
+// emulator serves.
 func (o *options) setUp(addr, login string, logger *slog.Logger) (a *app, emulator http.Handler, err error) {
 	cfg := config{Origin: cmp.Or(o.origin, localhost(addr)), Logger: logger}
 	if o.outputs != "" {
@@ -165,7 +164,7 @@ func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	}
 }
 
-// listen says what to do when the port is taken.
+// listen listens on addr. Its error says what to do when the port is taken.
 func listen(addr string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -177,14 +176,15 @@ func listen(addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-// localhost is the URL of an address on this machine. The name matters: the pool
-// knows the site by it, and browsers take plain HTTP for secure enough only there.
+// localhost is the URL of an address on this machine. The host must be "localhost":
+// the user pool has registered that name, and browsers treat plain HTTP as secure
+// only there.
 func localhost(addr string) string {
 	_, port, _ := net.SplitHostPort(addr)
 	return "http://" + net.JoinHostPort("localhost", port)
 }
 
-// greet says where to go.
+// greet prints the URL to open, and the users who can sign in.
 func (c config) greet(w io.Writer, addr *net.TCPAddr, lifetime time.Duration) {
 	if c.Demo == nil {
 		fmt.Fprintf(w, "Open %s and sign in as a user of %s.\n", c.Origin, c.UserPool.ID)

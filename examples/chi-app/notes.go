@@ -9,13 +9,13 @@ import (
 	"unicode/utf8"
 )
 
-// The guestbook lives in memory, where strangers must not be able to fill it.
+// The guestbook is in memory, so its size is limited.
 const (
 	maxNotes = 20
 	maxNote  = 280 // characters; the form says so too
 )
 
-// guestbook keeps the latest notes. Its zero value is empty.
+// guestbook has the latest notes. Its zero value is empty.
 type guestbook struct {
 	mu    sync.Mutex
 	notes []note // newest first
@@ -24,10 +24,10 @@ type guestbook struct {
 type note struct {
 	Author, Text string
 	At           time.Time
-	Refreshed    bool // the note came with expired tokens
+	Refreshed    bool // the request with the note refreshed the tokens
 }
 
-// add puts a note into the guestbook, or says what is wrong with it.
+// add adds a note, or returns what is wrong with it.
 func (g *guestbook) add(n note) (problem string) {
 	n.Text = strings.TrimSpace(n.Text)
 	switch length := utf8.RuneCountInString(n.Text); {

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// outputs are made up; nothing in these tests asks AWS.
+// outputs is invented. These tests send nothing to AWS.
 const outputs = `{
 	"version": "1.4",
 	"auth": {
@@ -78,7 +78,7 @@ func TestRunOnARealPool(t *testing.T) {
 				t.Error("run: ", err)
 			}
 			if !strings.Contains(log.String(), secretVariable+"=") {
-				t.Errorf("a secret is made and nobody told:\n%s", log.String())
+				t.Errorf("a secret is made without a warning:\n%s", log.String())
 			}
 		})
 	}
@@ -98,8 +98,8 @@ func TestRealPoolSignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := &demo{origin: cfg.Origin, handler: a}
-	answer := d.ask("GET", "/dashboard?tab=2").expect(t, http.StatusTemporaryRedirect)
-	answer.leadsTo(t, "/api/auth/sign-in?next=%2Fdashboard%3Ftab%3D2")
+	resp := d.ask("GET", "/dashboard?tab=2").expect(t, http.StatusTemporaryRedirect)
+	resp.leadsTo(t, "/api/auth/sign-in?next=%2Fdashboard%3Ftab%3D2")
 	to := d.ask("GET", "/api/auth/sign-in?next=%2Fdashboard").expect(t, http.StatusFound).Header.Get("Location")
 	for _, want := range []string{
 		`^https://example\.auth\.eu-west-1\.amazoncognito\.com/oauth2/authorize\?`, `[?&]client_id=1h57kf5cpq17m0eml12(&|$)`,
@@ -116,7 +116,7 @@ func TestRealPoolSignIn(t *testing.T) {
 	}
 	page := d.ask("GET", "/").expect(t, 200, "a user pool of yours", "cognito.ReadOutputs(file)")
 	if strings.Contains(page.body, users[0].Password) {
-		t.Error("the page of a real pool shows the demonstration's passwords")
+		t.Error("the page of a real user pool shows the demonstration's passwords")
 	}
 }
 

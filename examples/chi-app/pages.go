@@ -14,7 +14,7 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// view is what every template gets.
+// view is the data of every template.
 type view struct {
 	Page, Title string
 	Demo        []cognitotest.User
@@ -27,8 +27,8 @@ type view struct {
 // link is a link to a page, in the header of all pages.
 type link struct{ Page, Path, Name string }
 
-// render answers with a page. It is written to a buffer first: a template that
-// fails must not end in half a page with status 200.
+// render answers with a page. It writes to a buffer first, so that a failing
+// template does not send half a page with status 200.
 func (a *app) render(w http.ResponseWriter, r *http.Request, status int, page, title string, data any) {
 	s, _ := session.FromContext(r.Context())
 	var b bytes.Buffer
@@ -46,7 +46,7 @@ func (a *app) render(w http.ResponseWriter, r *http.Request, status int, page, t
 	w.Write(b.Bytes())
 }
 
-// home greets whoever is there; auth.Load tells who.
+// home greets the user, whose session auth.Load has found.
 //
 //show:home
 func (a *app) home(w http.ResponseWriter, r *http.Request) {
@@ -59,26 +59,26 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 
 //end:home
 
-// dashboardPage is what the dashboard shows.
+// dashboardPage is the content of the dashboard.
 type dashboardPage struct {
-	Claims        bool // the tab with the tokens' claims
+	Claims        bool // show the tab with the tokens' claims
 	Groups        []string
 	Tokens        []token
 	Notes         []note
-	Text, Problem string // a note that was refused, and why
+	Text, Problem string // a refused note, and the reason
 }
 
 func (a *app) dashboard(w http.ResponseWriter, r *http.Request) {
 	a.showDashboard(w, r, http.StatusOK, dashboardPage{Claims: r.URL.Query().Get("tab") == "2"})
 }
 
-// showDashboard shows the session. The guard has seen to it that there is one.
+// showDashboard shows the session, which the guard has found.
 func (a *app) showDashboard(w http.ResponseWriter, r *http.Request, status int, d dashboardPage) {
 	//show:dashboard
 	s, _ := session.FromContext(r.Context())
 	d.Groups = s.AccessToken().Groups()
 	for _, t := range []*tokens.Token{s.AccessToken(), s.IDToken()} {
-		if t != nil { // an access token alone makes a session
+		if t != nil { // a session may have an access token alone
 			d.Tokens = append(d.Tokens, a.describe(t))
 		}
 	}
@@ -87,7 +87,7 @@ func (a *app) showDashboard(w http.ResponseWriter, r *http.Request, status int, 
 	a.render(w, r, status, "dashboard", "Dashboard", d)
 }
 
-// token is what the dashboard shows of a token: never the token itself.
+// token has the parts of a token that the dashboard shows, never the token itself.
 type token struct {
 	Use               tokens.Use
 	Issued, Expires   time.Time
@@ -106,7 +106,7 @@ func (a *app) describe(t *tokens.Token) token {
 	//show:claims
 	var claims map[string]json.RawMessage
 	if err := t.Claims(&claims); err != nil {
-		return v // the token is genuine all the same
+		return v // the token is valid, whatever its claims
 	}
 	//end:claims
 	for _, name := range slices.Sorted(maps.Keys(claims)) {
@@ -115,15 +115,14 @@ func (a *app) describe(t *tokens.Token) token {
 	return v
 }
 
-// addNote takes a note for the guestbook. A form that is sent after the tokens
-// have expired is no special case: the guard refreshes them and then lets the
-// request go on, body and all.
+// addNote adds a note to the guestbook. Expired tokens need no special case: the
+// guard refreshes them, and the request goes on with its body.
 //
 //show:note
 func (a *app) addNote(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
-		a.showError(w, r, http.StatusBadRequest)
+		a.renderError(w, r, http.StatusBadRequest)
 		return
 	}
 	s, _ := session.FromContext(r.Context())
@@ -143,20 +142,20 @@ func (a *app) addNote(w http.ResponseWriter, r *http.Request) {
 
 //end:note
 
-// admin is behind auth.RequireGroup("admins").
+// admin is guarded by auth.RequireGroup("admins").
 func (a *app) admin(w http.ResponseWriter, r *http.Request) {
 	a.render(w, r, http.StatusOK, "admin", "Admin", struct {
-		Calls  []calls
+		Calls  []callCount
 		Guards []guarded
-	}{a.tally.list(), a.guards()})
+	}{a.calls.list(), a.guards()})
 }
 
-// call shows a script's view of the guards.
+// call shows how the guards answer a script.
 func (a *app) call(w http.ResponseWriter, r *http.Request) {
 	a.render(w, r, http.StatusOK, "call", "Call an API", nil)
 }
 
-// currentUser is the API that the page calls.
+// currentUser is the API that the page /call uses.
 //
 //show:current-user
 func (a *app) currentUser(w http.ResponseWriter, r *http.Request) {

@@ -8,7 +8,7 @@ import (
 	"math/cmplx"
 )
 
-// demoPictures are Julia sets, for the bucket of the pool in this process.
+// demoPictures are Julia sets, for the emulated bucket.
 func demoPictures() map[string][]byte {
 	return map[string][]byte{
 		"dendrite":      julia(complex(0, 1), 170),
@@ -38,7 +38,7 @@ func julia(c complex128, hue float64) []byte {
 	}
 	var b bytes.Buffer
 	if err := png.Encode(&b, m); err != nil {
-		panic(err) // a buffer takes everything
+		panic(err) // writing to a buffer never fails
 	}
 	return b.Bytes()
 }

@@ -8,20 +8,20 @@ import (
 	"text/tabwriter"
 )
 
-// guarded is a route with all methods that are guarded alike.
+// guarded is a route with the methods that are guarded alike.
 type guarded struct {
 	Methods, Route string
-	By             string // empty: everybody gets through
+	By             string // empty if public
 }
 
-// guards asks the guards who guards what.
+// guards lists how each route is guarded.
 func (a *app) guards() (list []guarded) {
 	//show:audit
 	for _, g := range a.auth.Audit(a.router) {
 		list = append(list, guarded{g.Method, g.Route, g.By})
 	}
 	//end:audit
-	if a.client != nil { // both see the same routes, in the same order
+	if a.client != nil { // both Auths list the same routes in the same order
 		for i, g := range a.client.Audit(a.router) {
 			list[i].By = cmp.Or(list[i].By, g.By)
 		}
@@ -29,8 +29,8 @@ func (a *app) guards() (list []guarded) {
 	return merge(list)
 }
 
-// merge puts the methods of a route that are guarded alike into one line. What is
-// mounted answers to all methods.
+// merge joins the methods of a route that are guarded alike. A mounted handler takes
+// all methods.
 func merge(list []guarded) (merged []guarded) {
 	const all = 9 // methods of chi
 	for i := 0; i < len(list); {
@@ -46,7 +46,7 @@ func merge(list []guarded) (merged []guarded) {
 	return merged
 }
 
-// printRoutes prints who guards what, and what is surprising about the Matcher.
+// printRoutes prints how each route is guarded, and the findings about the Matcher.
 func (a *app) printRoutes(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(table, "METHOD\tROUTE\tGUARDED BY")

@@ -33,7 +33,7 @@ func (d *demo) tab(t *testing.T, browser context.Context) *tab {
 func (b *tab) atLogin(title string, steps ...chromedp.Action[chromedp.Void]) {
 	b.T.Helper()
 	b.Load(steps...)
-	if at, login := b.Location(), b.demo.pool.UserPool().LoginURL(); !strings.HasPrefix(at, login+"/") {
+	if at, login := b.Location(), b.demo.server.UserPool().LoginURL(); !strings.HasPrefix(at, login+"/") {
 		b.T.Fatalf("at %s, want a page of %s", at, login)
 	}
 	b.Shows("h1", title)
@@ -100,7 +100,7 @@ func (b *tab) callAPI(credentials, status string) {
 // refreshes checks how often Cognito was asked for fresh tokens.
 func (b *tab) refreshes(want int) {
 	b.T.Helper()
-	if got := b.demo.pool.Calls("GetTokensFromRefreshToken"); got != want {
+	if got := b.demo.server.Calls("GetTokensFromRefreshToken"); got != want {
 		b.T.Fatalf("Cognito was asked for fresh tokens %d times, want %d", got, want)
 	}
 }

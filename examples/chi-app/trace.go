@@ -18,8 +18,8 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// trace is what happened to one request on its way to the handler. Hooks run on
-// the request's goroutine, so it needs no lock.
+// trace records the guards' work for one request. Hooks run on the request's
+// goroutine, so it needs no lock.
 type trace struct {
 	Decisions []decided
 	Refreshes []refreshed
@@ -31,24 +31,24 @@ type decided struct {
 }
 
 type refreshed struct {
-	How  string // "call", "joined", "kept"
-	Took time.Duration
-	Err  error
+	Source session.RefreshSource
+	Took   time.Duration
+	Err    error
 }
 
-// String makes lines of the log short.
+// String is the short text for the log.
 func (d decided) String() string { return string(d.Decision) }
 
 func (r refreshed) String() string {
 	if r.Err != nil {
-		return r.How + " failed"
+		return string(r.Source) + " failed"
 	}
-	return r.How
+	return string(r.Source)
 }
 
 type traceKey struct{}
 
-// traceOf never returns nil: hooks also run where nobody traces.
+// traceOf never returns nil, because hooks also run for requests without a trace.
 func traceOf(ctx context.Context) *trace {
 	if t, ok := ctx.Value(traceKey{}).(*trace); ok {
 		return t
@@ -56,8 +56,7 @@ func traceOf(ctx context.Context) *trace {
 	return new(trace)
 }
 
-// Refreshed reports whether this request came with tokens that had to be
-// replaced by new ones.
+// Refreshed reports whether this request's tokens were refreshed.
 func (t *trace) Refreshed() bool {
 	return slices.ContainsFunc(t.Refreshes, func(r refreshed) bool { return r.Err == nil })
 }
@@ -70,7 +69,7 @@ func (t *trace) String() string {
 		entries = append(entries, fmt.Sprintf("guard;desc=%q;dur=%s", d.Decision, millis(d.Took)))
 	}
 	for _, r := range t.Refreshes {
-		entries = append(entries, fmt.Sprintf("refresh;desc=%q;dur=%s", r.How, millis(r.Took)))
+		entries = append(entries, fmt.Sprintf("refresh;desc=%q;dur=%s", r.Source, millis(r.Took)))
 	}
 	return strings.Join(entries, ", ")
 }
@@ -80,8 +79,8 @@ func millis(d time.Duration) string {
 	return fmt.Sprintf("%.3g", float64(d)/float64(time.Millisecond))
 }
 
-// hooks note what the guards decide and what they ask of Cognito. A program of
-// your own would feed its metrics here.
+// hooks record the guards' decisions and their calls to Cognito. Your program would
+// update its metrics here.
 func (a *app) hooks() cognito.Hooks {
 	//show:hooks
 	return cognito.Hooks{
@@ -92,17 +91,17 @@ func (a *app) hooks() cognito.Hooks {
 		Session: session.Hooks{
 			Refreshed: func(ctx context.Context, source session.RefreshSource, took time.Duration, err error) {
 				t := traceOf(ctx)
-				t.Refreshes = append(t.Refreshes, refreshed{string(source), took, err})
+				t.Refreshes = append(t.Refreshes, refreshed{source, took, err})
 			},
 		},
-		Tokens: tokens.Hooks{Called: a.tally.called},
+		Tokens: tokens.Hooks{Called: a.calls.called},
 	}
 	//end:hooks
 }
 
-// observe traces a request and logs it: no query, no header and no name, for
-// logs travel further than they should.
-func (a *app) observe(next http.Handler) http.Handler {
+// traceRequests traces and logs every request. It logs no query, header or username,
+// because logs are often read by others.
+func (a *app) traceRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		t := new(trace)
@@ -120,23 +119,23 @@ func (a *app) observe(next http.Handler) http.Handler {
 	})
 }
 
-// tally counts the calls to Cognito since the start, for the admin page.
-type tally struct {
+// callCounts counts the calls to Cognito since the start, for the admin page.
+type callCounts struct {
 	mu    sync.Mutex
-	calls map[string]calls
+	calls map[string]callCount
 }
 
-type calls struct {
+type callCount struct {
 	Op            string
 	Count, Failed int
 	Last          time.Duration
 }
 
-func (t *tally) called(_ context.Context, op string, took time.Duration, err error) {
+func (t *callCounts) called(_ context.Context, op string, took time.Duration, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.calls == nil {
-		t.calls = make(map[string]calls)
+		t.calls = make(map[string]callCount)
 	}
 	c := t.calls[op]
 	c.Op, c.Last = op, took
@@ -148,13 +147,13 @@ func (t *tally) called(_ context.Context, op string, took time.Duration, err err
 }
 
 // list returns the calls by name of the operation.
-func (t *tally) list() []calls {
+func (t *callCounts) list() []callCount {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var list []calls
+	var list []callCount
 	for _, c := range t.calls {
 		list = append(list, c)
 	}
-	slices.SortFunc(list, func(x, y calls) int { return strings.Compare(x.Op, y.Op) })
+	slices.SortFunc(list, func(x, y callCount) int { return strings.Compare(x.Op, y.Op) })
 	return list
 }

@@ -17,9 +17,9 @@ func (l *List) Add(field, format string, args ...any) {
 	*l = append(*l, &tokens.ConfigError{Field: field, Err: fmt.Errorf(format, args...)})
 }
 
-// Join adds the mistakes that err holds, with prefix before the names of their
-// fields. A part of err that is no ConfigError becomes a mistake of the field that
-// prefix names. A nil err adds nothing.
+// Join adds the mistakes in err, with prefix before the names of their fields. A part
+// of err that is no ConfigError becomes a mistake of the field prefix. A nil err adds
+// nothing.
 func (l *List) Join(prefix string, err error) {
 	if err == nil {
 		return

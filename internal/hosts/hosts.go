@@ -1,5 +1,5 @@
-// Package hosts decides whether a request may carry credentials to where it goes:
-// the rule that the transports of packages session and identity have in common.
+// Package hosts decides whether a request may carry credentials to its host. The
+// transports of packages session and identity share this rule.
 package hosts
 
 import (
@@ -13,35 +13,36 @@ import (
 	"strings"
 )
 
-// Check reports why r may not be sent with credentials; nil lets it. They go to
-// the hosts in allowed, over https, or http to a loopback address, and never to
-// where another host's redirect leads.
+// Check returns nil if r may carry credentials, and otherwise an error that says why
+// not. Credentials go only to the hosts in allowed, over https, or over http to a
+// loopback address. They do not follow a redirect from another host.
 //
-// An entry is a host, "api.example.com", with a port for that port alone, or
-// "*.example.com" for all subdomains but not example.com itself. Without entries
-// nothing is let.
+// An entry of allowed is "api.example.com" for any port, "api.example.com:8443" for
+// that port alone, or "*.example.com" for all subdomains but not example.com itself.
+// Without entries no host is allowed.
 func Check(allowed []string, r *http.Request) error {
 	u := r.URL
 	switch {
 	case u == nil:
 		return errors.New("the request has no URL")
-	case !listed(allowed, u.Host, u.Hostname()):
+	case !isAllowed(allowed, u.Host, u.Hostname()):
 		return fmt.Errorf("%.100q is not one of Hosts", u.Host)
-	// Many hosts answer at one address: the Host header says who reads it.
-	case r.Host != "" && r.Host != u.Host && !listed(allowed, r.Host, (&url.URL{Host: r.Host}).Hostname()):
+	// Behind one address are many hosts. The Host header selects the one that reads
+	// the credentials.
+	case r.Host != "" && r.Host != u.Host && !isAllowed(allowed, r.Host, (&url.URL{Host: r.Host}).Hostname()):
 		return fmt.Errorf("the Host header %.100q is not one of Hosts", r.Host)
-	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
 		return fmt.Errorf("%.20q to %.100q is not encrypted", u.Scheme, u.Host)
-	case redirected(r):
+	case followsRedirect(r):
 		return fmt.Errorf("a redirect leads to another host, %.100q", u.Host)
 	}
 	return nil
 }
 
-func listed(allowed []string, hostport, host string) bool {
+func isAllowed(allowed []string, hostport, host string) bool {
 	hostport, host = strings.ToLower(hostport), strings.ToLower(host)
 	if host == "" || strings.ContainsFunc(host, func(r rune) bool { return r >= 0x80 }) {
-		return false // what a name means before it is mapped to ASCII is a guess
+		return false // mapping the name to ASCII (IDNA) has more than one result
 	}
 	return slices.ContainsFunc(allowed, func(entry string) bool {
 		entry = strings.ToLower(entry)
@@ -53,17 +54,17 @@ func listed(allowed []string, hostport, host string) bool {
 	})
 }
 
-// redirected reports whether the request follows a redirect from another host, or
-// another port of it. net/http notes in a request which redirect led to it.
-func redirected(r *http.Request) bool {
-	from := r.Response
-	if from == nil {
+// followsRedirect reports whether the request follows a redirect from another host or
+// port. net/http sets Request.Response to the redirect.
+func followsRedirect(r *http.Request) bool {
+	redirect := r.Response
+	if redirect == nil {
 		return false
 	}
-	return from.Request == nil || from.Request.URL == nil || address(from.Request.URL) != address(r.URL)
+	return redirect.Request == nil || redirect.Request.URL == nil || address(redirect.Request.URL) != address(r.URL)
 }
 
-// address is the host and port that a URL leads to.
+// address returns the host and port of a URL.
 func address(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
@@ -72,7 +73,7 @@ func address(u *url.URL) string {
 	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
-func loopback(host string) bool {
+func isLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true // RFC 6761 §6.3
 	}

@@ -16,7 +16,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"an exact host", []string{"api.example.com"}, "https://api.example.com/x", true},
 		{"an exact host in capitals", []string{"API.example.com"}, "https://api.Example.COM/x", true},
-		{"a host below a suffix", []string{"*.example.com"}, "https://a.b.example.com/x", true},
+		{"a subdomain", []string{"*.example.com"}, "https://a.b.example.com/x", true},
 		{"the default port", []string{"api.example.com"}, "https://api.example.com:443/x", true},
 		{"any port", []string{"api.example.com"}, "https://api.example.com:8443/x", true},
 		{"a port that is listed", []string{"api.example.com:8443"}, "https://api.example.com:8443/x", true},
@@ -47,7 +47,7 @@ func TestCheck(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := hosts.Check(tt.allowed, r); (err == nil) != tt.ok {
-				t.Errorf("%v lets %s: %v", tt.allowed, tt.url, err)
+				t.Errorf("%v and %s: %v", tt.allowed, tt.url, err)
 			}
 		})
 	}

@@ -1,5 +1,5 @@
-// Package page tells whether a request is for a page that a browser navigates
-// to, so that a redirect is an answer to it, or made by a program.
+// Package page tells a browser's navigation to a page from a request of a program. A
+// redirect is an answer to the former only.
 package page
 
 import (
@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// Is reports whether r is a navigation to a page that can be repeated: a GET or a
-// HEAD, which may be sent elsewhere and come back.
+// Is reports whether r is a navigation that can be repeated, a GET or a HEAD. It may be
+// redirected elsewhere and come back.
 func Is(r *http.Request) bool {
 	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && Navigation(r)
 }
 
-// Navigation reports whether r is a browser's navigation: one that says so by
-// Sec-Fetch-Mode (Fetch Metadata), or that has no such header and nothing else
-// that speaks against it. A form's POST is one too; no other method is.
+// Navigation reports whether r is a browser's navigation: a GET, a HEAD or a form's
+// POST. Sec-Fetch-Mode (Fetch Metadata) decides. Without it, other headers may show
+// that a program made the request.
 func Navigation(r *http.Request) bool {
 	h := header(r.Header)
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 	case http.MethodPost:
 		if strings.Contains(strings.ToLower(h.get("Content-Type")), "json") {
-			return false // no form sends it
+			return false // forms send no JSON
 		}
 	default:
 		return false
@@ -47,7 +47,7 @@ func IsUpgrade(r *http.Request) bool {
 	return header(r.Header).get("Upgrade") != "" || r.Method == http.MethodConnect
 }
 
-// header is read by canonical names, which spares Get's work of making them so.
+// header reads by canonical names, and saves http.Header.Get's canonicalisation.
 type header map[string][]string
 
 func (h header) get(canonical string) string {

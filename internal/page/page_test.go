@@ -25,7 +25,7 @@ func TestNavigations(t *testing.T) {
 		{"events are asked for", "GET", []string{"Accept", "text/event-stream"}, false, false},
 		{"everything is welcome", "GET", []string{"Accept", "*/*"}, true, true},
 		{"an upgrade", "GET", []string{"Upgrade", "websocket", "Sec-Fetch-Mode", "navigate"}, false, false},
-		{"an upgrade of HTTP/2", "CONNECT", nil, false, false},
+		{"an upgrade over HTTP/2", "CONNECT", nil, false, false},
 		{"htmx", "GET", []string{"HX-Request", "true", "Sec-Fetch-Mode", "navigate"}, false, false},
 		{"XMLHttpRequest", "GET", []string{"X-Requested-With", "XMLHttpRequest"}, false, false},
 		{"a bearer token", "GET", []string{"Authorization", "bearer x"}, false, false},

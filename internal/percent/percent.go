@@ -6,21 +6,21 @@ import (
 	"unicode/utf8"
 )
 
-// Decode decodes s like JavaScript's decodeURIComponent: "+" stands for itself. ok is
-// false if an escape is broken or the result is not UTF-8.
+// Decode decodes s like JavaScript's decodeURIComponent: "+" remains "+". ok is false
+// if an escape is invalid or the result is not UTF-8.
 func Decode(s string) (decoded string, ok bool) {
 	if strings.IndexByte(s, '%') < 0 {
 		return s, true
 	}
-	decoded, broken := decode(s)
-	if broken || !utf8.ValidString(decoded) {
+	decoded, invalid := decode(s)
+	if invalid || !utf8.ValidString(decoded) {
 		return "", false
 	}
 	return decoded, true
 }
 
-// DecodeLenient decodes the escapes in s that are complete and leaves the others as
-// they are, as many servers do. The result may hold any byte.
+// DecodeLenient decodes the valid escapes in s and leaves the others as they are, as
+// many servers do. The result may contain any byte.
 func DecodeLenient(s string) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s
@@ -29,22 +29,22 @@ func DecodeLenient(s string) string {
 	return decoded
 }
 
-func decode(s string) (decoded string, broken bool) {
-	b := make([]byte, 0, len(s))
+func decode(s string) (decoded string, invalid bool) {
+	var b strings.Builder
+	b.Grow(len(s))
 	for i := 0; i < len(s); i++ {
-		if s[i] != '%' {
-			b = append(b, s[i])
-			continue
+		switch {
+		case s[i] != '%':
+			b.WriteByte(s[i])
+		case i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]):
+			invalid = true
+			b.WriteByte('%')
+		default:
+			b.WriteByte(hexValue(s[i+1])<<4 | hexValue(s[i+2]))
+			i += 2
 		}
-		if i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]) {
-			broken = true
-			b = append(b, '%')
-			continue
-		}
-		b = append(b, hexValue(s[i+1])<<4|hexValue(s[i+2]))
-		i += 2
 	}
-	return string(b), broken
+	return b.String(), invalid
 }
 
 func isHex(c byte) bool {

@@ -19,7 +19,7 @@ var allowedImports = map[string][]string{
 	"internal/automaton":               {},
 	"internal/automaton/automatontest": {},
 	"tokens":                           {"internal/awscall"},
-	"session":                          {"session/internal/refresh", "tokens", "internal/configerr", "internal/cookie", "internal/hosts", "internal/page", "internal/percent"},
+	"session":                          {"internal/clockcache", "session/internal/refresh", "tokens", "internal/configerr", "internal/cookie", "internal/hosts", "internal/page", "internal/percent"},
 	"session/internal/refresh":         {"tokens", "internal/recent"},
 	"middleware":                       {"internal/configerr", "internal/percent", "matcher", "session", "tokens", "internal/cookie", "internal/page", "internal/seal"},
 	"identity":                         {"internal/configerr", "internal/recent", "internal/awscall", "session", "tokens", "internal/hosts"},
@@ -27,8 +27,8 @@ var allowedImports = map[string][]string{
 	"cognitotest":                      {"middleware", "session", "tokens", "internal/sigv4"},
 	"internal/configerr":               {"tokens"},
 	"internal/awscall":                 {},
+	"internal/clockcache":              {},
 	"internal/cookie":                  {"internal/percent"},
-	"internal/floor":                   {},
 	"internal/hosts":                   {},
 	"internal/browsertest":             {"internal/longtest"},
 	"internal/longtest":                {},
@@ -36,6 +36,7 @@ var allowedImports = map[string][]string{
 	"internal/page":                    {},
 	"internal/percent":                 {},
 	"internal/recent":                  {},
+	"internal/sdktest":                 {},
 	"internal/seal":                    {},
 	"internal/sigv4":                   {},
 }
@@ -44,7 +45,7 @@ var allowedImports = map[string][]string{
 // do, so that a new major version of it changes few packages.
 var thirdPartyImporters = map[string][]string{
 	"github.com/lestrrat-go/jwx/": {"tokens"},
-	"github.com/aws/":             {"tokens", "identity", "internal/sigv4", "examples/chi-app"},
+	"github.com/aws/":             {"internal/awscall", "tokens", "identity", "internal/sigv4", "examples/chi-app"},
 	"github.com/chromedp/":        {"internal/browsertest"},
 	"github.com/go-chi/chi/":      {"middleware", "cognitotest", "examples/chi-app"},
 	"github.com/gorilla/":         {"internal/seal"},

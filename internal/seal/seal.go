@@ -1,7 +1,6 @@
-// Package seal encrypts and authenticates small values that the browser keeps for
-// us in a cookie. It wraps gorilla/securecookie, whose clock cannot be set and whose
-// age limit is the same for all values: here the expiry stands in the value, and our
-// clock decides.
+// Package seal encrypts and authenticates small values in cookies. It wraps
+// gorilla/securecookie, which has a fixed clock and one age limit for all values. Here
+// every value holds its expiry, and the clock can be set.
 package seal
 
 import (
@@ -19,20 +18,20 @@ import (
 // MinSecret is the least length of a secret, in bytes.
 const MinSecret = 32
 
-// ErrInvalid reports a value that this Sealer did not seal, or not under this name,
-// or that has expired.
+// ErrInvalid reports a value that has expired, or that this Sealer did not seal under
+// this name.
 var ErrInvalid = errors.New("seal: invalid or expired")
 
 // Sealer seals values for one purpose. It may be used by many goroutines at once.
 type Sealer struct {
-	codecs []*securecookie.SecureCookie // the first one seals
+	codecs []*securecookie.SecureCookie // one for each secret; the first one seals
 	now    func() time.Time
 }
 
-// New returns a Sealer for a purpose. The first secret seals; all of them open, so
-// that a secret can be replaced without breaking what is under way. Keys are derived
-// from the secrets (HKDF, RFC 5869) with the purpose, so that a value sealed for one
-// purpose is worth nothing for another.
+// New returns a Sealer for a purpose. The first secret seals, and all of them open: a
+// secret can be replaced while values sealed with it are in use. Keys are derived from
+// the secrets and the purpose (HKDF, RFC 5869), so a value sealed for one purpose does
+// not open for another.
 func New(purpose string, now func() time.Time, secrets ...[]byte) (*Sealer, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("seal: no secret")
@@ -48,21 +47,21 @@ func New(purpose string, now func() time.Time, secrets ...[]byte) (*Sealer, erro
 		}
 		c := securecookie.New(keys[:32], keys[32:]) // HMAC-SHA-256 and AES-256
 		c.MaxAge(0)
-		c.SetSerializer(securecookie.NopEncoder{}) // the JSON is ours
+		c.SetSerializer(securecookie.NopEncoder{}) // Seal makes the JSON
 		s.codecs = append(s.codecs, c)
 	}
 	return s, nil
 }
 
-// sealed is what is encrypted.
+// sealed is the plaintext.
 type sealed struct {
 	Expires int64           `json:"exp"`
 	Value   json.RawMessage `json:"v"`
 }
 
-// Seal returns v as a text that only Open with the same name can read, for as long
-// as ttl. The text holds characters of base64url alone. A text that would be longer
-// than any browser keeps, 4096 bytes, is an error.
+// Seal returns v as a text that only Open with the same name can read, until ttl has
+// passed. The text is base64url. A text of more than 4096 bytes is an error: no
+// browser stores it.
 func (s *Sealer) Seal(name string, v any, ttl time.Duration) (string, error) {
 	value, err := marshal(v)
 	if err != nil {
@@ -79,8 +78,8 @@ func (s *Sealer) Seal(name string, v any, ttl time.Duration) (string, error) {
 	return text, nil
 }
 
-// marshal is json.Marshal without the escapes that make JSON safe inside of HTML:
-// they make six bytes of every "&".
+// marshal is json.Marshal without the escapes for HTML, which make six bytes of every
+// "&".
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -89,16 +88,16 @@ func marshal(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// Open reads what Seal has returned for this name into v. After an error, which is
-// [ErrInvalid], v is not to be used.
+// Open decodes a text that Seal has returned for this name into v. Its only error is
+// [ErrInvalid]. Do not use v after an error.
 func (s *Sealer) Open(name, text string, v any) error {
 	for _, c := range s.codecs {
 		var plain []byte
 		if c.Decode(name, text, &plain) != nil {
 			continue
 		}
-		var got sealed
-		if json.Unmarshal(plain, &got) != nil || s.now().Unix() >= got.Expires || json.Unmarshal(got.Value, v) != nil {
+		var value sealed
+		if json.Unmarshal(plain, &value) != nil || s.now().Unix() >= value.Expires || json.Unmarshal(value.Value, v) != nil {
 			return ErrInvalid
 		}
 		return nil

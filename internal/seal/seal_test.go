@@ -79,7 +79,7 @@ func TestSecretsCanBeReplaced(t *testing.T) {
 	}
 }
 
-func TestSealRefusesWhatNoBrowserKeeps(t *testing.T) {
+func TestSealRefusesLongTexts(t *testing.T) {
 	s := newSealer(t, "flow", &clock{time.Unix(1_800_000_000, 0)}, secret)
 	text, err := s.Seal("name", strings.Repeat("&", 2000), time.Minute)
 	if err != nil || len(text) > 3800 {
@@ -105,16 +105,16 @@ func TestAnotherType(t *testing.T) {
 	}
 }
 
-// texts are "value" under "name", sealed by each of the secrets. They are constants
-// because every process that fuzzes would seal its own, and because what an older
-// release has sealed must open in a newer one.
+// texts are "value" under "name", sealed with each of the secrets. They are constants
+// for two reasons: all processes of a fuzz run need the same ones, and a newer release
+// must open the texts of an older one.
 var texts = []string{
 	"MTc5NTQ2Mjg0OHxMbWw5NDdLYmF4dFhmTWFzMDJjdDJQdDNua2FIejFSOXR4TGI4YXNfc3BORG84TGh3QnZLUi1jZGYtTG5NbzQ9fJBD8jr3pu-x2gnRK1x_cUI_0UTBRPzlSpWX4KNhomw7",
 	"MTc5NTQ2Mjg0OHxqOFZTYVR3Z3VuSWVwZHZGa1Zma3l5MVZOekozd2NJd3lJY0Q3SGRoUDJidTdjRlI3ZlpJd0lIRGd3SVhaV1k9fHDoP5dhW4DaneMld8CYtzsdIdkTvT5dHoCkUROItUJB",
 }
 
-// FuzzOpen: nothing opens but what was sealed, under its name, by one of the
-// secrets.
+// FuzzOpen checks that a text opens only if it was sealed with one of the secrets under
+// this name.
 func FuzzOpen(f *testing.F) {
 	c := &clock{time.Unix(1_800_000_000, 0)}
 	s := newSealer(f, "flow", c, secret, older)
@@ -136,7 +136,7 @@ func FuzzOpen(f *testing.F) {
 		if got != "value" || name != "name" {
 			t.Fatalf("%q opens to %q as %q", text, got, name)
 		}
-		// base64 has more than one spelling of the same bytes: those are no forgery.
+		// Another base64 spelling of the same bytes is no forgery.
 		for _, original := range texts {
 			if bytes.Equal(decoded(t, text), decoded(t, original)) {
 				return

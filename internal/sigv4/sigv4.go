@@ -1,5 +1,5 @@
 // Package sigv4 verifies AWS Signature Version 4 as AWS does: it signs the request
-// once more, with the AWS SDK's own signer, and compares.
+// again, with the AWS SDK's signer, and compares both signatures.
 //
 // See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html.
 package sigv4
@@ -26,23 +26,23 @@ const (
 	algorithm  = "AWS4-HMAC-SHA256"
 	timeFormat = "20060102T150405Z"
 
-	// Unsigned stands for the hash of a payload that is not signed.
+	// Unsigned replaces the hash of a payload that is not signed.
 	Unsigned = "UNSIGNED-PAYLOAD"
 )
 
 // ErrUnsigned reports a request without a signature.
 var ErrUnsigned = errors.New("sigv4: the request is not signed")
 
-// Signature is what a request says of its signature.
+// Signature is the signature of a request and its parameters.
 type Signature struct {
 	AccessKeyID     string
 	SessionToken    string
 	Region, Service string
 	Time            time.Time
-	Presigned       bool
-	Expires         time.Duration // of a presigned URL
+	Presigned       bool          // the request has a presigned URL
+	Expires         time.Duration // after Time, of a presigned URL
 
-	headers []string // signed ones, in lower case
+	headers []string // that are signed, in lower case
 	value   string
 }
 
@@ -79,7 +79,7 @@ func Parse(r *http.Request) (*Signature, error) {
 	}
 	at, err := time.Parse(timeFormat, date)
 	if err != nil {
-		return nil, fmt.Errorf("sigv4: X-Amz-Date %q is no time", date)
+		return nil, fmt.Errorf("sigv4: X-Amz-Date %q is not a time", date)
 	}
 	s.Time = at
 	scope := strings.Split(credential, "/")
@@ -91,39 +91,39 @@ func Parse(r *http.Request) (*Signature, error) {
 	return s, s.checkHeaders(r)
 }
 
-// checkHeaders refuses signatures that leave out what AWS demands of them.
+// checkHeaders checks that the headers are signed that AWS demands.
 func (s *Signature) checkHeaders(r *http.Request) error {
 	if !slices.Contains(s.headers, "host") {
 		return errors.New("sigv4: the Host header is not signed")
 	}
 	for name := range r.Header {
 		if name := strings.ToLower(name); strings.HasPrefix(name, "x-amz-") && !slices.Contains(s.headers, name) {
-			return fmt.Errorf("sigv4: there is a header %q and it is not signed", name)
+			return fmt.Errorf("sigv4: the header %q is not signed", name)
 		}
 	}
 	return nil
 }
 
-// Verify reports whether who has secret signed r, whose payload has the hash that
-// [Hash] returns, or is [Unsigned].
+// Verify returns nil if s is the signature of r with this secret. payloadHash is the
+// [Hash] of r's payload, or [Unsigned].
 func (s *Signature) Verify(r *http.Request, secret, payloadHash string) error {
-	again := &http.Request{Method: r.Method, Host: r.Host, Header: make(http.Header)}
+	signed := &http.Request{Method: r.Method, Host: r.Host, Header: make(http.Header)}
 	u := *r.URL
-	if r.RequestURI != "" { // of a server: the path as it was sent, before anything stripped it
+	if r.RequestURI != "" { // set by a server: the path as it was sent, before handlers changed r.URL
 		sent, err := url.ParseRequestURI(r.RequestURI)
 		if err != nil {
 			return fmt.Errorf("sigv4: %w", err)
 		}
 		u = *sent
 	}
-	again.URL = &u
+	signed.URL = &u
 	for name, values := range r.Header {
 		if lower := strings.ToLower(name); lower != "host" && slices.Contains(s.headers, lower) {
-			again.Header[name] = slices.Clone(values)
+			signed.Header[name] = slices.Clone(values)
 		}
 	}
 	if slices.Contains(s.headers, "content-length") {
-		again.ContentLength = r.ContentLength
+		signed.ContentLength = r.ContentLength
 	}
 	key := aws.Credentials{AccessKeyID: s.AccessKeyID, SecretAccessKey: secret, SessionToken: s.SessionToken}
 	signer := v4.NewSigner(func(o *v4.SignerOptions) {
@@ -132,20 +132,20 @@ func (s *Signature) Verify(r *http.Request, secret, payloadHash string) error {
 	})
 	ctx := context.Background()
 	if !s.Presigned {
-		if err := signer.SignHTTP(ctx, key, again, payloadHash, s.Service, s.Region, s.Time); err != nil {
+		if err := signer.SignHTTP(ctx, key, signed, payloadHash, s.Service, s.Region, s.Time); err != nil {
 			return fmt.Errorf("sigv4: %w", err)
 		}
-		_, value, _ := strings.Cut(again.Header.Get("Authorization"), "Signature=")
+		_, value, _ := strings.Cut(signed.Header.Get("Authorization"), "Signature=")
 		return s.compare(value)
 	}
 	query := u.Query()
 	query.Del("X-Amz-Signature")
-	again.URL.RawQuery = query.Encode()
-	signed, _, err := signer.PresignHTTP(ctx, key, again, payloadHash, s.Service, s.Region, s.Time)
+	signed.URL.RawQuery = query.Encode()
+	signedURL, _, err := signer.PresignHTTP(ctx, key, signed, payloadHash, s.Service, s.Region, s.Time)
 	if err != nil {
 		return fmt.Errorf("sigv4: %w", err)
 	}
-	_, value, _ := strings.Cut(signed, "&X-Amz-Signature=")
+	_, value, _ := strings.Cut(signedURL, "&X-Amz-Signature=")
 	return s.compare(value)
 }
 
@@ -156,7 +156,7 @@ func (s *Signature) compare(want string) error {
 	return nil
 }
 
-// Hash is the hash of a payload, as it is signed.
+// Hash returns the hash of a payload in the form that signatures use.
 func Hash(payload []byte) string {
 	sum := sha256.Sum256(payload)
 	return hex.EncodeToString(sum[:])

@@ -10,7 +10,7 @@ import (
 	"github.com/cognitogate/cognitogate/internal/sigv4"
 )
 
-// signedRecords are the requests and URLs that the real Amplify signed.
+// signedRecords returns the requests and URLs that the real Amplify signed.
 func signedRecords(t *testing.T) map[string]*http.Request {
 	t.Helper()
 	text, err := os.ReadFile("../../testdata/amplify/data.json")
@@ -57,8 +57,9 @@ func signedRecords(t *testing.T) map[string]*http.Request {
 	return signed
 }
 
-// The verifier agrees with every signature that Amplify made, and with no other.
-func TestVerifyWhatAmplifySigned(t *testing.T) {
+// TestVerifyAmplifysSignatures verifies every signature that Amplify made, and refuses
+// it for a changed request or another secret.
+func TestVerifyAmplifysSignatures(t *testing.T) {
 	records := signedRecords(t)
 	if len(records) < 8 {
 		t.Fatalf("only %d records are signed", len(records))

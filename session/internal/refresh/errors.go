@@ -3,7 +3,6 @@ package refresh
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -21,8 +20,6 @@ var (
 	errTwoUsers = fmt.Errorf("%w: refreshed tokens name two users", tokens.ErrUnavailable)
 )
 
-const codeReuse = "RefreshTokenReuseException"
-
 // SignedOut reports whether Cognito says that the session is over.
 func SignedOut(err error) bool {
 	var api *tokens.APIError
@@ -32,7 +29,7 @@ func SignedOut(err error) bool {
 // Refused reports whether Cognito will never accept the refresh token again.
 func Refused(err error) bool {
 	var api *tokens.APIError
-	return errors.As(err, &api) && (api.SignedOut() || api.Code == codeReuse)
+	return errors.As(err, &api) && (api.SignedOut() || api.Code == "RefreshTokenReuseException")
 }
 
 // hadNoEffect reports whether Cognito has answered why it does not refresh. Without an
@@ -46,14 +43,4 @@ func hadNoEffect(err error) bool {
 func willNeverVerify(err error) bool {
 	var refusal *tokens.VerifyError
 	return errors.Is(err, errTwoUsers) || errors.As(err, &refusal) && refusal.Reason.Final()
-}
-
-// clockSkew returns by how much, at least, a clock is wrong that finds a new token
-// expired. For a token that is not valid yet, the error's text has the difference.
-func clockSkew(err error, now time.Time) time.Duration {
-	var refusal *tokens.VerifyError
-	if errors.As(err, &refusal) && refusal.Token != nil {
-		return now.Sub(refusal.Token.ExpiresAt()).Round(time.Second)
-	}
-	return 0
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -41,9 +42,12 @@ func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, superse
 			if source == tooEarly {
 				continue // now its refresh token is known
 			}
-			if got, err = call.tokens, call.err; e.isEnded(call) {
+			got, err = call.tokens, call.err
+			e.mu.Lock()
+			if call.ended {
 				got, err = nil, ErrEnded
 			}
+			e.mu.Unlock()
 		case <-ctx.Done():
 			err = fmt.Errorf("%w: %w", tokens.ErrUnavailable, ctx.Err())
 		}
@@ -218,13 +222,18 @@ func (e *Engine) verify(ctx context.Context, set *tokens.Set, refreshToken strin
 // the refusal says nothing about the user's session. A token that is expired, or not
 // valid yet, shows that a clock is wrong.
 func (e *Engine) unusableAnswer(err error) error {
+	var refusal *tokens.VerifyError
 	switch {
 	case errors.Is(err, tokens.ErrUnavailable):
 		return err
 	case errors.Is(err, tokens.Expired), errors.Is(err, tokens.NotYetValid):
+		clockSkew := time.Duration(0) // at least; the error's text has it for NotYetValid
+		if errors.As(err, &refusal) && refusal.Token != nil {
+			clockSkew = e.cfg.Now().Sub(refusal.Token.ExpiresAt()).Round(time.Second)
+		}
 		e.logClock.Do(func() {
 			e.cfg.Logger.Error("session: Cognito's new tokens are not valid by this server's clock: one of the two is wrong",
-				"error", err, "off", clockSkew(err, e.cfg.Now()))
+				"error", err, "off", clockSkew)
 		})
 	default:
 		e.logAnswer.Do(func() { e.cfg.Logger.Error("session: Cognito's answer holds a token that is refused", "error", err) })
@@ -242,12 +251,6 @@ func (e *Engine) logDeployment(err error) {
 	e.logConfig.Do(func() {
 		e.cfg.Logger.Error("session: Cognito refuses to refresh, which looks like a wrong configuration; nobody is signed out for it", "error", err)
 	})
-}
-
-func (e *Engine) isEnded(call *refreshCall) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return call.ended
 }
 
 // newestResult follows a result through later refreshes to the newest one that is not
