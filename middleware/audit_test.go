@@ -15,52 +15,36 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-func nothing(http.ResponseWriter, *http.Request) {}
-
 // auditedRouter has a route of every kind of guard.
 func auditedRouter(auth, other *cognito.Auth) chi.Router {
 	r := chi.NewRouter()
 	r.Use(chimiddleware.RequestID, auth.Protect)
-	r.Get("/", nothing)
-	r.Get("/sign-in", nothing)
-	r.Get("/dashboard/{id}", nothing)
-	r.Get("/files/*", nothing)
-	r.Get("/api/open", nothing)
+	r.Get("/", emptyHandler)
+	r.Get("/sign-in", emptyHandler)
+	r.Get("/dashboard/{id}", emptyHandler)
+	r.Get("/files/*", emptyHandler)
+	r.Get("/api/open", emptyHandler)
 	r.Route("/api/admin", func(r chi.Router) {
 		r.Use(auth.RequireGroup("admins", "root"))
-		r.Post("/users/{id:[0-9]+}", nothing)
+		r.Post("/users/{id:[0-9]+}", emptyHandler)
 	})
-	r.With(auth.Require).Get("/api/me", nothing)
-	r.With(other.Require).Get("/api/other", nothing)
+	r.With(auth.Require).Get("/api/me", emptyHandler)
+	r.With(other.Require).Get("/api/other", emptyHandler)
 	r.With(func(next http.Handler) http.Handler {
 		guarded := auth.Require(next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { guarded.ServeHTTP(w, r) })
-	}).Get("/api/wrapped", nothing)
+	}).Get("/api/wrapped", emptyHandler)
 	sub := chi.NewRouter()
-	sub.Get("/x", nothing)
+	sub.Get("/x", emptyHandler)
 	r.Mount("/mounted", sub)
 	return r
-}
-
-func newAuth(t testing.TB, edits ...func(*cognito.Config)) *cognito.Auth {
-	t.Helper()
-	pool := cognitotest.New()
-	cfg := cognito.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client()}
-	for _, edit := range edits {
-		edit(&cfg)
-	}
-	auth, err := cognito.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return auth
 }
 
 func TestAudit(t *testing.T) {
 	dots := "/((?!api|sign-in|.*\\..*).*)"
 	auth := newAuth(t, func(cfg *cognito.Config) {
 		cfg.Matcher = []string{dots}
-		// What a client can leave out guards nothing.
+		// A header that a client can leave out guards nothing.
 		cfg.Rules = []matcher.Rule{{Source: "/api/open", Has: []matcher.Condition{{Type: "header", Key: "X-Guard-Me"}}}}
 	})
 	want := map[string]string{
@@ -99,7 +83,7 @@ func TestAuditWithoutAMatcherGuardsEveryPath(t *testing.T) {
 		}
 	}
 	outside := chi.NewRouter()
-	outside.Get("/", nothing)
+	outside.Get("/", emptyHandler)
 	if g := auth.Audit(outside); len(g) != 1 || g[0].Public != "/" {
 		t.Errorf("without Protect: %+v", g)
 	}
@@ -131,13 +115,14 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-// recorder is a testing.TB that notes failures.
+// recorder is a testing.TB that records failures.
 type recorder struct {
 	testing.TB
 	failures []string
 }
 
 func (r *recorder) Helper() {}
+
 func (r *recorder) Errorf(format string, a ...any) {
 	r.failures = append(r.failures, fmt.Sprintf(format, a...))
 }
@@ -156,9 +141,9 @@ func TestCheckRoutes(t *testing.T) {
 }
 
 func ExampleAuth_Audit() {
-	pool := cognitotest.New()
+	server := cognitotest.New()
 	auth, err := cognito.New(cognito.Config{
-		UserPool: pool.UserPool(),
+		UserPool: server.UserPool(),
 		Matcher:  []string{"/((?!api|sign-in).*)"},
 	})
 	if err != nil {
@@ -166,9 +151,9 @@ func ExampleAuth_Audit() {
 	}
 	router := chi.NewRouter()
 	router.Use(auth.Protect)
-	router.Get("/dashboard", nothing)
-	router.With(auth.RequireGroup("admins")).Delete("/api/users/{id}", nothing)
-	router.Get("/api/users", nothing)
+	router.Get("/dashboard", emptyHandler)
+	router.With(auth.RequireGroup("admins")).Delete("/api/users/{id}", emptyHandler)
+	router.Get("/api/users", emptyHandler)
 
 	for _, g := range auth.Audit(router) {
 		fmt.Printf("%-6s %-16s %s\n", g.Method, g.Route, cmp.Or(g.By, "public"))

@@ -14,37 +14,37 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// nullWriter is a ResponseWriter that costs nothing.
+// nullWriter is a ResponseWriter that discards the answer.
 type nullWriter struct{ h http.Header }
 
 func (w *nullWriter) Header() http.Header         { return w.h }
 func (w *nullWriter) Write(b []byte) (int, error) { return len(b), nil }
 func (w *nullWriter) WriteHeader(int)             {}
 
-// bench is a guard of each kind in front of a chi route, and the same route bare.
+// bench has the same chi routes with a guard and without one.
 type bench struct {
-	pool *cognitotest.Server
-	auth *cognito.Auth
-	bare http.Handler
-	chi  http.Handler
+	server *cognitotest.Server
+	auth   *cognito.Auth
+	bare   http.Handler
+	chi    http.Handler
 }
 
 func newBench(b testing.TB) *bench {
 	b.Helper()
-	pool := cognitotest.New(cognitotest.User{
+	server := cognitotest.New(cognitotest.User{
 		Username: "ada", Groups: []string{"admins", "authors"},
 		Attributes: map[string]string{"email": "ada@example.com", "given_name": "Ada", "custom:tier": "gold"},
 	})
 	cfg := cognito.Config{
-		UserPool: pool.UserPool(), HTTPClient: pool.Client(), Matcher: []string{documented}, Logger: slog.New(slog.DiscardHandler),
+		UserPool: server.UserPool(), HTTPClient: server.Client(), Matcher: []string{documented}, Logger: slog.New(slog.DiscardHandler),
 	}
 	auth, err := cognito.New(cfg)
 	if err != nil {
 		b.Fatal(err)
 	}
 	routes := func(r chi.Router) http.Handler {
-		r.Get("/dashboard/{id}", nothing)
-		r.Get("/api/{id}", nothing)
+		r.Get("/dashboard/{id}", emptyHandler)
+		r.Get("/api/{id}", emptyHandler)
 		return r
 	}
 	noop := func(next http.Handler) http.Handler {
@@ -53,11 +53,10 @@ func newBench(b testing.TB) *bench {
 	bare, guarded := chi.NewRouter(), chi.NewRouter()
 	bare.Use(noop)
 	guarded.Use(auth.Protect)
-	return &bench{pool: pool, auth: auth, bare: routes(bare), chi: routes(guarded)}
+	return &bench{server: server, auth: auth, bare: routes(bare), chi: routes(guarded)}
 }
 
-// serve returns a function that serves the request once more. The header is emptied,
-// as a server does.
+// serve returns a function that serves the request once more, with an empty header.
 func serve(h http.Handler, r *http.Request) func() {
 	w := &nullWriter{http.Header{}}
 	return func() {
@@ -66,11 +65,11 @@ func serve(h http.Handler, r *http.Request) func() {
 	}
 }
 
-// signedIn is a request with eight cookies, about 3.9 kB of them.
-func (x *bench) signedIn(target string) *http.Request {
+// signedInRequest returns a request with eight cookies of about 3.9 kB.
+func (env *bench) signedInRequest(target string) *http.Request {
 	r := httptest.NewRequest("GET", target, nil)
-	x.pool.SignIn(r, "ada")
-	prefix := "CognitoIdentityServiceProvider." + x.pool.UserPool().ClientID + ".ada."
+	env.server.SignIn(r, "ada")
+	prefix := "CognitoIdentityServiceProvider." + env.server.UserPool().ClientID + ".ada."
 	r.Header.Set("Cookie", "theme=dark; "+r.Header.Get("Cookie")+"; "+prefix+"clockDrift=0; "+prefix+"signInDetails={%22loginId%22:%22ada%22}; _ga=GA1.1.1234.5678")
 	return r
 }

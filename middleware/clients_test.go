@@ -11,10 +11,9 @@ import (
 
 	"github.com/cognitogate/cognitogate/cognitotest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
-	"github.com/cognitogate/cognitogate/session"
 )
 
-// client is a kind of client, told by what it sends.
+// client is a kind of client, with the headers that identify it.
 type client struct {
 	name    string
 	methods []string
@@ -49,49 +48,49 @@ var clients = []client{
 	{name: "a bearer token that is off", methods: []string{"GET"}, headers: map[string]string{"Authorization": "Bearer x", "Accept": "text/html"}},
 }
 
-// state is what the cookies amount to.
+// state is what the cookies of a request mean.
 type state struct {
 	name    string
 	user    string
-	arrange func(*app)
-	status  int // when somebody may pass or not; 0: signed out
+	arrange func(*testEnv)
+	status  int // 0: depends on the client, because the user is signed out
 	writes  string
 }
 
 var states = []state{
 	{name: "no session"},
 	{name: "valid", user: "ada", status: 200},
-	{name: "expired", user: "ada", status: 200, writes: "set", arrange: func(a *app) { a.clock.advance(2 * time.Hour) }},
-	{name: "refused", user: "ada", writes: "cleared", arrange: func(a *app) {
-		a.clock.advance(2 * time.Hour)
-		a.cognito.RemoveUser("ada")
+	{name: "expired", user: "ada", status: 200, writes: "set", arrange: func(env *testEnv) { env.clock.advance(2 * time.Hour) }},
+	{name: "refused", user: "ada", writes: "cleared", arrange: func(env *testEnv) {
+		env.clock.advance(2 * time.Hour)
+		env.server.RemoveUser("ada")
 	}},
 	{name: "forbidden", user: "grace", status: 403},
-	{name: "unavailable", user: "ada", status: 503, arrange: func(a *app) {
-		a.clock.advance(2 * time.Hour)
-		a.cognito.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 500} })
+	{name: "unavailable", user: "ada", status: 503, arrange: func(env *testEnv) {
+		env.clock.advance(2 * time.Hour)
+		env.server.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 500} })
 	}},
 }
 
-// TestEveryClientInEveryState asks for a page of the admins as every kind of client.
+// TestEveryClientInEveryState requests a page for admins as every kind of client.
 func TestEveryClientInEveryState(t *testing.T) {
 	for _, st := range states {
 		for _, c := range clients {
 			for _, method := range c.methods {
 				t.Run(st.name+", "+c.name+", "+method, func(t *testing.T) {
-					a := newApp(t)
+					env := newEnv(t)
 					r := httptest.NewRequest(method, "/admin?q=1", nil)
 					for k, v := range c.headers {
 						r.Header.Set(k, v)
 					}
 					if st.user != "" {
-						a.cognito.SignIn(r, st.user)
-						a.do(r.Clone(r.Context())) // learns the keys
+						env.server.SignIn(r, st.user)
+						env.do(r.Clone(r.Context())) // learns the keys
 					}
 					if st.arrange != nil {
-						st.arrange(a)
+						st.arrange(env)
 					}
-					checkAnswer(t, c, st, method, a.do(r), a.seen != nil)
+					checkAnswer(t, c, st, method, env.do(r), env.handled != nil)
 				})
 			}
 		}
@@ -155,7 +154,7 @@ func checkAnswer(t *testing.T, c client, st state, method string, resp *http.Res
 			t.Errorf("a program gets %q", body)
 		}
 	}
-	set, cleared := cookies(resp)
+	set, cleared := changedCookies(resp)
 	writes := ""
 	switch {
 	case len(set) > 0:
@@ -165,7 +164,7 @@ func checkAnswer(t *testing.T, c client, st state, method string, resp *http.Res
 	}
 	wantWrites := st.writes
 	if wantWrites == "cleared" && !c.page {
-		wantWrites = "" // a script's answer may be read late, and deletes nothing
+		wantWrites = "" // a script's answer may arrive late, so that it deletes nothing
 	}
 	if writes != wantWrites {
 		t.Errorf("cookies set %v, cleared %v; want %q", set, cleared, wantWrites)
@@ -173,17 +172,17 @@ func checkAnswer(t *testing.T, c client, st state, method string, resp *http.Res
 }
 
 func TestBearer(t *testing.T) {
-	a := newApp(t, func(cfg *cognito.Config) { cfg.Bearer = true })
-	set := a.cognito.Issue("ada")
+	env := newEnv(t, func(cfg *cognito.Config) { cfg.Bearer = true })
+	set := env.server.Issue("ada")
 	try := func(authorization string, cookies bool) *http.Response {
-		r := script("/admin")
+		r := scriptRequest("/admin")
 		if cookies {
-			a.cognito.SignIn(r, "ada")
+			env.server.SignIn(r, "ada")
 		}
 		if authorization != "" {
 			r.Header.Set("Authorization", authorization)
 		}
-		return a.do(r)
+		return env.do(r)
 	}
 	for name, c := range map[string]struct {
 		authorization string
@@ -197,7 +196,7 @@ func TestBearer(t *testing.T) {
 		"an empty token, cookies are good":       {"Bearer ", true, 401},
 		"another scheme, cookies are good":       {"Basic YTpi", true, 200},
 		"no authorization, cookies are good":     {"", true, 200},
-		"another user's token beats the cookies": {"Bearer " + a.cognito.Issue("grace").Access, true, 403},
+		"another user's token beats the cookies": {"Bearer " + env.server.Issue("grace").Access, true, 403},
 	} {
 		resp := try(c.authorization, c.cookies)
 		if resp.StatusCode != c.want {
@@ -207,68 +206,29 @@ func TestBearer(t *testing.T) {
 			t.Errorf("%s: cookies are written", name)
 		}
 	}
-	a.clock.advance(2 * time.Hour)
-	if resp := try("Bearer "+set.Access, true); resp.StatusCode != 401 || a.calls(opRefresh) != 0 {
-		t.Errorf("an expired token: %d, %d refreshes", resp.StatusCode, a.calls(opRefresh))
-	}
-}
-
-func TestRequireScopeAndFunc(t *testing.T) {
-	a := newApp(t)
-	h := func(mw func(http.Handler) http.Handler) int {
-		r := script("/x")
-		a.cognito.SignIn(r, "ada")
-		w := httptest.NewRecorder()
-		mw(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
-		return w.Code
-	}
-	if got := h(a.auth.RequireScope("aws.cognito.signin.user.admin")); got != 200 {
-		t.Errorf("the token's scope: %d", got)
-	}
-	if got := h(a.auth.RequireScope("aws.cognito.signin.user.admin", "payments")); got != 403 {
-		t.Errorf("a scope that it lacks: %d", got)
-	}
-	is := func(name string) func(*http.Request, *session.Session) bool {
-		return func(_ *http.Request, s *session.Session) bool { return s.User().Username == name }
-	}
-	if ada, bob := h(a.auth.RequireFunc(is("ada"))), h(a.auth.RequireFunc(is("bob"))); ada != 200 || bob != 403 {
-		t.Errorf("a function: %d, %d", ada, bob)
-	}
-	for name, f := range map[string]func(){
-		"no group":    func() { a.auth.RequireGroup() },
-		"empty group": func() { a.auth.RequireGroup("") },
-		"no scope":    func() { a.auth.RequireScope() },
-		"no function": func() { a.auth.RequireFunc(nil) },
-		"no origin":   func() { a.auth.Routes() },
-	} {
-		func() {
-			defer func() {
-				if text, ok := recover().(string); !ok || !strings.HasPrefix(text, "cognitogate: ") {
-					t.Errorf("%s: recovered %q", name, text)
-				}
-			}()
-			f()
-		}()
+	env.clock.advance(2 * time.Hour)
+	if resp := try("Bearer "+set.Access, true); resp.StatusCode != 401 || env.calls(opRefresh) != 0 {
+		t.Errorf("an expired token: %d, %d refreshes", resp.StatusCode, env.calls(opRefresh))
 	}
 }
 
 func TestUpgradeIsNotRefreshedEarly(t *testing.T) {
-	a := newApp(t)
-	r := script("/dashboard")
+	env := newEnv(t)
+	r := scriptRequest("/dashboard")
 	r.Header.Set("Upgrade", "websocket")
-	a.cognito.SignIn(r, "ada")
-	a.clock.advance(time.Hour - 2*time.Second) // within RefreshBefore
-	if resp := a.do(r); resp.StatusCode != 200 || a.calls(opRefresh) != 0 {
-		t.Errorf("a session that is still good: %d, %d refreshes", resp.StatusCode, a.calls(opRefresh))
+	env.server.SignIn(r, "ada")
+	env.clock.advance(time.Hour - 2*time.Second) // within RefreshBefore
+	if resp := env.do(r); resp.StatusCode != 200 || env.calls(opRefresh) != 0 {
+		t.Errorf("a session that is still good: %d, %d refreshes", resp.StatusCode, env.calls(opRefresh))
 	}
-	a.clock.advance(time.Minute)
-	if resp := a.do(r.Clone(r.Context())); resp.StatusCode != 200 || a.calls(opRefresh) != 1 {
-		t.Errorf("an expired one: %d, %d refreshes", resp.StatusCode, a.calls(opRefresh))
+	env.clock.advance(time.Minute)
+	if resp := env.do(r.Clone(r.Context())); resp.StatusCode != 200 || env.calls(opRefresh) != 1 {
+		t.Errorf("an expired one: %d, %d refreshes", resp.StatusCode, env.calls(opRefresh))
 	}
-	// A minute later the browser comes back with the old cookies: the 101 had none.
-	a.clock.advance(time.Minute)
-	a.cognito.SetRotation(true, 0)
-	if resp := a.do(r); resp.StatusCode != 200 || a.calls(opRefresh) != 1 {
-		t.Errorf("a minute later: %d, %d refreshes", resp.StatusCode, a.calls(opRefresh))
+	// A minute later the browser still has the old cookies: the 101 set none.
+	env.clock.advance(time.Minute)
+	env.server.SetRotation(true, 0)
+	if resp := env.do(r); resp.StatusCode != 200 || env.calls(opRefresh) != 1 {
+		t.Errorf("a minute later: %d, %d refreshes", resp.StatusCode, env.calls(opRefresh))
 	}
 }

@@ -15,15 +15,15 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// The whole of it: every path is protected but those that the pattern leaves out,
-// and /admin is for admins. A test gives UserPool and HTTPClient of a cognitotest
-// server; a program needs UserPool alone.
+// A whole program: every path is protected except those that the pattern excludes, and
+// /admin is for admins. This test has the UserPool and the HTTPClient of a cognitotest
+// server; a program needs its UserPool only.
 func Example() {
-	pool := cognitotest.New(cognitotest.User{Username: "ada", Groups: []string{"admins"}}, cognitotest.User{Username: "grace"})
+	server := cognitotest.New(cognitotest.User{Username: "ada", Groups: []string{"admins"}}, cognitotest.User{Username: "grace"})
 
 	auth, err := cognito.New(cognito.Config{
-		UserPool:   pool.UserPool(),
-		HTTPClient: pool.Client(),
+		UserPool:   server.UserPool(),
+		HTTPClient: server.Client(),
 		Matcher:    []string{"/((?!api|_next/static|_next/image|favicon.ico|sign-in).*)"},
 	})
 	if err != nil {
@@ -41,7 +41,7 @@ func Example() {
 	visit := func(user, path string) {
 		r := httptest.NewRequest("GET", path, nil)
 		if user != "" {
-			pool.SignIn(r, user)
+			server.SignIn(r, user)
 		}
 		w := httptest.NewRecorder()
 		router.ServeHTTP(w, r)
@@ -59,8 +59,8 @@ func Example() {
 }
 
 func ExampleAuth_RequireGroup() {
-	pool := cognitotest.New(cognitotest.User{Username: "grace", Groups: []string{"editors"}})
-	auth, err := cognito.New(cognito.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client()})
+	server := cognitotest.New(cognitotest.User{Username: "grace", Groups: []string{"editors"}})
+	auth, err := cognito.New(cognito.Config{UserPool: server.UserPool(), HTTPClient: server.Client()})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -69,17 +69,17 @@ func ExampleAuth_RequireGroup() {
 	}))
 
 	r := httptest.NewRequest("GET", "/draft", nil)
-	pool.SignIn(r, "grace")
+	server.SignIn(r, "grace")
 	w := httptest.NewRecorder()
 	edit.ServeHTTP(w, r)
 	fmt.Println(w.Code, w.Body)
 	// Output: 200 the draft
 }
 
-// A sign-in page of one's own sends its users back to where they wanted to go.
+// A sign-in page of your own sends its users back to where they wanted to go.
 func ExampleAuth_ReturnTo() {
-	pool := cognitotest.New()
-	auth, err := cognito.New(cognito.Config{UserPool: pool.UserPool()})
+	server := cognitotest.New()
+	auth, err := cognito.New(cognito.Config{UserPool: server.UserPool()})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -93,10 +93,10 @@ func ExampleAuth_ReturnTo() {
 // With Origin, users sign in on the server, through Cognito's managed login. Here
 // the emulator's Authorize stands for the user at the login page.
 func ExampleAuth_Routes() {
-	pool := cognitotest.New(cognitotest.User{Username: "ada"})
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
 	auth, err := cognito.New(cognito.Config{
-		UserPool:   pool.UserPool(),
-		HTTPClient: pool.Client(),
+		UserPool:   server.UserPool(),
+		HTTPClient: server.Client(),
 		Origin:     "https://app.example.com",
 		Secret:     []byte("32 random bytes, the same for all"),
 	})
@@ -128,7 +128,7 @@ func ExampleAuth_Routes() {
 	signIn := visit("/reports").Header.Get("Location")
 	fmt.Println(signIn)
 	login := visit(signIn).Header.Get("Location")
-	callback, err := pool.Authorize(login, "ada")
+	callback, err := server.Authorize(login, "ada")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/cognitogate/cognitogate/matcher"
 )
 
-// Finding is something about a matcher pattern that its author may not have meant.
+// Finding is a property of a matcher pattern that its author may not have meant.
 type Finding struct {
 	Source string // the pattern
 	Path   string // the path that shows it: the pattern does not select it
@@ -15,31 +15,27 @@ type Finding struct {
 }
 
 // Findings lists what is surprising about the patterns of the matcher, each with a
-// path that shows it. They are not mistakes for certain, and Next.js reads the
-// patterns the same way; New warns of none of them.
+// path that shows it. A finding need not be a mistake: Next.js reads the pattern in
+// the same way, and New does not warn of it.
 func (a *Auth) Findings() []Finding {
 	var found []Finding
-	for _, rule := range a.unconditional() {
-		p, err := matcher.Compile(rule.Source)
-		if err != nil {
-			continue // New has refused it
-		}
+	for _, p := range a.unconditionalPatterns() {
 		found = append(found, patternFindings(p)...)
 	}
 	return found
 }
 
-// exclusion finds the alternatives of a negative lookahead.
-var exclusion = regexp.MustCompile(`\(\?!((?:[^()]|\([^()]*\))*)\)`)
+// negativeLookahead finds the alternatives of a negative lookahead.
+var negativeLookahead = regexp.MustCompile(`\(\?!((?:[^()]|\([^()]*\))*)\)`)
 
-// patternFindings guesses from a pattern's text which paths may surprise, and asks
-// the pattern itself about each.
+// patternFindings guesses surprising paths from a pattern's text and asks the pattern
+// about each.
 func patternFindings(p *matcher.Pattern) (found []Finding) {
 	source := p.String()
 	add := func(path, msg string) {
 		found = append(found, Finding{source, path, msg})
 	}
-	for _, m := range exclusion.FindAllStringSubmatchIndex(source, -1) {
+	for _, m := range negativeLookahead.FindAllStringSubmatchIndex(source, -1) {
 		before := source[:m[0]]
 		if strings.ContainsAny(strings.TrimRight(before, "("), `(){}:*+?\`) {
 			continue // no plain path stands before it

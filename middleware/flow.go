@@ -18,41 +18,44 @@ import (
 
 const (
 	flowLifetime = 10 * time.Minute
-	maxFlows     = 5 // tabs that sign in at once
+	maxFlows     = 5 // tabs that sign in at the same time
 
 	// Proxies refuse a request whose Cookie line is longer than some 8 KiB, and
-	// anybody can make a link with a long way back.
-	maxFlow     = 3 << 10
-	maxAllFlows = 6 << 10
+	// anybody can make a link with a long return path.
+	maxFlowBytes  = 3 << 10
+	maxFlowsBytes = 6 << 10
 )
 
-// flow is a sign-in that is under way. The browser keeps it, sealed, in a cookie of
-// its own, so that two tabs do not disturb each other.
+// flow is an authorization code flow (RFC 6749 §4.1) that is not finished. The
+// browser holds it, sealed, in a cookie of its own, so that two tabs do not disturb
+// each other.
 type flow struct {
-	State    string `json:"s"`
-	Nonce    string `json:"n"`
-	Verifier string `json:"v"` // RFC 7636 §4.1
-	Next     string `json:"to"`
-	Began    int64  `json:"at"`              // Unix milliseconds
-	Again    bool   `json:"again,omitempty"` // after a sign-in that this browser did not keep
+	State      string `json:"s"`
+	Nonce      string `json:"n"`
+	Verifier   string `json:"v"` // RFC 7636 §4.1
+	ReturnPath string `json:"to"`
+	StartedAt  int64  `json:"at"`              // Unix milliseconds
+	Repeated   bool   `json:"again,omitempty"` // the browser lost the session of a sign-in a minute ago
 }
 
-func newFlow(next string) *flow {
-	return &flow{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Next: next}
+func newFlow(returnPath string) *flow {
+	return &flow{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), ReturnPath: returnPath}
 }
 
 func (f *flow) challenge() string { return oauth2.S256ChallengeFromVerifier(f.Verifier) }
 
-// id is the random part of the state, which names the flow's cookie.
-func (f *flow) id() string {
-	id, _, _ := strings.Cut(f.State, "-")
+// id returns the random part of the state, which names the flow's cookie.
+func (f *flow) id() string { return flowID(f.State) }
+
+func flowID(state string) string {
+	id, _, _ := strings.Cut(state, "-")
 	return id
 }
 
-// hostName is the name of a cookie of the routes for this app client. __Host- has
-// browsers refuse one that a sibling domain plants (RFC 6265bis §4.1.3.2); it needs
-// Secure.
-func (a *Auth) hostName(name string) string {
+// hostCookieName returns the name of a cookie of Routes for this app client. __Host-
+// makes browsers refuse a cookie that a sibling domain plants (RFC 6265bis
+// §4.1.3.2). It needs Secure.
+func (a *Auth) hostCookieName(name string) string {
 	name = "cognitogate." + name + "." + a.cfg.UserPool.ClientID
 	if a.cfg.Cookies.Insecure {
 		return name
@@ -60,115 +63,118 @@ func (a *Auth) hostName(name string) string {
 	return "__Host-" + name
 }
 
-// flowPrefix begins the names of flow cookies.
-func (a *Auth) flowPrefix() string { return a.hostName("flow") + "." }
+// flowCookiePrefix returns what the names of flow cookies begin with.
+func (a *Auth) flowCookiePrefix() string { return a.hostCookieName("flow") + "." }
 
-// pair is a cookie of a request.
-type pair struct{ name, value string }
+// flowCookie is a flow's cookie as a request carries it.
+type flowCookie struct{ name, value string }
 
-// keepFlow puts the flow's cookie on the answer and makes room for it: the oldest of
-// too many goes, and so does whatever cannot be opened.
-func (a *Auth) keepFlow(w http.ResponseWriter, r *http.Request, f *flow) error {
-	f.Began = a.login.now().UnixMilli()
-	name := a.flowPrefix() + f.id()
-	text, err := a.login.flows.Seal(name, f, flowLifetime)
-	if f.Next != a.cfg.AfterSignIn && (err != nil || len(text) > maxFlow) {
-		// To sign in matters more than to arrive.
-		f.Next = a.cfg.AfterSignIn
-		text, err = a.login.flows.Seal(name, f, flowLifetime)
+// writeFlowCookie puts the flow's cookie on the answer and makes room for it. It
+// deletes the oldest flows if there are too many, and flows that cannot be opened.
+func (a *Auth) writeFlowCookie(w http.ResponseWriter, r *http.Request, f *flow) error {
+	f.StartedAt = a.routes.now().UnixMilli()
+	name := a.flowCookiePrefix() + f.id()
+	sealed, err := a.routes.flowSealer.Seal(name, f, flowLifetime)
+	if f.ReturnPath != a.cfg.AfterSignIn && (err != nil || len(sealed) > maxFlowBytes) {
+		// Signing in matters more than the return path.
+		f.ReturnPath = a.cfg.AfterSignIn
+		sealed, err = a.routes.flowSealer.Seal(name, f, flowLifetime)
 	}
-	if err == nil && len(text) > maxFlow {
-		err = fmt.Errorf("%d bytes", len(text))
+	if err == nil && len(sealed) > maxFlowBytes {
+		err = fmt.Errorf("%d bytes", len(sealed))
 	}
-	if err != nil { // of all its parts only this one has no bound
+	if err != nil { // every other part of a flow is bounded
 		return fmt.Errorf("cognitogate: sign-in: Login.State is too long: %w", err)
 	}
-	type held struct {
-		pair
-		began int64
-	}
-	var others []held
-	size := len(text)
-	for _, c := range a.flowCookies(r) {
-		var old flow
-		if a.login.flows.Open(c.name, c.value, &old) != nil {
-			a.dropCookie(w, c.name)
-			continue
-		}
-		others = append(others, held{c, old.Began})
-		size += len(c.value)
-	}
-	// Stable: browsers send older cookies first (RFC 6265bis §5.8.3).
-	slices.SortStableFunc(others, func(x, y held) int { return cmp.Compare(x.began, y.began) })
-	for len(others) >= maxFlows || len(others) > 0 && size > maxAllFlows {
-		a.dropCookie(w, others[0].name)
-		size -= len(others[0].value)
-		others = others[1:]
-	}
-	a.setCookie(w, name, text, flowLifetime, http.SameSiteLaxMode)
+	a.deleteFlowsBefore(w, r, len(sealed))
+	a.setHostCookie(w, name, sealed, flowLifetime, http.SameSiteLaxMode)
 	return nil
 }
 
-// flowCookies returns the request's flow cookies, in their order. Without __Host-
-// a name may come twice.
-func (a *Auth) flowCookies(r *http.Request) (found []pair) {
-	prefix := a.flowPrefix()
+// deleteFlowsBefore deletes flow cookies of the request until another one of size
+// bytes fits.
+func (a *Auth) deleteFlowsBefore(w http.ResponseWriter, r *http.Request, size int) {
+	type openedFlow struct {
+		flowCookie
+		startedAt int64
+	}
+	var flows []openedFlow
+	for _, c := range a.flowCookies(r) {
+		var f flow
+		if a.routes.flowSealer.Open(c.name, c.value, &f) != nil {
+			a.deleteHostCookie(w, c.name)
+			continue
+		}
+		flows = append(flows, openedFlow{c, f.StartedAt})
+		size += len(c.value)
+	}
+	// The sort is stable: browsers send older cookies first (RFC 6265bis §5.8.3).
+	slices.SortStableFunc(flows, func(x, y openedFlow) int { return cmp.Compare(x.startedAt, y.startedAt) })
+	for len(flows) >= maxFlows || len(flows) > 0 && size > maxFlowsBytes {
+		a.deleteHostCookie(w, flows[0].name)
+		size -= len(flows[0].value)
+		flows = flows[1:]
+	}
+}
+
+// flowCookies returns the request's flow cookies in their order. Without __Host- a
+// name may come twice.
+func (a *Auth) flowCookies(r *http.Request) (found []flowCookie) {
+	prefix := a.flowCookiePrefix()
 	for _, h := range r.Header["Cookie"] {
 		for name, value, rest := cookie.Next(h); name != ""; name, value, rest = cookie.Next(rest) {
 			if strings.HasPrefix(name, prefix) && len(found) < 4*maxFlows {
-				found = append(found, pair{name, value})
+				found = append(found, flowCookie{name, value})
 			}
 		}
 	}
 	return found
 }
 
-// takeFlow returns the flow that a callback's state names, once: its cookie is
-// deleted whatever comes of it. A state that no cookie of this browser knows, or
-// only in part, is no flow of this browser.
-func (a *Auth) takeFlow(w http.ResponseWriter, r *http.Request, state string) (*flow, bool) {
-	id, _, _ := strings.Cut(state, "-")
-	name := a.flowPrefix() + id
-	var taken *flow
-	seen := false
+// takeFlow returns the flow of a callback's state, once: it deletes the flow's
+// cookie even if the callback fails. ok is false if this browser holds no flow with
+// exactly this state.
+func (a *Auth) takeFlow(w http.ResponseWriter, r *http.Request, state string) (f *flow, ok bool) {
+	name := a.flowCookiePrefix() + flowID(state)
+	found := false
 	for _, c := range a.flowCookies(r) {
 		if c.name != name {
 			continue
 		}
-		seen = true
-		var f flow
-		if taken == nil && a.login.flows.Open(name, c.value, &f) == nil {
-			taken = &f
+		found = true
+		var opened flow
+		if f == nil && a.routes.flowSealer.Open(name, c.value, &opened) == nil {
+			f = &opened
 		}
 	}
-	if seen {
-		a.dropCookie(w, name)
+	if found {
+		a.deleteHostCookie(w, name)
 	}
-	if taken == nil || subtle.ConstantTimeCompare([]byte(taken.State), []byte(state)) != 1 {
+	if f == nil || subtle.ConstantTimeCompare([]byte(f.State), []byte(state)) != 1 {
 		return nil, false
 	}
-	return taken, true
+	return f, true
 }
 
-// setCookie sets a cookie of the routes: for this host, out of reach of scripts. A
-// flow's is Lax even if the session's cookies are Strict, because the callback is
-// reached from another site.
-func (a *Auth) setCookie(w http.ResponseWriter, name, value string, maxAge time.Duration, sameSite http.SameSite) {
+// setHostCookie sets a cookie of Routes: for this host, and hidden from scripts. A
+// flow's cookie is Lax even if the session's cookies are Strict, because the browser
+// reaches the callback from another site.
+func (a *Auth) setHostCookie(w http.ResponseWriter, name, value string, maxAge time.Duration, sameSite http.SameSite) {
 	http.SetCookie(w, &http.Cookie{
 		Name: name, Value: value, Path: "/", MaxAge: int(maxAge.Seconds()),
 		HttpOnly: true, Secure: !a.cfg.Cookies.Insecure, SameSite: sameSite,
 	})
 }
 
-func (a *Auth) dropCookie(w http.ResponseWriter, name string) {
+func (a *Auth) deleteHostCookie(w http.ResponseWriter, name string) {
 	http.SetCookie(w, &http.Cookie{
 		Name: name, Path: "/", MaxAge: -1,
 		HttpOnly: true, Secure: !a.cfg.Cookies.Insecure, SameSite: http.SameSiteLaxMode,
 	})
 }
 
-// hexUTF16 encodes a state of the user's as Amplify does: the hex of each UTF-16 code
-// unit, without leading zeros.
+// hexUTF16 encodes Login.State as Amplify does: the hex of each UTF-16 code unit,
+// without leading zeros.
 func hexUTF16(s string) string {
 	var b strings.Builder
 	for _, unit := range utf16.Encode([]rune(s)) {

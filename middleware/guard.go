@@ -12,21 +12,22 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// ErrForbidden reports that somebody is signed in and may not see the route.
+// ErrForbidden reports that a signed-in user may not see the route.
 var ErrForbidden = errors.New("cognitogate: forbidden")
 
-// Protect guards the paths that the matcher selects: a request without a session
-// is sent to the sign-in page or refused. Every other path is left alone, and has
-// no session in its context; use [Auth.Load] for that.
+// Protect guards the paths that the matcher selects. A request without a session is
+// sent to the sign-in page or refused. Every other path is left alone, and has no
+// session in its context; use [Auth.Load] for that.
 //
-// Mount it outside the router, or with Use on the outermost one. It judges every
-// form of the path that a router could act on, or a server that requests are handed
-// on to: cleaned, decoded twice, with "/" for "\", without what follows a ";". What
-// it cannot see is a middleware behind it that gives the router another path
-// altogether (chi's PathRewrite, or URLFormat inside the guard): put those before
-// Protect, or put [Auth.Require] on the routes. Require is also for what takes
-// /ADMIN for /admin, as chi's PageRoute and some file systems do: to the matcher, as
-// in Next.js, they are two paths.
+// Mount it outside the router, or with Use on the outermost one. Protect judges
+// every form of the path that a router, or a server behind it, could act on:
+// cleaned, decoded twice, with "/" for "\", without what follows a ";".
+//
+// Protect cannot see a middleware behind it that gives the router another path, such
+// as chi's PathRewrite, or URLFormat. Put those before Protect, or put [Auth.Require]
+// on the routes. Use Require also for handlers that take /ADMIN for /admin, as chi's
+// PageRoute and some file systems do: to the matcher, as in Next.js, they are two
+// paths.
 func (a *Auth) Protect(next http.Handler) http.Handler {
 	return &guard{auth: a, next: next, kind: kindProtect}
 }
@@ -36,48 +37,48 @@ func (a *Auth) Require(next http.Handler) http.Handler {
 	return &guard{auth: a, next: next, kind: kindRequire}
 }
 
-// Load puts the session into the context if there is one, refreshing it like
-// Protect, and never refuses: for public pages that greet their users. When it
-// cannot be told whether somebody is signed in, nobody is.
+// Load puts the session into the context if there is one, and never refuses: it is
+// for public pages that greet their users. It refreshes the session like Protect.
+// During an outage a request may have no session although its user is signed in.
 func (a *Auth) Load(next http.Handler) http.Handler {
 	return &guard{auth: a, next: next, kind: kindLoad}
 }
 
-// RequireGroup is Require for users who are in at least one of the groups; others
+// RequireGroup is Require for users who are in at least one of the groups. Others
 // get 403, never the sign-in page. It panics without an argument.
 func (a *Auth) RequireGroup(anyOf ...string) func(http.Handler) http.Handler {
 	if len(anyOf) == 0 || slices.Contains(anyOf, "") {
 		panic("cognitogate: RequireGroup needs the name of a group")
 	}
 	anyOf = slices.Clone(anyOf)
-	return a.requiring("group "+strings.Join(anyOf, " or "), func(_ *http.Request, s *session.Session) bool {
+	return a.requireAllowed("group "+strings.Join(anyOf, " or "), func(_ *http.Request, s *session.Session) bool {
 		return s.InGroup(anyOf...)
 	})
 }
 
-// RequireScope is Require for access tokens that have all of the scopes; others
-// get 403. It panics without an argument.
+// RequireScope is Require for access tokens that have all of the scopes. Others get
+// 403. It panics without an argument.
 func (a *Auth) RequireScope(allOf ...string) func(http.Handler) http.Handler {
 	if len(allOf) == 0 || slices.Contains(allOf, "") {
 		panic("cognitogate: RequireScope needs a scope")
 	}
 	allOf = slices.Clone(allOf)
-	return a.requiring("scope "+strings.Join(allOf, " and "), func(_ *http.Request, s *session.Session) bool {
+	return a.requireAllowed("scope "+strings.Join(allOf, " and "), func(_ *http.Request, s *session.Session) bool {
 		return s.HasScope(allOf...)
 	})
 }
 
-// RequireFunc is Require for sessions that allow lets pass; others get 403. allow
-// must decide by what is verified: the session's tokens, not its User.UnverifiedLoginID. It
-// panics if allow is nil.
+// RequireFunc is Require for sessions for which allow returns true. Others get 403.
+// allow must decide by the session's tokens, which are verified, and not by its
+// User.UnverifiedLoginID. RequireFunc panics if allow is nil.
 func (a *Auth) RequireFunc(allow func(*http.Request, *session.Session) bool) func(http.Handler) http.Handler {
 	if allow == nil {
 		panic("cognitogate: RequireFunc needs a function")
 	}
-	return a.requiring("a function", allow)
+	return a.requireAllowed("a function", allow)
 }
 
-func (a *Auth) requiring(what string, allow func(*http.Request, *session.Session) bool) func(http.Handler) http.Handler {
+func (a *Auth) requireAllowed(what string, allow func(*http.Request, *session.Session) bool) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return &guard{auth: a, next: next, kind: kindRequire, what: what, allow: allow}
 	}
@@ -96,38 +97,40 @@ type guard struct {
 	auth  *Auth
 	next  http.Handler
 	kind  guardKind
-	what  string                                     // what allow asks for, in words
-	allow func(*http.Request, *session.Session) bool // nil allows everybody who is signed in
+	what  string                                     // what allow asks for, for Audit
+	allow func(*http.Request, *session.Session) bool // nil allows every signed-in user
 }
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := g.auth
-	decided := a.stopwatch(r)
+	report := a.decisionReporter(r)
 	if g.kind == kindProtect && !a.protects(r) {
-		decided(DecisionPublic)
+		report(DecisionPublic)
 		g.next.ServeHTTP(w, r)
 		return
 	}
 	s, err := a.sessions.Fetch(w, r, nil)
-	cookie.Vary(w.Header()) // with other cookies the answer would be another
-	r = attach(r, s)
-	if lines := w.Header()["Set-Cookie"]; a.ours(lines) {
-		r = a.forward(r, lines)
-		guarded := &privateWriter{ResponseWriter: w, auth: a}
-		defer guarded.enforce() // for a handler that writes nothing, or panics
-		w = guarded.as()
+	header := w.Header()
+	cookie.Vary(header)
+	r = withSession(r, s)
+	if a.sessions.SetsCookies(header) {
+		// The next guard sees the new cookies, so that it does not refresh again.
+		r = a.sessions.ForwardCookies(r, header)
+		rw := &responseWriter{ResponseWriter: w, sessions: a.sessions}
+		defer rw.setCacheControl() // for a handler that writes nothing, or panics
+		w = rw.withOptionalInterfaces()
 	}
 	if err == nil && g.allow != nil && !g.allow(r, s) {
 		err = ErrForbidden
 	}
 	switch {
 	case err == nil:
-		decided(DecisionPassed)
+		report(DecisionPassed)
 	case g.kind == kindLoad:
-		decided(DecisionAnonymous)
+		report(DecisionAnonymous)
 	default:
 		if a.cfg.Hooks.Decided != nil {
-			decided(a.decision(r, err))
+			report(refusalDecision(r, err))
 		}
 		a.refuse(w, r, err)
 		return
@@ -135,21 +138,9 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.next.ServeHTTP(w, r)
 }
 
-// forward returns the request with the cookies that the browser will send next, so
-// that what follows does not refresh what has just been refreshed.
-func (a *Auth) forward(r *http.Request, lines []string) *http.Request {
-	header := cookie.Forward(r.Header["Cookie"], lines, a.prefix)
-	r = r.Clone(r.Context())
-	r.Header.Del("Cookie")
-	if header != "" {
-		r.Header.Set("Cookie", header)
-	}
-	return r
-}
-
-// attach puts the session into the request's context, if there is one and it is not
-// there.
-func attach(r *http.Request, s *session.Session) *http.Request {
+// withSession returns r with the session in its context, or r itself if s is nil or
+// is there already.
+func withSession(r *http.Request, s *session.Session) *http.Request {
 	if s == nil {
 		return r
 	}
@@ -159,14 +150,9 @@ func attach(r *http.Request, s *session.Session) *http.Request {
 	return r.WithContext(session.NewContext(r.Context(), s))
 }
 
-// ours reports whether one of the Set-Cookie lines is of our sessions.
-func (a *Auth) ours(lines []string) bool {
-	return slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, a.prefix) })
-}
-
-// stopwatch returns a function that tells the hook of a decision. Without a hook
-// no clock is read.
-func (a *Auth) stopwatch(r *http.Request) func(Decision) {
+// decisionReporter returns a function that calls the hook of a decision. Without a
+// hook it reads no clock.
+func (a *Auth) decisionReporter(r *http.Request) func(Decision) {
 	hook := a.cfg.Hooks.Decided
 	if hook == nil {
 		return func(Decision) {}
@@ -175,7 +161,8 @@ func (a *Auth) stopwatch(r *http.Request) func(Decision) {
 	return func(d Decision) { hook(r.Context(), d, a.cfg.Now().Sub(start)) }
 }
 
-func (a *Auth) decision(r *http.Request, err error) Decision {
+// refusalDecision returns the decision that an error means.
+func refusalDecision(r *http.Request, err error) Decision {
 	switch {
 	case errors.Is(err, ErrForbidden):
 		return DecisionForbidden

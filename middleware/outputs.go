@@ -9,9 +9,11 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/cognitogate/cognitogate/internal/configerr"
 )
 
-// Outputs is what this module reads of an Amplify configuration file.
+// Outputs holds the parts of an Amplify configuration file that this module reads.
 type Outputs struct {
 	UserPool   UserPool // with Domain and IdentityPoolID, if the file names them
 	OAuth      OAuth
@@ -51,9 +53,9 @@ type REST struct {
 const maxOutputs = 16 << 20
 
 // ReadOutputs reads an Amplify configuration file: amplify_outputs.json of
-// generation 2, or amplifyconfiguration.json of generation 1. Members that it does
-// not know are ignored. Everything that is wrong with those it reads is reported
-// at once, each line beginning with the member's name.
+// generation 2, or amplifyconfiguration.json of generation 1. It ignores members that
+// it does not know. Its error has a [*ConfigError] for every faulty member, joined,
+// each on a line that begins with the member's name.
 func ReadOutputs(r io.Reader) (*Outputs, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxOutputs+1))
 	if err != nil {
@@ -66,8 +68,7 @@ func ReadOutputs(r io.Reader) (*Outputs, error) {
 	if err := json.Unmarshal(text, &members); err != nil {
 		return nil, fmt.Errorf("cognitogate: outputs: not a JSON object: %w", err)
 	}
-	f := &outputsFile{object: object{members: members}}
-	f.object.faults = &f.faults
+	f := &outputsFile{jsonObject: jsonObject{members: members, configErrors: new(configerr.List)}}
 	gen1 := ""
 	for name := range members {
 		if strings.HasPrefix(name, "aws_") && (gen1 == "" || name < gen1) {
@@ -77,35 +78,37 @@ func ReadOutputs(r io.Reader) (*Outputs, error) {
 	_, gen2 := members["version"]
 	switch {
 	case gen1 != "" && gen2:
-		f.faults.add(gen1, `stands beside "version": the file is of both generations, or two files have been merged`)
+		f.configErrors.Add(gen1, `stands beside "version": the file is of both generations, or two files have been merged`)
 	case gen1 != "":
 		f.generation1()
 	case gen2:
 		f.generation2()
 	default:
-		f.faults.add("version", `is missing, and there is no "aws_…" member: this is no amplify_outputs.json or amplifyconfiguration.json`)
+		f.configErrors.Add("version", `is missing, and there is no "aws_…" member: this is no amplify_outputs.json or amplifyconfiguration.json`)
 	}
-	if len(f.faults) > 0 {
-		return nil, fmt.Errorf("cognitogate: the outputs are wrong:\n%w", errors.Join(f.faults...))
+	if err := f.configErrors.Err(); err != nil {
+		return nil, fmt.Errorf("cognitogate: the outputs are wrong:\n%w", err)
 	}
 	return &f.out, nil
 }
 
 // Login returns the Login for Config.Origin and Config.RoutesPath ("" is its
-// default), with the file's scopes. Its LogoutURI is the sign-out callback or, if the
-// file does not list that, the first URI of the origin that it lists. A callback that
-// is not listed is an error, and so is an origin without a URI to sign out to and
-// scopes without openid: users would find it on Cognito's error page.
+// default), with the file's scopes. Its LogoutURI is the sign-out callback if the file
+// lists it, else the first listed URI of the origin.
+//
+// Login returns an error if the file lacks one of these: the sign-in callback, a sign-out
+// URI of the origin, or openid in a list of scopes. Without it, Cognito would show users
+// an error page.
 func (o *Outputs) Login(origin, routesPath string) (Login, error) {
 	base := origin + cmp.Or(routesPath, defaultRoutesPath)
 	l := Login{
 		Scopes:      slices.Clone(o.OAuth.Scopes),
 		RedirectURI: base + "/sign-in-callback", LogoutURI: base + "/sign-out-callback",
 	}
-	var wrong faults
+	var configErrors configerr.List
 	// Cognito compares letter by letter.
 	if !slices.Contains(o.OAuth.RedirectSignIn, l.RedirectURI) {
-		wrong.add("redirect_sign_in_uri", "%s is not among %q: register it with the app client", l.RedirectURI, o.OAuth.RedirectSignIn)
+		configErrors.Add("redirect_sign_in_uri", "%s is not among %q: register it with the app client", l.RedirectURI, o.OAuth.RedirectSignIn)
 	}
 	if !slices.Contains(o.OAuth.RedirectSignOut, l.LogoutURI) {
 		i := slices.IndexFunc(o.OAuth.RedirectSignOut, func(uri string) bool {
@@ -115,30 +118,29 @@ func (o *Outputs) Login(origin, routesPath string) (Login, error) {
 		if i >= 0 {
 			l.LogoutURI = o.OAuth.RedirectSignOut[i]
 		} else {
-			wrong.add("redirect_sign_out_uri", "%s is not among %q: register it with the app client", l.LogoutURI, o.OAuth.RedirectSignOut)
+			configErrors.Add("redirect_sign_out_uri", "%s is not among %q: register it with the app client", l.LogoutURI, o.OAuth.RedirectSignOut)
 		}
 	}
 	if len(l.Scopes) > 0 && !slices.Contains(l.Scopes, "openid") {
-		wrong.add("scopes", "lack openid, without which Cognito issues no ID token")
+		configErrors.Add("scopes", "lack openid, without which Cognito issues no ID token")
 	}
-	if err := errors.Join(wrong...); err != nil {
+	if err := configErrors.Err(); err != nil {
 		return Login{}, fmt.Errorf("cognitogate: the outputs do not fit:\n%w", err)
 	}
 	return l, nil
 }
 
 type outputsFile struct {
-	object
-	faults faults
-	out    Outputs
+	jsonObject
+	out Outputs
 }
 
 // generation2 reads amplify_outputs.json, version 1 and its minor versions.
 func (f *outputsFile) generation2() {
 	version := f.string("version")
 	if major, _, _ := strings.Cut(version, "."); major != "1" {
-		if len(f.faults) == 0 { // it is a string
-			f.faults.add("version", "%q is not known; 1 and its minor versions are", version)
+		if len(*f.configErrors) == 0 { // it is a string
+			f.configErrors.Add("version", "%q is not known; 1 and its minor versions are", version)
 		}
 		return
 	}
@@ -148,14 +150,14 @@ func (f *outputsFile) generation2() {
 		ID: auth.string("user_pool_id"), ClientID: auth.string("user_pool_client_id"),
 		IdentityPoolID: auth.string("identity_pool_id"), Domain: oauth.string("domain"),
 	}
-	f.pool(map[string]string{"ID": "auth.user_pool_id", "ClientID": "auth.user_pool_client_id", "Domain": "auth.oauth.domain"})
+	f.validateUserPool(map[string]string{"ID": "auth.user_pool_id", "ClientID": "auth.user_pool_client_id", "Domain": "auth.oauth.domain"})
 	f.out.AllowGuest = auth.bool("unauthenticated_identities_enabled")
 	f.out.OAuth = OAuth{
 		Scopes:         oauth.strings("scopes"),
 		RedirectSignIn: oauth.strings("redirect_sign_in_uri"), RedirectSignOut: oauth.strings("redirect_sign_out_uri"),
 	}
 	for _, p := range oauth.strings("identity_providers") {
-		if name, ok := providers[p]; ok {
+		if name, ok := amplifyProviders[p]; ok {
 			f.out.OAuth.Providers = append(f.out.OAuth.Providers, name)
 		}
 	}
@@ -166,10 +168,10 @@ func (f *outputsFile) generation2() {
 	for i, b := range storage.list("buckets") {
 		bucket := Bucket{Name: b.string("name"), Bucket: b.string("bucket_name"), Region: b.string("aws_region")}
 		if bucket.Bucket == "" {
-			f.faults.add(fmt.Sprintf("storage.buckets[%d].bucket_name", i), "is missing")
+			f.configErrors.Add(fmt.Sprintf("storage.buckets[%d].bucket_name", i), "is missing")
 		}
 		if slices.ContainsFunc(f.out.Buckets, func(o Bucket) bool { return o.Name != "" && o.Name == bucket.Name }) {
-			f.faults.add(fmt.Sprintf("storage.buckets[%d].name", i), "%q comes twice", bucket.Name)
+			f.configErrors.Add(fmt.Sprintf("storage.buckets[%d].name", i), "%q comes twice", bucket.Name)
 		}
 		if len(f.out.Buckets) > 0 && f.out.Buckets[0].Name == "" && f.out.Buckets[0].Bucket == bucket.Bucket {
 			f.out.Buckets[0] = bucket // the default one, with its friendly name
@@ -186,21 +188,21 @@ func (f *outputsFile) generation2() {
 // generation1 reads amplifyconfiguration.json or the object of aws-exports.js.
 func (f *outputsFile) generation1() {
 	if f.string("aws_project_region") == "" {
-		f.faults.add("aws_project_region", "is missing")
+		f.configErrors.Add("aws_project_region", "is missing")
 	}
 	oauth := f.sub("oauth")
 	f.out.UserPool = UserPool{
 		ID: f.string("aws_user_pools_id"), ClientID: f.string("aws_user_pools_web_client_id"),
 		IdentityPoolID: f.string("aws_cognito_identity_pool_id"), Domain: oauth.string("domain"),
 	}
-	f.pool(map[string]string{"ID": "aws_user_pools_id", "ClientID": "aws_user_pools_web_client_id", "Domain": "oauth.domain"})
+	f.validateUserPool(map[string]string{"ID": "aws_user_pools_id", "ClientID": "aws_user_pools_web_client_id", "Domain": "oauth.domain"})
 	f.out.AllowGuest = f.string("aws_mandatory_sign_in") != "enable"
 	f.out.OAuth = OAuth{
 		Scopes:         oauth.strings("scope"),
 		RedirectSignIn: splitList(oauth.string("redirectSignIn")), RedirectSignOut: splitList(oauth.string("redirectSignOut")),
 	}
 	for _, p := range f.strings("aws_cognito_social_providers") {
-		if name, ok := providers[p]; ok {
+		if name, ok := amplifyProviders[p]; ok {
 			f.out.OAuth.Providers = append(f.out.OAuth.Providers, name)
 		}
 	}
@@ -215,24 +217,26 @@ func (f *outputsFile) generation1() {
 	}
 }
 
-// pool checks the user pool, which nothing works without. members are those that
-// its fields have been read from.
-func (f *outputsFile) pool(members map[string]string) {
-	if err := f.out.UserPool.Validate(); err != nil {
-		for line := range strings.Lines(err.Error()) {
-			field, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
-			f.faults.add(cmp.Or(members[field], field), "%s", rest)
+// validateUserPool checks the user pool, which is required. members names the member
+// that each of its fields was read from.
+func (f *outputsFile) validateUserPool(members map[string]string) {
+	var poolErrors configerr.List
+	poolErrors.Join("", f.out.UserPool.Validate())
+	for _, err := range poolErrors {
+		if e, ok := errors.AsType[*ConfigError](err); ok {
+			f.configErrors.Add(cmp.Or(members[e.Field], e.Field), "%w", e.Err)
 		}
 	}
 }
 
-// providers maps the names of identity providers in both generations to Amplify's.
-var providers = map[string]string{
+// amplifyProviders maps the names of identity providers in both generations to
+// Amplify's.
+var amplifyProviders = map[string]string{
 	"GOOGLE": "Google", "FACEBOOK": "Facebook", "LOGIN_WITH_AMAZON": "Amazon", "SIGN_IN_WITH_APPLE": "Apple", "AMAZON": "Amazon", "APPLE": "Apple",
 }
 
-// authMode maps AppSync's names of authorization to Amplify's; like Amplify, what
-// it does not know is "iam".
+// authMode maps AppSync's names of authorization modes to Amplify's. Like Amplify, it
+// takes an unknown name for "iam".
 func authMode(s string) string {
 	switch s {
 	case "API_KEY":
@@ -249,65 +253,13 @@ func authMode(s string) string {
 	return "iam"
 }
 
-// splitList splits at commas. Amplify leaves white space on; no URI has any.
+// splitList splits at commas. It removes white space, which Amplify leaves: no URI has
+// any.
 func splitList(s string) (list []string) {
 	for item := range strings.SplitSeq(s, ",") {
 		if item = strings.TrimSpace(item); item != "" {
 			list = append(list, item)
 		}
-	}
-	return list
-}
-
-// object is a JSON object whose members are read by name. A member of the wrong
-// type is noted as a fault; one that is missing or null is the zero value.
-type object struct {
-	members map[string]json.RawMessage
-	path    string
-	faults  *faults
-}
-
-func (o object) read(name string, v any, what string) {
-	if raw, ok := o.members[name]; ok && json.Unmarshal(raw, v) != nil {
-		o.faults.add(o.path+name, "is not %s", what)
-	}
-}
-
-func (o object) string(name string) (s string) {
-	o.read(name, &s, "a string")
-	return s
-}
-
-func (o object) bool(name string) (b bool) {
-	o.read(name, &b, "true or false")
-	return b
-}
-
-func (o object) strings(name string) (list []string) {
-	const what = "a list of strings"
-	var items []*string
-	o.read(name, &items, what)
-	for _, item := range items {
-		if item == nil { // null
-			o.faults.add(o.path+name, "is not %s", what)
-			return nil
-		}
-		list = append(list, *item)
-	}
-	return list
-}
-
-func (o object) sub(name string) object {
-	sub := object{path: o.path + name + ".", faults: o.faults}
-	o.read(name, &sub.members, "an object")
-	return sub
-}
-
-func (o object) list(name string) (list []object) {
-	var items []map[string]json.RawMessage
-	o.read(name, &items, "a list of objects")
-	for i, members := range items {
-		list = append(list, object{members: members, path: fmt.Sprintf("%s%s[%d].", o.path, name, i), faults: o.faults})
 	}
 	return list
 }

@@ -15,7 +15,7 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// resources is the part of Amplify's parsed configuration that Outputs holds.
+// resources are the parts of Amplify's parsed configuration that Outputs holds.
 type resources struct {
 	Auth struct {
 		Cognito struct {
@@ -41,7 +41,7 @@ type resources struct {
 	}
 }
 
-// outputs is what Amplify's parse result is here.
+// outputs converts Amplify's parse result.
 func (r resources) outputs() *cognito.Outputs {
 	c, o := r.Auth.Cognito, r.Auth.Cognito.LoginWith.OAuth
 	out := &cognito.Outputs{
@@ -67,8 +67,7 @@ func (r resources) outputs() *cognito.Outputs {
 	return out
 }
 
-// uris are a list's members as we read them: without the white space and the empty
-// ones that Amplify leaves in.
+// uris removes the white space and the empty members that Amplify leaves in a list.
 func uris(list []string) (tidy []string) {
 	for _, s := range list {
 		if s = strings.TrimSpace(s); s != "" {
@@ -78,9 +77,8 @@ func uris(list []string) (tidy []string) {
 	return tidy
 }
 
-// TestReadOutputsLikeAmplify reads the recorded files. A server needs a user pool
-// and an app client and exactly one generation, so some that Amplify accepts are
-// errors here.
+// TestReadOutputsLikeAmplify reads the recorded files. Some files that Amplify accepts
+// are errors here: a server needs a user pool, an app client and one generation.
 func TestReadOutputsLikeAmplify(t *testing.T) {
 	text, err := os.ReadFile("../testdata/amplify/config.json")
 	if err != nil {
@@ -108,7 +106,7 @@ func TestReadOutputsLikeAmplify(t *testing.T) {
 		got, err := cognito.ReadOutputs(bytes.NewReader(rec.Input))
 		if member, ok := refused[rec.Name]; ok {
 			if err == nil || !strings.Contains(err.Error(), "\n"+member+": ") {
-				t.Errorf("%s: %v, want a fault of %s", rec.Name, err, member)
+				t.Errorf("%s: %v, want a mistake of %s", rec.Name, err, member)
 			}
 			continue
 		}
@@ -162,14 +160,14 @@ func TestReadOutputsReportsEverything(t *testing.T) {
 	file := func(version, inAuth, more string) string {
 		return `{"version": ` + version + ", " + fmt.Sprintf(auth, inAuth) + more + "}"
 	}
-	for text, fault := range map[string]string{
+	for text, mistake := range map[string]string{
 		file(`"1"`, "", ""):   "",
 		file(`"1.4"`, "", ""): "",
 		file(`""`, "", ""):    "version: ",
 		file(`null`, "", ""):  "version: ",
 		file(`1`, "", ""):     "version: is not a string",
 		file(`"11"`, "", ""):  "version: ",
-		// Names are exact, as they are to Amplify, and the last of two counts.
+		// Names are case-sensitive, as in Amplify, and the last of two members counts.
 		`{"version": "1", "Auth": {"user_pool_id": "eu-west-1_a", "user_pool_client_id": "a"}}`: "auth.user_pool_id: ",
 		file(`"2"`, "", `, "version": "1"`):                                                     "",
 		file(`"1"`, "", `, "auth": null`):                                                       "auth.user_pool_id: ",
@@ -180,8 +178,8 @@ func TestReadOutputsReportsEverything(t *testing.T) {
 		file(`"1"`, "", `, "storage": {"buckets": ["a"]}`):                                      "storage.buckets: is not a list of objects",
 	} {
 		_, err := cognito.ReadOutputs(strings.NewReader(text))
-		if fault == "" && err != nil || fault != "" && (err == nil || !strings.Contains(err.Error(), "\n"+fault)) {
-			t.Errorf("%s: %v, want %q", text, err, fault)
+		if mistake == "" && err != nil || mistake != "" && (err == nil || !strings.Contains(err.Error(), "\n"+mistake)) {
+			t.Errorf("%s: %v, want %q", text, err, mistake)
 		}
 	}
 }
@@ -203,7 +201,7 @@ func TestOutputsLogin(t *testing.T) {
 	_, err = out.Login("https://app.example.com", "/auth")
 	for _, member := range []string{"redirect_sign_in_uri", "scopes"} {
 		if err == nil || !strings.Contains(err.Error(), "\n"+member+": ") {
-			t.Errorf("no fault of %s in %v", member, err)
+			t.Errorf("no mistake of %s in %v", member, err)
 		}
 	}
 	if _, err := out.Login("https://app.example.co", ""); err == nil {

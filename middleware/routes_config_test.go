@@ -8,7 +8,7 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// routesConfig is a Config that New accepts.
+// routesConfig returns a Config with Origin that New accepts.
 func routesConfig(edits ...func(*cognito.Config)) cognito.Config {
 	cfg := cognito.Config{
 		UserPool: cognito.UserPool{ID: "eu-west-1_AbCdEf123", ClientID: "1h57kf5cpq17m0eml12", Domain: "auth.example.com"},
@@ -21,7 +21,7 @@ func routesConfig(edits ...func(*cognito.Config)) cognito.Config {
 	return cfg
 }
 
-func TestEveryFaultOfTheRoutesIsNamed(t *testing.T) {
+func TestConfigErrorsOfRoutesNameTheField(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		edit  func(*cognito.Config)
@@ -53,7 +53,7 @@ func TestEveryFaultOfTheRoutesIsNamed(t *testing.T) {
 		{"another site's redirect", func(c *cognito.Config) { c.Login.RedirectURI = "https://evil.example/api/auth/sign-in-callback" }, "Login.RedirectURI"},
 		{"a site's whose name begins alike", func(c *cognito.Config) { c.Login.RedirectURI = origin + ".evil.example/api/auth/sign-in-callback" }, "Login.RedirectURI"},
 		{"a redirect with a user", func(c *cognito.Config) { c.Login.RedirectURI = "https://a@app.example.com/api/auth/sign-in-callback" }, "Login.RedirectURI"},
-		{"a redirect that nobody serves", func(c *cognito.Config) { c.Login.RedirectURI = origin + "/" }, "Login.RedirectURI"},
+		{"a redirect that Routes does not serve", func(c *cognito.Config) { c.Login.RedirectURI = origin + "/" }, "Login.RedirectURI"},
 		{"a redirect with a fragment", func(c *cognito.Config) { c.Login.RedirectURI = origin + "/api/auth/sign-in-callback#" }, "Login.RedirectURI"},
 		{"a redirect with a slash and a query", func(c *cognito.Config) { c.Login.RedirectURI = origin + "/api/auth/sign-in-callback/?x=1" }, ""},
 		{"another site's sign-out", func(c *cognito.Config) { c.Login.LogoutURI = "https://evil.example/" }, "Login.LogoutURI"},
@@ -62,8 +62,8 @@ func TestEveryFaultOfTheRoutesIsNamed(t *testing.T) {
 		{"two scopes in one", func(c *cognito.Config) { c.Login.Scopes = []string{"openid", "email profile"} }, "Login.Scopes"},
 		{"a scope with a line break", func(c *cognito.Config) { c.Login.Scopes = []string{"openid", "a\nb"} }, "Login.Scopes"},
 		{"scopes without openid", func(c *cognito.Config) { c.Login.Scopes = []string{"email"} }, "Login.Scopes"},
-		{"a way out to another site", func(c *cognito.Config) { c.AfterSignOut = "//evil.example" }, "AfterSignOut"},
-		{"a way in to another site", func(c *cognito.Config) { c.AfterSignIn = "https://evil.example" }, "AfterSignIn"},
+		{"a path after sign-out on another site", func(c *cognito.Config) { c.AfterSignOut = "//evil.example" }, "AfterSignOut"},
+		{"a path after sign-in on another site", func(c *cognito.Config) { c.AfterSignIn = "https://evil.example" }, "AfterSignIn"},
 		{"cookies of another domain", func(c *cognito.Config) { c.Cookies.Domain = "example.net" }, "Cookies.Domain"},
 		{"cookies of a subdomain", func(c *cognito.Config) { c.Cookies.Domain = "a.app.example.com" }, "Cookies.Domain"},
 		{"cookies of a name that ends alike", func(c *cognito.Config) { c.Cookies.Domain = "p.example.com" }, "Cookies.Domain"},
@@ -95,7 +95,7 @@ func TestEveryFaultOfTheRoutesIsNamed(t *testing.T) {
 	}
 }
 
-func TestAllFaultsOfTheRoutesAtOnce(t *testing.T) {
+func TestAllConfigErrorsOfRoutesAtOnce(t *testing.T) {
 	_, err := cognito.New(routesConfig(func(c *cognito.Config) {
 		c.UserPool.Domain, c.RoutesPath, c.Secret, c.OldSecrets = "", "auth", nil, [][]byte{nil}
 		c.Login = cognito.Login{Scopes: []string{""}, RedirectURI: "x", LogoutURI: "y"}
@@ -133,10 +133,10 @@ func TestRoutesPanicWithoutWhatTheyNeed(t *testing.T) {
 	}
 }
 
-// TestOutputsFileSaysWhereTheCallbackIs: an Origin whose callback is in no list is
-// refused at start.
+// TestOutputsFileSaysWhereTheCallbackIs: the program does not start with an Origin whose
+// callback the file does not list.
 func TestOutputsFileSaysWhereTheCallbackIs(t *testing.T) {
-	srv := cognitotest.New()
+	server := cognitotest.New()
 	for _, c := range []struct {
 		name   string
 		signIn []string
@@ -150,7 +150,7 @@ func TestOutputsFileSaysWhereTheCallbackIs(t *testing.T) {
 			o := cognito.Outputs{OAuth: cognito.OAuth{Scopes: []string{"openid"}, RedirectSignIn: c.signIn, RedirectSignOut: []string{origin + "/bye"}}}
 			login, err := o.Login(origin, "")
 			if err == nil {
-				_, err = cognito.New(routesConfig(func(cfg *cognito.Config) { cfg.UserPool, cfg.Login = srv.UserPool(), login }))
+				_, err = cognito.New(routesConfig(func(cfg *cognito.Config) { cfg.UserPool, cfg.Login = server.UserPool(), login }))
 			}
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Error(err)

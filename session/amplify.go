@@ -15,28 +15,21 @@ import (
 // follows the last dot.
 const namePrefix = "CognitoIdentityServiceProvider."
 
-// slot is what a cookie holds.
-type slot uint8
+// slot is what a cookie holds, as its name says it.
+type slot string
 
 const (
-	slotUnknown slot = iota
-	slotLastAuthUser
-	slotAccess
-	slotID
-	slotRefresh
-	slotClockDrift
-	slotDetails
-	slotOAuth
-	slotDeviceKey
-	slotDeviceGroup
-	slotDevicePassword
+	slotLastAuthUser   slot = "LastAuthUser"
+	slotAccess         slot = "accessToken"
+	slotID             slot = "idToken"
+	slotRefresh        slot = "refreshToken"
+	slotClockDrift     slot = "clockDrift"
+	slotDetails        slot = "signInDetails"
+	slotOAuth          slot = "oauthMetadata"
+	slotDeviceKey      slot = "deviceKey"
+	slotDeviceGroup    slot = "deviceGroupKey"
+	slotDevicePassword slot = "randomPasswordKey"
 )
-
-var slotNames = [...]string{
-	slotLastAuthUser: "LastAuthUser", slotAccess: "accessToken", slotID: "idToken", slotRefresh: "refreshToken",
-	slotClockDrift: "clockDrift", slotDetails: "signInDetails", slotOAuth: "oauthMetadata",
-	slotDeviceKey: "deviceKey", slotDeviceGroup: "deviceGroupKey", slotDevicePassword: "randomPasswordKey",
-}
 
 // clearedSlots are cleared with a session. Device cookies stay: they belong to the
 // browser and its user, not to a sign-in.
@@ -64,26 +57,19 @@ func newLayout(clientID string, attributes Cookies, log *slog.Logger) *layout {
 // name returns the name of a user's cookie as Amplify's client writes it.
 func (l *layout) name(user string, slot slot) string {
 	if slot == slotLastAuthUser {
-		return l.prefix + slotNames[slot]
+		return l.prefix + string(slot)
 	}
-	return l.prefix + cookie.EncodeName(user) + "." + slotNames[slot]
+	return l.prefix + cookie.EncodeName(user) + "." + string(slot)
 }
 
 // parseName takes the part of a name after the prefix apart.
 func parseName(rest string) (user string, _ slot) {
-	if rest == slotNames[slotLastAuthUser] {
-		return "", slotLastAuthUser
-	}
 	dot := strings.LastIndexByte(rest, '.')
-	if dot < 0 {
-		return "", slotUnknown
+	s := slot(rest[dot+1:])
+	if (dot < 0) != (s == slotLastAuthUser) {
+		return "", ""
 	}
-	for s := slotAccess; int(s) < len(slotNames); s++ {
-		if slotNames[s] == rest[dot+1:] {
-			return rest[:dot], s
-		}
-	}
-	return "", slotUnknown
+	return rest[:max(dot, 0)], s
 }
 
 // isOwn reports whether a Set-Cookie line is of this layout.

@@ -42,6 +42,9 @@ func newCache(bytes int64) cache {
 // tokens must be texts of their own: parts of a request's header would keep the whole
 // header in memory.
 func (c cache) put(s *Session, signOutCount uint64) {
+	if c.Cache == nil {
+		return
+	}
 	if s.details != "" {
 		copied := *s
 		copied.details = strings.Clone(s.details)

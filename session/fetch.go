@@ -59,7 +59,7 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 			return m.fetchBearer(ctx, raw)
 		}
 	}
-	var buffer [12]requestCookie // more than Amplify sets; on the stack
+	var buffer [10]requestCookie // as many as Amplify sets; on the stack
 	parsed := m.layout.parse(r.Header, buffer[:0])
 	if len(parsed) == 0 {
 		return nil, errNoCookies
@@ -107,9 +107,8 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	return f.run(ctx)
 }
 
-// isOwn reports whether a session in a context is one of this user pool and app client.
-// Two of them in one program are nothing to each other. A long request may outlive its
-// session, which then does not count.
+// isOwn reports whether a session in a context is of this user pool and app client, and
+// has not expired during a long request.
 func (m *Manager) isOwn(s *Session) bool {
 	return s.access != nil && s.access.ClientID() == m.userPool.ClientID && m.issuers[s.access.Issuer()] &&
 		m.now().Before(s.access.ExpiresAt())
@@ -129,9 +128,8 @@ func (m *Manager) sessionOf(r *userResult, signOutCount uint64) *Session {
 	return s
 }
 
-// wantsRefresh reports whether a valid session should be refreshed all the same. The
-// answer to an upgrade (WebSocket) may carry no cookies, so the next request refreshes a
-// session that is still good.
+// wantsRefresh reports whether a valid session should be refreshed all the same. It waits
+// for the next request if the answer to this one, an upgrade, may carry no cookies.
 func (m *Manager) wantsRefresh(result *userResult, opts *FetchOptions, r *http.Request) bool {
 	if opts.ForceRefresh {
 		return true
@@ -139,11 +137,11 @@ func (m *Manager) wantsRefresh(result *userResult, opts *FetchOptions, r *http.R
 	if len(result.user.refresh) == 0 || page.IsUpgrade(r) {
 		return false
 	}
-	token := result.refreshToken()
+	token, now := result.refreshToken(), m.now()
 	switch {
 	case m.refresher.HasNewerResult(token, result.user.device(), result.access):
 		return true
-	case m.refresher.Expiring(result.access), result.id != nil && m.refresher.Expiring(result.id), result.idState == idExpired:
+	case m.refresher.Expiring(result.access, now), result.id != nil && m.refresher.Expiring(result.id, now), result.idState == idExpired:
 		return !m.refresher.IsPaused(token, result.access.Subject())
 	}
 	return result.idState == idBroken && m.refresher.AllowRepair(token)

@@ -33,7 +33,7 @@ func FuzzCookies(f *testing.F) {
 	ada, bob := pool.Issue("ada"), pool.Issue("bob")
 	expired := pool.Issue("ada", cognitotest.Expired)
 	other := pool.AddClient("7other", "").Issue("ada")
-	prefix := cookie.Prefix(pool.UserPool().ClientID)
+	prefix := "CognitoIdentityServiceProvider." + pool.UserPool().ClientID + "."
 	replacer := strings.NewReplacer("$P", prefix, "$A", ada.Access, "$I", ada.ID, "$R", ada.Refresh, "$X", expired.Access,
 		"$B", bob.Access, "$J", bob.ID, "$S", bob.Refresh, "$O", other.Access)
 	for _, seed := range []string{

@@ -71,8 +71,7 @@ func (l *layout) clearAll(h http.Header, request requestCookies, users []userCoo
 	w.deleteOthers()
 }
 
-// warnOfDuplicates says once a minute that the browser holds a cookie with and without a
-// Domain. One of the two is never renewed.
+// warnOfDuplicates says once a minute that a cookie comes twice. One is never renewed.
 func (l *layout) warnOfDuplicates(request requestCookies, users []userCookies) {
 	several := len(users) > 1 || len(users[0].access) > 1 || len(users[0].refresh) > 1
 	if several && request.haveDuplicates() {

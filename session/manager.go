@@ -80,14 +80,22 @@ func (m *Manager) cached(access, id, details string) *Session {
 	if e == nil {
 		return nil
 	}
-	s := e.Value.session
-	if m.isEnded(&e.Value) || m.refresher.Expiring(s.access) || !m.verifier.Trusted(s.access) ||
-		s.id != nil && (m.refresher.Expiring(s.id) || !m.verifier.Trusted(s.id)) {
+	s, now := e.Value.session, m.now()
+	if m.isEnded(&e.Value) || m.refresher.Expiring(s.access, now) ||
+		s.id != nil && m.refresher.Expiring(s.id, now) || !m.isTrusted(s) {
 		m.cache.Drop(access)
 		return nil
 	}
 	m.refresher.NoteDelivered(access)
 	return s
+}
+
+// isTrusted reports whether the keys that signed a session's tokens are still trusted.
+func (m *Manager) isTrusted(s *Session) bool {
+	if s.id == nil {
+		return m.verifier.Trusted(s.access)
+	}
+	return m.verifier.Trusted(s.access, s.id)
 }
 
 // isEnded reports whether the sign-in of a cached session was signed out. It looks once
@@ -104,9 +112,8 @@ func (m *Manager) isEnded(c *cachedSession) bool {
 	return false
 }
 
-// store caches a session that was verified when signOutCount sign-ins had been ended. A
-// refresh that replaces the session may have begun meanwhile, and may have dropped its
-// cached one already. So it is dropped again.
+// store caches a session that was verified when signOutCount sign-ins had been ended. It
+// drops it again if a refresh that replaces it has begun meanwhile.
 func (m *Manager) store(s *Session, refreshToken, deviceKey string, signOutCount uint64) {
 	m.cache.put(s, signOutCount)
 	if m.refresher.IsSuperseded(refreshToken, deviceKey, s.access) {

@@ -32,7 +32,7 @@ func (w *answerCookies) set(user string, slot slot, value string) {
 	if size := len(name) + len(value); size > cookie.MaxBytes {
 		l.logTooLarge.Do(func() {
 			l.log.Warn("session: a cookie is too large, browsers will drop it: put fewer groups or custom claims into the user pool's tokens",
-				"cookie", slotNames[slot], "bytes", size, "limit", cookie.MaxBytes)
+				"cookie", string(slot), "bytes", size, "limit", cookie.MaxBytes)
 		})
 	}
 	w.put(name, l.attributes.Line(name, value))

@@ -112,14 +112,14 @@ func (r *userResult) isBetterThan(other *userResult) bool {
 // verifyAccess verifies one access token.
 func (m *Manager) verifyAccess(ctx context.Context, raw string, checksLeft *int) userResult {
 	token, err := m.verifyRaw(ctx, raw, tokens.Access, checksLeft)
-	var refusal *tokens.VerifyError
-	switch {
-	case err == nil && m.refresher.IsEnded(token):
-		// An answer that came after the sign-out has brought the cookies back.
-		return userResult{state: stateRefused, err: refresh.ErrEnded, subject: token.Subject()}
-	case err == nil:
+	if err == nil {
+		if m.refresher.IsEnded(token) { // an answer after the sign-out has restored the cookies
+			return userResult{state: stateRefused, err: refresh.ErrEnded, subject: token.Subject()}
+		}
 		return userResult{state: stateValid, access: token, subject: token.Subject()}
-	case !errors.As(err, &refusal), refusal.Reason == tokens.NotYetValid:
+	}
+	var refusal *tokens.VerifyError
+	if !errors.As(err, &refusal) || refusal.Reason == tokens.NotYetValid {
 		return userResult{state: stateUndecided, err: err}
 	}
 	result := userResult{state: stateRefused, err: err}
@@ -135,9 +135,9 @@ func (m *Manager) verifyAccess(ctx context.Context, raw string, checksLeft *int)
 	return result
 }
 
-// verifyID looks for the ID token that belongs to the session. A refused one, or one of
-// another user, counts as missing and is worth a refresh. Without a genuine access token
-// an ID token still tells whose the session is, unless ID tokens of several users do.
+// verifyID looks for the session's ID token. A refused one, or one of another user, is
+// worth a refresh. Without a genuine access token an ID token still tells whose the
+// session is, unless ID tokens of several users do.
 func (m *Manager) verifyID(ctx context.Context, r *userResult, checksLeft *int) {
 	if r.state < stateMissing {
 		return
@@ -195,17 +195,19 @@ func (m *Manager) verifyRaw(ctx context.Context, raw string, use tokens.Use, che
 		raw = strings.Clone(raw) // a part of the header would keep all of it in memory
 	}
 	token, err := m.verifier.Verify(ctx, raw, use)
+	if err == nil {
+		*checksLeft--
+		return token, nil
+	}
 	var refusal *tokens.VerifyError
 	switch {
-	case err == nil:
-		*checksLeft--
 	case !errors.As(err, &refusal): // there are no keys now
 	case refusal.Reason == tokens.Malformed, refusal.Reason == tokens.BadAlgorithm, refusal.Reason == tokens.BadIssuer:
 	case refusal.Reason == tokens.UnknownKey && !refusal.Retired:
 	default:
 		*checksLeft--
 	}
-	return token, err
+	return nil, err
 }
 
 // refreshToken returns the one that stands beside the access token. There must be one.

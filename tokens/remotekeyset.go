@@ -103,8 +103,12 @@ type publicKey struct {
 // trusted reports whether the key is still in its issuer's key set. It also keeps the
 // set up to date: requests that are served from a cache ask for no key, and must
 // still learn of a removed one.
-func (k *publicKey) trusted() bool {
-	return !k.removed.Load() && k.issuer.usable(k.issuer.current.Load())
+func (k *publicKey) trusted(now time.Time) bool {
+	if k.issuer == nil {
+		age := now.Sub(k.askedAt)
+		return age >= 0 && age < customKeyTTL // after a clock was set back, age is negative
+	}
+	return !k.removed.Load() && k.issuer.usable(k.issuer.current.Load(), now)
 }
 
 // issuerKeys is the key set of one issuer.
@@ -138,11 +142,11 @@ type keyFetch struct {
 // usable reports whether keys are young enough to verify tokens. It starts a fetch in
 // the background if they are old. Keys with a time in the future count as old: the
 // clock was wrong when they were fetched, or is wrong now.
-func (s *issuerKeys) usable(keys *fetchedKeys) bool {
+func (s *issuerKeys) usable(keys *fetchedKeys, now time.Time) bool {
 	if keys == nil {
 		return false
 	}
-	age := s.opts.Now().Sub(keys.fetchedAt)
+	age := now.Sub(keys.fetchedAt)
 	if age > keysRefetchAfter || age < 0 {
 		s.fetch(keys, false)
 	}
@@ -151,7 +155,7 @@ func (s *issuerKeys) usable(keys *fetchedKeys) bool {
 
 func (s *issuerKeys) key(ctx context.Context, kid string) (*publicKey, error) {
 	keys := s.current.Load()
-	usable := s.usable(keys)
+	usable := s.usable(keys, s.opts.Now())
 	if usable && keys.byID[kid] != nil {
 		return keys.byID[kid], nil
 	}

@@ -159,16 +159,15 @@ func (v *Verifier) retiredKey(issuer, kid string) *publicKey {
 	return v.remote.retiredKey(issuer, kid)
 }
 
-// Trusted reports whether the key that signed a verified token is still in its key
-// set, so that a cached token need not be verified again. It does not look at the
-// token's expiry, and costs next to nothing.
-func (v *Verifier) Trusted(t *Token) bool {
-	switch {
-	case t == nil || t.signingKey == nil:
-		return false
-	case t.signingKey.issuer == nil:
-		age := v.opts.Now().Sub(t.signingKey.askedAt)
-		return age >= 0 && age < customKeyTTL // after a clock was set back, age is negative
+// Trusted reports whether the keys that signed verified tokens are all still in their
+// key sets, so that cached tokens need not be verified again. It does not look at the
+// tokens' expiry, and costs next to nothing. A nil token is not trusted.
+func (v *Verifier) Trusted(all ...*Token) bool {
+	now := v.opts.Now()
+	for _, t := range all {
+		if t == nil || t.signingKey == nil || !t.signingKey.trusted(now) {
+			return false
+		}
 	}
-	return t.signingKey.trusted()
+	return true
 }

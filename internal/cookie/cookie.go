@@ -18,8 +18,8 @@ import (
 func Next(header string) (name, value, rest string) {
 	for header != "" {
 		var pair string
-		pair, header, _ = strings.Cut(header, ";")
-		name, value, _ = strings.Cut(pair, "=")
+		pair, header = cut(header, ';')
+		name, value = cut(pair, '=')
 		if name = trim(name); name != "" {
 			return name, trim(value), header
 		}
@@ -43,6 +43,14 @@ func NextOf(header, prefix string) (name, value, rest string) {
 		}
 		header = header[end+1:]
 	}
+}
+
+// cut is strings.Cut for one byte, at half its price.
+func cut(s string, separator byte) (before, after string) {
+	if i := strings.IndexByte(s, separator); i >= 0 {
+		return s[:i], s[i+1:]
+	}
+	return s, ""
 }
 
 // trim removes white space at both ends. Nearly always there is one space in
@@ -96,9 +104,4 @@ func encode(s, raw string) string {
 		}
 	}
 	return string(b)
-}
-
-// Prefix is what the names of an app client's cookies begin with.
-func Prefix(clientID string) string {
-	return "CognitoIdentityServiceProvider." + clientID + "."
 }

@@ -76,8 +76,8 @@ func (e *Engine) Size() (running, results, undelivered int) {
 }
 
 // Expiring reports whether a token expires within the Margin.
-func (e *Engine) Expiring(t *tokens.Token) bool {
-	return e.cfg.Now().Add(e.cfg.Margin).After(t.ExpiresAt())
+func (e *Engine) Expiring(t *tokens.Token, now time.Time) bool {
+	return now.Add(e.cfg.Margin).After(t.ExpiresAt())
 }
 
 // NoteDelivered notes that a browser has shown this access token. Results are kept
@@ -113,7 +113,7 @@ func (e *Engine) HasNewerResult(refreshToken, deviceKey string, shown *tokens.To
 	case call == nil:
 	case call.isRunning() || !call.supersedes(shown):
 		return false
-	case call.tokens != nil && !e.Expiring(call.tokens.Access):
+	case call.tokens != nil && !e.Expiring(call.tokens.Access, e.cfg.Now()):
 		return true
 	}
 	// Another call to Cognito is needed, which waits while refreshes are paused.

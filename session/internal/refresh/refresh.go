@@ -63,7 +63,8 @@ func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, superse
 func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refreshCall, Source, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.results.sweep(e.cfg.Now())
+	now := e.cfg.Now()
+	e.results.sweep(now)
 	// Follow the rotations to the newest refresh token. There are at most as many as
 	// results; a refresh token that leads to itself is not rotated.
 	for range maxResults {
@@ -84,8 +85,8 @@ func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refresh
 			return call, SourceJoined, nil
 		case call.tokens == nil: // already exchanged, only to be verified
 			return e.start(ctx, req, call)
-		case call.number > after && !e.Expiring(call.tokens.Access) && call.tokens.Access.Raw() != req.Presented:
-			if call = e.newestResult(call); req.Upgrade {
+		case call.number > after && !e.Expiring(call.tokens.Access, now) && call.tokens.Access.Raw() != req.Presented:
+			if call = e.newestResult(call, now); req.Upgrade {
 				call.keepForLong()
 			}
 			return call, SourceKept, nil
@@ -218,9 +219,8 @@ func (e *Engine) verify(ctx context.Context, set *tokens.Set, refreshToken strin
 	return got, nil
 }
 
-// unusableAnswer logs why Cognito's new tokens were refused and returns ErrUnavailable:
-// the refusal says nothing about the user's session. A token that is expired, or not
-// valid yet, shows that a clock is wrong.
+// unusableAnswer logs why Cognito's new tokens were refused. It returns ErrUnavailable,
+// because that says nothing about the session. A wrong time shows that a clock is wrong.
 func (e *Engine) unusableAnswer(err error) error {
 	var refusal *tokens.VerifyError
 	switch {
@@ -255,10 +255,10 @@ func (e *Engine) logDeployment(err error) {
 
 // newestResult follows a result through later refreshes to the newest one that is not
 // about to expire. e.mu is held.
-func (e *Engine) newestResult(call *refreshCall) *refreshCall {
+func (e *Engine) newestResult(call *refreshCall, now time.Time) *refreshCall {
 	for range maxResults {
 		next := e.results.find(call.tokens.Refresh, call.deviceKey)
-		if next == nil || next == call || next.tokens == nil || e.Expiring(next.tokens.Access) {
+		if next == nil || next == call || next.tokens == nil || e.Expiring(next.tokens.Access, now) {
 			break
 		}
 		call = next

@@ -14,54 +14,43 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// signedIn is a browser whose user is signed in.
-func signedIn(t *testing.T, edits ...func(*cognito.Config)) (*app, *browser) {
-	t.Helper()
-	a := newSite(t, edits...)
-	b := newBrowser(a)
-	b.open("/dashboard")
-	b.login("ada")
-	b.shows("/dashboard", "Hello, ada")
-	return a, b
-}
-
 func TestSignOut(t *testing.T) {
 	for _, how := range []string{"a form", "a link", "an old browser"} {
 		t.Run(how, func(t *testing.T) {
-			a, b := signedIn(t, func(cfg *cognito.Config) { cfg.AfterSignOut = "/api/public?bye" })
+			env, b := newSignedInBrowser(t, func(cfg *cognito.Config) { cfg.AfterSignOut = "/api/public?bye" })
 			switch how {
 			case "a form":
-				b.submit("/api/auth/sign-out")
+				b.submitForm("/api/auth/sign-out")
 			case "a link":
-				b.link("/api/auth/sign-out")
+				b.followLink("/api/auth/sign-out")
 			default:
-				b.old = true
-				b.link("/api/auth/sign-out")
-				b.shows("/api/auth/sign-out", `<form method="post" action="/api/auth/sign-out">`)
-				if b.cookieNames(ourCookies) == nil {
+				b.sendsNoMetadata = true
+				b.followLink("/api/auth/sign-out")
+				b.expectPage("/api/auth/sign-out", `<form method="post" action="/api/auth/sign-out">`)
+				if b.cookieNames(sessionCookiePrefix) == nil {
 					t.Error("signed out without a confirmation")
 				}
-				b.submit("/api/auth/sign-out")
+				b.submitForm("/api/auth/sign-out")
 			}
-			b.shows("/api/public?bye", "Hello, ")
-			if left := slices.Concat(b.cookieNames(ourCookies), b.cookieNames("__Host-"), b.cookieNames("cognitogate")); left != nil {
+			b.expectPage("/api/public?bye", "Hello, ")
+			if left := slices.Concat(b.cookieNames(sessionCookiePrefix), b.cookieNames("__Host-"), b.cookieNames("cognitogate")); left != nil {
 				t.Errorf("the browser still holds %v", left)
 			}
-			if n := a.calls("RevokeToken"); n != 1 {
+			if n := env.calls("RevokeToken"); n != 1 {
 				t.Errorf("%d revocations", n)
 			}
-			b.open("/dashboard")
-			if b.at.Path != "/login" {
-				t.Errorf("the managed login's session has not ended: at %s", b.at)
+			b.openURL("/dashboard")
+			if b.url.Path != "/login" {
+				t.Errorf("the managed login's session has not ended: at %s", b.url)
 			}
 		})
 	}
 }
 
-// TestSignOutOfOtherSites is the table of who may sign a user out.
+// TestSignOutOfOtherSites: only requests of this site sign a user out.
 func TestSignOutOfOtherSites(t *testing.T) {
 	const yes, no, asks = http.StatusFound, http.StatusForbidden, http.StatusOK
-	a := newSite(t)
+	env := newRoutesEnv(t)
 	for _, c := range []struct {
 		name, method string
 		header       map[string]string
@@ -99,12 +88,12 @@ func TestSignOutOfOtherSites(t *testing.T) {
 					r.Host = v
 				}
 			}
-			a.cognito.SignIn(r, "ada")
-			before := a.calls("RevokeToken")
-			resp := a.do(r)
-			_, cleared := cookies(resp)
+			env.server.SignIn(r, "ada")
+			before := env.calls("RevokeToken")
+			resp := env.do(r)
+			_, cleared := changedCookies(resp)
 			ended := c.want == yes || c.want == http.StatusSeeOther
-			if resp.StatusCode != c.want || (len(cleared) > 0) != ended || (a.calls("RevokeToken") > before) != ended {
+			if resp.StatusCode != c.want || (len(cleared) > 0) != ended || (env.calls("RevokeToken") > before) != ended {
 				t.Errorf("%d, cleared %v; want %d", resp.StatusCode, cleared, c.want)
 			}
 			if cc := resp.Header.Get("Cache-Control"); !strings.Contains(cc, "no-store") {
@@ -114,8 +103,8 @@ func TestSignOutOfOtherSites(t *testing.T) {
 	}
 }
 
-// TestSignOutAlwaysClears: whatever Cognito says, and whatever is left of the
-// session.
+// TestSignOutAlwaysClears: the cookies are cleared whatever Cognito answers, and however
+// many of them are left.
 func TestSignOutAlwaysClears(t *testing.T) {
 	slots := []string{"accessToken", "idToken", "refreshToken", "LastAuthUser"}
 	for _, fault := range []struct {
@@ -131,9 +120,9 @@ func TestSignOutAlwaysClears(t *testing.T) {
 	} {
 		for _, missing := range append([]string{""}, slots...) {
 			t.Run(fault.name+", without "+missing, func(t *testing.T) {
-				a := newSite(t)
-				set := a.cognito.Issue("ada")
-				prefix := ourCookies + a.cognito.UserPool().ClientID + "."
+				env := newRoutesEnv(t)
+				set := env.server.Issue("ada")
+				prefix := sessionCookiePrefix + env.server.UserPool().ClientID + "."
 				values := map[string]string{"ada.accessToken": set.Access, "ada.idToken": set.ID, "ada.refreshToken": set.Refresh, "LastAuthUser": "ada"}
 				var held []*http.Cookie
 				for name, value := range values {
@@ -141,14 +130,14 @@ func TestSignOutAlwaysClears(t *testing.T) {
 						held = append(held, &http.Cookie{Name: prefix + name, Value: value})
 					}
 				}
-				a.cognito.SetFault(func(op string) cognitotest.Fault {
+				env.server.SetFault(func(op string) cognitotest.Fault {
 					if op == "RevokeToken" {
 						return fault.fault
 					}
 					return cognitotest.Fault{}
 				})
-				resp := a.get("/api/auth/sign-out", held...)
-				if u := mustParse(resp.Header.Get("Location")); resp.StatusCode != http.StatusFound || u.Path != "/logout" || u.Host != a.cognito.UserPool().Domain {
+				resp := env.get("/api/auth/sign-out", held...)
+				if u := mustParse(resp.Header.Get("Location")); resp.StatusCode != http.StatusFound || u.Path != "/logout" || u.Host != env.server.UserPool().Domain {
 					t.Errorf("%d to %s", resp.StatusCode, u)
 				}
 				gone := make(map[string]bool)
@@ -168,19 +157,19 @@ func TestSignOutAlwaysClears(t *testing.T) {
 	}
 }
 
-// TestSignOutWhileRevocationHangs: five seconds, then the user is signed out.
+// TestSignOutWhileRevocationHangs: the user is signed out after five seconds.
 func TestSignOutWhileRevocationHangs(t *testing.T) {
-	a := newSite(t)
+	env := newRoutesEnv(t)
 	synctest.Test(t, func(t *testing.T) {
-		r := page("/api/auth/sign-out")
+		r := pageRequest("/api/auth/sign-out")
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
-		a.cognito.SignIn(r, "ada")
-		a.do(r.Clone(r.Context())) // the keys are known
-		a.cognito.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Delay: time.Hour} })
-		defer a.cognito.SetFault(nil)
+		env.server.SignIn(r, "ada")
+		env.do(r.Clone(r.Context())) // the keys are known
+		env.server.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Delay: time.Hour} })
+		defer env.server.SetFault(nil)
 		start := time.Now()
-		resp := a.do(r)
-		if _, cleared := cookies(resp); resp.StatusCode != http.StatusFound || len(cleared) < 4 {
+		resp := env.do(r)
+		if _, cleared := changedCookies(resp); resp.StatusCode != http.StatusFound || len(cleared) < 4 {
 			t.Errorf("%d, cleared %v", resp.StatusCode, cleared)
 		}
 		if d := time.Since(start); d > 6*time.Second {
@@ -189,20 +178,20 @@ func TestSignOutWhileRevocationHangs(t *testing.T) {
 	})
 }
 
-// TestSignOutKeepsTheSessionsHeaders: what the session's Manager puts on the answer
-// to end with, such as Clear-Site-Data, reaches the browser.
+// TestSignOutKeepsTheSessionsHeaders: the headers that Manager.End sets, such as
+// Clear-Site-Data, reach the browser.
 func TestSignOutKeepsTheSessionsHeaders(t *testing.T) {
-	a := newSite(t)
-	ended := page("/")
-	a.cognito.SignIn(ended, "ada")
+	env := newRoutesEnv(t)
+	ended := pageRequest("/")
+	env.server.SignIn(ended, "ada")
 	w := httptest.NewRecorder()
-	if err := a.auth.Sessions().End(w, ended); err != nil {
+	if err := env.auth.Sessions().End(w, ended); err != nil {
 		t.Fatal(err)
 	}
-	r := page("/api/auth/sign-out")
+	r := pageRequest("/api/auth/sign-out")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
-	a.cognito.SignIn(r, "ada")
-	resp := a.do(r)
+	env.server.SignIn(r, "ada")
+	resp := env.do(r)
 	for name, want := range w.Header() {
 		if got := resp.Header[name]; name != "Set-Cookie" && !slices.Equal(got, want) {
 			t.Errorf("%s is %q, End says %q", name, got, want)
@@ -217,9 +206,9 @@ func TestSignOutKeepsTheSessionsHeaders(t *testing.T) {
 }
 
 func TestLogoutParameters(t *testing.T) {
-	a := newSite(t, func(cfg *cognito.Config) { cfg.Login.LogoutURI = origin + "/bye?from=logout" })
-	u := mustParse(a.get("/api/auth/sign-out").Header.Get("Location"))
-	want := url.Values{"client_id": {a.cognito.UserPool().ClientID}, "logout_uri": {origin + "/bye?from=logout"}}
+	env := newRoutesEnv(t, func(cfg *cognito.Config) { cfg.Login.LogoutURI = origin + "/bye?from=logout" })
+	u := mustParse(env.get("/api/auth/sign-out").Header.Get("Location"))
+	want := url.Values{"client_id": {env.server.UserPool().ClientID}, "logout_uri": {origin + "/bye?from=logout"}}
 	if u.Query().Encode() != want.Encode() || u.Path != "/logout" {
 		t.Errorf("%s", u)
 	}
@@ -227,11 +216,11 @@ func TestLogoutParameters(t *testing.T) {
 
 // TestSignOutCallbackDoesNothing: anybody may send a browser there.
 func TestSignOutCallbackDoesNothing(t *testing.T) {
-	a := newSite(t)
-	r := page("/api/auth/sign-out-callback?error=x&state=y")
+	env := newRoutesEnv(t)
+	r := pageRequest("/api/auth/sign-out-callback?error=x&state=y")
 	r.Header.Set("Sec-Fetch-Site", "cross-site")
-	a.cognito.SignIn(r, "ada")
-	resp := a.do(r)
+	env.server.SignIn(r, "ada")
+	resp := env.do(r)
 	if resp.StatusCode != http.StatusFound || resp.Header.Get("Location") != "/" || resp.Header["Set-Cookie"] != nil {
 		t.Errorf("%d to %q, %v", resp.StatusCode, resp.Header.Get("Location"), resp.Header["Set-Cookie"])
 	}

@@ -16,8 +16,8 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// routeRecord is one record of testdata/amplify/routes.json: what the routes of the
-// real Amplify answered.
+// routeRecord is one record of testdata/amplify/routes.json: an answer of the real
+// Amplify's routes.
 type routeRecord struct {
 	Name   string
 	Now    int64
@@ -68,7 +68,7 @@ type recordedExchange struct {
 	}
 }
 
-// routeResult is what came of a record, as far as a browser and Cognito can tell.
+// routeResult is the result of a record that a browser and Cognito can see.
 type routeResult struct {
 	Status  int               `json:",omitempty"` // 0: refused at start
 	To      string            `json:",omitempty"` // where the answer leads
@@ -89,14 +89,15 @@ func (a routeResult) String() string {
 	return string(text)
 }
 
-// routeDeviation is an entry of routes-deviations.json: where we differ on purpose,
-// by which weakness of Amplify's (W) or requirement or decision of ours.
+// routeDeviation is an entry of routes-deviations.json: a difference on purpose, and the
+// decision behind it.
 type routeDeviation struct {
 	Record, Decision, Text string
 	Ours                   routeResult
 }
 
-// TestReplayRoutes replays every record: the same, or a named deviation.
+// TestReplayRoutes replays every record. The result must be the same or a listed
+// deviation.
 func TestReplayRoutes(t *testing.T) {
 	var records []routeRecord
 	readAmplify(t, "routes.json", &records)
@@ -144,18 +145,18 @@ func readAmplify(t testing.TB, file string, v any) {
 	}
 }
 
-// auth is the record's configuration here.
-func (rec *routeRecord) auth(pool *recordedPool) (routes http.Handler, err error) {
+// newRoutes returns Routes with the record's configuration.
+func (rec *routeRecord) newRoutes(server *recordedCognito) (routes http.Handler, err error) {
 	c := rec.Config
 	cfg := cognito.Config{
 		UserPool:    cognito.UserPool{ID: c.UserPoolID, ClientID: c.ClientID, Endpoint: recordedEndpoint},
 		Origin:      c.AppOrigin,
 		Secret:      routesSecret,
 		AfterSignIn: rec.HandlerInput.RedirectOnSignInComplete, AfterSignOut: rec.HandlerInput.RedirectOnSignOutComplete,
-		HTTPClient: &http.Client{Transport: pool},
+		HTTPClient: &http.Client{Transport: server},
 		Now:        func() time.Time { return time.UnixMilli(rec.Now) },
 	}
-	logged(new(strings.Builder))(&cfg)
+	withLog(new(strings.Builder))(&cfg)
 	cookies := c.RuntimeOptions.Cookies
 	cfg.Cookies.Domain, cfg.Cookies.MaxAge = cookies.Domain, time.Duration(cookies.MaxAge)*time.Second
 	if !cookies.Expires.IsZero() {
@@ -187,12 +188,12 @@ func (rec *routeRecord) auth(pool *recordedPool) (routes http.Handler, err error
 	return auth.Routes(), nil
 }
 
-// replay runs a record here. A callback belongs to a sign-in or a sign-out that is
-// begun here first.
+// replay runs a record against our Routes. For a callback it first starts the sign-in
+// or the sign-out.
 func (rec *routeRecord) replay(t *testing.T) routeResult {
 	t.Helper()
-	pool := newRecordedPool(t, rec)
-	routes, err := rec.auth(pool)
+	server := newRecordedCognito(t, rec)
+	routes, err := rec.newRoutes(server)
 	if err != nil {
 		return routeResult{To: "refused at start"}
 	}
@@ -202,37 +203,37 @@ func (rec *routeRecord) replay(t *testing.T) routeResult {
 	var lines []string
 	switch {
 	case rec.Slug == "sign-in-callback":
-		authorize, flow := rec.beginFlow(t, routes)
-		pool.begun(authorize)
-		// A flow is where Amplify has both of its cookies.
+		authorize, flow := rec.startFlow(t, routes)
+		server.expectFlow(authorize)
+		// Our flow's cookie stands for both of Amplify's cookies.
 		if held["com.amplify.server_auth.pkce"] && held["com.amplify.server_auth.state"] {
 			cookies += "; " + flow
 		}
 		target = strings.Replace(target, "state=st4te", "state="+authorize.Query().Get("state"), 1)
 	case rec.Slug == "sign-out-callback" && held["com.amplify.server_auth.isSigningOut"]:
-		resp := visit(routes, "GET", strings.TrimSuffix(target, "-callback"), cookies)
+		resp := serveRoutes(routes, "GET", strings.TrimSuffix(target, "-callback"), cookies)
 		if resp.StatusCode != http.StatusFound {
 			t.Errorf("sign-out: %d", resp.StatusCode)
 		}
 		lines = resp.Header["Set-Cookie"]
 	}
-	resp := visit(routes, rec.Request.Method, target, cookies)
-	got := browserView(t, rec, resp.StatusCode, resp.Header.Get("Location"), bodyOf(t, resp), cookies, append(lines, resp.Header["Set-Cookie"]...))
-	got.Calls = pool.calls
+	resp := serveRoutes(routes, rec.Request.Method, target, cookies)
+	got := browserView(t, rec, resp.StatusCode, resp.Header.Get("Location"), readBody(t, resp), cookies, append(lines, resp.Header["Set-Cookie"]...))
+	got.Calls = server.calls
 	if got.Params["nonce"] != "" {
 		if got.Params["nonce"] != "random" {
 			t.Errorf("nonce %q", got.Params["nonce"])
 		}
-		delete(got.Params, "nonce") // W25
+		delete(got.Params, "nonce") // Amplify sends none
 	}
 	return got
 }
 
-// beginFlow begins a sign-in and returns the authorization request and the flow's
+// startFlow starts a sign-in and returns the authorization request and the flow's
 // cookie.
-func (rec *routeRecord) beginFlow(t *testing.T, routes http.Handler) (authorize *url.URL, cookie string) {
+func (rec *routeRecord) startFlow(t *testing.T, routes http.Handler) (authorize *url.URL, cookie string) {
 	t.Helper()
-	resp := visit(routes, "GET", rec.Config.AppOrigin+"/api/auth/sign-in", "")
+	resp := serveRoutes(routes, "GET", rec.Config.AppOrigin+"/api/auth/sign-in", "")
 	for _, c := range resp.Cookies() {
 		if strings.Contains(c.Name, "cognitogate.flow.") {
 			cookie = c.Name + "=" + c.Value
@@ -244,7 +245,7 @@ func (rec *routeRecord) beginFlow(t *testing.T, routes http.Handler) (authorize 
 	return mustParse(resp.Header.Get("Location")), cookie
 }
 
-func visit(routes http.Handler, method, target, cookies string) *http.Response {
+func serveRoutes(routes http.Handler, method, target, cookies string) *http.Response {
 	r := httptest.NewRequest(method, target, nil)
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
@@ -256,10 +257,10 @@ func visit(routes http.Handler, method, target, cookies string) *http.Response {
 	return w.Result()
 }
 
-// recorded is what the record says, in the same terms.
+// recorded returns the result that the record holds.
 func (rec *routeRecord) recorded(t *testing.T) routeResult {
 	if e := rec.Error; e != nil {
-		// A mistake of the configuration shows at the first request there.
+		// Amplify reports a mistake of the configuration at the first request.
 		if e.Stage != "handle" || strings.HasPrefix(e.Message, "No valid redirect") {
 			return routeResult{To: "refused at start"}
 		}

@@ -1,7 +1,6 @@
 package middleware_test
 
 import (
-	"bufio"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
@@ -21,120 +20,115 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// The paths below /admin are private and everything else is public, told by a
-// pattern that includes and by one that excludes.
-var spellingMatchers = [][]string{
+// formMatchers protect the paths below /admin and nothing else, once by a pattern that
+// includes and once by one that excludes.
+var formMatchers = [][]string{
 	{"/admin/:path*", "/app/admin/:path*", "/sign-in/:path*", "/app/sign-in/:path*"},
 	{"/((?!public|app/public|$|app$).*)"},
 }
 
-// privately and publicly are the two handlers of every router below. Which of them
-// ran is left in a header.
-func privately(w http.ResponseWriter, r *http.Request) { w.Header().Set("Ran", "private") }
-func publicly(w http.ResponseWriter, r *http.Request)  { w.Header().Set("Ran", "public") }
-
-func spellingRoutes(r chi.Router) {
-	r.HandleFunc("/admin", privately)
-	r.HandleFunc("/admin/*", privately)
-	r.HandleFunc("/public", publicly)
-	r.HandleFunc("/public/*", publicly)
-	r.HandleFunc("/sign-in", publicly)
-	r.HandleFunc("/sign-in/", publicly)   // one slash is the same page
-	r.HandleFunc("/sign-in/*", privately) // no prefix is exempt
+func addFormRoutes(r chi.Router) {
+	r.HandleFunc("/admin", privateHandler)
+	r.HandleFunc("/admin/*", privateHandler)
+	r.HandleFunc("/public", publicHandler)
+	r.HandleFunc("/public/*", publicHandler)
+	r.HandleFunc("/sign-in", publicHandler)
+	r.HandleFunc("/sign-in/", publicHandler)   // one slash is the same page
+	r.HandleFunc("/sign-in/*", privateHandler) // no prefix is exempt
 }
 
-func use(mw ...func(http.Handler) http.Handler) chi.Router {
+func formRouter(mw ...func(http.Handler) http.Handler) chi.Router {
 	r := chi.NewRouter()
 	r.Use(mw...)
-	spellingRoutes(r)
+	addFormRoutes(r)
 	return r
 }
 
-// spellingRouters are the ways in which a guard may be mounted, among middlewares
-// that change the path or what chi routes by, before it and behind it.
-func spellingRouters(auth *cognito.Auth) map[string]http.Handler {
+// formRouters mounts the guard in every way, with middlewares before and behind it that
+// change the path or what chi routes by.
+func formRouters(auth *cognito.Auth) map[string]http.Handler {
 	mux := http.NewServeMux()
 	for _, p := range []string{"/admin", "/admin/"} {
-		mux.HandleFunc(p, privately)
+		mux.HandleFunc(p, privateHandler)
 	}
 	for _, p := range []string{"/public", "/public/", "/sign-in"} {
-		mux.HandleFunc(p, publicly)
+		mux.HandleFunc(p, publicHandler)
 	}
 	rewrite := chimiddleware.PathRewrite("/public/old", "/admin")
 	mounted := chi.NewRouter()
-	mounted.Mount("/app", use(auth.Protect))
+	mounted.Mount("/app", formRouter(auth.Protect))
 	cleanMounted := chi.NewRouter()
 	cleanMounted.Use(chimiddleware.CleanPath, chimiddleware.StripSlashes)
-	cleanMounted.Mount("/app", use(auth.Protect))
+	cleanMounted.Mount("/app", formRouter(auth.Protect))
 	formatMounted := chi.NewRouter()
 	formatMounted.Use(chimiddleware.URLFormat)
-	formatMounted.Mount("/app", use(auth.Protect))
+	formatMounted.Mount("/app", formRouter(auth.Protect))
 	inline := chi.NewRouter()
-	spellingRoutes(inline.With(auth.Protect))
-	twice := chi.NewRouter()
-	twice.Route("/app", func(r chi.Router) { r.Mount("/", use(auth.Protect)) })
+	addFormRoutes(inline.With(auth.Protect))
+	mountedTwice := chi.NewRouter()
+	mountedTwice.Route("/app", func(r chi.Router) { r.Mount("/", formRouter(auth.Protect)) })
 	mountedInline := chi.NewRouter()
-	mountedInline.Route("/app", func(r chi.Router) { r.Group(func(r chi.Router) { spellingRoutes(r.With(auth.Protect)) }) })
+	mountedInline.Route("/app", func(r chi.Router) { r.Group(func(r chi.Router) { addFormRoutes(r.With(auth.Protect)) }) })
 	cleanInline := chi.NewRouter()
 	cleanInline.Use(chimiddleware.CleanPath, chimiddleware.StripSlashes, chimiddleware.GetHead)
-	spellingRoutes(cleanInline.With(auth.Protect))
+	addFormRoutes(cleanInline.With(auth.Protect))
 	parameter := chi.NewRouter()
 	parameter.Use(chimiddleware.CleanPath)
-	parameter.Mount("/{site:app}", use(chimiddleware.StripSlashes, auth.Protect))
-	wild := http.NewServeMux()
-	wild.HandleFunc("GET /admin/{$}", privately)
-	wild.HandleFunc("/admin", privately)
-	wild.HandleFunc("GET /admin/{name}", privately)
-	wild.HandleFunc("/admin/{name}/{rest...}", privately)
-	wild.HandleFunc("/public/{rest...}", publicly)
+	parameter.Mount("/{site:app}", formRouter(chimiddleware.StripSlashes, auth.Protect))
+	wildcards := http.NewServeMux()
+	wildcards.HandleFunc("GET /admin/{$}", privateHandler)
+	wildcards.HandleFunc("/admin", privateHandler)
+	wildcards.HandleFunc("GET /admin/{name}", privateHandler)
+	wildcards.HandleFunc("/admin/{name}/{rest...}", privateHandler)
+	wildcards.HandleFunc("/public/{rest...}", publicHandler)
 	stripped := chi.NewRouter()
 	stripped.Use(auth.Protect)
 	stripped.Handle("/app/*", http.StripPrefix("/app", mux))
 	return map[string]http.Handler{
-		"chi":                           use(auth.Protect),
-		"chi inside":                    auth.Protect(use()),
+		"chi":                           formRouter(auth.Protect),
+		"chi inside":                    auth.Protect(formRouter()),
 		"chi inline":                    inline,
 		"chi mounted":                   mounted,
-		"chi mounted twice":             twice,
+		"chi mounted twice":             mountedTwice,
 		"chi mounted inline":            mountedInline,
 		"chi mounted at a parameter":    parameter,
 		"chi inline, cleaned before":    cleanInline,
-		"chi, GetHead before":           use(chimiddleware.GetHead, auth.Protect),
-		"chi, GetHead behind":           use(auth.Protect, chimiddleware.GetHead),
+		"chi, GetHead before":           formRouter(chimiddleware.GetHead, auth.Protect),
+		"chi, GetHead behind":           formRouter(auth.Protect, chimiddleware.GetHead),
 		"chi and StripPrefix behind":    stripped,
-		"chi, CleanPath before":         use(chimiddleware.CleanPath, auth.Protect),
-		"chi, CleanPath behind":         use(auth.Protect, chimiddleware.CleanPath),
-		"chi, StripSlashes before":      use(chimiddleware.StripSlashes, auth.Protect),
-		"chi, StripSlashes behind":      use(auth.Protect, chimiddleware.StripSlashes),
-		"chi, both before":              use(chimiddleware.CleanPath, chimiddleware.StripSlashes, auth.Protect),
-		"chi, both behind":              use(auth.Protect, chimiddleware.CleanPath, chimiddleware.StripSlashes),
-		"chi, RedirectSlashes behind":   use(auth.Protect, chimiddleware.RedirectSlashes),
-		"chi, URLFormat before":         use(chimiddleware.URLFormat, auth.Protect),
-		"chi, PathRewrite before":       use(rewrite, auth.Protect),
+		"chi, CleanPath before":         formRouter(chimiddleware.CleanPath, auth.Protect),
+		"chi, CleanPath behind":         formRouter(auth.Protect, chimiddleware.CleanPath),
+		"chi, StripSlashes before":      formRouter(chimiddleware.StripSlashes, auth.Protect),
+		"chi, StripSlashes behind":      formRouter(auth.Protect, chimiddleware.StripSlashes),
+		"chi, both before":              formRouter(chimiddleware.CleanPath, chimiddleware.StripSlashes, auth.Protect),
+		"chi, both behind":              formRouter(auth.Protect, chimiddleware.CleanPath, chimiddleware.StripSlashes),
+		"chi, RedirectSlashes behind":   formRouter(auth.Protect, chimiddleware.RedirectSlashes),
+		"chi, URLFormat before":         formRouter(chimiddleware.URLFormat, auth.Protect),
+		"chi, PathRewrite before":       formRouter(rewrite, auth.Protect),
 		"chi mounted, cleaned before":   cleanMounted,
 		"chi mounted, URLFormat before": formatMounted,
 		"ServeMux":                      auth.Protect(mux),
-		"ServeMux with wildcards":       auth.Protect(wild),
+		"ServeMux with wildcards":       auth.Protect(wildcards),
 		"ServeMux and StripPrefix":      auth.Protect(http.StripPrefix("/app", mux)),
-		"StripPrefix, then the guard":   http.StripPrefix("/app", auth.Protect(use())),
-		"decoding behind":               auth.Protect(reading(func(p string) string { return p })),
-		"decoding twice behind": auth.Protect(reading(func(p string) string {
+		"StripPrefix, then the guard":   http.StripPrefix("/app", auth.Protect(formRouter())),
+		"decoding behind":               auth.Protect(rewritingServer(func(p string) string { return p })),
+		"decoding twice behind": auth.Protect(rewritingServer(func(p string) string {
 			if again, err := url.PathUnescape(p); err == nil {
 				return again
 			}
 			return p
 		})),
-		"a file server behind":       auth.Protect(reading(func(p string) string { return path.Clean("/" + p) })),
-		"backslashes behind":         auth.Protect(reading(func(p string) string { return path.Clean("/" + strings.ReplaceAll(p, `\`, "/")) })),
-		"a servlet container behind": auth.Protect(reading(func(p string) string { return path.Clean("/" + segmentParams.ReplaceAllString(p, "")) })),
+		"a file server behind":       auth.Protect(rewritingServer(func(p string) string { return path.Clean("/" + p) })),
+		"backslashes behind":         auth.Protect(rewritingServer(func(p string) string { return path.Clean("/" + strings.ReplaceAll(p, `\`, "/")) })),
+		"a servlet container behind": auth.Protect(rewritingServer(func(p string) string { return path.Clean("/" + segmentParams.ReplaceAllString(p, "")) })),
 	}
 }
 
 var segmentParams = regexp.MustCompile(`;[^/]*`)
 
-// reading is a server that makes something of the decoded path before it routes.
-func reading(read func(string) string) http.Handler {
-	router := use()
+// rewritingServer is a server that rewrites the decoded path before it routes.
+func rewritingServer(read func(string) string) http.Handler {
+	router := formRouter()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = r.Clone(r.Context())
 		r.URL.Path, r.URL.RawPath = read(r.URL.Path), ""
@@ -142,16 +136,16 @@ func reading(read func(string) string) http.Handler {
 	})
 }
 
-// blindRouters rewrite the path behind the guard, where it cannot see it. Require
-// on the routes holds all the same.
-func blindRouters(auth *cognito.Auth) map[string]http.Handler {
+// routersThatRewriteBehind rewrite the path behind the guard, which cannot see it.
+// Require on the routes guards them.
+func routersThatRewriteBehind(auth *cognito.Auth) map[string]http.Handler {
 	make := func(mw ...func(http.Handler) http.Handler) http.Handler {
 		r := chi.NewRouter()
 		r.Use(auth.Protect)
 		r.Use(mw...)
-		r.With(auth.Require).HandleFunc("/admin", privately)
-		r.With(auth.RequireGroup("admins")).HandleFunc("/admin/*", privately)
-		r.HandleFunc("/public/*", publicly)
+		r.With(auth.Require).HandleFunc("/admin", privateHandler)
+		r.With(auth.RequireGroup("admins")).HandleFunc("/admin/*", privateHandler)
+		r.HandleFunc("/public/*", publicHandler)
 		return r
 	}
 	return map[string]http.Handler{
@@ -160,38 +154,32 @@ func blindRouters(auth *cognito.Auth) map[string]http.Handler {
 	}
 }
 
-type spelling struct {
+type formTest struct {
 	routers map[string]http.Handler
 }
 
-func newSpelling(t testing.TB) []spelling {
-	pool := cognitotest.New()
-	var list []spelling
-	for _, patterns := range spellingMatchers {
+func newFormTests(t testing.TB) []formTest {
+	server := cognitotest.New()
+	var list []formTest
+	for _, patterns := range formMatchers {
 		auth, err := cognito.New(cognito.Config{
-			UserPool: pool.UserPool(), HTTPClient: pool.Client(), Matcher: patterns, Logger: slog.New(slog.DiscardHandler),
+			UserPool: server.UserPool(), HTTPClient: server.Client(), Matcher: patterns, Logger: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		routers := spellingRouters(auth)
-		maps.Copy(routers, blindRouters(auth))
-		list = append(list, spelling{routers})
+		routers := formRouters(auth)
+		maps.Copy(routers, routersThatRewriteBehind(auth))
+		list = append(list, formTest{routers})
 	}
 	return list
 }
 
-// parse reads a request line as net/http's server does.
-func parse(method, target string) (*http.Request, bool) {
-	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(method + " " + target + " HTTP/1.1\r\nHost: app.example\r\n\r\n")))
-	return r, err == nil
-}
-
-// check sends a target to every router, signed in as nobody: the private handler
+// checkPrivate sends a target to every router without a session. The private handler
 // must not run.
-func (s spelling) check(t testing.TB, method, target string) {
+func (s formTest) checkPrivate(t testing.TB, method, target string) {
 	for name, h := range s.routers {
-		r, ok := parse(method, target)
+		r, ok := parseRequest(method, target)
 		if !ok {
 			return
 		}
@@ -203,7 +191,7 @@ func (s spelling) check(t testing.TB, method, target string) {
 	}
 }
 
-var spellingSeeds = []string{
+var formTargets = []string{
 	"/admin", "/admin/", "/admin/x", "//admin", "/admin//x", "/./admin", "/public/../admin", "/public/..%2fadmin", "/public/%2e%2e/admin",
 	"/public/..%252fadmin", "/public/%252e%252e%252fadmin", "/%61dmin", "/%2561dmin", `/public\..\admin`, "/public%5c..%5cadmin", "/public/old/x",
 	"/public%23/../admin", "/admin%3F", "/admin%23", "/admin%00", "/admin;x", "/admin.json", "/public?x=/admin", "/admin?public", "/sign-in/../admin",
@@ -212,16 +200,16 @@ var spellingSeeds = []string{
 	"http://evil.example//admin", "*", "/", "//", "///", "/ADMIN", "/admin%20", "/%20admin", "/public/old/../../admin", "/public/..;/admin", "/admin;x/y", "/public%5c..%5cadmin%2fx%3fy", "/app/public/..%5cadmin", "/sign-in", "/sign-in/", "/sign-in//",
 }
 
-func TestSpellings(t *testing.T) {
-	spellings := newSpelling(t)
-	for _, s := range spellings {
-		for _, target := range spellingSeeds {
+func TestPathForms(t *testing.T) {
+	tests := newFormTests(t)
+	for _, s := range tests {
+		for _, target := range formTargets {
 			for _, method := range []string{"GET", "HEAD", "OPTIONS", "CONNECT", "POST", "BREW"} {
-				s.check(t, method, target)
+				s.checkPrivate(t, method, target)
 			}
 		}
 	}
-	// The same by chance, of segments that have fooled somebody.
+	// Random targets of segments that have fooled other guards.
 	parts := []string{"/", "//", "admin", "public", "sign-in", "app", "old", "..", ".", "%2e", "%2E%2e", "%2f", "%5c", `\`, "%252f", "%252e", "x", ".json", "%61dmin", ";", "..;", ";x", "%00", "%ff", "%3f", "?", "#", "%23", " ", "%20"}
 	random := rand.New(rand.NewPCG(1, 2))
 	for range longtest.Scale(500, 3000) {
@@ -233,20 +221,20 @@ func TestSpellings(t *testing.T) {
 				target.WriteString("/")
 			}
 		}
-		spellings[random.IntN(len(spellings))].check(t, "GET", target.String())
+		tests[random.IntN(len(tests))].checkPrivate(t, "GET", target.String())
 	}
 }
 
-// TestSpellingsReachPublicPages shows that the routers above do not pass their test
-// by refusing everything.
-func TestSpellingsReachPublicPages(t *testing.T) {
-	for _, s := range newSpelling(t) {
+// TestPathFormRoutersServePublicPages: the routers do not pass TestPathForms by refusing
+// every request.
+func TestPathFormRoutersServePublicPages(t *testing.T) {
+	for _, s := range newFormTests(t) {
 		for name, h := range s.routers {
 			target := "/public/x"
 			if strings.Contains(name, "mounted") || strings.Contains(name, "StripPrefix") {
 				target = "/app/public/x"
 			}
-			r, _ := parse("GET", target)
+			r, _ := parseRequest("GET", target)
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, r)
 			if w.Header().Get("Ran") != "public" {
@@ -256,21 +244,21 @@ func TestSpellingsReachPublicPages(t *testing.T) {
 	}
 }
 
-func FuzzSpelling(f *testing.F) {
-	for _, target := range spellingSeeds {
+func FuzzPathForms(f *testing.F) {
+	for _, target := range formTargets {
 		f.Add(target)
 	}
-	spellings := newSpelling(f)
+	tests := newFormTests(f)
 	f.Fuzz(func(t *testing.T, target string) {
-		for _, s := range spellings {
-			s.check(t, "GET", target)
+		for _, s := range tests {
+			s.checkPrivate(t, "GET", target)
 		}
 	})
 }
 
-// TestHeadersChangeNoVerdict sends what has turned off the guards of others.
-func TestHeadersChangeNoVerdict(t *testing.T) {
-	a := newApp(t)
+// TestHeadersChangeNoDecision sends headers that have turned off other guards.
+func TestHeadersChangeNoDecision(t *testing.T) {
+	env := newEnv(t)
 	names := []string{
 		"X-Middleware-Subrequest", "X-Middleware-Next", "X-Middleware-Rewrite", "X-Middleware-Prefetch", "X-Nextjs-Data", "X-Now-Route-Matches", "X-Matched-Path", "X-Invoke-Path", "X-Invoke-Status",
 		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Uri", "X-Forwarded-Path", "X-Forwarded-Prefix", "X-Forwarded-Method", "X-Forwarded-User", "X-Forwarded-Email",
@@ -284,7 +272,7 @@ func TestHeadersChangeNoVerdict(t *testing.T) {
 			for _, path := range []string{"/dashboard", "/admin"} {
 				r := httptest.NewRequest("GET", path, nil)
 				r.Header.Set(name, value)
-				if resp := a.do(r); a.seen != nil || resp.StatusCode < 300 {
+				if resp := env.do(r); env.handled != nil || resp.StatusCode < 300 {
 					t.Errorf("%s: %s opens %s: %d", name, value, path, resp.StatusCode)
 				}
 			}
@@ -294,21 +282,21 @@ func TestHeadersChangeNoVerdict(t *testing.T) {
 	for _, name := range names {
 		r.Header.Set(name, "/admin")
 	}
-	if a.do(r); a.seen == nil {
+	if env.do(r); env.handled == nil {
 		t.Error("headers changed the verdict on a public path")
 	}
 }
 
 func TestMethodsAndTargetsWithoutAPath(t *testing.T) {
-	pool := cognitotest.New()
-	auth, err := cognito.New(cognito.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client(), Matcher: []string{"/admin"}})
+	server := cognitotest.New()
+	auth, err := cognito.New(cognito.Config{UserPool: server.UserPool(), HTTPClient: server.Client(), Matcher: []string{"/admin"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := auth.Protect(http.HandlerFunc(privately))
+	h := auth.Protect(http.HandlerFunc(privateHandler))
 	for _, target := range []string{"OPTIONS *", "CONNECT app.example:443", "GET /admin", "HEAD /admin", "OPTIONS /admin", "BREW /admin", "GET /" + strings.Repeat("a", 9000)} {
 		method, uri, _ := strings.Cut(target, " ")
-		r, ok := parse(method, uri)
+		r, ok := parseRequest(method, uri)
 		if !ok {
 			t.Errorf("%.40s is no request", target)
 			continue
@@ -330,18 +318,18 @@ func TestMethodsAndTargetsWithoutAPath(t *testing.T) {
 	}
 }
 
-// TestQueryIsNoPath: nothing but the path is judged.
+// TestQueryIsNoPath: the matcher is not asked about the query.
 func TestQueryIsNoPath(t *testing.T) {
-	pool := cognitotest.New()
-	auth, err := cognito.New(cognito.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client(), Matcher: []string{"/admin/:path*"}})
+	server := cognitotest.New()
+	auth, err := cognito.New(cognito.Config{UserPool: server.UserPool(), HTTPClient: server.Client(), Matcher: []string{"/admin/:path*"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := auth.Protect(http.HandlerFunc(privately))
+	h := auth.Protect(http.HandlerFunc(privateHandler))
 	for target, public := range map[string]bool{
 		"/public?x=/admin": true, "/public?/admin/x": true, "/admin?x=/public": false, "/admin%3F": false, "/public%23/../admin": false,
 	} {
-		r, _ := parse("GET", target)
+		r, _ := parseRequest("GET", target)
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		if got := w.Header().Get("Ran") != ""; got != public {

@@ -10,62 +10,40 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-// selecting is an Auth with these patterns.
-func selecting(t testing.TB, patterns ...string) *cognito.Auth {
-	t.Helper()
-	auth, err := cognito.New(cognito.Config{UserPool: cognito.UserPool{ID: "eu-west-1_a", ClientID: "a"}, Matcher: patterns})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return auth
-}
-
-// ran sends a target to h, signed in as nobody, and names the handler that ran.
-func ran(t testing.TB, h http.Handler, method, target string) string {
-	t.Helper()
-	r, ok := parse(method, target)
-	if !ok {
-		t.Fatalf("%s %s is no request", method, target)
-	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w.Header().Get("Ran")
-}
-
-// TestSignInPageInAMountedRouter: the page that everybody is sent to must be let
-// through there too, or browsers are sent to it for ever.
+// TestSignInPageInAMountedRouter: Protect must let the sign-in page through there too,
+// or browsers are redirected for ever.
 func TestSignInPageInAMountedRouter(t *testing.T) {
 	auth := newAuth(t, func(cfg *cognito.Config) { cfg.SignIn = "/app/sign-in" })
 	app := chi.NewRouter()
 	app.Use(auth.Protect)
-	app.HandleFunc("/sign-in", publicly)
-	app.HandleFunc("/*", privately)
+	app.HandleFunc("/sign-in", publicHandler)
+	app.HandleFunc("/*", privateHandler)
 	root := chi.NewRouter()
 	root.Mount("/app", app)
 	for _, target := range []string{"/app/sign-in", "/app/sign-in?next=/app/x"} {
-		if got := ran(t, root, "GET", target); got != "public" {
+		if got := handlerThatRan(t, root, "GET", target); got != "public" {
 			t.Errorf("%s: ran %q", target, got)
 		}
 	}
 	for _, target := range []string{"/app/", "/app", "/app/sign-in/x", "/app//sign-in/x", "/app/sign-in%2fx", "/app/sign-in/../x", "/app/%73ign-in/x", "/app/sign-in;x"} {
-		if got := ran(t, root, "GET", target); got != "" {
+		if got := handlerThatRan(t, root, "GET", target); got != "" {
 			t.Errorf("%s: ran %q", target, got)
 		}
 	}
 	alone := chi.NewRouter()
 	alone.Use(auth.Protect)
-	alone.HandleFunc("/", publicly)
+	alone.HandleFunc("/", publicHandler)
 	root = chi.NewRouter()
 	root.Mount("/app/sign-in", alone)
 	for _, target := range []string{"/app/sign-in", "/app/sign-in/"} {
-		if got := ran(t, root, "GET", target); got != "public" {
+		if got := handlerThatRan(t, root, "GET", target); got != "public" {
 			t.Errorf("a router of its own, %s: ran %q", target, got)
 		}
 	}
 }
 
-// TestRewriteBeforeAnInlineGuard: a middleware may give chi another path, which ends
-// like the one that was received. The guard of a group comes after the routing.
+// TestRewriteBeforeAnInlineGuard: a middleware may give chi another path that ends like
+// the received one. The guard of a group runs after the routing.
 func TestRewriteBeforeAnInlineGuard(t *testing.T) {
 	strip := func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -79,22 +57,23 @@ func TestRewriteBeforeAnInlineGuard(t *testing.T) {
 		r := chi.NewRouter()
 		r.Use(strip)
 		r.Group(func(r chi.Router) {
-			r.Use(selecting(t, pattern).Protect)
-			r.HandleFunc("/admin", privately)
-			r.HandleFunc("/admin/*", privately)
+			r.Use(newMatcherAuth(t, pattern).Protect)
+			r.HandleFunc("/admin", privateHandler)
+			r.HandleFunc("/admin/*", privateHandler)
 		})
 		for _, target := range []string{"/public/admin", "/public/admin/x", "/public/admin/x/y"} {
-			if got := ran(t, r, "GET", target); got != "" {
+			if got := handlerThatRan(t, r, "GET", target); got != "" {
 				t.Errorf("%s: %s reached the handler", pattern, target)
 			}
 		}
 	}
 }
 
-// TestReadersBehindTheGuard read the path as some servers behind a reverse proxy do.
-func TestReadersBehindTheGuard(t *testing.T) {
-	auth := selecting(t, "/admin/:path*")
-	h := auth.Protect(http.HandlerFunc(privately))
+// TestServersBehindTheGuard: some servers behind a reverse proxy read a path in these
+// ways.
+func TestServersBehindTheGuard(t *testing.T) {
+	auth := newMatcherAuth(t, "/admin/:path*")
+	h := auth.Protect(http.HandlerFunc(privateHandler))
 	for target, reader := range map[string]string{
 		"/admin;jsessionid=1":             "drops the parameters of segments",
 		"/admin;a/x;b":                    "drops the parameters of segments",
@@ -106,12 +85,12 @@ func TestReadersBehindTheGuard(t *testing.T) {
 		"/public%5c..%5cadmin%2fx%23y":    `takes \ for /, of a path with a hash`,
 		"/public/%5c..%5c..%5cadmin/%3fy": `takes \ for /, of a path with a question mark`,
 	} {
-		if ran(t, h, "GET", target) != "" {
+		if handlerThatRan(t, h, "GET", target) != "" {
 			t.Errorf("%s is let through, and a server %s", target, reader)
 		}
 	}
 	for _, target := range []string{"/public;x", "/public/100%25", "/public/100%25;v=1", "/public/a%3fb"} {
-		if ran(t, h, "GET", target) == "" {
+		if handlerThatRan(t, h, "GET", target) == "" {
 			t.Errorf("%s is not let through", target)
 		}
 	}
@@ -121,20 +100,20 @@ func TestReadersBehindTheGuard(t *testing.T) {
 func TestZeroAuthLetsNothingThrough(t *testing.T) {
 	var auth cognito.Auth
 	for name, h := range map[string]http.Handler{
-		"Protect": auth.Protect(http.HandlerFunc(privately)), "Require": auth.Require(http.HandlerFunc(privately)),
+		"Protect": auth.Protect(http.HandlerFunc(privateHandler)), "Require": auth.Require(http.HandlerFunc(privateHandler)),
 	} {
 		func() {
 			defer func() { _ = recover() }()
-			if got := ran(t, h, "GET", "/x"); got != "" {
+			if got := handlerThatRan(t, h, "GET", "/x"); got != "" {
 				t.Errorf("%s: the handler ran", name)
 			}
 		}()
 	}
 }
 
-// TestPublicPathInAMountedRouterAllocatesNothing either.
+// TestPublicPathInAMountedRouterAllocatesNothing: the guard adds no allocation.
 func TestPublicPathInAMountedRouterAllocatesNothing(t *testing.T) {
-	guarded := selecting(t, documented).Protect(http.HandlerFunc(nothing))
+	guarded := newMatcherAuth(t, documented).Protect(http.HandlerFunc(emptyHandler))
 	measured := false
 	api := chi.NewRouter()
 	api.Use(func(http.Handler) http.Handler {
@@ -145,7 +124,7 @@ func TestPublicPathInAMountedRouterAllocatesNothing(t *testing.T) {
 			}
 		})
 	})
-	api.HandleFunc("/{id}", nothing)
+	api.HandleFunc("/{id}", emptyHandler)
 	root := chi.NewRouter()
 	root.Mount("/api", api)
 	root.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/api/1", nil))

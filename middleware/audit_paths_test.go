@@ -11,20 +11,20 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
-var okay = http.HandlerFunc(publicly)
+var publicRoute = http.HandlerFunc(publicHandler)
 
-// protectedRoutes is a router behind Protect with these routes.
+// protectedRoutes returns a router behind Protect with these routes.
 func protectedRoutes(auth *cognito.Auth, routes ...string) chi.Router {
 	r := chi.NewRouter()
 	r.Use(auth.Protect)
 	for _, route := range routes {
-		r.Get(route, publicly)
+		r.Get(route, publicHandler)
 	}
 	return r
 }
 
-// checkAudit asks the router, as nobody, for every path that is called public, and
-// for each of probes. A route whose handler runs must not be called guarded.
+// checkAudit audits the router and compares the public paths with want. It requests
+// every path that is reported as public without a session: its handler must run.
 func checkAudit(t *testing.T, auth *cognito.Auth, router chi.Router, want map[string]string) {
 	t.Helper()
 	got := make(map[string]string)
@@ -37,7 +37,7 @@ func checkAudit(t *testing.T, auth *cognito.Auth, router chi.Router, want map[st
 		if (g.By == "") != (g.Public != "") {
 			t.Errorf("%s: by %q and public at %q", route, g.By, g.Public)
 		}
-		if g.Public != "" && ran(t, router, g.Method, g.Public) == "" {
+		if g.Public != "" && handlerThatRan(t, router, g.Method, g.Public) == "" {
 			t.Errorf("%s is called public, and %s is not", route, g.Public)
 		}
 	}
@@ -48,7 +48,7 @@ func checkAudit(t *testing.T, auth *cognito.Auth, router chi.Router, want map[st
 	}
 }
 
-// TestAuditAsksForWhatPatternsLeaveOut, which a few samples do not find.
+// TestAuditAsksForWhatPatternsLeaveOut: a few fixed sample paths do not find it.
 func TestAuditAsksForWhatPatternsLeaveOut(t *testing.T) {
 	assets := `/((?!_next/static|favicon\.ico|robots.txt|.*\.(?:svg|png|webp)$).*)`
 	for _, c := range []struct{ pattern, route, public string }{
@@ -69,23 +69,23 @@ func TestAuditAsksForWhatPatternsLeaveOut(t *testing.T) {
 		{"/admin/:path*", "/admin/{page}", ""},
 		{"/admin/:path*", "/admin/*", ""},
 	} {
-		auth := selecting(t, c.pattern)
+		auth := newMatcherAuth(t, c.pattern)
 		router := protectedRoutes(auth, c.route)
 		for _, g := range auth.Audit(router) {
 			switch {
 			case (g.Public == "") != (c.public == ""):
 				t.Errorf("%s behind %s: public at %q, want %q", c.route, c.pattern, g.Public, c.public)
 			case strings.Contains(c.route, "{32}"): // no sample fits
-			case g.Public != "" && ran(t, router, "GET", g.Public) == "":
+			case g.Public != "" && handlerThatRan(t, router, "GET", g.Public) == "":
 				t.Errorf("%s behind %s: %s is not public", c.route, c.pattern, g.Public)
 			}
 		}
 	}
 }
 
-// TestAuditKnowsWhichRouteTakesAPath: what is another route's does not count.
+// TestAuditKnowsWhichRouteTakesAPath: a path of another route does not count.
 func TestAuditKnowsWhichRouteTakesAPath(t *testing.T) {
-	auth := selecting(t, "/((?!api$|sign-in).*)")
+	auth := newMatcherAuth(t, "/((?!api$|sign-in).*)")
 	router := protectedRoutes(auth, "/api", "/sign-in", "/apiary")
 	checkAudit(t, auth, router, map[string]string{"GET /api": "/api", "GET /sign-in": "/sign-in", "GET /apiary": ""})
 	router = protectedRoutes(auth, "/api", "/sign-in", "/sign-inx", "/{page:[a-z-]+}")
@@ -94,56 +94,57 @@ func TestAuditKnowsWhichRouteTakesAPath(t *testing.T) {
 	checkAudit(t, auth, router, map[string]string{"GET /{page:[a-z-]+}": "/sign-inx"})
 }
 
-// TestAuditOfMounts: the path of a mount is served without a slash at its end too.
+// TestAuditOfMounts: chi serves the path of a mount without a slash at its end too.
 func TestAuditOfMounts(t *testing.T) {
-	auth := selecting(t, "/admin/(.*)")
+	auth := newMatcherAuth(t, "/admin/(.*)")
 	router := protectedRoutes(auth)
 	router.Route("/admin", func(r chi.Router) {
-		r.Get("/", publicly)
-		r.Get("/x", publicly)
+		r.Get("/", publicHandler)
+		r.Get("/x", publicHandler)
 	})
 	checkAudit(t, auth, router, map[string]string{"GET /admin/": "/admin", "GET /admin/x": ""})
 
 	router = protectedRoutes(auth)
-	router.Mount("/admin", okay)
+	router.Mount("/admin", publicRoute)
 	checkAudit(t, auth, router, map[string]string{"GET /admin/*": "/admin"})
 
 	router = protectedRoutes(auth, "/admin/*") // no mount
 	checkAudit(t, auth, router, map[string]string{"GET /admin/*": ""})
 
 	router = protectedRoutes(auth)
-	router.Route("/admin", func(r chi.Router) { r.Get("/", publicly) })
-	router.With(auth.Require).Get("/admin", publicly) // in place of the mount's
+	router.Route("/admin", func(r chi.Router) { r.Get("/", publicHandler) })
+	router.With(auth.Require).Get("/admin", publicHandler) // in place of the mount's
 	checkAudit(t, auth, router, map[string]string{"GET /admin/": "", "GET /admin": ""})
 
-	// Of mounts at the root, one in another.
-	auth = selecting(t, "/:section/admin")
+	// A mount at the root in a mount at the root.
+	auth = newMatcherAuth(t, "/:section/admin")
 	inner, outer, router := chi.NewRouter(), chi.NewRouter(), protectedRoutes(auth)
-	inner.Get("/admin", publicly)
+	inner.Get("/admin", publicHandler)
 	outer.Mount("/", inner)
 	router.Mount("/", outer)
 	checkAudit(t, auth, router, map[string]string{"GET /admin": "/admin"})
 }
 
-// TestAuditOfWhatStandsOverAMount: a route that is added later takes its method away.
-func TestAuditOfWhatStandsOverAMount(t *testing.T) {
-	auth := selecting(t, "/never")
+// TestAuditOfARouteThatReplacesAMounts: a route that is added later takes its method
+// from the mount.
+func TestAuditOfARouteThatReplacesAMounts(t *testing.T) {
+	auth := newMatcherAuth(t, "/never")
 	sub := chi.NewRouter()
-	sub.HandleFunc("/x", publicly)
+	sub.HandleFunc("/x", publicHandler)
 	router := protectedRoutes(auth)
 	router.With(auth.Require).Mount("/sub", sub)
-	router.Get("/sub/*", publicly)
+	router.Get("/sub/*", publicHandler)
 	checkAudit(t, auth, router, map[string]string{"GET /sub/*": "/sub/1", "POST /sub/x": ""})
 }
 
-// TestAuditOfInlineRouters: what With and Group return has all routes of the router
-// that they were called on, and its middlewares are in front of its own only.
+// TestAuditOfInlineRouters: a router that With or Group returns has all routes of the
+// router that it was made from. Its middlewares stand before its own routes only.
 func TestAuditOfInlineRouters(t *testing.T) {
-	auth := selecting(t, "/never")
+	auth := newMatcherAuth(t, "/never")
 	base := chi.NewRouter()
-	base.Get("/open", publicly)
+	base.Get("/open", publicHandler)
 	private := base.With(auth.Require)
-	private.Get("/closed", publicly)
+	private.Get("/closed", publicHandler)
 	want := map[string]string{"GET /open": "/open", "GET /closed": ""}
 	checkAudit(t, auth, base, want)
 	checkAudit(t, auth, private, want)
@@ -153,15 +154,16 @@ func TestAuditOfInlineRouters(t *testing.T) {
 	checkAudit(t, auth, router, map[string]string{"GET /sub/open": "/sub/open", "GET /sub/closed": ""})
 }
 
-// TestAuditOfTheSignInPage: a route that takes its path is not guarded there.
+// TestAuditOfTheSignInPage: a route that takes the path of the sign-in page is public
+// there.
 func TestAuditOfTheSignInPage(t *testing.T) {
 	auth := newAuth(t)
 	checkAudit(t, auth, protectedRoutes(auth, "/{page}", "/x/{id}"), map[string]string{"GET /{page}": "/sign-in", "GET /x/{id}": ""})
 	checkAudit(t, auth, protectedRoutes(auth, "/{page}", "/sign-in"), map[string]string{"GET /{page}": "", "GET /sign-in": "/sign-in"})
 }
 
-// TestAuditBelievesNoCondition, which a client can leave unfulfilled.
-func TestAuditBelievesNoCondition(t *testing.T) {
+// TestAuditIgnoresRulesWithConditions: a client can leave a condition unfulfilled.
+func TestAuditIgnoresRulesWithConditions(t *testing.T) {
 	header := []matcher.Condition{{Type: "header", Key: "X-Anything"}}
 	auth := newAuth(t, func(cfg *cognito.Config) {
 		cfg.Rules = []matcher.Rule{{Source: "/has", Has: header}, {Source: "/missing", Missing: header}, {Source: "/both"}}
@@ -174,15 +176,15 @@ func TestAuditBelievesNoCondition(t *testing.T) {
 	}
 }
 
-// TestAuditCallsAMiddlewareOncePerRouter: a middleware may keep something for each
-// time that it is mounted.
+// TestAuditCallsAMiddlewareOncePerRouter: a middleware may allocate something each
+// time it is called.
 func TestAuditCallsAMiddlewareOncePerRouter(t *testing.T) {
-	auth := selecting(t, "/:path*")
+	auth := newMatcherAuth(t, "/:path*")
 	calls := 0
 	router := chi.NewRouter()
 	router.Use(func(next http.Handler) http.Handler { calls++; return next }, auth.Protect)
 	for _, route := range []string{"/a", "/b", "/c", "/d"} {
-		router.HandleFunc(route, publicly)
+		router.HandleFunc(route, publicHandler)
 	}
 	before := calls
 	auth.Audit(router)

@@ -19,9 +19,9 @@ import (
 
 const recordedEndpoint = "https://cognito.example"
 
-// recordedPool answers as the recorded Cognito did. The ID tokens of its token
-// endpoint get the nonce of the flow that was begun, and are signed again.
-type recordedPool struct {
+// recordedCognito answers as the recorded Cognito did. It gives the ID tokens of its
+// token endpoint the nonce of the started flow, and signs them again.
+type recordedCognito struct {
 	*testing.T
 	jwks           map[string]json.RawMessage
 	cognito, oauth []recordedExchange         // replies that are left
@@ -31,12 +31,12 @@ type recordedPool struct {
 	calls            []string
 }
 
-func newRecordedPool(t *testing.T, rec *routeRecord) *recordedPool {
+func newRecordedCognito(t *testing.T, rec *routeRecord) *recordedCognito {
 	var file struct {
 		Keys map[string]struct{ Kid, N, E, D, P, Q string }
 	}
 	readAmplify(t, "keys.json", &file)
-	p := &recordedPool{T: t, jwks: rec.JWKS, cognito: rec.Cognito, oauth: rec.OAuth, keys: make(map[string]*rsa.PrivateKey)}
+	p := &recordedCognito{T: t, jwks: rec.JWKS, cognito: rec.Cognito, oauth: rec.OAuth, keys: make(map[string]*rsa.PrivateKey)}
 	number := func(s string) *big.Int {
 		b, err := base64.RawURLEncoding.DecodeString(s)
 		if err != nil {
@@ -55,12 +55,12 @@ func newRecordedPool(t *testing.T, rec *routeRecord) *recordedPool {
 	return p
 }
 
-// begun notes the authorization request that the token endpoint is to answer for.
-func (p *recordedPool) begun(authorize *url.URL) {
+// expectFlow sets the authorization request that the token endpoint answers for.
+func (p *recordedCognito) expectFlow(authorize *url.URL) {
 	p.nonce, p.challenge = authorize.Query().Get("nonce"), authorize.Query().Get("code_challenge")
 }
 
-func (p *recordedPool) RoundTrip(r *http.Request) (*http.Response, error) {
+func (p *recordedCognito) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Method == http.MethodGet {
 		if doc, ok := p.jwks[r.URL.String()]; ok {
 			return recordedAnswer(r, http.StatusOK, string(doc)), nil
@@ -75,9 +75,9 @@ func (p *recordedPool) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Host == mustParse(recordedEndpoint).Host {
 		p.calls = append(p.calls, callOf(target, body))
 		if strings.HasSuffix(target, ".RevokeToken") {
-			return p.revoke(r)
+			return p.replyToRevoke(r)
 		}
-		return p.reply(r, &p.cognito)
+		return p.nextReply(r, &p.cognito)
 	}
 	p.calls = append(p.calls, callOf(r.URL.String(), body))
 	if got := r.Header.Get("Content-Type"); got != "application/x-www-form-urlencoded" {
@@ -91,11 +91,11 @@ func (p *recordedPool) RoundTrip(r *http.Request) (*http.Response, error) {
 	if base64.RawURLEncoding.EncodeToString(sum[:]) != p.challenge {
 		p.Errorf("the verifier %q is not that of the challenge", form.Get("code_verifier"))
 	}
-	return p.reply(r, &p.oauth)
+	return p.nextReply(r, &p.oauth)
 }
 
-// reply is the next recorded one.
-func (p *recordedPool) reply(r *http.Request, list *[]recordedExchange) (*http.Response, error) {
+// nextReply returns the next recorded reply.
+func (p *recordedCognito) nextReply(r *http.Request, list *[]recordedExchange) (*http.Response, error) {
 	if len(*list) == 0 {
 		p.Errorf("%s is not in the record", r.URL)
 		return nil, errors.New("recorded: nothing")
@@ -123,9 +123,9 @@ func (p *recordedPool) reply(r *http.Request, list *[]recordedExchange) (*http.R
 	return recordedAnswer(r, reply.Status, text), nil
 }
 
-// revoke answers the API's RevokeToken as the recorded revocation endpoint, which is
-// the same operation, was answered.
-func (p *recordedPool) revoke(r *http.Request) (*http.Response, error) {
+// replyToRevoke answers the API's RevokeToken with the recorded reply of the revocation
+// endpoint, which is the same operation.
+func (p *recordedCognito) replyToRevoke(r *http.Request) (*http.Response, error) {
 	if len(p.oauth) == 0 {
 		return recordedAnswer(r, http.StatusOK, "{}"), nil // Amplify asked for nothing
 	}
@@ -139,8 +139,8 @@ func (p *recordedPool) revoke(r *http.Request) (*http.Response, error) {
 	return recordedAnswer(r, http.StatusOK, "{}"), nil
 }
 
-// withNonce signs an ID token again with the key that had signed it.
-func (p *recordedPool) withNonce(id string) string {
+// withNonce sets the nonce of an ID token and signs it with its old key.
+func (p *recordedCognito) withNonce(id string) string {
 	parts := strings.Split(id, ".")
 	if len(parts) != 3 {
 		return id

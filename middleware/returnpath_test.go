@@ -1,15 +1,18 @@
 package middleware_test
 
 import (
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+
+	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
 // browserURL resolves a reference against a page of the site as browsers do (WHATWG
-// URL §4.4), as far as it takes to tell which site it leads to, and returns the
-// host and the path. ok is false for what is no http URL.
+// URL §4.4) and returns the host and the path. ok is false if the result is not an
+// https URL. It parses no more than that takes.
 func browserURL(ref string) (host, path string, ok bool) {
 	ref = strings.TrimFunc(ref, func(r rune) bool { return r <= ' ' }) // C0 controls and space
 	ref = strings.NewReplacer("\t", "", "\r", "", "\n", "").Replace(ref)
@@ -45,7 +48,7 @@ func browserURL(ref string) (host, path string, ok bool) {
 	} else {
 		host = "app.example.com"
 	}
-	// Dot segments, of which "%2e" is a spelling.
+	// Dot segments may be written as "%2e".
 	var out []string
 	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	for i, segment := range segments {
@@ -68,8 +71,8 @@ func browserURL(ref string) (host, path string, ok bool) {
 	return host, "/" + strings.Join(out, "/"), true
 }
 
-// isRoute reports whether a path is one of the routes in a lenient router's eyes,
-// which decodes it and passes over empty segments.
+// isRoute reports whether a lenient router takes a path for one of the routes. Such a
+// router decodes the path and ignores empty segments.
 func isRoute(path string) bool {
 	if decoded, err := url.PathUnescape(path); err == nil {
 		path = decoded
@@ -89,8 +92,8 @@ func isScheme(s string) bool {
 	return s != ""
 }
 
-// astray are ways to another site, from the lists of other projects.
-var astray = []string{
+// offSiteURLs lead to other sites in some readers; most come from other projects.
+var offSiteURLs = []string{
 	"//evil.example", "///evil.example", "////evil.example", "/\\evil.example", "\\/evil.example", "\\\\evil.example", "/\\/evil.example",
 	"/\t/evil.example", "\t//evil.example", "/\r/evil.example", "/\n/evil.example", "/\x00/evil.example", " //evil.example", "/ /evil.example",
 	"https://evil.example", "https:evil.example", "https:/evil.example", "https:\\\\evil.example", "HTTPS://evil.example", "http://evil.example",
@@ -102,35 +105,35 @@ var astray = []string{
 	"/" + strings.Repeat("a", 3000), "/" + strings.Repeat("../", 100) + "/evil.example", "/\v/evil.example", "/\f/evil.example", "/\u0085/evil.example",
 }
 
-// FuzzReturnTo: ReturnTo is always a path of this site in a browser's eyes, and what
-// the routes send browsers to is one that neither signs anybody out nor begins with
-// two slashes when its dots are resolved.
+// FuzzReturnTo: browsers read ReturnTo as a path of this site, always. Routes redirect to
+// no path that signs a user out, or that begins with two slashes once its dot segments
+// are resolved.
 func FuzzReturnTo(f *testing.F) {
-	for _, s := range astray {
+	for _, s := range offSiteURLs {
 		f.Add(s)
 	}
-	var a *app
+	var env *testEnv
 	var cookie string
 	f.Fuzz(func(t *testing.T, next string) {
-		if a == nil {
-			a = newSite(t)
-			r := page("/")
-			a.cognito.SignIn(r, "ada")
+		if env == nil {
+			env = newRoutesEnv(t)
+			r := pageRequest("/")
+			env.server.SignIn(r, "ada")
 			cookie = r.Header.Get("Cookie")
 		}
-		r := page("/api/auth/sign-in?next=" + url.QueryEscape(next))
+		r := pageRequest("/api/auth/sign-in?next=" + url.QueryEscape(next))
 		r.Host = host
-		to := a.auth.ReturnTo(r)
+		to := env.auth.ReturnTo(r)
 		if site, _, ok := browserURL(to); !ok || site != host || !strings.HasPrefix(to, "/") {
 			t.Errorf("%q: ReturnTo is %q, which leads to %q", next, to, site)
 		}
-		posted := page("/")
+		posted := pageRequest("/")
 		posted.Form = url.Values{"next": {next}}
-		if again := a.auth.ReturnTo(posted); again != to {
+		if again := env.auth.ReturnTo(posted); again != to {
 			t.Errorf("%q: %q from a form, %q from a query", next, again, to)
 		}
 		r.Header.Set("Cookie", cookie)
-		resp := a.do(r)
+		resp := env.do(r)
 		location := resp.Header.Get("Location")
 		site, path, ok := browserURL(location)
 		if !ok || site != host || strings.HasPrefix(path, "//") || isRoute(path) {
@@ -142,4 +145,65 @@ func FuzzReturnTo(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestReturnTo(t *testing.T) {
+	env := newEnv(t)
+	for next, want := range map[string]string{
+		"/dashboard?tab=2":               "/dashboard?tab=2",
+		"":                               "/",
+		"dashboard":                      "/",
+		"https://evil.example/":          "/",
+		"//evil.example":                 "/",
+		`/\evil.example`:                 "/",
+		`\/evil.example`:                 "/",
+		"/\t/evil.example":               "/",
+		"/\n/evil.example":               "/",
+		"javascript:alert(1)":            "/",
+		"/a" + strings.Repeat("a", 4000): "/",
+	} {
+		r := httptest.NewRequest("GET", "/sign-in?next="+url.QueryEscape(next), nil)
+		if got := env.auth.ReturnTo(r); got != want {
+			t.Errorf("ReturnTo(%.40q) = %q, want %q", next, got, want)
+		}
+	}
+}
+
+// TestReturnPathIsNeverARoute: a link to sign-in must not sign the user out again, nor
+// make a router redirect to another site.
+func TestReturnPathIsNeverARoute(t *testing.T) {
+	env := newRoutesEnv(t, func(cfg *cognito.Config) { cfg.AfterSignIn = "/home" })
+	signedIn := pageRequest("/")
+	env.server.SignIn(signedIn, "ada")
+	for next, want := range map[string]string{
+		"/api/auth/sign-out":            "/home",
+		"/api/auth/sign-out/":           "/home",
+		"/api/auth/sign-out?x=1#y":      "/home",
+		"/api/auth//sign-out":           "/home",
+		"/api/auth/sign%2Dout":          "/home",
+		"/api/auth/sign-in?next=/x":     "/home",
+		"/api/auth/sign-in-callback":    "/home",
+		"/x/../api/auth/sign-out":       "/home",
+		"/.//evil.example":              "/home",
+		"/%2e//evil.example":            "/home",
+		"/x/..//evil.example":           "/home",
+		"/x/%2E%2e//evil.example":       "/home",
+		"//evil.example":                "/home",
+		"/\t/evil.example":              "/home",
+		"/..":                           "/home",
+		"/api/auth/account":             "/api/auth/account",
+		"/sign-out":                     "/sign-out",
+		"/.well-known/x":                "/.well-known/x",
+		"/a..b":                         "/a..b",
+		"/x?to=../..&b=//evil.example/": "/x?to=../..&b=//evil.example/",
+		"/päge x":                       "/p%C3%A4ge%20x",
+		"/%E2%82%AC%0d%0aX: y":          "/%E2%82%AC%0d%0aX:%20y",
+	} {
+		r := pageRequest("/api/auth/sign-in?next=" + url.QueryEscape(next))
+		r.Host = host
+		r.Header["Cookie"] = signedIn.Header["Cookie"]
+		if got := env.do(r).Header.Get("Location"); got != want {
+			t.Errorf("%q leads to %q, want %q", next, got, want)
+		}
+	}
 }

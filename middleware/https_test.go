@@ -15,25 +15,25 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// TestSignInOverHTTPS is a whole conversation over two real ports, with net/http's
-// client and cookie jar and the managed login's own pages.
+// TestSignInOverHTTPS signs in and out over two real ports, with net/http's client and
+// cookie jar and the managed login's own pages.
 func TestSignInOverHTTPS(t *testing.T) {
-	pool := cognitotest.New(
+	server := cognitotest.New(
 		cognitotest.User{Username: "ada@example.com", Password: "Passw0rd!"},
 		cognitotest.User{Username: "grace (navy)", Password: "Passw0rd!"},
 	)
-	login := httptest.NewTLSServer(pool)
+	login := httptest.NewTLSServer(server)
 	defer login.Close()
-	pool.SetURL(login.URL)
+	server.SetURL(login.URL)
 	mux := http.NewServeMux()
 	site := httptest.NewTLSServer(mux)
 	defer site.Close()
-	pool = pool.AddClient("confidential", "the client's secret")
-	pool.SetLogin(cognitotest.Login{
+	server = server.AddClient("confidential", "the client's secret")
+	server.SetLogin(cognitotest.Login{
 		RedirectURIs: []string{site.URL + "/auth/sign-in-callback"}, LogoutURIs: []string{site.URL + "/auth/sign-out-callback"}, RequirePKCE: true,
 	})
 	auth, err := cognito.New(cognito.Config{
-		UserPool: pool.UserPool(), HTTPClient: login.Client(), Origin: site.URL, RoutesPath: "/auth", Secret: routesSecret,
+		UserPool: server.UserPool(), HTTPClient: login.Client(), Origin: site.URL, RoutesPath: "/auth", Secret: routesSecret,
 		AfterSignOut: "/bye",
 	})
 	if err != nil {
@@ -56,7 +56,7 @@ func TestSignInOverHTTPS(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()
-		return bodyOf(t, resp), resp.Request.URL
+		return readBody(t, resp), resp.Request.URL
 	}
 	for _, user := range []string{"ada@example.com", "grace (navy)"} {
 		body, at := read(client.Get(site.URL + "/a%20page?q=1&r=%2F"))
@@ -80,12 +80,12 @@ func TestSignInOverHTTPS(t *testing.T) {
 			t.Errorf("at %s: %s", at, body)
 		}
 		for _, c := range client.Jar.Cookies(mustParse(site.URL + "/")) {
-			if strings.HasPrefix(c.Name, ourCookies) || strings.Contains(c.Name, "cognitogate") {
+			if strings.HasPrefix(c.Name, sessionCookiePrefix) || strings.Contains(c.Name, "cognitogate") {
 				t.Errorf("%s is left", c.Name)
 			}
 		}
 	}
-	if n := pool.Calls("RevokeToken"); n != 2 {
+	if n := server.Calls("RevokeToken"); n != 2 {
 		t.Errorf("%d revocations", n)
 	}
 }

@@ -20,29 +20,29 @@ var (
 	tagOf   = regexp.MustCompile(`<[^>]*>`)
 )
 
-// pagesOfTheRoutes asks for each of the pages.
-func pagesOfTheRoutes(t *testing.T, edits ...func(*cognito.Config)) map[string]*http.Response {
-	a := newSite(t, edits...)
+// allPages requests each page of Routes.
+func allPages(t *testing.T, edits ...func(*cognito.Config)) map[string]*http.Response {
+	env := newRoutesEnv(t, edits...)
 	pages := map[string]*http.Response{
-		"unknown state": a.get("/api/auth/sign-in-callback?code=x&state=y"),
-		"loop":          a.get("/dashboard", &http.Cookie{Name: markerCookie + a.cognito.UserPool().ClientID, Value: "2"}),
+		"unknown state": env.get("/api/auth/sign-in-callback?code=x&state=y"),
+		"loop":          env.get("/dashboard", &http.Cookie{Name: markerCookiePrefix + env.server.UserPool().ClientID, Value: "2"}),
 	}
-	r := page("/api/auth/sign-out")
+	r := pageRequest("/api/auth/sign-out")
 	r.Host = host
-	pages["confirm"] = a.do(r)
-	authorize, flow := a.begin("/api/auth/sign-in?next=/dashboard")
-	callback := a.consent(authorize, "ada")
-	pages["cancelled"] = a.get("/api/auth/sign-in-callback?error=access_denied&error_description=no&state="+callback.Query().Get("state"), flow)
-	pages["refused"] = a.get(with(callback, "code", "x").RequestURI(), flow)
-	authorize, flow = a.begin("/api/auth/sign-in?next=/dashboard")
-	pages["Strict"] = a.get(a.consent(authorize, "ada").RequestURI(), flow)
+	pages["confirm"] = env.do(r)
+	authorize, flow := env.startFlow("/api/auth/sign-in?next=/dashboard")
+	callback := env.completeLogin(authorize, "ada")
+	pages["cancelled"] = env.get("/api/auth/sign-in-callback?error=access_denied&error_description=no&state="+callback.Query().Get("state"), flow)
+	pages["refused"] = env.get(withParam(callback, "code", "x").RequestURI(), flow)
+	authorize, flow = env.startFlow("/api/auth/sign-in?next=/dashboard")
+	pages["Strict"] = env.get(env.completeLogin(authorize, "ada").RequestURI(), flow)
 	return pages
 }
 
 func TestPagesAreSafeAndPlain(t *testing.T) {
-	for name, resp := range pagesOfTheRoutes(t, func(cfg *cognito.Config) { cfg.Cookies.SameSite = http.SameSiteStrictMode }) {
+	for name, resp := range allPages(t, func(cfg *cognito.Config) { cfg.Cookies.SameSite = http.SameSiteStrictMode }) {
 		t.Run(name, func(t *testing.T) {
-			body, h := bodyOf(t, resp), resp.Header
+			body, h := readBody(t, resp), resp.Header
 			m := styleOf.FindStringSubmatch(body)
 			if m == nil {
 				t.Fatalf("no page: %d %s", resp.StatusCode, body)
@@ -88,40 +88,40 @@ func TestPagesLetTheFormLeadToAnEmulator(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	auth.Routes().ServeHTTP(w, page("/api/auth/sign-out"))
+	auth.Routes().ServeHTTP(w, pageRequest("/api/auth/sign-out"))
 	if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self' https: http://localhost:9229;") {
 		t.Errorf("the policy is %q", csp)
 	}
 }
 
-// TestErrorOfCognitoIsShownForAKnownState, escaped, and not to anybody who makes a
-// link.
+// TestErrorOfCognitoIsShownForAKnownState: the page shows it escaped, and only for a
+// flow of this browser, because anybody can make a link with a text.
 func TestErrorOfCognitoIsShownForAKnownState(t *testing.T) {
-	a := newSite(t)
-	authorize, flow := a.begin("/api/auth/sign-in?next=/dashboard%3Fa%3D1%26b%3D2")
+	env := newRoutesEnv(t)
+	authorize, flow := env.startFlow("/api/auth/sign-in?next=/dashboard%3Fa%3D1%26b%3D2")
 	q := url.Values{"error": {"access_denied"}, "error_description": {`<b onclick="x">PreSignUp failed & 'so'</b>`}, "state": {authorize.Query().Get("state")}}
-	body := bodyOf(t, a.get("/api/auth/sign-in-callback?"+q.Encode(), flow))
+	body := readBody(t, env.get("/api/auth/sign-in-callback?"+q.Encode(), flow))
 	if !strings.Contains(body, "The sign-in service says: &lt;b onclick=&#34;x&#34;&gt;PreSignUp failed &amp; &#39;so&#39;&lt;/b&gt;") {
 		t.Errorf("%s", body)
 	}
-	if link := linkTo(t, body); link != "/api/auth/sign-in?next=%2Fdashboard%3Fa%3D1%26b%3D2" {
+	if link := signInLinkIn(t, body); link != "/api/auth/sign-in?next=%2Fdashboard%3Fa%3D1%26b%3D2" {
 		t.Errorf("link %q", link)
 	}
 	for _, state := range []string{"", "x", authorize.Query().Get("state") + "-x"} {
 		q.Set("state", state)
-		if body := bodyOf(t, a.get("/api/auth/sign-in-callback?"+q.Encode(), flow)); strings.Contains(body, "PreSignUp") {
+		if body := readBody(t, env.get("/api/auth/sign-in-callback?"+q.Encode(), flow)); strings.Contains(body, "PreSignUp") {
 			t.Errorf("state %q: anybody can write on the page", state)
 		}
 	}
-	if body := bodyOf(t, a.get("/api/auth/sign-in-callback?"+q.Encode())); strings.Contains(body, "PreSignUp") {
+	if body := readBody(t, env.get("/api/auth/sign-in-callback?"+q.Encode())); strings.Contains(body, "PreSignUp") {
 		t.Error("without a flow anybody can write on the page")
 	}
 }
 
-// TestStrictPageLeadsOn: the way back stands in the page twice, and is in both places
-// what a redirect would say.
-func TestStrictPageLeadsOn(t *testing.T) {
-	a := newSite(t, func(cfg *cognito.Config) { cfg.Cookies.SameSite = http.SameSiteStrictMode })
+// TestStrictPageContinues: the page has the return path twice, both times as a
+// redirect would have it.
+func TestStrictPageContinues(t *testing.T) {
+	env := newRoutesEnv(t, func(cfg *cognito.Config) { cfg.Cookies.SameSite = http.SameSiteStrictMode })
 	for next, want := range map[string]string{
 		"/x?a=1&b='\"><script>": "/x?a=1&b='\"><script>",
 		"/x;url=//evil.example": "/x;url=//evil.example",
@@ -130,39 +130,39 @@ func TestStrictPageLeadsOn(t *testing.T) {
 		"/%2e%25":               "/%2e%25",
 		"/&quot;>&#39;":         "/&quot;>&#39;",
 	} {
-		authorize, flow := a.begin("/api/auth/sign-in?next=" + url.QueryEscape(next))
-		resp := a.get(a.consent(authorize, "ada").RequestURI(), flow)
-		body := bodyOf(t, resp)
-		m := refresh.FindStringSubmatch(body)
+		authorize, flow := env.startFlow("/api/auth/sign-in?next=" + url.QueryEscape(next))
+		resp := env.get(env.completeLogin(authorize, "ada").RequestURI(), flow)
+		body := readBody(t, resp)
+		m := metaRefresh.FindStringSubmatch(body)
 		if resp.StatusCode != http.StatusOK || sessionUser(resp) != "ada" || m == nil || html.UnescapeString(m[1]) != want {
 			t.Errorf("%q: %d %s", next, resp.StatusCode, body)
 		}
-		if link, err := url.Parse(linkTo(t, body)); err != nil || link.Path != mustParse(want).Path {
+		if link, err := url.Parse(signInLinkIn(t, body)); err != nil || link.Path != mustParse(want).Path {
 			t.Errorf("%q: link %s, %v", next, link, err)
 		}
 	}
 }
 
-// FuzzErrorDescription: whatever Cognito is made to say stays text, of a bounded
-// length, and gets no further than the page.
+// FuzzErrorDescription: any error description is shown as text of a bounded length, and
+// in no header.
 func FuzzErrorDescription(f *testing.F) {
 	for _, s := range []string{"no", "<script>alert(1)</script>", `"><img src=x onerror=y>`, "{{.}}", "</main></html>", "\x00\xff\r\nSet-Cookie: a=b", "\u202ecba", strings.Repeat("ä", 5000), "]]>", "&lt;b&gt;"} {
 		f.Add("access_denied", s)
 		f.Add(s, s)
 	}
-	var a *app
+	var env *testEnv
 	var authorize *url.URL
 	var flow *http.Cookie
 	var empty int
 	f.Fuzz(func(t *testing.T, code, description string) {
-		if a == nil {
-			a = newSite(t)
-			authorize, flow = a.begin("/api/auth/sign-in")
-			empty = len(tagOf.FindAllString(bodyOf(t, a.get("/api/auth/sign-in-callback?error=x&error_description=x&state="+authorize.Query().Get("state"), flow)), -1))
+		if env == nil {
+			env = newRoutesEnv(t)
+			authorize, flow = env.startFlow("/api/auth/sign-in")
+			empty = len(tagOf.FindAllString(readBody(t, env.get("/api/auth/sign-in-callback?error=x&error_description=x&state="+authorize.Query().Get("state"), flow)), -1))
 		}
 		q := url.Values{"error": {code}, "error_description": {description}, "state": {authorize.Query().Get("state")}}
-		resp := a.get("/api/auth/sign-in-callback?"+q.Encode(), flow)
-		body := bodyOf(t, resp)
+		resp := env.get("/api/auth/sign-in-callback?"+q.Encode(), flow)
+		body := readBody(t, resp)
 		tags := len(tagOf.FindAllString(body, -1))
 		if said := strings.Contains(body, "service says"); tags != empty && (said || tags != empty-2) {
 			t.Errorf("%d tags, %d without the description:\n%s", tags, empty, body)

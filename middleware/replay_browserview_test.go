@@ -16,16 +16,17 @@ import (
 	"time"
 )
 
-var recordedRefresh = regexp.MustCompile(`<meta http-equiv="refresh" content="0; ?(?:URL='|url=)([^"']*)`)
+var recordedMetaRefresh = regexp.MustCompile(`<meta http-equiv="refresh" content="0; ?(?:URL='|url=)([^"']*)`)
 
-// browserView is an answer as a browser understands it. For every record (the
-// deviation "*"): the proofs of a sign-in are one cookie for this host, for ten
-// minutes; Amplify's notes of a sign-out, and our marker against loops, are left
-// out; and a session takes clockDrift and signInDetails with it.
+// browserView returns an answer as a browser understands it. It hides the differences of
+// the deviation "*", which every record has:
+//   - The cookies of a flow count as one cookie without a lifetime and a domain.
+//   - Amplify's cookie of a sign-out and our sign-in marker are left out.
+//   - clockDrift and signInDetails, which a session takes with it, are left out.
 func browserView(t *testing.T, rec *routeRecord, status int, location, body, cookies string, lines []string) routeResult {
 	t.Helper()
 	v := routeResult{Status: status, To: location}
-	if m := recordedRefresh.FindStringSubmatch(body); m != nil {
+	if m := recordedMetaRefresh.FindStringSubmatch(body); m != nil {
 		v.To = html.UnescapeString(m[1])
 	}
 	if u := mustParse(v.To); u.IsAbs() {
@@ -34,7 +35,7 @@ func browserView(t *testing.T, rec *routeRecord, status int, location, body, coo
 		for name, values := range u.Query() {
 			v.Params[name] = strings.Join(values, " and ")
 		}
-		shape(t, v.Params)
+		replaceRandomParams(t, v.Params)
 	}
 	changes := make(map[string]string)
 	held := heldCookies(cookies)
@@ -50,7 +51,7 @@ func browserView(t *testing.T, rec *routeRecord, status int, location, body, coo
 			strings.HasSuffix(name, ".clockDrift"), strings.HasSuffix(name, ".signInDetails"):
 			continue
 		default:
-			name = strings.TrimPrefix(name, ourCookies+rec.Config.ClientID+".")
+			name = strings.TrimPrefix(name, sessionCookiePrefix+rec.Config.ClientID+".")
 		}
 		switch {
 		case change != "":
@@ -70,8 +71,8 @@ func browserView(t *testing.T, rec *routeRecord, status int, location, body, coo
 
 var lifetimeOf = regexp.MustCompile(`; (max-age|domain)=[^;]*`)
 
-// shape replaces what is random by what it has to look like.
-func shape(t *testing.T, params map[string]string) {
+// replaceRandomParams checks the shape of random parameters and replaces them.
+func replaceRandomParams(t *testing.T, params map[string]string) {
 	t.Helper()
 	if state, ok := params["state"]; ok {
 		random, own, _ := strings.Cut(state, "-")
@@ -93,8 +94,8 @@ func shape(t *testing.T, params map[string]string) {
 
 var challengeShape = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
-// withoutNonce replaces the ID token in a cookie by its claims: ours has the nonce of
-// its flow, and another signature.
+// withoutNonce replaces the ID token in a cookie by its claims without the nonce. Our
+// token has the nonce of its flow, and so another signature.
 func withoutNonce(t *testing.T, change string) string {
 	t.Helper()
 	token, attributes, _ := strings.Cut(change, ";")
@@ -126,7 +127,7 @@ func heldCookies(header string) map[string]bool {
 	return held
 }
 
-// setCookieChange reads a Set-Cookie line: the value and the attributes, sorted, or
+// setCookieChange returns the value and the sorted attributes of a Set-Cookie line, or
 // "" for a deletion.
 func setCookieChange(t *testing.T, rec *routeRecord, line string) (name, change string) {
 	t.Helper()
@@ -163,7 +164,7 @@ func setCookieChange(t *testing.T, rec *routeRecord, line string) (name, change 
 	return name, value
 }
 
-// withoutValues tells what is set from what is cleared.
+// withoutValues replaces each change by "set" or "cleared".
 func withoutValues(changes map[string]string) map[string]string {
 	short := make(map[string]string)
 	for name, change := range changes {
@@ -174,8 +175,8 @@ func withoutValues(changes map[string]string) map[string]string {
 	return short
 }
 
-// callOf is a call to Cognito: the operation and what it is about. The verifier is
-// checked where it arrives.
+// callOf describes a call to Cognito: the operation and its parameters. The token
+// endpoint checks the verifier.
 func callOf(target string, body []byte) string {
 	switch {
 	case strings.HasSuffix(target, "/oauth2/token"):
@@ -190,18 +191,18 @@ func callOf(target string, body []byte) string {
 		if err != nil {
 			return err.Error()
 		}
-		return "revoke " + short(form.Get("client_id")+" "+form.Get("token"))
+		return "revoke " + shortToken(form.Get("client_id")+" "+form.Get("token"))
 	}
 	var members struct{ ClientID, Token, RefreshToken string }
 	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&members); err != nil {
 		return err.Error()
 	}
 	if strings.HasSuffix(target, ".RevokeToken") {
-		return "revoke " + short(members.ClientID+" "+members.Token)
+		return "revoke " + shortToken(members.ClientID+" "+members.Token)
 	}
 	_, op, _ := strings.Cut(target, ".")
-	return op + " " + short(members.ClientID+" "+members.RefreshToken)
+	return op + " " + shortToken(members.ClientID+" "+members.RefreshToken)
 }
 
-// short keeps the part of a token that tells the recorded ones apart.
-func short(s string) string { return s[:min(len(s), 30)] + "…" + s[max(0, len(s)-30):] }
+// shortToken keeps the parts of a token in which the recorded ones differ.
+func shortToken(s string) string { return s[:min(len(s), 30)] + "…" + s[max(0, len(s)-30):] }

@@ -1,0 +1,220 @@
+package middleware
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/cognitogate/cognitogate/internal/configerr"
+	"github.com/cognitogate/cognitogate/matcher"
+	"github.com/cognitogate/cognitogate/session"
+	"github.com/cognitogate/cognitogate/tokens"
+)
+
+// New returns an Auth for the configuration. Its error has a [*ConfigError] for
+// every mistake, joined, each on a line that begins with the field's name. New makes
+// no request, so that a program starts while Cognito is down.
+func New(cfg Config) (*Auth, error) {
+	var configErrors configerr.List
+	cfg.Login.Scopes = slices.Clone(cfg.Login.Scopes) // the caller may change its slice later
+	a := &Auth{cfg: cfg}
+	a.configureOrigin(&configErrors)
+	a.configureSessions(&configErrors)
+	a.configureMatcher(&configErrors)
+	a.configureSignIn(&configErrors)
+	a.configureReturnParam(&configErrors)
+	a.configureDefaults(&configErrors)
+	if err := configErrors.Err(); err != nil {
+		return nil, fmt.Errorf("cognitogate: the configuration is wrong:\n%w", err)
+	}
+	if cfg.UserPool.ClientSecret != "" && cfg.Origin == "" {
+		a.cfg.Logger.Warn("cognitogate: the app client has a secret and there is no Origin: Amplify in a browser cannot sign in with such a client")
+	}
+	return a, nil
+}
+
+// configureOrigin sets what follows from Origin and RoutesPath.
+func (a *Auth) configureOrigin(configErrors *configerr.List) {
+	cfg := &a.cfg
+	cfg.RoutesPath = strings.TrimSuffix(cmp.Or(cfg.RoutesPath, defaultRoutesPath), "/")
+	if !isLocalPath(cfg.RoutesPath) || !isPlain(&url.URL{Path: cfg.RoutesPath}) {
+		configErrors.Add("RoutesPath", `%q is not a path like "/api/auth"`, cfg.RoutesPath)
+	}
+	if cfg.Origin == "" {
+		return
+	}
+	u, err := url.Parse(cfg.Origin)
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.Scheme+"://"+u.Host != cfg.Origin ||
+		strings.HasSuffix(u.Host, ":") || strings.ContainsFunc(u.Host, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		configErrors.Add("Origin", `%q is not an origin like "https://app.example.com"`, cfg.Origin)
+		return
+	}
+	cfg.Cookies.HTTPOnly = true
+	if u.Scheme == "http" {
+		// Browsers trust localhost like https, but not all of them store Secure
+		// cookies from it over http.
+		switch u.Hostname() {
+		case "localhost", "127.0.0.1", "::1":
+			cfg.Cookies.Insecure = true
+		}
+		if !cfg.Cookies.Insecure {
+			configErrors.Add("Origin", "%q is not https, and Cookies.Insecure is not set", cfg.Origin)
+		}
+	}
+	a.routes = newRoutesSettings(cfg, u, configErrors)
+}
+
+// configureSessions makes the Manager. It shares the Client and the Verifier, which
+// have hooks that session.Config does not know.
+func (a *Auth) configureSessions(configErrors *configerr.List) {
+	cfg := sessionConfig(&a.cfg)
+	if a.cfg.UserPool.Validate() == nil {
+		opts := &tokens.Options{HTTPClient: a.cfg.HTTPClient, Now: a.cfg.Now, Hooks: a.cfg.Hooks.Tokens}
+		var err error
+		a.verifier, err = tokens.NewVerifier(a.cfg.UserPool, opts)
+		configErrors.Join("UserPool", err)
+		a.client, err = tokens.NewClient(a.cfg.UserPool, opts)
+		configErrors.Join("UserPool", err)
+		cfg.Verifier, cfg.Client = a.verifier, a.client
+		cfg.HTTPClient = nil // both have it
+	}
+	var err error
+	a.sessions, err = session.NewManager(cfg)
+	configErrors.Join("", err)
+}
+
+// sessionConfig copies the fields that Config has in common with session.Config.
+func sessionConfig(cfg *Config) session.Config {
+	return session.Config{
+		UserPool:      cfg.UserPool,
+		HTTPClient:    cfg.HTTPClient,
+		Cookies:       cfg.Cookies,
+		RefreshBefore: cfg.RefreshBefore,
+		CacheBytes:    cfg.CacheBytes,
+		Bearer:        cfg.Bearer,
+		Now:           cfg.Now,
+		Logger:        cfg.Logger,
+		Hooks:         cfg.Hooks.Session,
+	}
+}
+
+// configureMatcher compiles Matcher and Rules.
+func (a *Auth) configureMatcher(configErrors *configerr.List) {
+	a.rules = slices.Concat(matcher.Paths(a.cfg.Matcher...), a.cfg.Rules)
+	switch {
+	case a.cfg.Matcher == nil && a.cfg.Rules == nil:
+		return
+	case len(a.rules) == 0:
+		configErrors.Add("Matcher", "is empty, which would protect nothing; leave it nil to protect every path")
+		return
+	}
+	var err error
+	if a.matcher, err = matcher.New(a.rules...); err != nil {
+		a.addRuleErrors(configErrors, err)
+	}
+}
+
+// addRuleErrors adds the mistakes that matcher.New has found. Each names the field and
+// the index of its rule.
+func (a *Auth) addRuleErrors(configErrors *configerr.List, err error) {
+	for _, err := range err.(interface{ Unwrap() []error }).Unwrap() {
+		e := err.(*matcher.RuleError)
+		field := fmt.Sprintf("Matcher[%d]", e.Index)
+		if i := e.Index - len(a.cfg.Matcher); i >= 0 {
+			field = fmt.Sprintf("Rules[%d]", i)
+		}
+		if _, ok := e.Err.(*matcher.SyntaxError); ok { // its text has the pattern
+			configErrors.Add(field, "%w", e.Err)
+		} else {
+			configErrors.Add(field, "%q: %w", e.Source, e.Err)
+		}
+	}
+}
+
+// configureSignIn sets where guards send signed-out users, and which paths Protect
+// lets through so that they arrive.
+func (a *Auth) configureSignIn(configErrors *configerr.List) {
+	cfg := &a.cfg
+	if cfg.SignIn == "" {
+		cfg.SignIn = "/sign-in"
+		if cfg.Origin != "" {
+			cfg.SignIn = cfg.RoutesPath + "/sign-in"
+		}
+	}
+	if cfg.Origin != "" {
+		for slug := range routeHandlers {
+			a.exempt = append(a.exempt, cfg.RoutesPath+"/"+slug)
+		}
+	}
+	u, err := url.Parse(cfg.SignIn)
+	switch {
+	case err != nil || strings.Contains(cfg.SignIn, "#"):
+		configErrors.Add("SignIn", `%q is not a path like "/sign-in"`, cfg.SignIn)
+		return
+	case isLocalPath(cfg.SignIn):
+		a.exempt = append(a.exempt, strings.TrimSuffix(u.Path, "/"))
+		if a.protects(&http.Request{URL: u}) {
+			configErrors.Add("SignIn", "%q is not plain, without escapes, dot segments and the like, and so Protect would not let it through", cfg.SignIn)
+		}
+	case u.Scheme != "https" || u.Host == "" || u.User != nil:
+		configErrors.Add("SignIn", `%q is neither a path like "/sign-in" nor an https URL`, cfg.SignIn)
+	case strings.EqualFold("https://"+u.Host, cfg.Origin):
+		configErrors.Add("SignIn", "%q is on this site: give its path, which Protect lets through then", cfg.SignIn)
+	case cfg.Origin == "":
+		configErrors.Add("SignIn", "%q is on another site, which needs Origin to send users back", cfg.SignIn)
+	}
+	a.signIn = u
+}
+
+// configureReturnParam sets how the sign-in page learns where the user wanted to go.
+func (a *Auth) configureReturnParam(configErrors *configerr.List) {
+	cfg := &a.cfg
+	if cfg.ReturnParam = cmp.Or(cfg.ReturnParam, "next"); cfg.ReturnParam == "-" {
+		return
+	}
+	switch {
+	case !paramName.MatchString(cfg.ReturnParam):
+		configErrors.Add("ReturnParam", `%q is not a parameter's name like "next"`, cfg.ReturnParam)
+	case a.signIn != nil && a.signIn.Query().Has(cfg.ReturnParam):
+		configErrors.Add("ReturnParam", "%q is a parameter of SignIn already", cfg.ReturnParam)
+	case cfg.Origin != "" && slices.Contains(routeParams, cfg.ReturnParam):
+		configErrors.Add("ReturnParam", "%q means something else to Routes", cfg.ReturnParam)
+	}
+	separator := "?"
+	if strings.Contains(cfg.SignIn, "?") {
+		separator = "&"
+	}
+	a.signInTo = cfg.SignIn + separator + cfg.ReturnParam + "="
+}
+
+// paramName allows no character that has a meaning in a query or a form.
+var paramName = regexp.MustCompile(`^[A-Za-z0-9_.~-]{1,64}$`)
+
+// configureDefaults sets the fields whose default depends on no other field.
+func (a *Auth) configureDefaults(configErrors *configerr.List) {
+	cfg := &a.cfg
+	cfg.AfterSignIn = cmp.Or(cfg.AfterSignIn, "/")
+	if !isLocalPath(cfg.AfterSignIn) {
+		configErrors.Add("AfterSignIn", `%q is not a path like "/"`, cfg.AfterSignIn)
+	}
+	cfg.AfterSignOut = cmp.Or(cfg.AfterSignOut, "/")
+	if !isLocalPath(cfg.AfterSignOut) {
+		configErrors.Add("AfterSignOut", `%q is not a path like "/"`, cfg.AfterSignOut)
+	}
+	if cfg.ErrorHandler == nil {
+		cfg.ErrorHandler = a.ServeError
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+}

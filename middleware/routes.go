@@ -1,0 +1,85 @@
+package middleware
+
+import (
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/cognitogate/cognitogate/internal/cookie"
+)
+
+const defaultRoutesPath = "/api/auth"
+
+// routeHandlers are the five routes of Amplify's createAuthRouteHandlers.
+var routeHandlers map[string]func(*Auth, http.ResponseWriter, *http.Request)
+
+func init() { // returnPath, which a handler calls, reads the map
+	routeHandlers = map[string]func(*Auth, http.ResponseWriter, *http.Request){
+		"sign-in":           (*Auth).serveSignIn,
+		"sign-up":           (*Auth).serveSignUp,
+		"sign-in-callback":  (*Auth).serveSignInCallback,
+		"sign-out":          (*Auth).serveSignOut,
+		"sign-out-callback": (*Auth).serveSignOutCallback,
+	}
+}
+
+// Routes serves sign-in, sign-up, sign-in-callback, sign-out and sign-out-callback
+// below RoutesPath, like Amplify's createAuthRouteHandlers. Mount it there:
+//
+//	router.Mount("/api/auth", auth.Routes())        // chi
+//	mux.Handle("/api/auth/", auth.Routes())         // http.ServeMux
+//
+// Users sign in on the user pool's managed login, with a state, a nonce and PKCE
+// (RFC 6749, RFC 7636, OpenID Connect Core). A link to sign-in may carry the
+// parameters provider, lang, login_hint, prompt and that of ReturnParam. Sign out
+// with a form's POST; a GET from this site works too, like Amplify's.
+//
+// Routes panics without Origin or UserPool.Domain.
+func (a *Auth) Routes() http.Handler {
+	if a.routes == nil {
+		panic("cognitogate: Routes needs Config.Origin")
+	}
+	if a.cfg.UserPool.Domain == "" {
+		panic("cognitogate: Routes needs Config.UserPool.Domain")
+	}
+	return http.HandlerFunc(a.serveRoute)
+}
+
+func (a *Auth) serveRoute(w http.ResponseWriter, r *http.Request) {
+	cookie.NoStore(w.Header())
+	dir, slug := path.Split(strings.TrimSuffix(r.URL.Path, "/"))
+	handler, ok := routeHandlers[slug]
+	// Behind http.StripPrefix, dir is the end of RoutesPath, or empty.
+	if !ok || !strings.HasSuffix(a.cfg.RoutesPath, strings.TrimSuffix(dir, "/")) {
+		http.NotFound(w, r)
+		return
+	}
+	// A HEAD would begin or end a sign-in, and no user would see the page.
+	if isPost := slug == "sign-out" && r.Method == http.MethodPost; r.Method != http.MethodGet && !isPost {
+		allow := "GET"
+		if slug == "sign-out" {
+			allow += ", POST"
+		}
+		w.Header().Set("Allow", allow)
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		return
+	}
+	if isPrefetch(r) {
+		// A page that the user has not asked for yet must not begin or end a sign-in.
+		// Browsers ask again when the user does.
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	handler(a, w, r)
+}
+
+// isPrefetch reports whether the browser asks ahead of the user (Sec-Purpose of the
+// Fetch standard; Purpose and X-Moz are older names).
+func isPrefetch(r *http.Request) bool {
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {
+		if strings.Contains(strings.ToLower(r.Header.Get(name)), "prefetch") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,118 @@
+package middleware
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cognitogate/cognitogate/internal/configerr"
+	"github.com/cognitogate/cognitogate/internal/seal"
+)
+
+// routesSettings is what Routes needs beside Config.
+type routesSettings struct {
+	origin      *url.URL
+	redirectURI string
+	logoutURI   string
+	flowSealer  *seal.Sealer
+	crossOrigin *http.CrossOriginProtection
+	now         func() time.Time
+}
+
+// newRoutesSettings checks the fields that Routes reads.
+func newRoutesSettings(cfg *Config, origin *url.URL, configErrors *configerr.List) *routesSettings {
+	s := &routesSettings{origin: origin, now: cfg.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if cfg.Origin != strings.ToLower(cfg.Origin) || origin.Port() == defaultPorts[origin.Scheme] {
+		configErrors.Add("Origin", "%q is not what browsers make of it: lower case, without the default port", cfg.Origin)
+	}
+	if cfg.UserPool.Domain == "" && !strings.HasPrefix(cfg.SignIn, "https://") {
+		configErrors.Add("UserPool.Domain", "is required with Origin: the host of the managed login")
+	}
+	if d := strings.ToLower(strings.TrimPrefix(cfg.Cookies.Domain, ".")); d != "" && d != origin.Hostname() {
+		switch {
+		case !strings.HasSuffix(origin.Hostname(), "."+d):
+			configErrors.Add("Cookies.Domain", "%q does not hold the host of Origin", cfg.Cookies.Domain)
+		case !strings.Contains(d, "."):
+			configErrors.Add("Cookies.Domain", "%q is a whole top-level domain, for which browsers take no cookies", cfg.Cookies.Domain)
+		}
+	}
+	s.setFlowSealer(cfg, configErrors)
+	s.setRedirectURIs(cfg, configErrors)
+	for _, scope := range cfg.Login.Scopes {
+		if !isScope(scope) {
+			configErrors.Add("Login.Scopes", "%q is not a scope", scope)
+		}
+	}
+	if len(cfg.Login.Scopes) > 0 && !slices.Contains(cfg.Login.Scopes, "openid") {
+		configErrors.Add("Login.Scopes", `"openid" is missing, without which there is no ID token, and no sign-in can be verified`)
+	}
+	s.crossOrigin = http.NewCrossOriginProtection()
+	configErrors.Join("Origin", s.crossOrigin.AddTrustedOrigin(cfg.Origin))
+	return s
+}
+
+var defaultPorts = map[string]string{"https": "443", "http": "80"}
+
+// isScope reports whether s is one scope (RFC 6749 §3.3).
+func isScope(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '"' || r == '\\' })
+}
+
+// setFlowSealer makes the Sealer of flows. Its purpose names the app client, so that
+// another app client with the same secret cannot open them.
+func (s *routesSettings) setFlowSealer(cfg *Config, configErrors *configerr.List) {
+	tooShort := func(secret []byte) bool { return len(secret) < seal.MinSecret }
+	const what = "needs at least %d random bytes, with Origin"
+	secretTooShort, oldTooShort := tooShort(cfg.Secret), slices.ContainsFunc(cfg.OldSecrets, tooShort)
+	if secretTooShort {
+		configErrors.Add("Secret", what, seal.MinSecret)
+	}
+	if oldTooShort {
+		configErrors.Add("OldSecrets", what, seal.MinSecret)
+	}
+	if secretTooShort || oldTooShort {
+		return
+	}
+	var err error
+	s.flowSealer, err = seal.New("sign-in flow "+cfg.UserPool.ID+" "+cfg.UserPool.ClientID, s.now,
+		append([][]byte{cfg.Secret}, cfg.OldSecrets...)...)
+	configErrors.Join("Secret", err)
+}
+
+// setRedirectURIs sets where the managed login sends browsers back to. The URIs never
+// come from a request's Host or X-Forwarded headers, which anybody can write.
+func (s *routesSettings) setRedirectURIs(cfg *Config, configErrors *configerr.List) {
+	const callback = "/sign-in-callback"
+	s.redirectURI = cmp.Or(cfg.Login.RedirectURI, cfg.Origin+cfg.RoutesPath+callback)
+	s.logoutURI = cmp.Or(cfg.Login.LogoutURI, cfg.Origin+cfg.RoutesPath+"/sign-out-callback")
+	if uri := cfg.Login.RedirectURI; uri != "" {
+		u, ok := parseURIOf(cfg.Origin, uri)
+		switch {
+		case !ok:
+			configErrors.Add("Login.RedirectURI", "%q is not a URL of Origin", uri)
+		case strings.TrimSuffix(u.Path, "/") != cfg.RoutesPath+callback:
+			// The code would arrive where no handler takes it.
+			configErrors.Add("Login.RedirectURI", "%q is not RoutesPath with %q: mount Routes where it points", uri, callback)
+		}
+	}
+	if uri := cfg.Login.LogoutURI; uri != "" {
+		if _, ok := parseURIOf(cfg.Origin, uri); !ok {
+			configErrors.Add("Login.LogoutURI", "%q is not a URL of Origin", uri)
+		}
+	}
+}
+
+// parseURIOf parses an absolute URI of an origin, without a fragment.
+func parseURIOf(origin, uri string) (u *url.URL, ok bool) {
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme+"://"+u.Host != origin || u.User != nil || strings.Contains(uri, "#") {
+		return nil, false
+	}
+	return u, true
+}
