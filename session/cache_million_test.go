@@ -1,14 +1,24 @@
-//go:build !race
-
-// The race detector makes these too slow, so make test runs them without it. Under it,
-// TestForgeriesLeaveNothing and TestGenuineFlood do less of the same.
-
 package session_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/cognitogate/cognitogate/internal/longtest"
+)
+
+// The race detector makes these too slow. TestForgeriesLeaveNothing and
+// TestGenuineFlood do less of the same in make test.
 
 // TestMillionForgeries leaves nothing behind.
-func TestMillionForgeries(t *testing.T) { sendForgeries(t, 1_000_000, 5000) }
+func TestMillionForgeries(t *testing.T) {
+	longtest.Only(t)
+	longtest.WithoutRace(t)
+	sendForgeries(t, 1_000_000, 5000)
+}
 
 // TestMillionBytes puts twenty thousand genuine pairs into a cache of one MiB.
-func TestMillionBytes(t *testing.T) { sendPairs(t, 2000, 10) }
+func TestMillionBytes(t *testing.T) {
+	longtest.Only(t)
+	longtest.WithoutRace(t)
+	sendPairs(t, 2000, 10)
+}

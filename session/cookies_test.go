@@ -13,6 +13,7 @@ import (
 
 	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	"github.com/cognitogate/cognitogate/internal/percent"
 	"github.com/cognitogate/cognitogate/session"
 )
@@ -45,8 +46,13 @@ func TestUsernames(t *testing.T) {
 	for _, e := range file.Encoding {
 		names = append(names, e.Input)
 	}
-	for c := rune(1); c < 0x100; c++ {
-		names = append(names, "x"+string(c)+"y")
+	together := longtest.Scale[rune](15, 1) // so many characters in one name
+	for c := rune(1); c < 0x100; c += together {
+		name := "x"
+		for i := range together {
+			name += string(c + i)
+		}
+		names = append(names, name+"y")
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)

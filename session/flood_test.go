@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -73,7 +74,8 @@ func TestKeptHeaders(t *testing.T) {
 	set := p.pool.Issue("ada", cognitotest.Expired)
 	p.fetch(page(p.cookies("ada", p.pool.Issue("ada"))...))
 	before := session.HeapInUse()
-	for range 200 {
+	rounds := longtest.Scale(50, 200)
+	for range rounds {
 		pairs := append(p.cookies("ada", set), "x="+strings.Repeat("x", 500<<10))
 		_, lines, err := p.fetchWith(page(pairs...), &session.FetchOptions{ForceRefresh: true})
 		if err != nil {
@@ -82,7 +84,7 @@ func TestKeptHeaders(t *testing.T) {
 		set.Refresh = p.value(lines, "ada.refreshToken")
 	}
 	if n := (session.HeapInUse() - before) >> 10; n > 10<<10 {
-		t.Errorf("%d kB are kept of 200 refreshes", n)
+		t.Errorf("%d kB are kept of %d refreshes", n, rounds)
 	}
 	runtime.KeepAlive(p)
 }

@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// TestManyUsersAtOnce has a thousand users come in parallel, whose sessions do not all
+// TestManyUsersAtOnce has a thousand users, or 200, come in parallel, whose sessions do not all
 // fit the cache, with their own cookies, with some of another user's among them, and
 // with expired ones: each gets their own session or none, and only their own tokens.
 func TestManyUsersAtOnce(t *testing.T) {
@@ -23,12 +24,12 @@ func TestManyUsersAtOnce(t *testing.T) {
 }
 
 func manyUsersAtOnce(t *testing.T) {
-	const users = 1000
+	users := longtest.Scale(200, 1000)
 	all := make([]cognitotest.User, users)
 	for i := range all {
 		all[i].Username = fmt.Sprint("user", i)
 	}
-	p := open(t, func(c *session.Config) { c.CacheBytes = 2 << 20 }, all...)
+	p := open(t, func(c *session.Config) { c.CacheBytes = int64(users) << 11 }, all...)
 	p.pool.SetRotation(true, 0)
 	sets, next, subs := make([]*tokens.Set, users), make([]*tokens.Set, users), make([]string, users)
 	subject := func(raw string) (sub string) {
