@@ -1,26 +1,31 @@
-# Every target but interop needs Go alone; what it runs besides is pinned here and
-# downloaded by Go. The browser test wants Chromium and skips without it.
+# Every target but interop needs Go alone. Go downloads the tools, whose versions are
+# here. Tests in a browser need Chromium; where there is none they are skipped.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME   ?= 2m
 SOAK       ?= 10m
 CLIENT      = examples/amplify-client
+LONG        = COGNITOGATE_LONG=1 go test -count=1
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 8
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: ## run the example application
 	go run ./examples/chi-app
 
-test: ## run every test; no network, no AWS account
-	go test -race -shuffle=on ./...
-	go test -run 'Allocat|Million' ./middleware ./matcher ./session
+# By default every test binary sleeps for a second at its end under the race detector.
+test: ## run the tests; no network, no AWS account
+	GORACE=atexit_sleep_ms=10 go test -race -shuffle=on ./...
+
+test-long: ## run every test in full: browsers, loads, allocations
+	$(LONG) -timeout 20m ./...
+	$(LONG) -race -run 'TestSoak' ./middleware
 
 interop: ## drive the real aws-amplify in Chromium; wants npm
 	@if command -v npm >/dev/null; then \
 		npm --prefix $(CLIENT) ci --ignore-scripts --no-audit --no-fund && \
 		npm --prefix $(CLIENT) run build && \
-		INTEROP=1 go test -race -count=1 -run TestInterop ./examples/chi-app; \
+		INTEROP=1 $(LONG) -run TestInterop ./examples/chi-app; \
 	else \
 		echo "npm is not installed, so the real aws-amplify is not driven" >&2; \
 		test "$$CI" != true; \
@@ -32,18 +37,18 @@ lint: ## check format, vet, tidiness, staticcheck and the import rules
 	go mod tidy -diff
 	go fix -diff ./...
 	go run $(STATICCHECK) ./...
-	go test -run TestImports ./internal/repotest
+	go test -run 'Imports|JWX|Modules|FileOrder|NoCodes' ./internal/repotest
 
 fmt: ## format the code
 	gofmt -w .
 
-soak: ## have a fleet of browsers use a site while Cognito fails, SOAK (10m) long
+soak: ## have many browsers use a site while Cognito fails, SOAK (10m) long
 	go test -race -count=1 -timeout 0 -v -run TestSoak ./middleware -args -soak $(SOAK) -browsers 100
 
 fuzz: ## fuzz every target, FUZZTIME (2m) each
-	go test -run Random ./matcher -args -pairs=1000000
+	COGNITOGATE_LONG=1 go test -run Random ./matcher -args -pairs=1000000
 	@for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
-		echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
+		echo "$$p $$f"; COGNITOGATE_LONG=1 go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
 
 parity: ## compare the matcher with the real Next.js; NEXT_DIR has it in node_modules
 	@test -n "$(NEXT_DIR)" || { echo "say where: npm install next@16.4.6, then make parity NEXT_DIR=that folder" >&2; exit 1; }
@@ -58,5 +63,5 @@ cover: ## show the coverage of each package
 api: ## write the exported surface to testdata/api
 	go test ./internal/repotest -run TestAPI -update
 
-.PHONY: help demo test interop lint fmt soak fuzz parity bench cover api
+.PHONY: help demo test test-long interop lint fmt soak fuzz parity bench cover api
 .DEFAULT_GOAL := help

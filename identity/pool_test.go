@@ -15,6 +15,7 @@ import (
 
 	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/identity"
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -78,7 +79,8 @@ func TestChangedClaimsGetNewCredentials(t *testing.T) {
 func TestThousandUsersNeverShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // no call is slow in a bubble
 		var users []cognitotest.User
-		for i := range 1000 {
+		count := longtest.Scale(200, 1000)
+		for i := range count {
 			users = append(users, cognitotest.User{Username: fmt.Sprint("user", i)})
 		}
 		server := cognitotest.New(users...)
@@ -108,8 +110,8 @@ func TestThousandUsersNeverShare(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if got := server.Calls("GetCredentialsForIdentity"); got != 1001 {
-			t.Errorf("%d exchanges for 1000 users and a guest", got)
+		if got := server.Calls("GetCredentialsForIdentity"); got != count+1 {
+			t.Errorf("%d exchanges for %d users and a guest", got, count)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	"github.com/cognitogate/cognitogate/matcher"
 )
 
@@ -173,7 +174,7 @@ func TestRulesWithoutConditionsShareOneMachine(t *testing.T) {
 				t.Errorf("%d machines for %d rules", n, len(tt.sources))
 			}
 			g := newGenerator(2)
-			for range 2000 {
+			for range longtest.Scale(300, 2000) {
 				path := g.Path()
 				_, want := m.Rule(path, nil) // asks one after the other
 				if got := m.MatchPath(path, nil); got != want {

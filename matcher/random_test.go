@@ -7,10 +7,11 @@ import (
 	"testing"
 
 	"github.com/cognitogate/cognitogate/internal/automaton/automatontest"
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	"github.com/cognitogate/cognitogate/matcher"
 )
 
-var pairs = flag.Int("pairs", 10_000, "random pattern-path pairs to compare; 'go test ./matcher -run Random -args -pairs=1000000' for a long run")
+var pairs = flag.Int("pairs", longtest.Scale(2500, 10_000), "random pattern-path pairs to compare; 'go test ./matcher -run Random -args -pairs=1000000' for a long run")
 
 // A generator makes random patterns of the whole language. They are so small that
 // random paths get both answers.

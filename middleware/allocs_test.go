@@ -1,14 +1,16 @@
-//go:build unix && !race
-
-// The race detector makes sync.Pool drop values at random, chi's among them. These
-// promises are tested without it.
+//go:build unix
 
 package middleware_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/cognitogate/cognitogate/internal/longtest"
+)
 
 // TestPublicPathAllocatesNothing: the guard adds no allocation.
 func TestPublicPathAllocatesNothing(t *testing.T) {
+	longtest.WithoutRace(t)
 	env := newBench(t)
 	r := env.signedInRequest("/api/1")
 	if over := testing.AllocsPerRun(100, serve(env.chi, r)) - testing.AllocsPerRun(100, serve(env.bare, r)); over != 0 {
@@ -18,6 +20,7 @@ func TestPublicPathAllocatesNothing(t *testing.T) {
 
 // TestSignedInRequestAllocatesTwice: the guard adds a context and a request.
 func TestSignedInRequestAllocatesTwice(t *testing.T) {
+	longtest.WithoutRace(t)
 	env := newBench(t)
 	r := env.signedInRequest("/dashboard/1")
 	if over := testing.AllocsPerRun(100, serve(env.chi, r)) - testing.AllocsPerRun(100, serve(env.bare, r)); over > 2 {

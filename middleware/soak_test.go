@@ -11,12 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
 var (
-	soakFor      = flag.Duration("soak", 20*time.Second, "how long the soak lasts")
-	soakBrowsers = flag.Int("browsers", 40, "how many browsers take part in it")
+	soakFor      = flag.Duration("soak", longtest.Scale(time.Second, 20*time.Second), "how long the soak lasts")
+	soakBrowsers = flag.Int("browsers", longtest.Scale(8, 40), "how many browsers take part in it")
 )
 
 // soakRun is one of the three runs of the soak, by what is allowed to go wrong in
@@ -63,8 +64,8 @@ func soak(t *testing.T, run soakRun, length time.Duration) {
 			}
 		})
 		w.failing.Store(false)
-		// Browsers have left requests and refreshes alone, which must not end anywhere.
-		until(func() bool { return w.inside.Load() == 0 && !strings.Contains(stacks(), "(*refresher).fly(") })
+		// Browsers did not wait for some requests and refreshes, which end by themselves.
+		until(func() bool { return w.inside.Load() == 0 && !strings.Contains(stacks(), "/session/internal/refresh.") })
 		const reloads = 8 // the longest that anything is put off is 30 seconds
 		waiting := slices.Clone(fleet)
 		for n := 0; len(waiting) > 0; n++ {

@@ -1,11 +1,7 @@
 package session
 
 import (
-	"log/slog"
 	"strings"
-	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
 )
@@ -15,28 +11,21 @@ import (
 // follows the last dot.
 const namePrefix = "CognitoIdentityServiceProvider."
 
-// slot is what a cookie holds.
-type slot uint8
+// slot is what a cookie holds, as its name says it.
+type slot string
 
 const (
-	slotUnknown slot = iota
-	slotLastAuthUser
-	slotAccess
-	slotID
-	slotRefresh
-	slotClockDrift
-	slotDetails
-	slotOAuth
-	slotDeviceKey
-	slotDeviceGroup
-	slotDevicePassword
+	slotLastAuthUser   slot = "LastAuthUser"
+	slotAccess         slot = "accessToken"
+	slotID             slot = "idToken"
+	slotRefresh        slot = "refreshToken"
+	slotClockDrift     slot = "clockDrift"
+	slotDetails        slot = "signInDetails"
+	slotOAuth          slot = "oauthMetadata"
+	slotDeviceKey      slot = "deviceKey"
+	slotDeviceGroup    slot = "deviceGroupKey"
+	slotDevicePassword slot = "randomPasswordKey"
 )
-
-var slotNames = [...]string{
-	slotLastAuthUser: "LastAuthUser", slotAccess: "accessToken", slotID: "idToken", slotRefresh: "refreshToken",
-	slotClockDrift: "clockDrift", slotDetails: "signInDetails", slotOAuth: "oauthMetadata",
-	slotDeviceKey: "deviceKey", slotDeviceGroup: "deviceGroupKey", slotDevicePassword: "randomPasswordKey",
-}
 
 // clearedSlots are cleared with a session. Device cookies stay: they belong to the
 // browser and its user, not to a sign-in.
@@ -45,66 +34,26 @@ var clearedSlots = []slot{slotAccess, slotID, slotRefresh, slotClockDrift, slotD
 // fallbackUser is the user's name that Amplify takes without LastAuthUser.
 const fallbackUser = "username"
 
-// layout keeps a session in cookies as Amplify's client does with ssr: true. It alone
-// knows the names, spellings, attributes and sizes of these cookies.
-type layout struct {
-	prefix     string // of our app client's cookie names
-	attributes cookie.Attributes
-	log        *slog.Logger
-
-	logTooLarge, logDuplicates rate.Sometimes
-}
-
-func newLayout(clientID string, attributes Cookies, log *slog.Logger) *layout {
-	l := &layout{prefix: namePrefix + clientID + ".", attributes: cookie.Attributes(attributes.withDefaults()), log: log}
-	l.logTooLarge.Interval, l.logDuplicates.Interval = time.Minute, time.Minute
-	return l
-}
+// names are those of one app client's cookies.
+type names struct{ prefix string }
 
 // name returns the name of a user's cookie as Amplify's client writes it.
-func (l *layout) name(user string, slot slot) string {
+func (n names) name(user string, slot slot) string {
 	if slot == slotLastAuthUser {
-		return l.prefix + slotNames[slot]
+		return n.prefix + string(slot)
 	}
-	return l.prefix + cookie.EncodeName(user) + "." + slotNames[slot]
+	return n.prefix + cookie.EncodeName(user) + "." + string(slot)
 }
 
 // parseName takes the part of a name after the prefix apart.
 func parseName(rest string) (user string, _ slot) {
 	dot := strings.LastIndexByte(rest, '.')
-	s := slotOf(rest[dot+1:])
+	s := slot(rest[dot+1:])
 	if (dot < 0) != (s == slotLastAuthUser) {
-		return "", slotUnknown
+		return "", ""
 	}
 	return rest[:max(dot, 0)], s
 }
 
-// slotOf is the reverse of slotNames. Every request asks for each of its cookies.
-func slotOf(name string) slot {
-	switch name {
-	case "LastAuthUser":
-		return slotLastAuthUser
-	case "accessToken":
-		return slotAccess
-	case "idToken":
-		return slotID
-	case "refreshToken":
-		return slotRefresh
-	case "clockDrift":
-		return slotClockDrift
-	case "signInDetails":
-		return slotDetails
-	case "oauthMetadata":
-		return slotOAuth
-	case "deviceKey":
-		return slotDeviceKey
-	case "deviceGroupKey":
-		return slotDeviceGroup
-	case "randomPasswordKey":
-		return slotDevicePassword
-	}
-	return slotUnknown
-}
-
-// isOwn reports whether a Set-Cookie line is of this layout.
-func (l *layout) isOwn(line string) bool { return strings.HasPrefix(line, l.prefix) }
+// isOwnLine reports whether a Set-Cookie line is of one of these cookies.
+func (n names) isOwnLine(line string) bool { return strings.HasPrefix(line, n.prefix) }

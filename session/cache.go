@@ -8,9 +8,7 @@ import (
 
 const (
 	defaultCacheBytes = 48 << 20 // about 10 000 sessions
-	// entryOverhead is what a cached session takes beside the texts that are counted:
-	// two tokens, the session, the entry, its slots in the cache.
-	entryOverhead = 1200
+	entryOverhead     = 1200     // bytes of a cached session beside the texts that are counted
 )
 
 // cache holds verified sessions, so that the next request with the same cookies needs no
@@ -20,10 +18,8 @@ type cache struct {
 }
 
 type cachedSession struct {
-	session *Session
-	// signOutCount is how many sign-ins had been ended when this one was last found
-	// not to be among them. It is atomic.
-	signOutCount uint64
+	session      *Session
+	signOutCount uint64 // atomic; of ended sign-ins, when this one was last found not to be one
 }
 
 // newCache returns a cache of at most so many bytes. 0 means the default, and a negative

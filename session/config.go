@@ -37,9 +37,8 @@ type Config struct {
 	// Cookies are the attributes that cookies are written with.
 	Cookies Cookies
 
-	// RefreshBefore is how long before its expiry a token is refreshed. Default 5
-	// seconds, like Amplify; negative means not before it has expired. Longer
-	// values suit handlers that call other services with the token.
+	// RefreshBefore is how long before its expiry a token is refreshed. Default 5 seconds,
+	// like Amplify; negative means after it. Handlers that call other services want more.
 	RefreshBefore time.Duration
 
 	// CacheBytes bounds the memory for verified sessions, which spare a request its
@@ -71,9 +70,8 @@ type Cookies struct {
 	// SameSite is Lax by default; http.SameSiteDefaultMode leaves it out.
 	SameSite http.SameSite
 
-	// MaxAge is how long browsers keep the cookies. Default one year; at most 400
-	// days, which is what browsers cap it to. It does not prolong the session: the
-	// refresh token decides.
+	// MaxAge is how long browsers keep the cookies. Default one year; at most 400 days,
+	// as in browsers. It does not prolong the session: the refresh token decides.
 	MaxAge time.Duration
 
 	// HTTPOnly hides the cookies from scripts, and writes only the four that hold

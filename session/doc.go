@@ -21,11 +21,6 @@
 // can tell, because Cognito or its keys cannot be reached. No cookie is touched then, and
 // a session that is still valid goes on. An outage signs nobody out.
 //
-// # Calling other services
-//
-// A [Transport] sends requests as the user of the session in their context, to the hosts
-// that it is told and to no other.
-//
 // # Compatibility
 //
 // Cookies written by any version are read by every later one.

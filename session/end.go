@@ -19,8 +19,7 @@ import (
 // out meanwhile. The browser is told to forget the pages that it keeps.
 //
 // End takes at most five seconds. The error is that of the revocation; the browser is
-// signed out all the same. Without a genuine token, revocations are limited like
-// refreshes, so that nobody can spend Cognito's quota.
+// signed out all the same. Without a genuine token, revocations are limited as refreshes.
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	cookies := m.layout.parse(r.Header, nil)
 	users := cookies.users()

@@ -7,12 +7,7 @@ import (
 
 // CookieName returns the name that a user's cookie is written with.
 func (m *Manager) CookieName(user, slotName string) string {
-	for s, name := range slotNames {
-		if name == slotName {
-			return m.layout.name(user, slot(s))
-		}
-	}
-	panic("no slot " + slotName)
+	return m.layout.name(user, slot(slotName))
 }
 
 // Read parses the Cookie header. It returns how many cookies of our app client there are,

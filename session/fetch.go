@@ -48,7 +48,7 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	if opts.ForceRefresh && w == nil {
 		return nil, errForceWithoutWriter
 	}
-	if s, ok := FromContext(ctx); ok && !opts.ForceRefresh && m.isOwn(s) {
+	if s, ok := FromContext(ctx); ok && !opts.ForceRefresh && m.ownsSession(s) {
 		return s, nil
 	}
 	if m.bearer {
@@ -100,17 +100,16 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	case stateNone:
 		return nil, signedOutBecause(nil)
 	case stateRefused:
-		return nil, f.signedOut(v.err, !v.notAllChecked)
+		return nil, f.reportSignedOut(v.err, !v.notAllChecked)
 	case stateUndecided:
 		return nil, unavailable(v.undecidedErr)
 	}
 	return f.run(ctx)
 }
 
-// isOwn reports whether a session in a context is one of this user pool and app client.
-// Two of them in one program are nothing to each other. A long request may outlive its
-// session, which then does not count.
-func (m *Manager) isOwn(s *Session) bool {
+// ownsSession reports whether a session in a context is of this user pool and app client, and
+// has not expired during a long request.
+func (m *Manager) ownsSession(s *Session) bool {
 	return s.access != nil && s.access.ClientID() == m.userPool.ClientID && m.issuers[s.access.Issuer()] &&
 		m.now().Before(s.access.ExpiresAt())
 }
@@ -129,9 +128,8 @@ func (m *Manager) sessionOf(r *userResult, signOutCount uint64) *Session {
 	return s
 }
 
-// wantsRefresh reports whether a valid session should be refreshed all the same. The
-// answer to an upgrade (WebSocket) may carry no cookies, so the next request refreshes a
-// session that is still good.
+// wantsRefresh reports whether a valid session should be refreshed all the same. It waits
+// for the next request if the answer to this one, an upgrade, may carry no cookies.
 func (m *Manager) wantsRefresh(result *userResult, opts *FetchOptions, r *http.Request) bool {
 	if opts.ForceRefresh {
 		return true
@@ -143,7 +141,7 @@ func (m *Manager) wantsRefresh(result *userResult, opts *FetchOptions, r *http.R
 	switch {
 	case m.refresher.HasNewerResult(token, result.user.device(), result.access):
 		return true
-	case m.refresher.Expiring(result.access, now), result.id != nil && m.refresher.Expiring(result.id, now), result.idState == idExpired:
+	case m.refresher.IsExpiring(result.access, now), result.id != nil && m.refresher.IsExpiring(result.id, now), result.idState == idExpired:
 		return !m.refresher.IsPaused(token, result.access.Subject())
 	}
 	return result.idState == idBroken && m.refresher.AllowRepair(token)

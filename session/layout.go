@@ -1,11 +1,46 @@
 package session
 
 import (
+	"log/slog"
 	"net/http"
+	"time"
 
+	"golang.org/x/time/rate"
+
+	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/percent"
 	"github.com/cognitogate/cognitogate/tokens"
 )
+
+// layout keeps a session in cookies as Amplify's client does with ssr: true. It alone
+// knows the names, spellings, attributes and sizes of these cookies.
+type layout struct {
+	names
+	attributes cookie.Attributes
+	log        *slog.Logger
+
+	logTooLarge, logDuplicates rate.Sometimes
+}
+
+func newLayout(clientID string, attributes Cookies, log *slog.Logger) *layout {
+	l := &layout{names: names{namePrefix + clientID + "."}, attributes: cookie.Attributes(attributes.withDefaults()), log: log}
+	l.logTooLarge.Interval, l.logDuplicates.Interval = time.Minute, time.Minute
+	return l
+}
+
+// answer returns what writes the cookies of an answer.
+func (l *layout) answer(h http.Header, request requestCookies) *answerCookies {
+	cookie.PrivateNoStore(h)
+	return &answerCookies{names: l.names, attributes: l.attributes, tooLarge: l.warnOfTooLarge, header: h, request: request}
+}
+
+// warnOfTooLarge says once a minute that browsers will drop a cookie.
+func (l *layout) warnOfTooLarge(slot slot, size int) {
+	l.logTooLarge.Do(func() {
+		l.log.Warn("session: a cookie is too large, browsers will drop it: put fewer groups or custom claims into the user pool's tokens",
+			"cookie", string(slot), "bytes", size, "limit", cookie.MaxBytes)
+	})
+}
 
 // writeRefreshed writes refreshed tokens in the order in which Amplify does. A script's
 // answer may arrive when the browser has signed in as somebody else. So it writes only
@@ -71,8 +106,7 @@ func (l *layout) clearAll(h http.Header, request requestCookies, users []userCoo
 	w.deleteOthers()
 }
 
-// warnOfDuplicates says once a minute that the browser holds a cookie with and without a
-// Domain. One of the two is never renewed.
+// warnOfDuplicates says once a minute that a cookie comes twice. One is never renewed.
 func (l *layout) warnOfDuplicates(request requestCookies, users []userCookies) {
 	several := len(users) > 1 || len(users[0].access) > 1 || len(users[0].refresh) > 1
 	if several && request.haveDuplicates() {

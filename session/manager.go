@@ -81,8 +81,8 @@ func (m *Manager) cached(access, id, details string) *Session {
 		return nil
 	}
 	s, now := e.Value.session, m.now()
-	if m.isEnded(&e.Value) || m.refresher.Expiring(s.access, now) ||
-		s.id != nil && m.refresher.Expiring(s.id, now) || !m.isTrusted(s) {
+	if m.isEnded(&e.Value) || m.refresher.IsExpiring(s.access, now) ||
+		s.id != nil && m.refresher.IsExpiring(s.id, now) || !m.isTrusted(s) {
 		m.cache.Drop(access)
 		return nil
 	}
@@ -112,9 +112,8 @@ func (m *Manager) isEnded(c *cachedSession) bool {
 	return false
 }
 
-// store caches a session that was verified when signOutCount sign-ins had been ended. A
-// refresh that replaces the session may have begun meanwhile, and may have dropped its
-// cached one already. So it is dropped again.
+// store caches a session that was verified when signOutCount sign-ins had been ended. It
+// drops it again if a refresh that replaces it has begun meanwhile.
 func (m *Manager) store(s *Session, refreshToken, deviceKey string, signOutCount uint64) {
 	m.cache.put(s, signOutCount)
 	if m.refresher.IsSuperseded(refreshToken, deviceKey, s.access) {

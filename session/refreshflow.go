@@ -55,7 +55,7 @@ func (f *refreshFlow) run(ctx context.Context) (*Session, error) {
 	if f.lastErr == nil {
 		f.lastErr = f.v.err
 	}
-	return nil, f.signedOut(f.lastErr, !f.keepCookies)
+	return nil, f.reportSignedOut(f.lastErr, !f.keepCookies)
 }
 
 // refreshUser returns the session that one of the user's refresh tokens brings. If none
@@ -135,7 +135,7 @@ func (f *refreshFlow) serveUnrefreshed() (*Session, error) {
 	case f.undecidedErr != nil && f.opts.ForceRefresh:
 		return nil, unavailable(f.undecidedErr)
 	case f.undecidedErr == nil && f.refused && !f.keepCookies:
-		return nil, f.signedOut(f.lastErr, true)
+		return nil, f.reportSignedOut(f.lastErr, true)
 	case !f.opts.ForceRefresh:
 		if f.callFailed {
 			f.m.refresher.Pause(f.v.refreshToken(), f.v.subject)
@@ -144,13 +144,13 @@ func (f *refreshFlow) serveUnrefreshed() (*Session, error) {
 	case f.lastErr == nil:
 		f.lastErr = errNoRefreshToken
 	}
-	return nil, f.signedOut(f.lastErr, false)
+	return nil, f.reportSignedOut(f.lastErr, false)
 }
 
-// signedOut reports that nobody is signed in. It clears the cookies if clear is set and
+// reportSignedOut reports that nobody is signed in. It clears the cookies if clear is set and
 // the answer is a page. A script's answer deletes nothing: it may arrive when the browser
 // has signed in anew. The next page clears what is still refused.
-func (f *refreshFlow) signedOut(err error, clear bool) error {
+func (f *refreshFlow) reportSignedOut(err error, clear bool) error {
 	if clear && f.page {
 		f.m.layout.clear(f.w.Header(), f.cookies, f.users)
 	}

@@ -29,22 +29,21 @@ type requestCookies []requestCookie
 
 // parse finds our app client's cookies in a request's header and appends them to
 // cookies. r.Cookies would allocate for every cookie and lose some of ours.
-func (l *layout) parse(h http.Header, cookies requestCookies) requestCookies {
+func (n names) parse(h http.Header, cookies requestCookies) requestCookies {
 	for _, header := range h["Cookie"] {
-		name, value, rest := cookie.NextOf(header, l.prefix)
+		name, value, rest := cookie.NextOf(header, n.prefix)
 		for name != "" && len(cookies) < maxCookies {
-			user, slot := parseName(name[len(l.prefix):])
+			user, slot := parseName(name[len(n.prefix):])
 			cookies = append(cookies, requestCookie{name, value, user, slot})
-			name, value, rest = cookie.NextOf(rest, l.prefix)
+			name, value, rest = cookie.NextOf(rest, n.prefix)
 		}
 	}
 	return cookies
 }
 
-// isOf reports whether the cookie is one of the user's. Names are compared decoded, so
-// that every spelling that browsers hold is found: that of Amplify's client, that of its
-// server adapter, which differs for parentheses, and the raw and doubly encoded names
-// that older adapters wrote.
+// isOf reports whether the cookie is one of the user's. Browsers hold several spellings of
+// a name: that of Amplify's client, that of its server adapter, which differs for
+// parentheses, and the raw and doubly encoded ones of older adapters.
 func (c *requestCookie) isOf(user string) bool {
 	if c.user == "" || c.user == user {
 		return c.user != ""
@@ -60,9 +59,8 @@ func (c *requestCookie) isOf(user string) bool {
 	return ok && twice == user
 }
 
-// text returns the cookie's value, decoded. Like Amplify, a value that is empty or
-// cannot be decoded counts as absent. signInDetails stay encoded until somebody asks for
-// them; see Session.User.
+// text returns the cookie's value, decoded. As in Amplify, a value that is empty or cannot
+// be decoded is absent. signInDetails stay encoded; see Session.User.
 func (c *requestCookie) text() (string, bool) {
 	if c.slot == slotDetails {
 		return c.value, c.value != ""
@@ -123,9 +121,8 @@ func (cookies requestCookies) single() (access, id, details string) {
 	return access, id, details
 }
 
-// userCookies are the values of one user's cookies, in header order. A name that comes
-// twice has two values: its cookies have different Domains, or a sibling domain has
-// planted one.
+// userCookies are the values of one user's cookies, in header order. A name comes twice if
+// its cookies have different Domains, such as one planted by a sibling domain.
 type userCookies struct {
 	user                string
 	access, id, refresh []string
@@ -156,23 +153,22 @@ func (cookies requestCookies) users() []userCookies {
 // of returns the cookies of one user.
 func (cookies requestCookies) of(user string) userCookies {
 	u := userCookies{user: user}
-	lists := [...]*[]string{
-		slotAccess: &u.access, slotID: &u.id, slotRefresh: &u.refresh, slotDetails: &u.details,
-		slotDeviceKey: &u.deviceKey, slotDeviceGroup: &u.deviceGroup, slotDevicePassword: &u.devicePassword,
+	lists := [...]struct {
+		slot  slot
+		texts *[]string
+	}{
+		{slotAccess, &u.access}, {slotID, &u.id}, {slotRefresh, &u.refresh}, {slotDetails, &u.details},
+		{slotDeviceKey, &u.deviceKey}, {slotDeviceGroup, &u.deviceGroup}, {slotDevicePassword, &u.devicePassword},
 	}
 	backing := make([]string, len(lists)) // nearly always each list has one text at most
 	for i, list := range lists {
-		if list != nil {
-			*list = backing[i : i : i+1]
-		}
-	}
-	for i := range cookies {
-		c := &cookies[i]
-		if int(c.slot) >= len(lists) || lists[c.slot] == nil || !c.isOf(user) {
-			continue
-		}
-		if text, ok := c.text(); ok {
-			*lists[c.slot] = append(*lists[c.slot], text)
+		*list.texts = backing[i : i : i+1]
+		for k := range cookies {
+			if c := &cookies[k]; c.slot == list.slot && c.isOf(user) {
+				if text, ok := c.text(); ok {
+					*list.texts = append(*list.texts, text)
+				}
+			}
 		}
 	}
 	return u

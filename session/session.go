@@ -65,8 +65,7 @@ func (s *Session) AccessToken() *tokens.Token {
 	return s.access
 }
 
-// IDToken returns the session's ID token, or nil if there is none that is valid:
-// an access token alone makes a session.
+// IDToken returns the session's ID token, or nil if none is valid.
 func (s *Session) IDToken() *tokens.Token {
 	if s == nil {
 		return nil
@@ -74,8 +73,7 @@ func (s *Session) IDToken() *tokens.Token {
 	return s.id
 }
 
-// ExpiresAt is when the access token expires. The session may outlive it by a
-// refresh, which the next request gets by itself.
+// ExpiresAt is when the access token expires. The next request then refreshes it.
 func (s *Session) ExpiresAt() time.Time {
 	if s == nil || s.access == nil {
 		return time.Time{}

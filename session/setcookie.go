@@ -10,33 +10,26 @@ import (
 
 // answerCookies puts Set-Cookie lines on an answer.
 type answerCookies struct {
-	layout  *layout
-	header  http.Header
-	request requestCookies
+	names
+	attributes cookie.Attributes
+	tooLarge   func(slot, int) // is told of a cookie that browsers will drop
+	header     http.Header
+	request    requestCookies
 
 	// With a Domain, writing a cookie also deletes the host-only cookie of its name, if
 	// the request carried the name at least this often. 0 means never.
 	deleteHostOnlyFrom int
 }
 
-func (l *layout) answer(h http.Header, request requestCookies) *answerCookies {
-	cookie.PrivateNoStore(h)
-	return &answerCookies{layout: l, header: h, request: request}
-}
-
 // set writes a cookie in Amplify's spelling.
 func (w *answerCookies) set(user string, slot slot, value string) {
-	l := w.layout
-	name := l.name(user, slot)
+	name := w.name(user, slot)
 	value = cookie.EncodeValue(value)
 	if size := len(name) + len(value); size > cookie.MaxBytes {
-		l.logTooLarge.Do(func() {
-			l.log.Warn("session: a cookie is too large, browsers will drop it: put fewer groups or custom claims into the user pool's tokens",
-				"cookie", slotNames[slot], "bytes", size, "limit", cookie.MaxBytes)
-		})
+		w.tooLarge(slot, size)
 	}
-	w.put(name, l.attributes.Line(name, value))
-	if l.attributes.Domain != "" && w.deleteHostOnlyFrom > 0 && w.request.count(user, slot) >= w.deleteHostOnlyFrom {
+	w.put(name, w.attributes.Line(name, value))
+	if w.attributes.Domain != "" && w.deleteHostOnlyFrom > 0 && w.request.count(user, slot) >= w.deleteHostOnlyFrom {
 		w.expire(name, "")
 	}
 }
@@ -44,7 +37,7 @@ func (w *answerCookies) set(user string, slot slot, value string) {
 // clear deletes one user's session and LastAuthUser.
 func (w *answerCookies) clear(user string) {
 	for _, slot := range clearedSlots {
-		always := slot == slotAccess || slot == slotID || slot == slotRefresh || !w.layout.attributes.HTTPOnly
+		always := slot == slotAccess || slot == slotID || slot == slotRefresh || !w.attributes.HTTPOnly
 		w.delete(user, slot, always)
 	}
 	w.delete("", slotLastAuthUser, true)
@@ -54,7 +47,7 @@ func (w *answerCookies) clear(user string) {
 // deletes Amplify's own spelling in any case.
 func (w *answerCookies) delete(user string, slot slot, always bool) {
 	if always {
-		w.deleteName(w.layout.name(user, slot))
+		w.deleteName(w.name(user, slot))
 	}
 	for i := range w.request {
 		if c := &w.request[i]; c.slot == slot && (slot == slotLastAuthUser || c.isOf(user)) {
@@ -66,7 +59,7 @@ func (w *answerCookies) delete(user string, slot slot, always bool) {
 // deleteOtherSpellings deletes the other spellings of a cookie that is being written. An
 // older adapter's copy would keep an old token beside the new one.
 func (w *answerCookies) deleteOtherSpellings(user string, slot slot) {
-	name := w.layout.name(user, slot)
+	name := w.name(user, slot)
 	for i := range w.request {
 		if c := &w.request[i]; c.slot == slot && c.name != name && c.isOf(user) {
 			w.deleteName(c.name)
@@ -95,7 +88,7 @@ func (w *answerCookies) isSetHere(name string) bool {
 // deleteName deletes a cookie in every scope that we or Amplify may have written it in:
 // a deletion only reaches the cookie with its own Domain.
 func (w *answerCookies) deleteName(name string) {
-	if domain := w.layout.attributes.Domain; domain != "" {
+	if domain := w.attributes.Domain; domain != "" {
 		w.expire(name, domain)
 	}
 	w.expire(name, "")
@@ -105,7 +98,7 @@ func (w *answerCookies) expire(name, domain string) {
 	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return // browsers keep no such name, and a header must not hold it
 	}
-	deletion := w.layout.attributes
+	deletion := w.attributes
 	deletion.MaxAge, deletion.Domain = 0, domain
 	w.put(name, deletion.Line(name, ""))
 }
@@ -113,7 +106,7 @@ func (w *answerCookies) expire(name, domain string) {
 // dropOwnLines takes out the lines that the answer has so far, such as those of a
 // refresh by the guard. A sign-in or sign-out makes them void.
 func (w *answerCookies) dropOwnLines() {
-	w.header["Set-Cookie"] = slices.DeleteFunc(w.header["Set-Cookie"], w.layout.isOwn)
+	w.header["Set-Cookie"] = slices.DeleteFunc(w.header["Set-Cookie"], w.isOwnLine)
 }
 
 // put adds a line and takes out an earlier one for the same name and scope. RFC 6265

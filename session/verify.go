@@ -9,44 +9,43 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// maxChecks bounds the signatures that are checked for one request, however many
-// duplicates of a cookie somebody has planted.
+// maxChecks bounds the signatures checked for one request, however many are planted.
 const maxChecks = 4
 
-// state is what a user's cookies amount to. A higher state is better.
-type state int
+// sessionState is what a user's cookies amount to. A higher state is better.
+type sessionState int
 
 const (
-	stateNone      state = iota // no access token and no refresh token
-	stateRefused                // the access token is refused for good
-	stateUndecided              // the access token cannot be verified now
-	stateMissing                // no access token, but a refresh token
-	stateUnknown                // an access token whose key is not known
-	stateExpired                // an access token that is only expired
-	stateValid                  // a session
+	stateNone      sessionState = iota // no access token and no refresh token
+	stateRefused                       // the access token is refused for good
+	stateUndecided                     // the access token cannot be verified now
+	stateMissing                       // no access token, but a refresh token
+	stateUnknown                       // an access token whose key is not known
+	stateExpired                       // an access token that is only expired
+	stateValid                         // a session
 )
 
-// idState is what a session's ID token amounts to. A lower state is better, and of
+// idTokenState is what a session's ID token amounts to. A lower state is better, and of
 // several ID tokens the best one counts.
-type idState int
+type idTokenState int
 
 const (
-	idFine      idState = iota // also if there is none: an access token alone is a session
-	idExpired                  // a refresh renews it
-	idUndecided                // cannot be verified now
-	idBroken                   // refused, or another user's: a refresh may repair it
+	idFine      idTokenState = iota // also if there is none: an access token alone is a session
+	idExpired                       // a refresh renews it
+	idUndecided                     // cannot be verified now
+	idBroken                        // refused, or another user's: a refresh may repair it
 )
 
 // userResult is what verification has found out about one user's cookies.
 type userResult struct {
-	state    state
+	state    sessionState
 	user     *userCookies
 	position int           // of the access token among its duplicates
 	access   *tokens.Token // in stateValid and stateExpired
 	err      error         // why the state is not stateValid
 
 	id      *tokens.Token // a valid ID token of the same user
-	idState idState
+	idState idTokenState
 	subject string // the session's user, if Cognito certainly issued some token of it
 }
 
@@ -135,9 +134,9 @@ func (m *Manager) verifyAccess(ctx context.Context, raw string, checksLeft *int)
 	return result
 }
 
-// verifyID looks for the ID token that belongs to the session. A refused one, or one of
-// another user, counts as missing and is worth a refresh. Without a genuine access token
-// an ID token still tells whose the session is, unless ID tokens of several users do.
+// verifyID looks for the session's ID token. A refused one, or one of another user, is
+// worth a refresh. Without a genuine access token an ID token still tells whose the
+// session is, unless ID tokens of several users do.
 func (m *Manager) verifyID(ctx context.Context, r *userResult, checksLeft *int) {
 	if r.state < stateMissing {
 		return
@@ -174,7 +173,7 @@ func (m *Manager) verifyID(ctx context.Context, r *userResult, checksLeft *int) 
 }
 
 // verifyIDToken verifies one ID token. It returns an expired one with its state.
-func (m *Manager) verifyIDToken(ctx context.Context, raw string, checksLeft *int) (*tokens.Token, idState) {
+func (m *Manager) verifyIDToken(ctx context.Context, raw string, checksLeft *int) (*tokens.Token, idTokenState) {
 	token, err := m.verifyRaw(ctx, raw, tokens.ID, checksLeft)
 	if err == nil {
 		return token, idFine

@@ -125,9 +125,23 @@ func newDraft(use tokens.Use, exp time.Time) *draft {
 	return d
 }
 
+// signatures holds those of all tests, because signing takes most of their time and
+// several tests sign the same.
+var signatures sync.Map
+
 func rs256(key goldenKey) func(string) []byte {
+	type signed struct {
+		key   *rsa.PrivateKey
+		input string
+	}
 	sign := cognitotest.RS256(key.PrivateKey)
-	return func(input string) []byte { return sign([]byte(input)) }
+	return func(input string) []byte {
+		known, ok := signatures.Load(signed{key.PrivateKey, input})
+		if !ok {
+			known, _ = signatures.LoadOrStore(signed{key.PrivateKey, input}, sign([]byte(input)))
+		}
+		return slices.Clone(known.([]byte))
+	}
 }
 
 // set replaces the member of that name in list by others.

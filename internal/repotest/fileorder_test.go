@@ -18,7 +18,7 @@ import (
 // two files need each other.
 var fileOrder = map[string][]string{
 	"session": {
-		"fetch.go", "start.go", "end.go", "forward.go", "refreshflow.go", "verify.go", "manager.go",
+		"fetch.go", "start.go", "end.go", "forwardcookies.go", "refreshflow.go", "verify.go", "manager.go",
 		"layout.go", "setcookie.go", "requestcookies.go", "amplify.go", "cache.go",
 		"transport.go", "context.go", "session.go", "errors.go", "config.go", "doc.go",
 	},

@@ -14,7 +14,7 @@ func (e *Engine) EndRefreshTokens(refreshTokens []string) (refreshed []*tokens.T
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, token := range refreshTokens {
-		chain, access := e.results.end(token)
+		chain, access := e.results.markEnded(token)
 		for _, ended := range chain {
 			e.endToken(ended)
 		}

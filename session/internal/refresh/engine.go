@@ -75,8 +75,8 @@ func (e *Engine) Size() (running, results, undelivered int) {
 	return int(e.running.Load()), e.results.finished.Len(), int(e.results.undeliveredCount.Load())
 }
 
-// Expiring reports whether a token expires within the Margin.
-func (e *Engine) Expiring(t *tokens.Token, now time.Time) bool {
+// IsExpiring reports whether a token expires within the Margin.
+func (e *Engine) IsExpiring(t *tokens.Token, now time.Time) bool {
 	return now.Add(e.cfg.Margin).After(t.ExpiresAt())
 }
 
@@ -113,7 +113,7 @@ func (e *Engine) HasNewerResult(refreshToken, deviceKey string, shown *tokens.To
 	case call == nil:
 	case call.isRunning() || !call.supersedes(shown):
 		return false
-	case call.tokens != nil && !e.Expiring(call.tokens.Access, e.cfg.Now()):
+	case call.tokens != nil && !e.IsExpiring(call.tokens.Access, e.cfg.Now()):
 		return true
 	}
 	// Another call to Cognito is needed, which waits while refreshes are paused.

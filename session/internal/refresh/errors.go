@@ -32,9 +32,9 @@ func Refused(err error) bool {
 	return errors.As(err, &api) && (api.SignedOut() || api.Code == "RefreshTokenReuseException")
 }
 
-// hadNoEffect reports whether Cognito has answered why it does not refresh. Without an
-// answer it may have refreshed.
-func hadNoEffect(err error) bool {
+// wasAnswered reports whether Cognito has said why it does not refresh. Without an answer
+// it may have refreshed.
+func wasAnswered(err error) bool {
 	var api *tokens.APIError
 	return errors.As(err, &api) && api.Code != ""
 }

@@ -108,7 +108,7 @@ func (l *limits) finishCall(u *userLimits, refreshToken, subject string, err err
 	switch {
 	case refused:
 		l.refusals.Put(hashOf(refreshToken), err, now)
-	case err != nil && !hadNoEffect(err):
+	case err != nil && !wasAnswered(err):
 		l.lostReplies.Put(sessionKey(refreshToken, subject), struct{}{}, now)
 	}
 	if u == nil {

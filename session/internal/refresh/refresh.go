@@ -85,7 +85,7 @@ func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refresh
 			return call, SourceJoined, nil
 		case call.tokens == nil: // already exchanged, only to be verified
 			return e.start(ctx, req, call)
-		case call.number > after && !e.Expiring(call.tokens.Access, now) && call.tokens.Access.Raw() != req.Presented:
+		case call.number > after && !e.IsExpiring(call.tokens.Access, now) && call.tokens.Access.Raw() != req.Presented:
 			if call = e.newestResult(call, now); req.Upgrade {
 				call.keepForLong()
 			}
@@ -219,9 +219,8 @@ func (e *Engine) verify(ctx context.Context, set *tokens.Set, refreshToken strin
 	return got, nil
 }
 
-// unusableAnswer logs why Cognito's new tokens were refused and returns ErrUnavailable:
-// the refusal says nothing about the user's session. A token that is expired, or not
-// valid yet, shows that a clock is wrong.
+// unusableAnswer logs why Cognito's new tokens were refused. It returns ErrUnavailable,
+// because that says nothing about the session. A wrong time shows that a clock is wrong.
 func (e *Engine) unusableAnswer(err error) error {
 	var refusal *tokens.VerifyError
 	switch {
@@ -259,7 +258,7 @@ func (e *Engine) logDeployment(err error) {
 func (e *Engine) newestResult(call *refreshCall, now time.Time) *refreshCall {
 	for range maxResults {
 		next := e.results.find(call.tokens.Refresh, call.deviceKey)
-		if next == nil || next == call || next.tokens == nil || e.Expiring(next.tokens.Access, now) {
+		if next == nil || next == call || next.tokens == nil || e.IsExpiring(next.tokens.Access, now) {
 			break
 		}
 		call = next

@@ -196,10 +196,10 @@ func (r *results) forgetUndelivered(call *refreshCall) {
 	}
 }
 
-// end marks the calls of a refresh token as ended by a sign-out, with those of its
+// markEnded marks the calls of a refresh token as ended by a sign-out, with those of its
 // forerunners and successors. It returns all their refresh tokens, and the access tokens
 // that came with them.
-func (r *results) end(refreshToken string) (chain []string, access []*tokens.Token) {
+func (r *results) markEnded(refreshToken string) (chain []string, access []*tokens.Token) {
 	chain = []string{refreshToken}
 	for i := 0; i < len(chain); i++ {
 		token := chain[i]

@@ -11,7 +11,7 @@ import (
 // SetsCookies reports whether an answer with this header writes or deletes cookies of
 // a session. Such an answer must not be stored by a cache (RFC 9111 §7.3).
 func (m *Manager) SetsCookies(h http.Header) bool {
-	return slices.ContainsFunc(h["Set-Cookie"], m.layout.isOwn)
+	return slices.ContainsFunc(h["Set-Cookie"], m.layout.isOwnLine)
 }
 
 // CookieTooLarge reports whether an answer with this header writes a cookie of a
@@ -19,7 +19,7 @@ func (m *Manager) SetsCookies(h http.Header) bool {
 func (m *Manager) CookieTooLarge(h http.Header) bool {
 	return slices.ContainsFunc(h["Set-Cookie"], func(line string) bool {
 		pair, _, _ := strings.Cut(line, ";")
-		return m.layout.isOwn(line) && len(pair) > cookie.MaxBytes+len("=")
+		return m.layout.isOwnLine(line) && len(pair) > cookie.MaxBytes+len("=")
 	})
 }
 
