@@ -40,7 +40,7 @@ func cachedHeap(tb testing.TB, sessions int) (measured, counted float64) {
 	for _, access := range accesses {
 		// No session may keep its request's header in memory.
 		r := pageRequest(prefix+"LastAuthUser=ada", prefix+"ada.accessToken="+access, prefix+"ada.idToken="+id,
-			prefix+"ada.signInDetails=%7B%22loginId%22%3A%22ada%22%7D")
+			prefix+"ada.signInDetails=%7B%22loginId%22%3A%22ada%22%7D", "theme="+strings.Repeat("x", 8<<10))
 		if _, err := m.Fetch(nil, r, nil); err != nil {
 			tb.Fatal(err)
 		}
