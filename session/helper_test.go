@@ -241,7 +241,8 @@ func (e *env) end(r *http.Request) (lines []string, err error) {
 	return w.Header()["Set-Cookie"], err
 }
 
-// changes says what Set-Cookie lines do, by name without the prefix: "set" or "cleared".
+// changes returns the effect of Set-Cookie lines by name without the prefix: "set" or
+// "cleared".
 func (e *env) changes(lines []string) map[string]string {
 	changes := make(map[string]string)
 	for _, line := range lines {
@@ -269,7 +270,7 @@ func (e *env) cleared(lines []string) bool {
 	return changes["LastAuthUser"] == "cleared"
 }
 
-// value returns what Set-Cookie lines set a cookie to. name has no prefix.
+// value returns the value that Set-Cookie lines set for a name without the prefix.
 func (e *env) value(lines []string, name string) string {
 	for _, line := range lines {
 		if rest, ok := strings.CutPrefix(line, e.prefixed(name)+"="); ok {

@@ -72,8 +72,8 @@ func TestFloodWithOneUsersToken(t *testing.T) {
 	})
 }
 
-// TestFloodWhileCognitoFails sends the same while Cognito throttles, which is what an
-// attacker wants, or fails. The calls stop, so that Cognito can recover.
+// TestFloodWhileCognitoFails sends such a flood while Cognito fails or throttles, which an
+// attacker may want. The calls stop, so that Cognito can recover.
 func TestFloodWhileCognitoFails(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -9,7 +9,7 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// TestFormattingPrintsNoTokens formats what handlers hold. TestMain searches the texts.
+// TestFormattingPrintsNoTokens formats sessions and tokens. TestMain searches the texts.
 func TestFormattingPrintsNoTokens(t *testing.T) {
 	e := newEnv(t, nil)
 	s, _, err := e.fetch(pageRequest(e.cookies("ada", e.server.Issue("ada"))...))

@@ -17,7 +17,7 @@ import (
 
 // TestUsersNeverMeet has many users come at once, whose sessions do not all fit into the
 // cache. They show their own cookies, with another user's among them, and expired ones.
-// Each user gets the own session or none, and only the own tokens.
+// No user gets a session or a token of another.
 func TestUsersNeverMeet(t *testing.T) {
 	t.Parallel()
 	// In a bubble, a slow machine lets no refresh time out.

@@ -12,7 +12,13 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// env is an Engine whose test answers for Cognito. Only the tokens are the emulator's.
+// sharedServer issues the tokens of all tests: keys are costly. The tests run one after
+// the other, and each sets the clock.
+var sharedServer = sync.OnceValue(func() *cognitotest.Server {
+	return cognitotest.New(cognitotest.User{Username: "ada"}, cognitotest.User{Username: "bob"})
+})
+
+// env is an Engine. Its test answers for Cognito with tokens of the emulator.
 type env struct {
 	*refresh.Engine
 	t        *testing.T
@@ -33,7 +39,7 @@ type env struct {
 
 func newEnv(t *testing.T) *env {
 	t.Helper()
-	e := &env{t: t, server: cognitotest.New(cognitotest.User{Username: "ada"}, cognitotest.User{Username: "bob"})}
+	e := &env{t: t, server: sharedServer()}
 	e.now = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 	e.server.SetNow(e.clock)
 	verifier, err := tokens.NewVerifier(e.server.UserPool(), &tokens.Options{HTTPClient: e.server.Client(), Now: e.clock})

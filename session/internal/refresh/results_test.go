@@ -62,6 +62,7 @@ func TestResultLeadsToNewestTokens(t *testing.T) {
 func TestResultExpires(t *testing.T) {
 	e := newEnv(t)
 	e.server.SetLifetime(time.Minute)
+	defer e.server.SetLifetime(time.Hour)
 	e.mustRefresh("a")
 	e.advance(58 * time.Second)
 	if got := e.mustRefresh("a"); got.Refresh != "a''" {
