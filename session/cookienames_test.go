@@ -35,11 +35,12 @@ func TestEveryUsernameHasASession(t *testing.T) {
 	}
 	together := longtest.Scale[rune](15, 1) // characters in one name
 	for c := rune(1); c < 0x100; c += together {
-		name := "x"
+		var name strings.Builder
+		name.WriteString("x")
 		for i := range together {
-			name += string(c + i)
+			name.WriteString(string(c + i))
 		}
-		names = append(names, name+"y")
+		names = append(names, name.String()+"y")
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
