@@ -6,7 +6,7 @@ import "net/http"
 // counts each header, the query and the host once. It counts a value once more for
 // each expression that the value is matched with. Node.js refuses requests whose
 // headers have more than 16 KiB.
-const maxRead = 256 << 10
+const maxRead = 64 << 10
 
 // An answer says whether a condition holds for a request.
 type answer uint8

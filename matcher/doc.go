@@ -65,7 +65,7 @@
 // pattern made to exceed the limits is refused within a fraction of a second.
 // Even so, compile only patterns of your program, and none that clients send.
 //
-// Conditions read at most 256 KiB of a request. That counts each header, all cookies,
+// Conditions read at most 64 KiB of a request. That counts each header, all cookies,
 // the query and the host once. It counts a value once more for each expression that
 // the value is matched with. A rule with a condition that is too long to read matches,
 // be the condition in Has or in Missing. So no client can switch a rule off with a

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/cognitogate/cognitogate/internal/automaton"
@@ -152,10 +153,8 @@ func (m *Matcher) matchConditional(paths []string, answers *conditionAnswers) bo
 // anyMatches reports whether a machine matches a path.
 func anyMatches(machines []*automaton.Machine, paths []string) bool {
 	for _, machine := range machines {
-		for _, path := range paths {
-			if machine.Match(path) {
-				return true
-			}
+		if slices.ContainsFunc(paths, machine.Match) {
+			return true
 		}
 	}
 	return false

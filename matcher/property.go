@@ -267,15 +267,20 @@ func trimLatin1(s string) string {
 
 // latin1 returns the text that Node.js reads from bytes, each as a character.
 func latin1(s string) string {
-	first := strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
-	if first < 0 {
+	first := 0
+	for first < len(s) && s[first] < utf8.RuneSelf {
+		first++
+	}
+	if first == len(s) {
 		return s
 	}
-	b := append(make([]byte, 0, 2*len(s)), s[:first]...)
+	var b strings.Builder
+	b.Grow(2 * len(s))
+	b.WriteString(s[:first])
 	for i := first; i < len(s); i++ {
-		b = utf8.AppendRune(b, rune(s[i]))
+		b.WriteRune(rune(s[i]))
 	}
-	return string(b)
+	return b.String()
 }
 
 // latin1Bytes returns the bytes that latin1 makes text of. ok is false if there are
