@@ -24,8 +24,9 @@ var noOptions FetchOptions
 // is a mistake of the caller: a ForceRefresh that cannot be done.
 //
 // Fetch acts on w's header at once: call it before the answer is begun and before
-// you set a Cache-Control of your own. With a nil w it only reads: it refreshes
-// nothing, and an expired session is ErrSignedOut wrapping tokens.Expired.
+// you set a Cache-Control of your own. Behind a guard of package middleware the new
+// cookies join the header when it goes out. With a nil w Fetch only reads: it
+// refreshes nothing, and an expired session is ErrSignedOut wrapping tokens.Expired.
 //
 // A session of this pool and app client that a guard has put into the request's
 // context is returned as it is, unless ForceRefresh is set.
@@ -38,7 +39,7 @@ func (m *Manager) Fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 		return nil, err
 	}
 	if w != nil {
-		cookie.PrivateNoStore(w.Header())
+		cookie.MarkPrivate(w)
 	}
 	return s, nil
 }

@@ -8,12 +8,14 @@ import (
 	"github.com/cognitogate/cognitogate/internal/cookie"
 )
 
-// answerCookies puts Set-Cookie lines on an answer.
+// answerCookies puts Set-Cookie lines on an answer: on its header at once, or, behind a
+// guard of package middleware, among the lines that the guard keeps for the header.
 type answerCookies struct {
 	names
 	attributes cookie.Attributes
 	tooLarge   func(slot, int) // is told of a cookie that browsers will drop
 	header     http.Header
+	kept       *cookie.Lines // nil without a guard
 	request    requestCookies
 
 	// With a Domain, writing a cookie also deletes the host-only cookie of its name, if
@@ -31,6 +33,13 @@ func (w *answerCookies) set(user string, slot slot, value string) {
 	w.put(name, w.attributes.Line(name, value))
 	if w.attributes.Domain != "" && w.deleteHostOnlyFrom > 0 && w.request.count(user, slot) >= w.deleteHostOnlyFrom {
 		w.expire(name, "")
+	}
+}
+
+// clearUsers deletes the sessions of users.
+func (w *answerCookies) clearUsers(users []userCookies) {
+	for i := range users {
+		w.clear(users[i].user)
 	}
 }
 
@@ -79,7 +88,7 @@ func (w *answerCookies) deleteOthers() {
 
 // isSetHere reports whether the answer sets a cookie of this name to a value.
 func (w *answerCookies) isSetHere(name string) bool {
-	return slices.ContainsFunc(w.header["Set-Cookie"], func(line string) bool {
+	return slices.ContainsFunc(w.lines(), func(line string) bool {
 		n, value, _ := strings.Cut(line, "=")
 		return n == name && !strings.HasPrefix(value, ";")
 	})
@@ -103,18 +112,52 @@ func (w *answerCookies) expire(name, domain string) {
 	w.put(name, deletion.Line(name, ""))
 }
 
-// dropOwnLines takes out the lines that the answer has so far, such as those of a
-// refresh by the guard. A sign-in or sign-out makes them void.
-func (w *answerCookies) dropOwnLines() {
-	w.header["Set-Cookie"] = slices.DeleteFunc(w.header["Set-Cookie"], w.isOwnLine)
+// settle takes out the lines that the answer has so far, such as those of a refresh by
+// the guard. A sign-in or sign-out makes them void.
+func (w *answerCookies) settle() {
+	if lines := w.header["Set-Cookie"]; len(lines) > 0 {
+		w.header["Set-Cookie"] = slices.DeleteFunc(lines, w.isOwnLine)
+	}
+	if w.kept != nil {
+		w.kept.Texts = slices.DeleteFunc(w.kept.Texts, w.isOwnLine)
+		w.kept.Settled, w.kept.Void = true, nil
+	}
+}
+
+// mayRefresh reports whether a refresh may write lines: not after a sign-in or sign-out.
+func (w *answerCookies) mayRefresh(isEnded func() bool) bool {
+	if w.kept == nil {
+		return true
+	}
+	if w.kept.Settled {
+		return false
+	}
+	w.kept.Void = isEnded
+	return true
 }
 
 // put adds a line and takes out an earlier one for the same name and scope. RFC 6265
 // §4.1.1 allows one, and a sign-out replaces a refresh on the same answer.
 func (w *answerCookies) put(name, line string) {
 	hasDomain := strings.Contains(line, "; Domain=")
-	w.header["Set-Cookie"] = append(slices.DeleteFunc(w.header["Set-Cookie"], func(old string) bool {
+	w.setLines(append(slices.DeleteFunc(w.lines(), func(old string) bool {
 		n, _, _ := strings.Cut(old, "=")
 		return n == name && strings.Contains(old, "; Domain=") == hasDomain
-	}), line)
+	}), line))
+}
+
+// lines returns the lines that the answer has so far.
+func (w *answerCookies) lines() []string {
+	if w.kept != nil {
+		return w.kept.Texts
+	}
+	return w.header["Set-Cookie"]
+}
+
+func (w *answerCookies) setLines(lines []string) {
+	if w.kept != nil {
+		w.kept.Texts = lines
+		return
+	}
+	w.header["Set-Cookie"] = lines
 }
