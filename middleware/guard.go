@@ -119,7 +119,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = withSession(r, s)
 	if answer.lines != nil {
 		// The next guard sees the new cookies, so that it does not refresh again.
-		r = a.sessions.ForwardCookies(r, http.Header{"Set-Cookie": answer.lines.Texts})
+		r = a.sessions.ForwardCookies(r, answer.Header())
 	}
 	if err == nil && g.allow != nil && !g.allow(r, s) {
 		err = ErrForbidden

@@ -22,7 +22,7 @@ type responseWriter struct {
 	http.ResponseWriter
 	sessions *session.Manager
 	request  *http.Request
-	lines    *cookie.Lines // nil if there are none
+	lines    []*cookie.Lines // of each app client that has written some
 	values   cookie.Values
 
 	cacheControl string // the default, "" for none
@@ -62,11 +62,15 @@ func (w *responseWriter) setCacheControl(value string) {
 }
 
 // Lines implements [cookie.Answer].
-func (w *responseWriter) Lines() *cookie.Lines {
-	if w.lines == nil {
-		w.lines = new(cookie.Lines)
+func (w *responseWriter) Lines(prefix string) *cookie.Lines {
+	for _, lines := range w.lines {
+		if lines.Prefix == prefix {
+			return lines
+		}
 	}
-	return w.lines
+	lines := &cookie.Lines{Prefix: prefix}
+	w.lines = append(w.lines, lines)
+	return lines
 }
 
 // finish completes the header if the handler has written nothing, or panics.
@@ -78,8 +82,8 @@ func (w *responseWriter) complete(status int) {
 		return
 	}
 	h := w.Header()
-	if w.lines != nil {
-		w.lines.AddTo(h, w.request.RequestURI)
+	for _, lines := range w.lines {
+		lines.AddTo(h, w.request.RequestURI)
 	}
 	cc := h["Cache-Control"]
 	switch {

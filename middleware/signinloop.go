@@ -26,7 +26,7 @@ func (a *Auth) writeSignInMarker(w http.ResponseWriter, f *flow) {
 	if f.Repeated {
 		value = "2"
 	}
-	if a.sessions.CookieTooLarge(cookie.HeaderOf(w)) {
+	if a.sessions.CookieTooLarge(w.Header()) {
 		value += ".large"
 	}
 	a.setHostCookie(w, a.signInMarkerName(), value, signInMarkerLifetime, cmp.Or(a.cfg.Cookies.SameSite, http.SameSiteLaxMode))

@@ -24,9 +24,10 @@ var noOptions FetchOptions
 // is a mistake of the caller: a ForceRefresh that cannot be done.
 //
 // Fetch acts on w's header at once: call it before the answer is begun and before
-// you set a Cache-Control of your own. Behind a guard of package middleware the new
-// cookies join the header when it goes out. With a nil w Fetch only reads: it
-// refreshes nothing, and an expired session is ErrSignedOut wrapping tokens.Expired.
+// you set a Cache-Control of your own. A guard of package middleware around the caller
+// puts the cookies back if they are lost before the header goes out. With a nil w Fetch
+// only reads: it refreshes nothing, and an expired session is ErrSignedOut wrapping
+// tokens.Expired.
 //
 // A session of this pool and app client that a guard has put into the request's
 // context is returned as it is, unless ForceRefresh is set.

@@ -34,7 +34,7 @@ func (l *layout) answer(w http.ResponseWriter, request requestCookies) *answerCo
 	cookie.MarkPrivate(w)
 	a := &answerCookies{names: l.names, attributes: l.attributes, tooLarge: l.warnOfTooLarge, header: w.Header(), request: request}
 	if guarded := cookie.AnswerOf(w); guarded != nil {
-		a.kept = guarded.Lines()
+		a.kept = guarded.Lines(l.prefix)
 	}
 	return a
 }
@@ -79,6 +79,7 @@ func (l *layout) writeRefreshed(answer http.ResponseWriter, request requestCooki
 			w.deleteOtherSpellings(user, slot)
 		}
 	}
+	w.keep()
 }
 
 // writeSignIn writes a new session and deletes every earlier one of this app client.
@@ -95,12 +96,15 @@ func (l *layout) writeSignIn(answer http.ResponseWriter, request requestCookies,
 		w.set(user, slotRefresh, set.Refresh)
 	}
 	w.deleteOthers()
+	w.keep()
 }
 
 // clear deletes the sessions of the users. LastAuthUser goes too, because it names a
 // session that is over.
 func (l *layout) clear(answer http.ResponseWriter, request requestCookies, users []userCookies) {
-	l.answer(answer, request).clearUsers(users)
+	w := l.answer(answer, request)
+	w.clearUsers(users)
+	w.keep()
 }
 
 // clearAll deletes the sessions of the users, and every other one of this app client. It
@@ -110,6 +114,7 @@ func (l *layout) clearAll(answer http.ResponseWriter, request requestCookies, us
 	w.settle()
 	w.clearUsers(users)
 	w.deleteOthers()
+	w.keep()
 }
 
 // warnOfDuplicates says once a minute that a cookie comes twice. One is never renewed.

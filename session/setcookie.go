@@ -8,14 +8,13 @@ import (
 	"github.com/cognitogate/cognitogate/internal/cookie"
 )
 
-// answerCookies puts Set-Cookie lines on an answer: on its header at once, or, behind a
-// guard of package middleware, among the lines that the guard keeps for the header.
+// answerCookies puts Set-Cookie lines on an answer.
 type answerCookies struct {
 	names
 	attributes cookie.Attributes
 	tooLarge   func(slot, int) // is told of a cookie that browsers will drop
 	header     http.Header
-	kept       *cookie.Lines // nil without a guard
+	kept       *cookie.Lines // by a guard for this answer, or nil
 	request    requestCookies
 
 	// With a Domain, writing a cookie also deletes the host-only cookie of its name, if
@@ -88,7 +87,7 @@ func (w *answerCookies) deleteOthers() {
 
 // isSetHere reports whether the answer sets a cookie of this name to a value.
 func (w *answerCookies) isSetHere(name string) bool {
-	return slices.ContainsFunc(w.lines(), func(line string) bool {
+	return slices.ContainsFunc(w.header["Set-Cookie"], func(line string) bool {
 		n, value, _ := strings.Cut(line, "=")
 		return n == name && !strings.HasPrefix(value, ";")
 	})
@@ -115,11 +114,8 @@ func (w *answerCookies) expire(name, domain string) {
 // settle takes out the lines that the answer has so far, such as those of a refresh by
 // the guard. A sign-in or sign-out makes them void.
 func (w *answerCookies) settle() {
-	if lines := w.header["Set-Cookie"]; len(lines) > 0 {
-		w.header["Set-Cookie"] = slices.DeleteFunc(lines, w.isOwnLine)
-	}
+	w.header["Set-Cookie"] = slices.DeleteFunc(w.header["Set-Cookie"], w.isOwnLine)
 	if w.kept != nil {
-		w.kept.Texts = slices.DeleteFunc(w.kept.Texts, w.isOwnLine)
 		w.kept.Settled, w.kept.Void = true, nil
 	}
 }
@@ -140,24 +136,15 @@ func (w *answerCookies) mayRefresh(isEnded func() bool) bool {
 // §4.1.1 allows one, and a sign-out replaces a refresh on the same answer.
 func (w *answerCookies) put(name, line string) {
 	hasDomain := strings.Contains(line, "; Domain=")
-	w.setLines(append(slices.DeleteFunc(w.lines(), func(old string) bool {
+	w.header["Set-Cookie"] = append(slices.DeleteFunc(w.header["Set-Cookie"], func(old string) bool {
 		n, _, _ := strings.Cut(old, "=")
 		return n == name && strings.Contains(old, "; Domain=") == hasDomain
-	}), line))
+	}), line)
 }
 
-// lines returns the lines that the answer has so far.
-func (w *answerCookies) lines() []string {
+// keep has the guard put the lines back if a handler loses them.
+func (w *answerCookies) keep() {
 	if w.kept != nil {
-		return w.kept.Texts
+		w.kept.Replace(w.header["Set-Cookie"])
 	}
-	return w.header["Set-Cookie"]
-}
-
-func (w *answerCookies) setLines(lines []string) {
-	if w.kept != nil {
-		w.kept.Texts = lines
-		return
-	}
-	w.header["Set-Cookie"] = lines
 }

@@ -12,8 +12,8 @@ type Answer interface {
 	// PrivateNoStore makes [Private] the answer's default Cache-Control.
 	PrivateNoStore()
 
-	// Lines returns the lines that the answer will carry.
-	Lines() *Lines
+	// Lines returns the lines with this prefix that the answer must carry.
+	Lines(prefix string) *Lines
 }
 
 // AnswerOf returns the Answer that w is or wraps, or nil.
@@ -40,17 +40,9 @@ func MarkPrivate(w http.ResponseWriter) {
 	PrivateNoStore(w.Header())
 }
 
-// HeaderOf returns a header with the Set-Cookie lines that are or will be on an answer.
-func HeaderOf(w http.ResponseWriter) http.Header {
-	if a := AnswerOf(w); a != nil {
-		return http.Header{"Set-Cookie": slices.Concat(w.Header()["Set-Cookie"], a.Lines().Texts)}
-	}
-	return w.Header()
-}
-
-// Lines are the Set-Cookie lines of sessions for one answer.
+// Lines are the Set-Cookie lines of one app client's sessions that an answer must carry.
 type Lines struct {
-	Texts []string
+	Prefix string // of the cookies' names
 
 	// Settled says that a sign-in or sign-out has written the lines. A refresh must not
 	// change them.
@@ -59,32 +51,45 @@ type Lines struct {
 	// Void reports whether the sign-in of refreshed lines was ended. They must not reach
 	// the browser then. Void may be nil.
 	Void func() bool
+
+	texts []string
 }
 
-// AddTo adds the lines to the header of an answer to target, a request target. A line
-// that is there for the same cookie stays: it is newer, such as one of an upstream that
-// has refreshed too. If there are several, the last one stays, which browsers obey.
+// Replace replaces the lines by those of a header.
+func (l *Lines) Replace(header []string) {
+	l.texts = nil
+	for _, line := range header {
+		if strings.HasPrefix(line, l.Prefix) {
+			l.texts = append(l.texts, line)
+		}
+	}
+}
+
+// AddTo adds the lines that the header of an answer to target, a request target, has
+// lost. A line for the same cookie stays: it is newer, such as one of an upstream that
+// has refreshed too. Of several, the last one stays, which browsers obey.
 func (l *Lines) AddTo(h http.Header, target string) {
-	if len(l.Texts) == 0 || l.Void != nil && l.Void() {
+	lines := h["Set-Cookie"]
+	if l.Void != nil && l.Void() {
+		h["Set-Cookie"] = slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return slices.Contains(l.texts, line) })
 		return
 	}
-	there := make(map[identity]int) // the last line of each cookie
-	lines := h["Set-Cookie"]
+	last := make(map[identity]int) // the line of each cookie
 	for i, line := range lines {
-		there[identityOf(line, target)] = i
+		last[identityOf(line, target)] = i
 	}
 	ours := make(map[identity]bool)
 	var missing []string
-	for _, line := range l.Texts {
+	for _, line := range l.texts {
 		id := identityOf(line, target)
 		ours[id] = true
-		if _, ok := there[id]; !ok {
+		if _, ok := last[id]; !ok {
 			missing = append(missing, line)
 		}
 	}
 	all := make([]string, 0, len(lines)+len(missing))
 	for i, line := range lines {
-		if id := identityOf(line, target); !ours[id] || there[id] == i {
+		if id := identityOf(line, target); !ours[id] || last[id] == i {
 			all = append(all, line)
 		}
 	}
