@@ -23,6 +23,7 @@ import (
 	chimiddleware "github.com/go-chi/chi/v5/middleware"
 
 	"github.com/cognitogate/cognitogate/internal/longtest"
+	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
 // innerHandlers do to the header of an answer what real handlers do.
@@ -78,6 +79,10 @@ func innerHandlers(t *testing.T) []innerHandler {
 		{name: "gzip", handler: chimiddleware.Compress(5)(text), cookie: "theme"},
 		{name: "gzip by an old hand", handler: gzipped(text), cookie: "theme"},
 		{name: "hijack", handler: http.HandlerFunc(hijackAnswer), status: 299, onlyHTTP1: true},
+		{name: "hijack after clear", handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			clear(w.Header())
+			hijackAnswer(w, r)
+		}), status: 299, onlyHTTP1: true},
 		{name: "panic with Recoverer inside", handler: recoverer(edit(func(http.Header) { panic("on purpose") })), status: http.StatusInternalServerError},
 		{name: "early flush", handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.(http.Flusher).Flush()
@@ -278,5 +283,129 @@ func checkFinalHeader(t *testing.T, name string, inner innerHandler, resp *http.
 	}
 	if inner.trailers && (resp.Trailer.Get("X-Announced") != "1" || resp.Trailer.Get("X-Late") != "1") {
 		t.Errorf("%s: trailers %v", name, resp.Trailer)
+	}
+}
+
+// TestSwitchingProtocolsIsFinal: after 101 there is no other answer.
+func TestSwitchingProtocolsIsFinal(t *testing.T) {
+	env := newEnv(t)
+	server := httptest.NewServer(env.auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		clear(w.Header())
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "test")
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		conn.Close()
+	})))
+	defer server.Close()
+	proxied, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewServer(env.auth.Protect(httputil.NewSingleHostReverseProxy(proxied)))
+	defer proxy.Close()
+	for name, target := range map[string]string{"a handler's": server.URL, "an upstream's": proxy.URL} {
+		r, err := http.NewRequest("GET", target+"/x", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Cookie", env.expiredRequest("ada", "/x").Header.Get("Cookie"))
+		r.Header.Set("Connection", "Upgrade")
+		r.Header.Set("Upgrade", "test")
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if set, _ := changedCookies(resp); resp.StatusCode != http.StatusSwitchingProtocols || len(set) < 3 {
+			t.Errorf("%s: status %d, cookies %v", name, resp.StatusCode, set)
+		}
+	}
+}
+
+// TestFinalHeaderOfRefusals: an ErrorHandler may do what other handlers do.
+func TestFinalHeaderOfRefusals(t *testing.T) {
+	for name, test := range map[string]struct {
+		serve func(http.ResponseWriter)
+		want  string // the Cache-Control of an answer without session cookies
+	}{
+		"nothing":              {func(http.ResponseWriter) {}, "no-store"},
+		"clear":                {func(w http.ResponseWriter) { clear(w.Header()) }, "no-store"},
+		"a value of its own":   {func(w http.ResponseWriter) { w.Header().Set("Cache-Control", "private") }, "private"},
+		"http.Error":           {func(w http.ResponseWriter) { http.Error(w, "no", http.StatusTeapot) }, "no-store"},
+		"edited in place":      {func(w http.ResponseWriter) { w.Header()["Cache-Control"][0] = "private" }, "private"},
+		"a second value":       {func(w http.ResponseWriter) { w.Header().Add("Cache-Control", "private") }, "private"},
+		"a Vary of its own":    {func(w http.ResponseWriter) { w.Header().Set("Vary", "Accept") }, "no-store"},
+		"Vary edited in place": {func(w http.ResponseWriter) { w.Header()["Vary"][0] = "Accept" }, "no-store"},
+	} {
+		env := newEnv(t, func(cfg *cognito.Config) {
+			cfg.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { test.serve(w) }
+		})
+		forbidden := env.auth.RequireGroup("admins")
+		for _, answer := range []struct {
+			name    string
+			request func() *http.Request
+			guard   func(http.Handler) http.Handler
+			cookies bool
+		}{
+			{"anonymous", func() *http.Request { return pageRequest("/x") }, env.auth.Protect, false},
+			{"forbidden", func() *http.Request { return env.signedInRequest("grace", "/x") }, forbidden, false},
+			{"refreshed and forbidden", func() *http.Request { return env.expiredRequest("grace", "/x") }, forbidden, true},
+			{"signed out", func() *http.Request {
+				r := env.expiredRequest("ada", "/x")
+				env.server.RemoveUser("ada")
+				return r
+			}, env.auth.Require, true},
+		} {
+			name := name + ", " + answer.name
+			w := httptest.NewRecorder()
+			answer.guard(http.HandlerFunc(emptyHandler)).ServeHTTP(w, answer.request())
+			h := w.Result().Header
+			if n := len(h["Set-Cookie"]); (n > 0) != answer.cookies {
+				t.Errorf("%s: %d cookies", name, n)
+			}
+			cc, want := strings.Join(h["Cache-Control"], "; "), test.want
+			if cc != want && !(answer.cookies && (cc == "no-store" || cc == "private, no-store")) {
+				t.Errorf("%s: Cache-Control %q, want %q", name, cc, want)
+			}
+			if answer.cookies && cc == "private" {
+				t.Errorf("%s: an answer with session cookies has Cache-Control %q", name, cc)
+			}
+			if vary := strings.Join(h["Vary"], ", "); !strings.HasSuffix(vary, "Cookie") || strings.Count(vary, "Cookie") != 1 {
+				t.Errorf("%s: Vary %q", name, vary)
+			}
+		}
+	}
+}
+
+// TestAnswersShareNoHeaderValues: a handler edits the header of one answer in place.
+func TestAnswersShareNoHeaderValues(t *testing.T) {
+	env := newEnv(t)
+	edit := env.auth.Load(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for _, name := range []string{"Cache-Control", "Vary", "Set-Cookie"} {
+			for i := range w.Header()[name] {
+				w.Header()[name][i] = "edited"
+			}
+		}
+	}))
+	for name, request := range map[string]func() *http.Request{
+		"valid":     func() *http.Request { return env.signedInRequest("ada", "/x") },
+		"refreshed": func() *http.Request { return env.expiredRequest("ada", "/x") },
+		"anonymous": func() *http.Request { return pageRequest("/x") },
+	} {
+		edit.ServeHTTP(httptest.NewRecorder(), request())
+		w := httptest.NewRecorder()
+		env.auth.Load(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if vary := w.Header()["Vary"]; !slices.Equal(vary, []string{"Cookie"}) {
+				t.Errorf("%s: the handler finds Vary %q", name, vary)
+			}
+		})).ServeHTTP(w, request())
+		if all := fmt.Sprint(w.Header()); strings.Contains(all, "edited") {
+			t.Errorf("%s: one answer has changed the next: %s", name, all)
+		}
 	}
 }

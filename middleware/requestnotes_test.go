@@ -7,6 +7,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"os"
 	"strings"
 	"testing"
@@ -71,9 +72,10 @@ func tempFiles(t *testing.T) int {
 func TestNotesReachTheOuterRequest(t *testing.T) {
 	env := newEnv(t)
 	for _, panics := range []bool{false, true} {
-		for name, r := range map[string]*http.Request{
-			"valid": env.signedInRequest("ada", "/users/7?a=1"), "refreshed": env.expiredRequest("ada", "/users/7?a=1"),
+		for name, request := range map[string]func(user, target string) *http.Request{
+			"valid": env.signedInRequest, "refreshed": env.expiredRequest,
 		} {
+			r := request("ada", "/users/7?a=1")
 			mux := http.NewServeMux()
 			mux.HandleFunc("/users/{id}", func(_ http.ResponseWriter, r *http.Request) {
 				r.ParseForm()
@@ -99,6 +101,7 @@ func TestTooLargeBodies(t *testing.T) {
 			http.Error(w, "too large", http.StatusRequestEntityTooLarge)
 		}
 	}))) {
+		requests := 0
 		for _, size := range []int64{5, 1 << 10} {
 			for _, refreshed := range []bool{true, false} {
 				r, err := http.NewRequest("POST", server.URL+"/x", strings.NewReader(strings.Repeat("x", int(size))))
@@ -110,11 +113,16 @@ func TestTooLargeBodies(t *testing.T) {
 					signed = env.expiredRequest
 				}
 				r.Header.Set("Cookie", signed("ada", "/x").Header.Get("Cookie"))
-				resp, err := server.Client().Do(r)
+				reused := false
+				trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused }}
+				resp, err := server.Client().Do(r.WithContext(httptrace.WithClientTrace(t.Context(), trace)))
 				if err != nil {
 					t.Fatal(err)
 				}
 				resp.Body.Close()
+				if requests++; protocol == "HTTP/2.0" && reused != (requests > 1) {
+					t.Errorf("%s: the connection was closed", protocol)
+				}
 				if want := size > 10 && protocol == "HTTP/1.1"; resp.Close != want || resp.StatusCode != map[bool]int{true: 413, false: 200}[size > 10] {
 					t.Errorf("%s, %d bytes, refreshed %v: status %d, closes the connection: %v", protocol, size, refreshed, resp.StatusCode, resp.Close)
 				}

@@ -202,6 +202,7 @@ func TestWriterHasExactlyTheMethodsOfTheOuterOne(t *testing.T) {
 	env := newEnv(t)
 	calls := new(called)
 	f, h, r, p, c := flushes{calls}, hijacks{calls}, readsFrom{calls}, pushes{calls}, closeNotices{calls}
+	refreshed, valid := env.expiredRequest("ada", "/x"), env.signedInRequest("ada", "/x")
 	sets := 0
 	seen := make(map[optionalMethods]bool)
 	for _, wrap := range []func(http.ResponseWriter) http.ResponseWriter{
@@ -447,9 +448,7 @@ func TestWriterHasExactlyTheMethodsOfTheOuterOne(t *testing.T) {
 			request *http.Request
 			guard   func(http.Handler) http.Handler
 		}{
-			"valid":     {env.signedInRequest("ada", "/x"), env.auth.Protect},
-			"refreshed": {env.expiredRequest("ada", "/x"), env.auth.Require},
-			"anonymous": {pageRequest("/x"), env.auth.Load},
+			"refreshed": {refreshed, env.auth.Require}, "valid": {valid, env.auth.Protect}, "anonymous": {pageRequest("/x"), env.auth.Load},
 		} {
 			outer := wrap(httptest.NewRecorder())
 			want := methodsOf(outer)
@@ -492,4 +491,29 @@ func (m optionalMethods) count() (n int) {
 		}
 	}
 	return n
+}
+
+// TestNestedGuardsShareAWriter, also around a middleware's writer that unwraps.
+func TestNestedGuardsShareAWriter(t *testing.T) {
+	env := newEnv(t)
+	for name, request := range map[string]func(user, target string) *http.Request{
+		"valid": env.signedInRequest, "refreshed": env.expiredRequest,
+	} {
+		var between http.ResponseWriter
+		inner := env.auth.Require(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if w != between {
+				t.Errorf("%s: wrapped twice", name)
+			}
+			clear(w.Header())
+		}))
+		w := httptest.NewRecorder()
+		env.auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			between = unwrapOnly{w}
+			inner.ServeHTTP(between, r)
+		})).ServeHTTP(w, request("ada", "/x"))
+		cc := w.Header().Get("Cache-Control")
+		if set, _ := changedCookies(w.Result()); len(set) > 0 != (name == "refreshed") || cc != "private, no-store" {
+			t.Errorf("%s: cookies %v, Cache-Control %q", name, set, cc)
+		}
+	}
 }
