@@ -117,14 +117,44 @@ func TestEndUnderTimeoutHandler(t *testing.T) {
 // TestEndByAnotherRequest: while an answer is under way, another one signs out.
 func TestEndByAnotherRequest(t *testing.T) {
 	env := newEnv(t)
-	resp := env.answerTo(func(w http.ResponseWriter, r *http.Request) {
-		if err := env.auth.Sessions().End(httptest.NewRecorder(), r); err != nil {
+	for _, slot := range []string{"", "LastAuthUser", "accessToken", "refreshToken"} {
+		resp := env.answerTo(func(w http.ResponseWriter, r *http.Request) {
+			// Without one of the cookies, the others still tell the sign-in.
+			signOut := httptest.NewRequest("POST", "/sign-out", nil)
+			for _, c := range r.Cookies() {
+				if slot == "" || !strings.HasSuffix(c.Name, "."+slot) {
+					signOut.AddCookie(c)
+				}
+			}
+			if err := env.auth.Sessions().End(httptest.NewRecorder(), signOut); err != nil {
+				t.Error(err)
+			}
+			clear(w.Header())
+		})
+		if last := lastCookies(resp); len(last) > 0 {
+			t.Errorf("signed out without %q: %d cookies of the ended sign-in", slot, len(last))
+		}
+	}
+}
+
+// TestAnotherAppClientsSignIn: the guard's app client is not the one that signs in.
+func TestAnotherAppClientsSignIn(t *testing.T) {
+	env := newEnv(t)
+	other := cognitotest.New(cognitotest.User{Username: "grace"})
+	auth, err := cognito.New(cognito.Config{UserPool: other.UserPool(), HTTPClient: other.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	env.auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := auth.Sessions().Start(w, r, other.Issue("grace")); err != nil {
 			t.Error(err)
 		}
 		clear(w.Header())
-	})
-	if last := lastCookies(resp); len(last) > 0 {
-		t.Errorf("cookies of an ended sign-in: %v", last)
+		allowCaching(w)
+	})).ServeHTTP(w, env.signedInRequest("ada", "/x"))
+	if set, _ := changedCookies(w.Result()); len(set) != 4 || w.Header().Get("Cache-Control") != "private, no-store" {
+		t.Errorf("cookies %v, Cache-Control %q", set, w.Header().Get("Cache-Control"))
 	}
 }
 

@@ -82,12 +82,13 @@ func (w *responseWriter) complete(status int) {
 		return
 	}
 	h := w.Header()
+	setsCookies := w.sessions.SetsCookies(h)
 	for _, lines := range w.lines {
-		lines.AddTo(h, w.request.RequestURI)
+		setsCookies = lines.AddTo(h, w.request.RequestURI) || setsCookies
 	}
 	cc := h["Cache-Control"]
 	switch {
-	case w.sessions.SetsCookies(h):
+	case setsCookies:
 		// A cache would hand one user's tokens to another.
 		if len(cc) != 1 || cc[0] != cookie.Private && cc[0] != cookie.Uncached {
 			w.values.SetCacheControl(h, cookie.Private)

@@ -67,8 +67,14 @@ func (l *Lines) Replace(header []string) {
 
 // AddTo adds the lines that the header of an answer to target, a request target, has
 // lost. A line for the same cookie stays: it is newer, such as one of an upstream that
-// has refreshed too. Of several, the last one stays, which browsers obey.
-func (l *Lines) AddTo(h http.Header, target string) {
+// has refreshed too. Of several, the last one stays, which browsers obey. AddTo reports
+// whether the header sets cookies with the prefix now.
+func (l *Lines) AddTo(h http.Header, target string) bool {
+	l.addTo(h, target)
+	return slices.ContainsFunc(h["Set-Cookie"], func(line string) bool { return strings.HasPrefix(line, l.Prefix) })
+}
+
+func (l *Lines) addTo(h http.Header, target string) {
 	lines := h["Set-Cookie"]
 	if l.Void != nil && l.Void() {
 		h["Set-Cookie"] = slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return slices.Contains(l.texts, line) })

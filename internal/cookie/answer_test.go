@@ -41,7 +41,9 @@ func TestLinesAddTo(t *testing.T) {
 		lines.Replace(append([]string{"other=1"}, test.kept...))
 		header := slices.Clone(test.header)
 		h := http.Header{"Set-Cookie": header}
-		lines.AddTo(h, test.target)
+		if !lines.AddTo(h, test.target) {
+			t.Errorf("%s: no cookie is found", test.name)
+		}
 		if !slices.Equal(h["Set-Cookie"], test.want) {
 			t.Errorf("%s: %q, want %q", test.name, h["Set-Cookie"], test.want)
 		}
