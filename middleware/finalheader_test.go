@@ -273,7 +273,7 @@ func checkFinalHeader(t *testing.T, name string, inner innerHandler, resp *http.
 		t.Errorf("%s: a CDN may store the session's cookies", name)
 	}
 	found := 0
-	for _, field := range strings.Split(strings.Join(resp.Header["Vary"], ","), ",") {
+	for field := range strings.SplitSeq(strings.Join(resp.Header["Vary"], ","), ",") {
 		if strings.TrimSpace(field) == "Cookie" {
 			found++
 		}

@@ -107,7 +107,7 @@ func TestResponseControllerReachesTheServer(t *testing.T) {
 			t.Errorf("Flush of a writer without: %v", err)
 		}
 	})).ServeHTTP(plainWriter{httptest.NewRecorder()}, env.expiredRequest("ada", "/x"))
-	srv := httptest.NewServer(env.auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	for protocol, server := range protocolServers(t, env.auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		c := http.NewResponseController(w)
 		for name, err := range map[string]error{
 			"SetReadDeadline": c.SetReadDeadline(time.Time{}), "SetWriteDeadline": c.SetWriteDeadline(time.Time{}),
@@ -117,11 +117,13 @@ func TestResponseControllerReachesTheServer(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-	})))
-	defer srv.Close()
-	resp := env.getExpired(srv.URL + "/x")
-	if cc := resp.Header.Get("Cache-Control"); cc != "private, no-store" || resp.Header["Set-Cookie"] == nil {
-		t.Errorf("Cache-Control %q", cc)
+	}))) {
+		for _, refreshed := range []bool{true, false} {
+			resp := env.getFrom(protocol, server, "/x", refreshed)
+			if cc := resp.Header.Get("Cache-Control"); cc != "private, no-store" || refreshed != (resp.Header["Set-Cookie"] != nil) {
+				t.Errorf("%s: Cache-Control %q", protocol, cc)
+			}
+		}
 	}
 }
 
