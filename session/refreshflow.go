@@ -115,7 +115,7 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 	}
 	got, superseded, err := f.m.refresher.Refresh(ctx, req)
 	for _, access := range superseded {
-		f.m.cache.Drop(access)
+		f.m.cache.drop(inCookies, access)
 	}
 	switch {
 	case err != nil:
