@@ -58,14 +58,21 @@ func (a *Auth) RequireGroup(anyOf ...string) func(http.Handler) http.Handler {
 
 // RequireScope is Require for access tokens that have all of the scopes. Others get
 // 403. It panics without an argument.
+//
+// With Config.Bearer it alone also lets programs pass, whose tokens name no user (the
+// client credentials grant, RFC 6749 §4.4). Other guards answer 403 to a program, so
+// mount RequireScope on a path that Protect does not select.
 func (a *Auth) RequireScope(allOf ...string) func(http.Handler) http.Handler {
 	if len(allOf) == 0 || slices.Contains(allOf, "") {
 		panic("cognitogate: RequireScope needs a scope")
 	}
 	allOf = slices.Clone(allOf)
-	return a.requireAllowed("scope "+strings.Join(allOf, " and "), func(_ *http.Request, s *session.Session) bool {
-		return s.HasScope(allOf...)
-	})
+	return func(next http.Handler) http.Handler {
+		return &guard{
+			auth: a, next: next, kind: kindRequire, what: "scope " + strings.Join(allOf, " and "), allowMachine: true,
+			allow: func(_ *http.Request, s *session.Session) bool { return s.HasScope(allOf...) },
+		}
+	}
 }
 
 // RequireFunc is Require for sessions for which allow returns true. Others get 403.
@@ -99,6 +106,8 @@ type guard struct {
 	kind  guardKind
 	what  string                                     // what allow asks for, for Audit
 	allow func(*http.Request, *session.Session) bool // nil allows every signed-in user
+
+	allowMachine bool // ask allow about a program too
 }
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -109,10 +118,10 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.next.ServeHTTP(w, r)
 		return
 	}
-	s, err := a.sessions.Fetch(w, r, nil)
+	s, err := g.fetch(w, r)
 	header := w.Header()
 	cookie.Vary(header)
-	r = withSession(r, s)
+	r = a.withSession(r, s)
 	if a.sessions.SetsCookies(header) {
 		// The next guard sees the new cookies, so that it does not refresh again.
 		r = a.sessions.ForwardCookies(r, header)
@@ -136,18 +145,6 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.next.ServeHTTP(w, r)
-}
-
-// withSession returns r with the session in its context, or r itself if s is nil or
-// is there already.
-func withSession(r *http.Request, s *session.Session) *http.Request {
-	if s == nil {
-		return r
-	}
-	if outer, ok := session.FromContext(r.Context()); ok && outer == s {
-		return r
-	}
-	return r.WithContext(session.NewContext(r.Context(), s))
 }
 
 // decisionReporter returns a function that calls the hook of a decision. Without a

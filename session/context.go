@@ -63,3 +63,8 @@ func (m *Manager) FromContext(ctx context.Context) *Session {
 	}
 	return nil
 }
+
+// ownsSession reports whether a session is of this user pool and app client.
+func (m *Manager) ownsSession(s *Session) bool {
+	return s.access != nil && s.access.ClientID() == m.userPool.ClientID && m.issuers[s.access.Issuer()]
+}

@@ -115,11 +115,6 @@ func (m *Manager) accepts(s *Session, opts *FetchOptions) bool {
 	return (s.hasUser() || opts.AllowMachine) && m.now().Before(s.ExpiresAt())
 }
 
-// ownsSession reports whether a session is of this user pool and app client.
-func (m *Manager) ownsSession(s *Session) bool {
-	return s.access != nil && s.access.ClientID() == m.userPool.ClientID && m.issuers[s.access.Issuer()]
-}
-
 // sessionOf returns the session of a valid result. It is cached if nothing is wrong with
 // it, for the next request with the same cookies.
 func (m *Manager) sessionOf(r *userResult, signOutCount uint64) *Session {
