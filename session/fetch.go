@@ -34,6 +34,9 @@ func (m *Manager) Fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	if opts == nil {
 		opts = &noOptions
 	}
+	if m.bearer && w != nil {
+		cookie.VaryAuthorization(w.Header())
+	}
 	s, err := m.fetch(w, r, opts)
 	if err != nil {
 		return nil, err
