@@ -27,8 +27,10 @@ const (
 )
 
 type cachedSession struct {
+	// signOutCount is of ended sign-ins, when this one was last found not to be one. It
+	// is atomic, and first, where 32-bit machines align it.
+	signOutCount uint64
 	session      *Session
-	signOutCount uint64 // atomic; of ended sign-ins, when this one was last found not to be one
 }
 
 // newCache returns a cache of at most so many bytes. 0 means the default, and a negative
@@ -59,7 +61,7 @@ func (c cache) put(how arrival, s *Session, signOutCount uint64) {
 	if s.id != nil {
 		id = s.id.Raw()
 	}
-	c.Put(cacheKey(how, s.access.Raw(), id, s.details), cachedSession{s, signOutCount}, s.size())
+	c.Put(cacheKey(how, s.access.Raw(), id, s.details), cachedSession{signOutCount, s}, s.size())
 }
 
 // drop forgets the session of an access token.

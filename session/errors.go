@@ -17,6 +17,7 @@ var (
 	errNoAccessToken  = errors.New("no access token")
 	errNoRefreshToken = errors.New("no refresh token")
 	errNoUser         = errors.New("the access token names no user")
+	errPrefetch       = errors.New("a prefetch refreshes nothing")
 	errOtherUser      = errors.New("the refreshed tokens are another user's")
 
 	errForceWithoutWriter = errors.New("session: ForceRefresh needs a ResponseWriter for the new cookies")

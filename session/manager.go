@@ -64,7 +64,8 @@ func NewManager(cfg Config) (*Manager, error) {
 	}
 	m.refresher = refresh.New(refresh.Config{
 		Exchange: cfg.Client.Refresh, Revoke: cfg.Client.Revoke, Verify: cfg.Verifier.Verify,
-		Margin: cfg.margin(), Now: cfg.Now, Logger: cfg.Logger, Refreshed: cfg.Hooks.refreshed(),
+		Superseded: func(access string) { m.cache.drop(inCookies, access) },
+		Margin:     cfg.margin(), Now: cfg.Now, Logger: cfg.Logger, Refreshed: cfg.Hooks.refreshed(),
 	})
 	return m, nil
 }

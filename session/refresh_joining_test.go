@@ -269,6 +269,31 @@ func TestDevicesAreRefreshedApart(t *testing.T) {
 	}
 }
 
+// TestPanickingHookLeavesNothingCached has the hook panic after a forced refresh. The
+// browser has missed the answer, so the session that it still shows is not served from
+// the cache: the next request gets the newer tokens.
+func TestPanickingHookLeavesNothingCached(t *testing.T) {
+	e := newEnv(t, func(c *session.Config) {
+		c.Hooks.Refreshed = func(_ context.Context, source session.RefreshSource, _ time.Duration, _ error) {
+			if source == session.RefreshCall {
+				panic(http.ErrAbortHandler)
+			}
+		}
+	})
+	e.server.SetRotation(true, 0)
+	cookies := e.cookies("ada", e.server.Issue("ada"))
+	e.fetch(pageRequest(cookies...))
+	e.advance(time.Minute)
+	func() {
+		defer func() { recover() }()
+		e.fetchWith(pageRequest(cookies...), &session.FetchOptions{ForceRefresh: true})
+		t.Error("the hook has not panicked")
+	}()
+	if _, lines, err := e.fetch(pageRequest(cookies...)); err != nil || e.value(lines, "ada.accessToken") == "" {
+		t.Errorf("afterwards: %v, %q", err, lines)
+	}
+}
+
 // TestHookPanics has the hook panic, as handlers may: it runs on the request's goroutine.
 // The next request finds everything in order.
 func TestHookPanics(t *testing.T) {

@@ -22,7 +22,7 @@ type refreshFlow struct {
 	v            *verification
 	signOutCount uint64 // before the verification
 	opts         *FetchOptions
-	page         bool // the answer is a page, which may delete cookies
+	page         bool // the answer is a page's, which may delete cookies
 
 	tries        int   // refresh tokens tried
 	refused      bool  // Cognito says that the session of a refresh token is over
@@ -113,10 +113,7 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 	if len(result.user.access) > 0 {
 		req.Presented = result.user.access[result.position]
 	}
-	got, superseded, err := f.m.refresher.Refresh(ctx, req)
-	for _, access := range superseded {
-		f.m.cache.drop(inCookies, access)
-	}
+	got, err := f.m.refresher.Refresh(ctx, req)
 	switch {
 	case err != nil:
 		return nil, err

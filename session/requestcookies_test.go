@@ -57,3 +57,21 @@ func TestHeaderOfAMegabyte(t *testing.T) {
 		t.Errorf("%d calls to Cognito", n)
 	}
 }
+
+// TestUndecodableSignInDetailsAreAbsent: a planted cookie that cannot be decoded shadows
+// neither the user's own nor the cache.
+func TestUndecodableSignInDetailsAreAbsent(t *testing.T) {
+	for _, planted := range []string{"%ff", "%zz", "%"} {
+		e := newEnv(t, nil)
+		details := e.prefixed("ada.signInDetails=")
+		cookies := append(e.cookies("ada", e.server.Issue("ada")), details+planted, details+`{%22loginId%22:%22ada%22}`)
+		for range 2 {
+			if s, _, err := e.fetch(pageRequest(cookies...)); err != nil || s.User().UnverifiedLoginID != "ada" {
+				t.Fatalf("%s: %+v, %v", planted, s.User(), err)
+			}
+		}
+		if n, _ := e.manager.Cached(); n != 1 {
+			t.Errorf("%s: %d sessions are cached", planted, n)
+		}
+	}
+}

@@ -35,6 +35,8 @@ type env struct {
 	exchanged []string // refresh tokens
 	revoked   []string
 	sources   []refresh.Source // told to the hook
+
+	superseded []string // access tokens
 }
 
 func newEnv(t *testing.T) *env {
@@ -66,6 +68,11 @@ func newEnv(t *testing.T) *env {
 				return nil, e.verifyErr
 			}
 			return verifier.Verify(ctx, raw, use)
+		},
+		Superseded: func(access string) {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.superseded = append(e.superseded, access)
 		},
 		Margin: 5 * time.Second,
 		Now:    e.clock,
@@ -114,8 +121,7 @@ func (e *env) refresh(refreshToken string) (*refresh.Tokens, error) {
 }
 
 func (e *env) refreshWith(req refresh.Request) (*refresh.Tokens, error) {
-	got, _, err := e.Refresh(context.Background(), req)
-	return got, err
+	return e.Refresh(context.Background(), req)
 }
 
 // mustRefresh is refresh without an error.
