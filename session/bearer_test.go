@@ -142,6 +142,9 @@ func TestMachineIsNoUser(t *testing.T) {
 		if err != nil || s.User() != (session.User{}) || !s.HasScope("orders/read") || s.AccessToken().Subject() != e.server.UserPool().ClientID {
 			t.Errorf("%v, %v", s, err)
 		}
+		if _, err := e.manager.UserAttributes(t.Context(), s); !errors.Is(err, session.ErrSignedOut) || e.server.Calls("GetUser") > 0 {
+			t.Errorf("attributes: %v", err)
+		}
 		inContext := pageRequest()
 		inContext = inContext.WithContext(session.NewContext(inContext.Context(), s))
 		if s, _, err := e.fetch(inContext); !errors.Is(err, session.ErrSignedOut) {

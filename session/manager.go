@@ -123,12 +123,12 @@ func (m *Manager) store(s *Session, refreshToken, deviceKey string, signOutCount
 }
 
 // UserAttributes returns the attributes of the session's user, like Amplify's
-// fetchUserAttributes. It asks Cognito each time. The error is [ErrSignedOut] for a nil
-// session and for one that Cognito says is over, else tokens.ErrUnavailable, with the
+// fetchUserAttributes. It asks Cognito each time. The error is [ErrSignedOut] for a
+// session without a user and for one that Cognito says is over, else tokens.ErrUnavailable, with the
 // *tokens.APIError if Cognito has answered. The access token needs the scope
 // aws.cognito.signin.user.admin, which the managed login grants only if it is asked for.
 func (m *Manager) UserAttributes(ctx context.Context, s *Session) (map[string]string, error) {
-	if s.AccessToken() == nil {
+	if !s.hasUser() {
 		return nil, ErrSignedOut
 	}
 	attributes, err := m.client.UserAttributes(ctx, s.access.Raw())
