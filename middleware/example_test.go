@@ -6,6 +6,8 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -143,4 +145,45 @@ func ExampleAuth_Routes() {
 	// /api/auth/sign-in?next=%2Freports
 	// /reports
 	// the reports of ada
+}
+
+// A reverse proxy behind a guard gets the request with all of its cookies. The upstream
+// needs no tokens: a header tells it who the user is. Set replaces one that the client
+// has sent.
+func ExampleAuth_StripCookies() {
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	auth, err := cognito.New(cognito.Config{UserPool: server.UserPool(), HTTPClient: server.Client(), Bearer: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "user %s, cookies %q, authorization %q", r.Header.Get("X-User"), r.Header.Get("Cookie"), r.Header.Get("Authorization"))
+	}))
+	defer upstream.Close()
+	target, err := url.Parse(upstream.URL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{Rewrite: func(pr *httputil.ProxyRequest) {
+		pr.SetURL(target)
+		pr.Out = auth.StripCookies(pr.Out, "Authorization")
+		pr.Out.Header.Set("X-User", auth.Session(pr.In).User().Username)
+	}}
+
+	visit := func(r *http.Request) {
+		r.Header.Set("X-User", "mallory")
+		r.AddCookie(&http.Cookie{Name: "theme", Value: "dark"})
+		w := httptest.NewRecorder()
+		auth.Protect(proxy).ServeHTTP(w, r)
+		fmt.Println(w.Code, w.Body)
+	}
+	r := httptest.NewRequest("GET", "/reports", nil)
+	server.SignIn(r, "ada")
+	visit(r)
+	r = httptest.NewRequest("GET", "/reports", nil)
+	r.Header.Set("Authorization", "Bearer "+server.Issue("ada").Access)
+	visit(r)
+	// Output:
+	// 200 user ada, cookies "theme=dark", authorization ""
+	// 200 user ada, cookies "theme=dark", authorization ""
 }

@@ -60,14 +60,21 @@ func (a *Auth) RequireGroup(anyOf ...string) func(http.Handler) http.Handler {
 
 // RequireScope is Require for access tokens that have all of the scopes. Others get
 // 403. It panics without an argument.
+//
+// With Config.Bearer it alone also lets programs pass, whose tokens name no user (the
+// client credentials grant, RFC 6749 §4.4). Other guards answer 403 to a program, so
+// mount RequireScope on a path that Protect does not select.
 func (a *Auth) RequireScope(allOf ...string) func(http.Handler) http.Handler {
 	if len(allOf) == 0 || slices.Contains(allOf, "") {
 		panic("cognitogate: RequireScope needs a scope")
 	}
 	allOf = slices.Clone(allOf)
-	return a.requireAllowed("scope "+strings.Join(allOf, " and "), func(_ *http.Request, s *session.Session) bool {
-		return s.HasScope(allOf...)
-	})
+	return func(next http.Handler) http.Handler {
+		return &guard{
+			auth: a, next: next, kind: kindRequire, what: "scope " + strings.Join(allOf, " and "), allowMachine: true,
+			allow: func(_ *http.Request, s *session.Session) bool { return s.HasScope(allOf...) },
+		}
+	}
 }
 
 // RequireFunc is Require for sessions for which allow returns true. Others get 403.
@@ -101,6 +108,8 @@ type guard struct {
 	kind  guardKind
 	what  string                                     // what allow asks for, for Audit
 	allow func(*http.Request, *session.Session) bool // nil allows every signed-in user
+
+	allowMachine bool // ask allow about a program too
 }
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -117,8 +126,8 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer.finish() // for a handler that writes nothing, or panics
 		noteBack(outer, r)
 	}()
-	s, err := a.sessions.Fetch(answer, r, nil)
-	r = withSession(r, s)
+	s, err := g.fetch(answer, r)
+	r = a.withSession(r, s)
 	if answer.lines != nil {
 		// The next guard sees the new cookies, so that it does not refresh again.
 		r = a.sessions.ForwardCookies(r, answer.Header())
@@ -159,18 +168,6 @@ func noteBack(outer, inner *http.Request) {
 	if inner.Pattern != "" {
 		outer.Pattern = inner.Pattern
 	}
-}
-
-// withSession returns r with the session in its context, or r itself if s is nil or
-// is there already.
-func withSession(r *http.Request, s *session.Session) *http.Request {
-	if s == nil {
-		return r
-	}
-	if outer, ok := session.FromContext(r.Context()); ok && outer == s {
-		return r
-	}
-	return r.WithContext(session.NewContext(r.Context(), s))
 }
 
 // isStalePrefetch reports whether a prefetch has a session that needs a refresh. Behind

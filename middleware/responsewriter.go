@@ -26,6 +26,7 @@ type responseWriter struct {
 	values   cookie.Values
 
 	cacheControl string // the default, "" for none
+	bearer       bool   // Config.Bearer
 	wroteHeader  bool
 }
 
@@ -43,7 +44,7 @@ func (a *Auth) guardWriter(w http.ResponseWriter, r *http.Request) (http.Respons
 		outer = t.Unwrap()
 	}
 	guarded, base := newWriters[methodsOf(w)]()
-	base.ResponseWriter, base.sessions, base.request = w, a.sessions, r
+	base.ResponseWriter, base.sessions, base.request, base.bearer = w, a.sessions, r, a.cfg.Bearer
 	return guarded, base
 }
 
@@ -101,6 +102,9 @@ func (w *responseWriter) complete(status int) {
 		h["Cache-Control"] = cc[1:] // a handler has added its own to the default
 	}
 	w.values.AddVary(h)
+	if w.bearer {
+		cookie.VaryAuthorization(h)
+	}
 	if status == http.StatusRequestEntityTooLarge && w.request.ProtoMajor == 1 {
 		// http.MaxBytesReader tells only net/http's own writer to close the connection.
 		// Otherwise the client would go on to send what is too large.

@@ -7,47 +7,149 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/cognitogate/cognitogate/cognitotest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// TestTwoAuthsDoNotShareSessions nests guards of two app clients of one user pool, both
-// ways.
-func TestTwoAuthsDoNotShareSessions(t *testing.T) {
+// twoAuths are two Auths of one program, and the servers that sign their users in. ada, in
+// the group admins, signs in at the first one, and grace at the second.
+type twoAuths struct {
+	first, second             *cognito.Auth
+	firstServer, secondServer *cognitotest.Server
+	refused                   *http.Request // what the second one's ErrorHandler got last
+}
+
+func newTwoAuths(t *testing.T, second *cognitotest.Server) *twoAuths {
 	env := newEnv(t)
-	client := env.server.AddClient("client"+rand.Text(), "")
-	other, err := cognito.New(cognito.Config{UserPool: client.UserPool(), HTTPClient: env.server.Client(), Now: env.clock.Now})
+	two := &twoAuths{first: env.auth, firstServer: env.server, secondServer: second}
+	if second == nil {
+		two.secondServer = env.server.AddClient("client"+rand.Text(), "")
+	}
+	var err error
+	two.second, err = cognito.New(cognito.Config{
+		UserPool: two.secondServer.UserPool(), Matcher: []string{documented}, HTTPClient: two.secondServer.Client(), Now: env.clock.Now,
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			two.refused = r
+			two.second.ServeError(w, r, err)
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var seen *session.Session
-	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen, _ = session.FromContext(r.Context()) })
-	try := func(h http.Handler, r *http.Request) int {
-		seen = nil
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		return w.Code
+	two.secondServer.SetNow(env.clock.Now)
+	return two
+}
+
+// TestTwoAuthsDoNotShareSessions nests every guard of one Auth in one of another, with
+// the session of the first in the request, and with both.
+func TestTwoAuthsDoNotShareSessions(t *testing.T) {
+	t.Run("one user pool", func(t *testing.T) { testTwoAuths(t, newTwoAuths(t, nil)) })
+	t.Run("two user pools", func(t *testing.T) {
+		users := []cognitotest.User{{Username: "ada", Groups: []string{"admins"}}, {Username: "grace"}}
+		testTwoAuths(t, newTwoAuths(t, cognitotest.New(users...)))
+	})
+}
+
+func testTwoAuths(t *testing.T, two *twoAuths) {
+	second := two.second
+	everybody := func(*http.Request, *session.Session) bool { return true }
+	for name, test := range map[string]struct {
+		guard func(http.Handler) http.Handler
+		path  string
+
+		status    int    // with the first session alone
+		innermost string // the user of FromContext then
+		both      int    // the status with both sessions
+		bothUser  string
+	}{
+		"Protect":             {second.Protect, "/x", 401, "", 200, "grace"},
+		"Protect, public":     {second.Protect, "/api/x", 200, "ada", 200, "ada"},
+		"Require":             {second.Require, "/x", 401, "", 200, "grace"},
+		"Require, public":     {second.Require, "/api/x", 401, "", 200, "grace"},
+		"RequireGroup":        {second.RequireGroup("admins"), "/x", 401, "", 403, "grace"},
+		"RequireScope":        {second.RequireScope("aws.cognito.signin.user.admin"), "/x", 401, "", 200, "grace"},
+		"RequireScope, other": {second.RequireScope("other"), "/x", 401, "", 403, "grace"},
+		"RequireFunc":         {second.RequireFunc(everybody), "/x", 401, "", 200, "grace"},
+		"Load":                {second.Load, "/x", 200, "", 200, "grace"},
+	} {
+		check := func(outer func(http.Handler) http.Handler, r *http.Request, status int, innermost, ofSecond string) {
+			t.Helper()
+			var inside *http.Request
+			handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { inside = r })
+			w := httptest.NewRecorder()
+			two.refused = nil
+			outer(test.guard(handler)).ServeHTTP(w, r)
+			if w.Code != status || (inside != nil) != (status == 200) {
+				t.Errorf("%s: status %d, want %d", name, w.Code, status)
+			}
+			if inside == nil {
+				inside = two.refused
+			}
+			s, ok := session.FromContext(inside.Context())
+			if s.User().Username != innermost || ok != (innermost != "") {
+				t.Errorf("%s: FromContext returns %v, want %q", name, s, innermost)
+			}
+			if got := second.Session(inside).User().Username; got != ofSecond {
+				t.Errorf("%s: the second one's session is %q, want %q", name, got, ofSecond)
+			}
+			if got := two.first.Session(inside); got.User().Username != "ada" || !got.InGroup("admins") {
+				t.Errorf("%s: the first one's session is %v", name, got)
+			}
+			if s, _ := second.Sessions().Fetch(nil, inside, nil); s != nil && s.User().Username != "grace" {
+				t.Errorf("%s: the second one fetches %v", name, s)
+			}
+		}
+		for _, outer := range []func(http.Handler) http.Handler{two.first.Require, two.first.Load, two.first.RequireGroup("admins")} {
+			r := scriptRequest(test.path)
+			two.firstServer.SignIn(r, "ada")
+			check(outer, r, test.status, test.innermost, "")
+			two.secondServer.SignIn(r, "grace")
+			ofSecond := "grace"
+			if test.bothUser == "ada" {
+				ofSecond = "" // it has not judged the request
+			}
+			check(outer, r, test.both, test.bothUser, ofSecond)
+		}
+	}
+
+	// The other way round, and back again.
+	r := scriptRequest("/x")
+	two.firstServer.SignIn(r, "ada")
+	two.secondServer.SignIn(r, "grace")
+	var inside *http.Request
+	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { inside = r })
+	two.first.Load(second.Require(two.first.RequireGroup("admins")(handler))).ServeHTTP(httptest.NewRecorder(), r)
+	if inside == nil {
+		t.Fatal("the handler did not run")
+	}
+	if s, _ := session.FromContext(inside.Context()); s.User().Username != "ada" || two.first.Session(inside) != s || second.Session(inside).User().Username != "grace" {
+		t.Errorf("nested thrice: %v", s)
+	}
+	if second.Session(scriptRequest("/x")) != nil {
+		t.Error("a request that nobody judged has a session")
+	}
+}
+
+// TestTwoAuthsOfOneClient: only the outer Auth takes bearer tokens. Its session does not
+// get one past the inner.
+func TestTwoAuthsOfOneClient(t *testing.T) {
+	env := newEnv(t, func(c *cognito.Config) { c.Bearer = true })
+	cookiesOnly, err := cognito.New(cognito.Config{UserPool: env.server.UserPool(), HTTPClient: env.server.Client(), Now: env.clock.Now})
+	if err != nil {
+		t.Fatal(err)
 	}
 	r := scriptRequest("/x")
-	env.server.SignIn(r, "ada") // in the group admins, of the first client only
-	if got := try(env.auth.Require(other.Require(handler)), r); got != 401 || seen != nil {
-		t.Errorf("the inner guard accepts the outer's session: %d", got)
-	}
-	if got := try(env.auth.Require(other.RequireGroup("admins")(handler)), r); got != 401 || seen != nil {
-		t.Errorf("the inner guard accepts the outer's groups: %d", got)
-	}
-	if got := try(env.auth.Require(other.Load(handler)), r); got != 200 || seen.User().Username != "ada" {
-		t.Errorf("Load without a session: %d, %v", got, seen)
-	}
-	client.SignIn(r, "grace") // both clients' cookies in one request
-	if got := try(env.auth.Require(other.Require(handler)), r); got != 200 || seen.User().Username != "grace" {
-		t.Errorf("the inner session does not win: %d, %v", got, seen)
-	}
-	if got := try(other.Require(env.auth.Require(handler)), r); got != 200 || seen.User().Username != "ada" {
-		t.Errorf("the other way: %d, %v", got, seen)
-	}
-	if got := try(env.auth.Require(other.RequireGroup("admins")(handler)), r); got != 403 {
-		t.Errorf("groups cross: %d", got)
+	r.Header.Set("Authorization", "Bearer "+env.server.Issue("ada").Access)
+	for status, h := range map[int]http.Handler{
+		200: env.auth.Require(env.auth.Require(http.HandlerFunc(emptyHandler))),
+		401: env.auth.Require(cookiesOnly.Require(http.HandlerFunc(emptyHandler))),
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != status {
+			t.Errorf("got %d, want %d", w.Code, status)
+		}
 	}
 }
 

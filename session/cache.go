@@ -17,6 +17,15 @@ type cache struct {
 	*clockcache.Cache[cachedSession]
 }
 
+// arrival says how the tokens of a session came. A session that arrived in one way never
+// answers for tokens that arrive in the other: only a bearer token may be without a user.
+type arrival byte
+
+const (
+	inCookies arrival = iota
+	asBearer
+)
+
 type cachedSession struct {
 	// signOutCount is of ended sign-ins, when this one was last found not to be one. It
 	// is atomic, and first, where 32-bit machines align it.
@@ -39,7 +48,7 @@ func newCache(bytes int64) cache {
 // put caches a session that was verified when signOutCount sign-ins had been ended. Its
 // tokens must be texts of their own: parts of a request's header would keep the whole
 // header in memory.
-func (c cache) put(s *Session, signOutCount uint64) {
+func (c cache) put(how arrival, s *Session, signOutCount uint64) {
 	if c.Cache == nil {
 		return
 	}
@@ -48,11 +57,18 @@ func (c cache) put(s *Session, signOutCount uint64) {
 		copied.details = strings.Clone(s.details)
 		s = &copied
 	}
-	key := clockcache.Key{s.access.Raw(), "", s.details}
+	id := ""
 	if s.id != nil {
-		key[1] = s.id.Raw()
+		id = s.id.Raw()
 	}
-	c.Put(key, cachedSession{signOutCount, s}, s.size())
+	c.Put(cacheKey(how, s.access.Raw(), id, s.details), cachedSession{signOutCount, s}, s.size())
+}
+
+// drop forgets the session of an access token.
+func (c cache) drop(how arrival, access string) { c.Drop(byte(how), access) }
+
+func cacheKey(how arrival, access, id, details string) clockcache.Key {
+	return clockcache.Key{Kind: byte(how), Texts: [3]string{access, id, details}}
 }
 
 // size is about what a session takes in memory, in bytes.

@@ -91,6 +91,9 @@ type FetchOptions struct {
 	ForceRefresh bool
 	// ClientMetadata is handed to the user pool's Lambda triggers by a refresh.
 	ClientMetadata map[string]string
+	// AllowMachine accepts a bearer token without a user, which the client credentials
+	// grant (RFC 6749 §4.4) issues to a program. Its session has the zero User.
+	AllowMachine bool
 }
 
 // Hooks are called when something has happened; any may be nil. They run on the

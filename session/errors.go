@@ -16,6 +16,7 @@ var (
 	errNoCookies      = fmt.Errorf("%w: no cookies", ErrSignedOut)
 	errNoAccessToken  = errors.New("no access token")
 	errNoRefreshToken = errors.New("no refresh token")
+	errNoUser         = errors.New("the access token names no user")
 	errPrefetch       = errors.New("a prefetch refreshes nothing")
 	errOtherUser      = errors.New("the refreshed tokens are another user's")
 

@@ -30,11 +30,15 @@ var noOptions FetchOptions
 // tokens.Expired. For a prefetch it only reads, too: a browser asks again when the user
 // does.
 //
-// A session of this pool and app client that a guard has put into the request's
-// context is returned as it is, unless ForceRefresh is set.
+// A session that a guard of this Manager has put into the request's context is returned
+// as it is, unless ForceRefresh is set. So is one of this user pool and app client that
+// [NewContext] has put there.
 func (m *Manager) Fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptions) (*Session, error) {
 	if opts == nil {
 		opts = &noOptions
+	}
+	if m.bearer && w != nil {
+		cookie.VaryAuthorization(w.Header())
 	}
 	s, err := m.fetch(w, r, opts)
 	if err != nil {
@@ -51,7 +55,7 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	if opts.ForceRefresh && w == nil {
 		return nil, errForceWithoutWriter
 	}
-	if s, ok := FromContext(ctx); ok && !opts.ForceRefresh && m.ownsSession(s) {
+	if s := m.FromContext(ctx); s != nil && !opts.ForceRefresh && m.accepts(s, opts) {
 		return s, nil
 	}
 	if m.bearer {
@@ -59,7 +63,7 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 			if opts.ForceRefresh {
 				return nil, errForceWithBearer
 			}
-			return m.fetchBearer(ctx, raw)
+			return m.fetchBearer(ctx, raw, opts)
 		}
 	}
 	var buffer [10]requestCookie // as many as Amplify sets; on the stack
@@ -68,7 +72,8 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 		return nil, errNoCookies
 	}
 	if !opts.ForceRefresh {
-		if s := m.cached(parsed.single()); s != nil {
+		access, id, details := parsed.single()
+		if s := m.cached(inCookies, access, id, details); s != nil {
 			return s, nil
 		}
 	}
@@ -117,11 +122,10 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	return f.run(ctx)
 }
 
-// ownsSession reports whether a session in a context is of this user pool and app client, and
-// has not expired during a long request.
-func (m *Manager) ownsSession(s *Session) bool {
-	return s.access != nil && s.access.ClientID() == m.userPool.ClientID && m.issuers[s.access.Issuer()] &&
-		m.now().Before(s.access.ExpiresAt())
+// accepts reports whether a session in a context is what the caller wants, and has not
+// expired during a long request.
+func (m *Manager) accepts(s *Session, opts *FetchOptions) bool {
+	return (s.hasUser() || opts.AllowMachine) && m.now().Before(s.ExpiresAt())
 }
 
 // sessionOf returns the session of a valid result. It is cached if nothing is wrong with
@@ -159,8 +163,16 @@ func (m *Manager) wantsRefresh(result *userResult, opts *FetchOptions, r *http.R
 
 // fetchBearer verifies a bearer token, which alone decides: no cookie is read or written,
 // and nothing is refreshed.
-func (m *Manager) fetchBearer(ctx context.Context, raw string) (*Session, error) {
-	if s := m.cached(raw, "", ""); s != nil {
+func (m *Manager) fetchBearer(ctx context.Context, raw string, opts *FetchOptions) (*Session, error) {
+	s, err := m.verifyBearer(ctx, raw)
+	if err == nil && !s.hasUser() && !opts.AllowMachine {
+		return nil, signedOutBecause(errNoUser)
+	}
+	return s, err
+}
+
+func (m *Manager) verifyBearer(ctx context.Context, raw string) (*Session, error) {
+	if s := m.cached(asBearer, raw, "", ""); s != nil {
 		return s, nil
 	}
 	signOutCount := m.refresher.SignOutCount()
@@ -170,7 +182,7 @@ func (m *Manager) fetchBearer(ctx context.Context, raw string) (*Session, error)
 		return nil, signedOutBecause(refresh.ErrEnded)
 	case err == nil:
 		s := newSession(token, nil, "")
-		m.cache.put(s, signOutCount)
+		m.cache.put(asBearer, s, signOutCount)
 		return s, nil
 	case errors.Is(err, tokens.ErrUnavailable), errors.Is(err, tokens.NotYetValid):
 		return nil, unavailable(err)

@@ -39,3 +39,9 @@ func (m *Manager) ForwardCookies(r *http.Request, h http.Header) *http.Request {
 	}
 	return r
 }
+
+// StripCookies returns a copy of r without the cookies of this app client's sessions, for
+// an upstream that must not get the user's tokens. It returns r itself if there are none.
+func (m *Manager) StripCookies(r *http.Request) *http.Request {
+	return cookie.Strip(r, func(name string) bool { return strings.HasPrefix(name, m.layout.prefix) })
+}

@@ -319,6 +319,16 @@ func accessOnly(d *cognitotest.Draft) {
 	}
 }
 
+// machine makes a program's token of the client credentials grant (RFC 6749 §4.4).
+func machine(d *cognitotest.Draft) {
+	if accessOnly(d); d.Use == tokens.Access {
+		delete(d.Claims, "username")
+		delete(d.Claims, "origin_jti")
+		d.Claims["sub"] = d.Claims["client_id"]
+		d.Claims["scope"] = "orders/read"
+	}
+}
+
 // shortID makes an ID token expire in five minutes, long before the access token.
 func (e *env) shortID(d *cognitotest.Draft) {
 	if d.Use == tokens.ID {

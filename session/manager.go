@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cognitogate/cognitogate/internal/clockcache"
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -64,26 +63,28 @@ func NewManager(cfg Config) (*Manager, error) {
 		m.issuers[issuer] = true
 	}
 	m.refresher = refresh.New(refresh.Config{
-		Exchange: cfg.Client.Refresh, Revoke: cfg.Client.Revoke, Verify: cfg.Verifier.Verify, Superseded: m.cache.Drop,
-		Margin: cfg.margin(), Now: cfg.Now, Logger: cfg.Logger, Refreshed: cfg.Hooks.refreshed(),
+		Exchange: cfg.Client.Refresh, Revoke: cfg.Client.Revoke, Verify: cfg.Verifier.Verify,
+		Superseded: func(access string) { m.cache.drop(inCookies, access) },
+		Margin:     cfg.margin(), Now: cfg.Now, Logger: cfg.Logger, Refreshed: cfg.Hooks.refreshed(),
 	})
 	return m, nil
 }
 
-// cached returns the session of exactly these texts if it was verified before, is not
-// about to expire, was not signed out, and was signed with keys that are still trusted.
-func (m *Manager) cached(access, id, details string) *Session {
+// cached returns the session of exactly these texts if it was verified before when it
+// arrived in the same way, is not about to expire, was not signed out, and was signed
+// with keys that are still trusted.
+func (m *Manager) cached(how arrival, access, id, details string) *Session {
 	if access == "" {
 		return nil
 	}
-	e := m.cache.Get(clockcache.Key{access, id, details})
+	e := m.cache.Get(cacheKey(how, access, id, details))
 	if e == nil {
 		return nil
 	}
 	s, now := e.Value.session, m.now()
 	if m.isEnded(&e.Value) || m.refresher.IsExpiring(s.access, now) ||
 		s.id != nil && m.refresher.IsExpiring(s.id, now) || !m.isTrusted(s) {
-		m.cache.Drop(access)
+		m.cache.drop(how, access)
 		return nil
 	}
 	m.refresher.NoteDelivered(access)
@@ -112,22 +113,22 @@ func (m *Manager) isEnded(c *cachedSession) bool {
 	return false
 }
 
-// store caches a session that was verified when signOutCount sign-ins had been ended. It
+// store caches a session from cookies that was verified when signOutCount sign-ins had been ended. It
 // drops it again if a refresh that replaces it has begun meanwhile.
 func (m *Manager) store(s *Session, refreshToken, deviceKey string, signOutCount uint64) {
-	m.cache.put(s, signOutCount)
+	m.cache.put(inCookies, s, signOutCount)
 	if m.refresher.IsSuperseded(refreshToken, deviceKey, s.access) {
-		m.cache.Drop(s.access.Raw())
+		m.cache.drop(inCookies, s.access.Raw())
 	}
 }
 
 // UserAttributes returns the attributes of the session's user, like Amplify's
-// fetchUserAttributes. It asks Cognito each time. The error is [ErrSignedOut] for a nil
-// session and for one that Cognito says is over, else tokens.ErrUnavailable, with the
+// fetchUserAttributes. It asks Cognito each time. The error is [ErrSignedOut] for a
+// session without a user and for one that Cognito says is over, else tokens.ErrUnavailable, with the
 // *tokens.APIError if Cognito has answered. The access token needs the scope
 // aws.cognito.signin.user.admin, which the managed login grants only if it is asked for.
 func (m *Manager) UserAttributes(ctx context.Context, s *Session) (map[string]string, error) {
-	if s.AccessToken() == nil {
+	if !s.hasUser() {
 		return nil, ErrSignedOut
 	}
 	attributes, err := m.client.UserAttributes(ctx, s.access.Raw())

@@ -71,6 +71,7 @@ func TestForgedAnswerIsRefused(t *testing.T) {
 	for name, answer := range map[string]string{
 		"forged access token": fmt.Sprintf(`{"AuthenticationResult":{"AccessToken":%q}}`, forge(forged.Access, 1)),
 		"forged ID token":     fmt.Sprintf(`{"AuthenticationResult":{"AccessToken":%q,"IdToken":%q}}`, forged.Access, forge(forged.ID, 1)),
+		"a program's token":   fmt.Sprintf(`{"AuthenticationResult":{"AccessToken":%q}}`, e.server.Issue("ada", machine).Access),
 		"tokens of two users": fmt.Sprintf(`{"AuthenticationResult":{"AccessToken":%q,"IdToken":%q}}`, forged.Access, bobs.ID),
 		"ID token as access":  fmt.Sprintf(`{"AuthenticationResult":{"AccessToken":%q}}`, forged.ID),
 		"no access token":     `{"AuthenticationResult":{}}`,

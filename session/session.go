@@ -14,6 +14,9 @@ import (
 
 // Session is a signed-in user: verified tokens of one sign-in. It is immutable and may
 // be shared. A nil *Session is nobody's; every method may be called on it.
+//
+// With FetchOptions.AllowMachine a Session may be a program's, which has an access token
+// with scopes and no user.
 type Session struct {
 	access  *tokens.Token
 	id      *tokens.Token // nil if there is none
@@ -36,9 +39,9 @@ type User struct {
 }
 
 // User returns the signed-in user, from the ID token or, without one, from the access
-// token. Of a nil Session it is the zero User.
+// token. Of a nil Session, and of a program's, it is the zero User.
 func (s *Session) User() User {
-	if s == nil || s.access == nil {
+	if !s.hasUser() {
 		return User{}
 	}
 	u := User{ID: s.access.Subject(), Username: s.access.Username()}
@@ -56,6 +59,9 @@ func (s *Session) User() User {
 	}
 	return u
 }
+
+// hasUser reports whether the session is a user's and not a program's.
+func (s *Session) hasUser() bool { return s != nil && s.access != nil && s.access.Username() != "" }
 
 // AccessToken returns the session's access token; nil only on a nil Session.
 func (s *Session) AccessToken() *tokens.Token {

@@ -32,7 +32,7 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set)
 		}
 	}
 	if access.Username() == "" {
-		return nil, errors.New("session: start: the access token names no user")
+		return nil, fmt.Errorf("session: start: %w", errNoUser)
 	}
 	m.layout.writeSignIn(w, m.layout.parse(r.Header, nil), access.Username(), set)
 	return newSession(access, id, ""), nil

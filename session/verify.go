@@ -111,14 +111,21 @@ func (r *userResult) isBetterThan(other *userResult) bool {
 // verifyAccess verifies one access token.
 func (m *Manager) verifyAccess(ctx context.Context, raw string, checksLeft *int) userResult {
 	token, err := m.verifyRaw(ctx, raw, tokens.Access, checksLeft)
+	issued := token
+	var refusal *tokens.VerifyError
+	if errors.As(err, &refusal) {
+		issued = refusal.Token // expired, or signed with a key that was removed
+	}
+	if issued != nil && issued.Username() == "" {
+		return userResult{state: stateRefused, err: errNoUser}
+	}
 	if err == nil {
 		if m.refresher.IsEnded(token) { // an answer after the sign-out has restored the cookies
 			return userResult{state: stateRefused, err: refresh.ErrEnded, subject: token.Subject()}
 		}
 		return userResult{state: stateValid, access: token, subject: token.Subject()}
 	}
-	var refusal *tokens.VerifyError
-	if !errors.As(err, &refusal) || refusal.Reason == tokens.NotYetValid {
+	if refusal == nil || refusal.Reason == tokens.NotYetValid {
 		return userResult{state: stateUndecided, err: err}
 	}
 	result := userResult{state: stateRefused, err: err}

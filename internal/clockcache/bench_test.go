@@ -48,7 +48,7 @@ func BenchmarkCache(b *testing.B) {
 				if among == 1 {
 					copy(header, texts[0])
 				}
-				if c.Get(Key{arrived}) == nil {
+				if c.Get(keyOf(arrived)) == nil {
 					b.Error("not found")
 				}
 			}

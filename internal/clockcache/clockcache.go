@@ -13,12 +13,14 @@ const (
 	hashedTail = 64 // bytes of the first text
 )
 
-// Key is the texts that a value is found by. The end of the first one must be random,
-// like the signature of a token.
-type Key [3]string
+// Key is what a value is found by.
+type Key struct {
+	Kind  byte      // values of different kinds never meet
+	Texts [3]string // the end of the first one must be random, like the signature of a token
+}
 
-// Cache holds values by the whole texts of their keys, so two keys never meet. The index
-// is a seeded hash of the end of the first text. That end is random, so the hash needs no
+// Cache holds values by their whole keys, so two keys never meet. The index is a seeded
+// hash of the end of the first text. That end is random, so the hash needs no
 // cryptographic strength. A nil Cache holds nothing.
 type Cache[V any] struct {
 	seed   maphash.Seed
@@ -55,18 +57,18 @@ func New[V any](bytes int64) *Cache[V] {
 	return c
 }
 
-func (c *Cache[V]) hash(text string) uint64 {
-	return maphash.String(c.seed, text[max(0, len(text)-hashedTail):])
+func (c *Cache[V]) hash(kind byte, text string) uint64 {
+	return maphash.String(c.seed, text[max(0, len(text)-hashedTail):]) ^ uint64(kind)
 }
 
 func (c *Cache[V]) shard(hash uint64) *shard[V] { return &c.shards[hash%shards] }
 
-// Get returns the entry of exactly these texts, or nil.
+// Get returns the entry of exactly this key, or nil.
 func (c *Cache[V]) Get(key Key) *Entry[V] {
 	if c == nil {
 		return nil
 	}
-	hash := c.hash(key[0])
+	hash := c.hash(key.Kind, key.Texts[0])
 	s := c.shard(hash)
 	s.mu.Lock()
 	e := s.entries[hash]
@@ -86,7 +88,7 @@ func (c *Cache[V]) Put(key Key, value V, bytes int) {
 	if c == nil || bytes > c.limit {
 		return
 	}
-	e := &Entry[V]{Value: value, key: key, hash: c.hash(key[0]), bytes: bytes}
+	e := &Entry[V]{Value: value, key: key, hash: c.hash(key.Kind, key.Texts[0]), bytes: bytes}
 	s := c.shard(e.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,16 +104,16 @@ func (c *Cache[V]) Put(key Key, value V, bytes int) {
 	s.bytes += e.bytes
 }
 
-// Drop forgets the value whose key begins with the text.
-func (c *Cache[V]) Drop(text string) {
+// Drop forgets the value of a kind whose first text this is.
+func (c *Cache[V]) Drop(kind byte, text string) {
 	if c == nil {
 		return
 	}
-	hash := c.hash(text)
+	hash := c.hash(kind, text)
 	s := c.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := s.entries[hash]; e != nil && e.key[0] == text {
+	if e := s.entries[hash]; e != nil && e.key.Kind == kind && e.key.Texts[0] == text {
 		s.remove(e)
 	}
 }

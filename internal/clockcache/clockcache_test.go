@@ -11,10 +11,16 @@ import (
 	"github.com/cognitogate/cognitogate/internal/longtest"
 )
 
-// put caches a text under itself.
+// keyOf returns a key of kind 0.
+func keyOf(texts ...string) (key Key) {
+	copy(key.Texts[:], texts)
+	return key
+}
+
+// put caches a value of kind 0.
 func (c *Cache[V]) put(value V, first string, more ...string) {
-	key := Key{first}
-	copy(key[1:], more)
+	key := keyOf(first)
+	copy(key.Texts[1:], more)
 	c.Put(key, value, len(first)+500)
 }
 
@@ -46,13 +52,13 @@ func TestBounds(t *testing.T) {
 				c.put(own, own)
 				// Rarely: among values that are all used, the oldest goes.
 				if i%32 < 4 {
-					if e := c.Get(Key{own}); e != nil && e.Value != own {
+					if e := c.Get(keyOf(own)); e != nil && e.Value != own {
 						t.Error("another value is found")
 						return
 					}
 				}
 				// Every worker does, so that no scheduler keeps it from being used.
-				if e := c.Get(Key{used}); e == nil || e.Value != used {
+				if e := c.Get(keyOf(used)); e == nil || e.Value != used {
 					t.Error("what is used all the time was evicted")
 					return
 				}
@@ -86,7 +92,7 @@ func TestBounds(t *testing.T) {
 			t.Errorf("shard %d: %d bytes are counted, %d there", i, s.bytes, sum)
 		}
 		for len(s.ring) > 0 {
-			c.Drop(s.ring[len(s.ring)/2].key[0])
+			c.Drop(0, s.ring[len(s.ring)/2].key.Texts[0])
 		}
 	}
 	if values, bytes := c.Size(); values != 0 || bytes != 0 {
@@ -103,18 +109,19 @@ func TestGetComparesWholeTexts(t *testing.T) {
 	c := New[int](1 << 20)
 	first := strings.Repeat("first", 200)
 	c.put(1, first, "second", "third")
-	if e := c.Get(Key{first, "second", "third"}); e == nil || e.Value != 1 {
+	if e := c.Get(keyOf(first, "second", "third")); e == nil || e.Value != 1 {
 		t.Fatal("not found")
 	}
 	for name, key := range map[string]Key{
-		"the same end":     {"x" + first[1:], "second", "third"},
-		"another second":   {first, "another", "third"},
-		"no second":        {first, "", "third"},
-		"another third":    {first, "second", "another"},
-		"shorter":          {first[1:], "second", "third"},
-		"only the end":     {first[len(first)-hashedTail:], "second", "third"},
-		"shifted to third": {first, "", "secondthird"},
-		"empty":            {},
+		"the same end":     keyOf("x"+first[1:], "second", "third"),
+		"another second":   keyOf(first, "another", "third"),
+		"no second":        keyOf(first, "", "third"),
+		"another third":    keyOf(first, "second", "another"),
+		"shorter":          keyOf(first[1:], "second", "third"),
+		"only the end":     keyOf(first[len(first)-hashedTail:], "second", "third"),
+		"shifted to third": keyOf(first, "", "secondthird"),
+		"another kind":     {1, [3]string{first, "second", "third"}},
+		"empty":            keyOf(),
 	} {
 		if c.Get(key) != nil {
 			t.Errorf("%s: found", name)
@@ -123,18 +130,36 @@ func TestGetComparesWholeTexts(t *testing.T) {
 
 	// Two keys with one first text take one slot: a browser can change the others.
 	c.put(2, first, "second", "another")
-	if n, _ := c.Size(); n != 1 || c.Get(Key{first, "second", "another"}).Value != 2 {
+	if n, _ := c.Size(); n != 1 || c.Get(keyOf(first, "second", "another")).Value != 2 {
 		t.Errorf("%d values of one first text", n)
 	}
 	// Of two first texts with one hash the later one stays, and each is itself.
 	sameHash := "x" + first[1:]
 	c.put(3, sameHash)
-	if c.Get(Key{first, "second", "another"}) != nil || c.Get(Key{sameHash}).Value != 3 {
+	if c.Get(keyOf(first, "second", "another")) != nil || c.Get(keyOf(sameHash)).Value != 3 {
 		t.Error("two texts of one hash are confused")
 	}
-	c.Drop(first)
-	if c.Get(Key{sameHash}).Value != 3 {
+	c.Drop(0, first)
+	if c.Get(keyOf(sameHash)).Value != 3 {
 		t.Error("a value is dropped for another text of its hash")
+	}
+}
+
+// TestKindsDoNotMeet has values of two kinds under one text. Neither displaces the other.
+func TestKindsDoNotMeet(t *testing.T) {
+	c := New[int](1 << 20)
+	keys := []Key{keyOf("first"), {Kind: 1, Texts: [3]string{"first"}}}
+	for i, key := range keys {
+		c.Put(key, i, 500)
+	}
+	for i, key := range keys {
+		if e := c.Get(key); e == nil || e.Value != i {
+			t.Errorf("kind %d: %v", i, e)
+		}
+	}
+	c.Drop(1, "first")
+	if c.Get(keys[0]) == nil || c.Get(keys[1]) != nil {
+		t.Error("the value of another kind is dropped")
 	}
 }
 
@@ -142,8 +167,8 @@ func TestGetComparesWholeTexts(t *testing.T) {
 func TestTooSmall(t *testing.T) {
 	for _, c := range []*Cache[int]{nil, New[int](1), New[int](1000)} {
 		c.put(1, "first")
-		c.Drop("another")
-		if n, bytes := c.Size(); n != 0 || bytes != 0 || c.Get(Key{"first"}) != nil {
+		c.Drop(0, "another")
+		if n, bytes := c.Size(); n != 0 || bytes != 0 || c.Get(keyOf("first")) != nil {
 			t.Errorf("%d values, %d bytes", n, bytes)
 		}
 	}

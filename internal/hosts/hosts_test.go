@@ -2,6 +2,8 @@ package hosts_test
 
 import (
 	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/cognitogate/cognitogate/internal/hosts"
@@ -50,6 +52,108 @@ func TestCheck(t *testing.T) {
 				t.Errorf("%v and %s: %v", tt.allowed, tt.url, err)
 			}
 		})
+	}
+}
+
+// TestHostsThatAreSetByHand has hosts that url.Parse may refuse, and that another reader
+// of the URL may take for evil.com. Entries admit whatever they can.
+func TestHostsThatAreSetByHand(t *testing.T) {
+	allowed := []string{"*.svc.example.com", "api.example.com", "api.example.com:8443", "::1", "127.0.0.1", "*.0.0.1", "*.1", "kelvin.example.com"}
+	for host, ok := range map[string]bool{
+		"a.svc.example.com":                 true,
+		"A_1.b-2.SVC.example.com":           true,
+		"a.svc.example.com:8443":            true,
+		"a.svc.example.com:":                true,
+		"api.example.com:8443":              true,
+		"[::1]":                             true,
+		"[::1]:8443":                        true,
+		"127.0.0.1:8443":                    true,
+		"kelvin.example.com":                true,
+		"evil.com/.svc.example.com":         false,
+		"evil.com\\.svc.example.com":        false,
+		"evil.com?.svc.example.com":         false,
+		"evil.com#.svc.example.com":         false,
+		"evil.com@.svc.example.com":         false,
+		"evil.com@a.svc.example.com":        false,
+		"a@a.svc.example.com":               false,
+		"a:b@api.example.com":               false,
+		"api.example.com@evil.com":          false,
+		"evil.com:443/.svc.example.com":     false,
+		"evil.com:.svc.example.com":         false,
+		"evil.com:80:a.svc.example.com":     false,
+		"a.svc.example.com:443:80":          false,
+		"a.svc.example.com:https":           false,
+		"a.svc.example.com:-1":              false,
+		"a.svc.example.com:443@evil.com":    false,
+		"api.example.com:8443@evil.com:443": false,
+		"evil.com\r\nX: .svc.example.com":   false,
+		"evil.com\n.svc.example.com":        false,
+		"evil.com\t.svc.example.com":        false,
+		"evil.com .svc.example.com":         false,
+		" a.svc.example.com":                false,
+		"a.svc.example.com ":                false,
+		"evil.com\x00.svc.example.com":      false,
+		"evil.com%2f.svc.example.com":       false,
+		"evil.com%00.svc.example.com":       false,
+		"evil.com,.svc.example.com":         false,
+		"evil.com;.svc.example.com":         false,
+		"evil.com&.svc.example.com":         false,
+		"evil.com\".svc.example.com":        false,
+		"<evil.com>.svc.example.com":        false,
+		"*.svc.example.com":                 false,
+		".svc.example.com":                  false,
+		"a..svc.example.com":                false,
+		"a.svc.example.com.":                false,
+		"api.example.com.":                  false,
+		"api.example.com.:8443":             false,
+		"svc.example.com":                   false,
+		"ä.svc.example.com":                 false,
+		"evil。com.svc.example.com":          false, // a dot to IDNA
+		"evil.com／.svc.example.com":         false, // a slash to NFKC
+		"\xff.svc.example.com":              false,
+		"\u212aelvin.example.com":           false, // the Kelvin sign, whose lower case is an ASCII k
+		"a.\u017fvc.example.com":            false, // the long s, whose upper case is an ASCII S
+		"::1":                               false, // without brackets
+		"[::1":                              false,
+		"::1]":                              false,
+		"[::1]x":                            false,
+		"[::1].svc.example.com":             false,
+		"[::1]:x":                           false,
+		"[::1%25lo]":                        false,
+		"[::1%lo]":                          false,
+		"[::1%.svc.example.com]":            false,
+		"[fe80::1%25.svc.example.com]":      false,
+		"[a.svc.example.com]":               false,
+		"[api.example.com]:8443":            false,
+		"[127.0.0.1]":                       false,
+		"10.0.0.1":                          false, // "*." is for names
+		"":                                  false,
+		":443":                              false,
+		"[]":                                false,
+	} {
+		r := &http.Request{URL: &url.URL{Scheme: "https", Host: host}}
+		if err := hosts.Check(allowed, r); (err == nil) != ok {
+			t.Errorf("URL.Host %q: %v", host, err)
+		}
+		if host == "" {
+			continue // then URL.Host counts
+		}
+		r = &http.Request{URL: &url.URL{Scheme: "https", Host: "api.example.com"}, Host: host}
+		if err := hosts.Check(allowed, r); (err == nil) != ok {
+			t.Errorf("Host header %q: %v", host, err)
+		}
+	}
+	long := strings.Repeat("a.", 120) + "svc.example.com"
+	if hosts.Check(allowed, &http.Request{URL: &url.URL{Scheme: "https", Host: long}}) == nil {
+		t.Error("a name that is too long for DNS is admitted")
+	}
+}
+
+// TestOpaqueURL: net/http sends such a URL as it is, and it may name another host.
+func TestOpaqueURL(t *testing.T) {
+	r := &http.Request{URL: &url.URL{Scheme: "https", Host: "api.example.com", Opaque: "//evil.com/x"}}
+	if hosts.Check([]string{"api.example.com"}, r) == nil {
+		t.Error("an opaque URL is admitted")
 	}
 }
 

@@ -17,6 +17,7 @@ var (
 	ErrTooMany = fmt.Errorf("%w: too many refresh tokens", tokens.ErrUnavailable)
 
 	errPanicked = fmt.Errorf("%w: a refresh has panicked", tokens.ErrUnavailable)
+	errNoUser   = fmt.Errorf("%w: a refreshed token names no user", tokens.ErrUnavailable)
 	errTwoUsers = fmt.Errorf("%w: refreshed tokens name two users", tokens.ErrUnavailable)
 )
 
@@ -42,5 +43,5 @@ func wasAnswered(err error) bool {
 // willNeverVerify reports whether Cognito's answer will not be accepted later either.
 func willNeverVerify(err error) bool {
 	var refusal *tokens.VerifyError
-	return errors.Is(err, errTwoUsers) || errors.As(err, &refusal) && refusal.Reason.Final()
+	return errors.Is(err, errNoUser) || errors.Is(err, errTwoUsers) || errors.As(err, &refusal) && refusal.Reason.Final()
 }

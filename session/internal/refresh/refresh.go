@@ -201,6 +201,9 @@ func (e *Engine) verify(ctx context.Context, set *tokens.Set, refreshToken strin
 	if err != nil {
 		return nil, e.unusableAnswer(err)
 	}
+	if access.Username() == "" {
+		return nil, errNoUser
+	}
 	got := &Tokens{Access: access, Refresh: refreshToken}
 	if set.Refresh != "" {
 		got.Refresh = set.Refresh

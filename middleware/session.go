@@ -1,0 +1,40 @@
+package middleware
+
+import (
+	"net/http"
+
+	"github.com/cognitogate/cognitogate/session"
+)
+
+// Session returns the session that a guard of this Auth has found for the request, or
+// nil. It never returns that of another Auth, unlike session.FromContext, which returns
+// that of the innermost guard.
+func (a *Auth) Session(r *http.Request) *session.Session {
+	return a.sessions.FromContext(r.Context())
+}
+
+// allowMachine is for guards that answer 403, and not 401, to a program that may not see
+// the route: its token is good.
+var allowMachine = &session.FetchOptions{AllowMachine: true}
+
+// fetch returns the session of a request. To Load, a program's token is nobody's.
+func (g *guard) fetch(w http.ResponseWriter, r *http.Request) (*session.Session, error) {
+	if g.kind == kindLoad {
+		return g.auth.sessions.Fetch(w, r, nil)
+	}
+	s, err := g.auth.sessions.Fetch(w, r, allowMachine)
+	if err == nil && !g.allowMachine && s.AccessToken().Username() == "" {
+		err = ErrForbidden
+	}
+	return s, err
+}
+
+// withSession returns r with the session in its context, which hides that of an outer
+// Auth even if s is nil. It returns r itself if the context says the same already.
+func (a *Auth) withSession(r *http.Request, s *session.Session) *http.Request {
+	ctx := a.sessions.NewContext(r.Context(), s)
+	if ctx == r.Context() {
+		return r
+	}
+	return r.WithContext(ctx)
+}
