@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
 
@@ -86,6 +88,18 @@ func (g routeGenerator) path() string {
 		}
 	}
 	return b.String() + g.Pick("", "", "", "/")
+}
+
+// mutate changes a path in one place.
+func (g routeGenerator) mutate(p string) string {
+	at := g.IntN(len(p) + 1)
+	for at < len(p) && !utf8.RuneStart(p[at]) {
+		at++
+	}
+	if at < len(p) && g.IntN(2) == 0 {
+		return p[:at] + fmt.Sprintf("%%%02x", p[at]) + p[at+1:]
+	}
+	return p[:at] + g.Pick("/", "//", "-", ".", "/../", "%2F", "x", "\n", "?", "a", ";", `\`) + p[at:]
 }
 
 // requestOf returns a request whose path a router reads as p.
@@ -179,9 +193,14 @@ func TestAuditCertifiesNoReachableRoute(t *testing.T) {
 			case entry.By != "":
 				guarded++
 				certified[route] = true
-				paths = append(paths, auth.UnselectedPaths(entry.Route, attacks/4)...)
+				own, unselected := auth.RoutePaths(entry.Route, attacks/4)
+				paths = append(append(paths, own...), unselected...)
+				for _, p := range slices.Concat(own, unselected) {
+					paths = append(paths, g.mutate(p))
+				}
 			case entry.Reason != "":
 				undecided++
+				t.Logf("undecided: %+v: %+v", entry, auth.Rules())
 			default:
 				public++
 			}

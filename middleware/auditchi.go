@@ -145,27 +145,46 @@ func chiValue(expression, before string, tail byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	value := `[^` + quoteByte(tail) + `]`
-	if inner, ok := betweenAnchors(re); ok {
-		inside, err := automaton.GoSyntax{Without: tail}.Translate(inner)
-		return "(?=" + value + ")" + inside, err
+	any := `[^` + quoteByte(tail) + `]`
+	if value, ok := simpleValue(re, any, tail); ok {
+		return "(?=" + any + ")" + value, nil
 	}
 	inside, err := automaton.GoSyntax{
 		Begin:   "(?<=" + before + ")",
 		End:     "(?=" + quoteByte(tail) + "|$)",
 		Without: tail,
 	}.Translate(re)
-	return "(?=" + value + "*" + inside + ")" + value + "+", err
+	return "(?=" + any + "*" + inside + ")" + any + "+", err
 }
 
-// betweenAnchors returns what is between ^ and $ if there are no other assertions.
-func betweenAnchors(re *syntax.Regexp) (*syntax.Regexp, bool) {
-	n := len(re.Sub)
-	if re.Op != syntax.OpConcat || n < 2 || re.Sub[0].Op != syntax.OpBeginText || re.Sub[n-1].Op != syntax.OpEndText {
-		return nil, false
+// simpleValue returns the JavaScript of the values in which an expression is found, if
+// it has no assertions but ^ and $ at the ends of its alternatives.
+func simpleValue(re *syntax.Regexp, any string, tail byte) (string, bool) {
+	alternatives := []*syntax.Regexp{re}
+	if re.Op == syntax.OpAlternate {
+		alternatives = re.Sub
 	}
-	inner := &syntax.Regexp{Op: syntax.OpConcat, Sub: re.Sub[1 : n-1], Flags: re.Flags}
-	return inner, !asserts(inner)
+	var values []string
+	for _, alternative := range alternatives {
+		parts := []*syntax.Regexp{alternative}
+		if alternative.Op == syntax.OpConcat {
+			parts = alternative.Sub
+		}
+		before, after := any+"*", any+"*"
+		if parts[0].Op == syntax.OpBeginText {
+			before, parts = "", parts[1:]
+		}
+		if n := len(parts); n > 0 && parts[n-1].Op == syntax.OpEndText {
+			after, parts = "", parts[:n-1]
+		}
+		inner := &syntax.Regexp{Op: syntax.OpConcat, Sub: parts}
+		text, err := automaton.GoSyntax{Without: tail}.Translate(inner)
+		if err != nil || asserts(inner) {
+			return "", false
+		}
+		values = append(values, before+text+after)
+	}
+	return "(?:" + strings.Join(values, "|") + ")", true
 }
 
 func asserts(re *syntax.Regexp) bool {

@@ -8,30 +8,33 @@ import (
 // SessionConfig is for the test that every field is copied.
 var SessionConfig = sessionConfig
 
-// UnselectedPaths returns up to n paths of a chi pattern that no pattern of the matcher
-// selects as they are written.
-func (a *Auth) UnselectedPaths(pattern string, n int) (paths []string) {
+// RoutePaths returns up to n paths of a chi pattern, and as many of those that no pattern
+// of the matcher selects as they are written.
+func (a *Auth) RoutePaths(pattern string, n int) (paths, unselected []string) {
 	language, err := compileChi(pattern)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	return a.unselected(language, n)
+	return a.languagePaths(language.may, n)
 }
 
-func (a *Auth) unselected(language routeLanguage, n int) (paths []string) {
-	rest := language.may
+func (a *Auth) languagePaths(language *automaton.Machine, n int) (paths, unselected []string) {
+	first := func(m *automaton.Machine) (paths []string) {
+		for p := range m.Words() {
+			if paths = append(paths, p); len(paths) >= n {
+				break
+			}
+		}
+		return paths
+	}
+	rest := language
 	for _, p := range a.unconditionalPatterns() {
 		var err error
 		if rest, err = automaton.Difference(rest, p.Machine()); err != nil {
-			return nil
+			return first(language), nil
 		}
 	}
-	for p := range rest.Words() {
-		if paths = append(paths, p); len(paths) == n {
-			break
-		}
-	}
-	return paths
+	return first(language), first(rest)
 }
 
 // Rules returns the rules of the matcher.
