@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"github.com/go-chi/chi/v5"
-
-	"github.com/cognitogate/cognitogate/internal/automaton"
 )
 
 // RouteGuard says how a route is guarded.
@@ -95,14 +93,6 @@ type auditedRoute struct {
 
 func (r *auditedRoute) pattern() string { return strings.Join(r.mounts, "") + r.last }
 
-// compiledRoute is the language of a pattern, and its paths that no pattern of the
-// matcher guards.
-type compiledRoute struct {
-	routeLanguage
-	holes []*automaton.Machine
-	err   error
-}
-
 // guardsBefore says which guards of the Auth stand before a handler.
 type guardsBefore struct {
 	require string // what the last Require asks for; "" without one
@@ -178,7 +168,7 @@ func (audit *routeAudit) guardedBy(route auditedRoute) (by, public, reason strin
 	full := audit.compile(pattern)
 	if !route.guards.protect {
 		if full.err == nil {
-			public = audit.first(full.may, func(p string) string {
+			public = firstResult(full.may, func(p string) string {
 				if audit.reaches(route, p) {
 					return escapedTarget(p)
 				}
@@ -235,67 +225,21 @@ func mountsServedWithoutSlash(mounts []string, last string, mayBeMount bool) (pa
 	return patterns
 }
 
-// The search for a public path of a route gives up after as many paths that lead
-// elsewhere, or that are guarded by a form which the automata do not know.
-const maxAuditedPaths = 200
-
-// publicPath returns a public path of a route among those of a language. If none is
-// found and none can be ruled out, reason says why. isMount says that the language is
-// that of a mount without a slash.
+// publicPath returns a public path of a route among those of a language. isMount says
+// that the language is that of a mount without a slash.
 func (audit *routeAudit) publicPath(route auditedRoute, language compiledRoute, isMount bool) (public, reason string) {
-	if language.err != nil {
-		return route.pattern(), "it cannot be decided: " + language.err.Error()
+	search := pathSearch{
+		pattern: route.pattern(),
+		reaches: func(p string) bool { return audit.reaches(route, p) },
+		target:  func(p string) string { return audit.unguardedTarget(route.method, p) },
+		escape:  escapedTarget,
+		taker: func(p string) (string, bool) {
+			taker, served := audit.taker(route.method, p)
+			return taker, served || taker != "" || !isMount // or chi does not serve the mount without a slash
+		},
+		compile: audit.compile,
 	}
-	for _, holes := range language.holes {
-		for tries := 0; ; tries++ {
-			p, found, err := holes.ShortestWord()
-			if err != nil {
-				return route.pattern(), "it cannot be decided: " + err.Error()
-			}
-			if !found {
-				break
-			}
-			taker, _ := audit.taker(route.method, p)
-			if audit.reaches(route, p) || !language.must.Match(p) || tries == maxAuditedPaths {
-				public := audit.first(holes, func(p string) string {
-					if !audit.reaches(route, p) {
-						return ""
-					}
-					return audit.unguardedTarget(route.method, p)
-				})
-				if public != "" {
-					return public, ""
-				}
-				return escapedTarget(p), "it cannot be decided: no pattern selects this path, although the guard may"
-			}
-			if taker == "" && isMount {
-				break // chi does not serve the mount without a slash
-			}
-			// Another route takes this path. It comes first on every path of both.
-			other := audit.compile(taker)
-			if other.err != nil || !other.must.Match(p) {
-				return escapedTarget(p), "it cannot be decided: " + taker + " takes this path, and may not take others"
-			}
-			if holes, err = automaton.Difference(holes, other.must); err != nil {
-				return route.pattern(), "it cannot be decided: " + err.Error()
-			}
-		}
-	}
-	return "", ""
-}
-
-// first returns the first result of f for the shortest paths of a language.
-func (audit *routeAudit) first(language *automaton.Machine, f func(p string) string) string {
-	tries := 0
-	for p := range language.Words() {
-		if result := f(p); result != "" {
-			return result
-		}
-		if tries++; tries == maxAuditedPaths {
-			break
-		}
-	}
-	return ""
+	return search.publicPath(language)
 }
 
 // reaches reports whether the router sends a path to a route. chi gives the path of a

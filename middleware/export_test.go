@@ -1,6 +1,9 @@
 package middleware
 
 import (
+	"net/http"
+	"strings"
+
 	"github.com/cognitogate/cognitogate/internal/automaton"
 	"github.com/cognitogate/cognitogate/matcher"
 )
@@ -39,3 +42,19 @@ func (a *Auth) languagePaths(language *automaton.Machine, n int) (paths, unselec
 
 // Rules returns the rules of the matcher.
 func (a *Auth) Rules() []matcher.Rule { return a.rules }
+
+// MuxPaths is RoutePaths for a pattern of ServeMux. Paths have escapes.
+func (a *Auth) MuxPaths(pattern string, n int) (paths, unselected []string) {
+	audit := &muxAudit{pathAudit: newPathAudit(a), mux: http.NewServeMux(), patterns: make(map[string]*muxPattern)}
+	audit.register(pattern)
+	p := audit.pattern(pattern)
+	if p.decoded.err != nil || p.escaped.err != nil {
+		return nil, nil
+	}
+	paths, unselected = a.languagePaths(p.escaped.may, n)
+	for _, path := range paths {
+		paths = append(paths, strings.Replace(path, "x", "%2F", 1))
+	}
+	own, more := a.languagePaths(p.decoded.may, n)
+	return append(paths, own...), append(unselected, more...)
+}

@@ -65,6 +65,7 @@ func requestPathForms(r *http.Request) (forms pathForms, ok bool) {
 	}
 	forms = pathForms{escaped}
 	forms.add(decoded)
+	forms.add(escapedAsNeeded(escaped))
 	forms.add(received)
 	forms.add(routed)
 	for _, p := range forms[:len(forms):len(forms)] {
@@ -85,6 +86,19 @@ func requestPathForms(r *http.Request) (forms pathForms, ok bool) {
 		}
 	}
 	return forms, true
+}
+
+// escapedAsNeeded returns an escaped path with other escapes only where a character needs
+// one. An escaped slash stays what it is: routers such as ServeMux decode one segment
+// after the other, and to them "/%75sers/a%2Fb" is the path of "/users/{id}".
+func escapedAsNeeded(escaped string) string {
+	segments := strings.Split(escaped, "/")
+	for i, segment := range segments {
+		if decoded, err := url.PathUnescape(segment); err == nil {
+			segments[i] = strings.ReplaceAll((&url.URL{Path: decoded}).EscapedPath(), "/", "%2F")
+		}
+	}
+	return strings.Join(segments, "/")
 }
 
 // addCleaned adds p as other programs clean it:
