@@ -16,16 +16,21 @@ func (a *Auth) protects(r *http.Request) bool {
 		if slices.Contains(a.exempt, bare) {
 			return false
 		}
-		return a.selects(p, r) || len(bare) < len(p) && bare != "" && a.selects(bare, r)
+		forms := [...]string{p, bare}
+		if bare == p || bare == "" {
+			return a.selects(forms[:1], r)
+		}
+		return a.selects(forms[:], r)
 	}
 	if a.matcher == nil {
 		return true
 	}
 	forms, ok := requestPathForms(r)
-	return !ok || slices.ContainsFunc(forms, func(p string) bool { return a.selects(p, r) })
+	return !ok || a.selects(forms, r)
 }
 
-// selects reports whether the matcher selects a path exactly as it is written.
-func (a *Auth) selects(p string, r *http.Request) bool {
-	return a.matcher == nil || a.matcher.MatchPath(p, r)
+// selects reports whether the matcher selects a form of a path, exactly as it is
+// written.
+func (a *Auth) selects(forms []string, r *http.Request) bool {
+	return a.matcher == nil || a.matcher.MatchPaths(forms, r)
 }
