@@ -92,10 +92,12 @@ func TestAuditWithoutAMatcherGuardsEveryPath(t *testing.T) {
 
 func TestFindings(t *testing.T) {
 	for pattern, paths := range map[string]string{
-		documented:                    "/apiary /_next/staticary /_next/imageary /favicon.icoary /sign-inary",
+		documented:                    "/apix /_next/staticx /_next/imagex /faviconxico /sign-inx",
 		"/((?!api/|_next/static/).*)": "",
 		"/((?!api(?:/|$)).*)":         "",
-		"/((?!.*\\..*|_next).*)":      "/_nextary /x/y.z",
+		"/((?!.*\\..*|_next).*)":      "/_nextx /x/y.z",
+		`/((?!favicon\.ico|a\.b$).*)`: "/favicon.icox",
+		"/v1.0/((?!a.b$).*)":          "/v1.0/axb",
 		"/admin/(.*)":                 "/admin",
 		"/admin/:path+":               "/admin",
 		"/admin/:path*":               "",
@@ -166,6 +168,6 @@ func ExampleAuth_Audit() {
 	// GET    /api/users       public
 	// DELETE /api/users/{id}  group admins
 	// GET    /dashboard       /((?!api|sign-in).*)
-	// /apiary is public: leaving out /api leaves out every path that begins like it
-	// /sign-inary is public: leaving out /sign-in leaves out every path that begins like it
+	// /apix is public: leaving out /api leaves out every path that begins like it
+	// /sign-inx is public: leaving out /sign-in leaves out every path that begins like it
 }
