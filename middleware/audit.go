@@ -157,7 +157,7 @@ func (audit *routeAudit) guardedBy(route auditedRoute) (by, public string) {
 	}
 	for _, p := range paths {
 		pattern := audit.selectedBy(p)
-		exempt := slices.Contains(audit.auth.exempt, strings.TrimSuffix(p, "/"))
+		exempt := audit.auth.isExempt(p)
 		if (pattern == "" || exempt) && !audit.isTakenByAnother(route, p) {
 			return "", p
 		}

@@ -7,9 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
-
-	"github.com/go-chi/chi/v5"
 
 	"github.com/cognitogate/cognitogate/internal/percent"
 )
@@ -41,65 +40,120 @@ func isPlain(u *url.URL) bool {
 	return true
 }
 
-// pathForms are the forms of one path, each once.
-type pathForms []string
+// maxPathForms is how many forms of a path are judged. A path with more is protected:
+// each form is as long as the path, and anybody can send such a path.
+const maxPathForms = 32
+
+// pathForms collects the forms of a path, each once.
+type pathForms struct {
+	list     []string
+	unjudged bool // a form cannot be judged, or there are too many
+}
 
 func (forms *pathForms) add(p string) {
-	if !slices.Contains(*forms, p) {
-		*forms = append(*forms, p)
+	switch {
+	case forms.unjudged || slices.Contains(forms.list, p):
+	case len(forms.list) == maxPathForms || !isJudgeable(p):
+		forms.unjudged = true
+	default:
+		forms.list = append(forms.list, p)
 	}
+}
+
+// addEach adds what derive returns for each form so far.
+func (forms *pathForms) addEach(derive func(string) string) {
+	for _, p := range forms.list {
+		forms.add(derive(p))
+	}
+}
+
+// isJudgeable reports whether programs agree so far about a form that the matcher can
+// judge it:
+//   - A form that begins with two slashes names another host to those who resolve it as
+//     a URL (RFC 3986 §4.2). Browsers and Node.js take "\" for "/" and skip any number
+//     (WHATWG URL §4.4). Dot segments can move two slashes to the beginning.
+//   - Some programs drop control characters, others end the path there.
+//   - A form that is not UTF-8 has no characters that a pattern could match.
+func isJudgeable(p string) bool {
+	if len(p) > 1 && isSlash(p[0]) && isSlash(p[1]) {
+		return false
+	}
+	return !strings.ContainsFunc(p, unicode.IsControl) && utf8.ValidString(p) &&
+		!(strings.Contains(p, "//") && hasDotSegment(p))
+}
+
+func isSlash(c byte) bool { return c == '/' || c == '\\' }
+
+func hasDotSegment(p string) bool {
+	for segment := range strings.SplitSeq(p, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // requestPathForms returns every form of the request's path that a router, a file
 // server, a middleware or a server behind the guard could act on. ok is false if a
-// form cannot be judged.
-func requestPathForms(r *http.Request) (forms pathForms, ok bool) {
+// form cannot be judged. routed has the paths by which chi may have routed the request.
+func requestPathForms(r *http.Request, routed []string) (list []string, ok bool) {
 	escaped, decoded := r.URL.EscapedPath(), r.URL.Path
-	if decoded == "" || decoded[0] != '/' || escaped == "" || escaped[0] != '/' || len(escaped) > maxPath {
+	received := cmp.Or(r.URL.RawPath, decoded) // chi routes by RawPath, even if Path has been rewritten
+	if decoded == "" {
 		return nil, false // "*", or a CONNECT without a path: there is nothing to match
 	}
-	received := cmp.Or(r.URL.RawPath, decoded) // chi routes by RawPath, even if Path has been rewritten
-	routed := chiRoutePath(r, received)
-	if routed == "" {
-		return nil, false
+	return newPathForms(append(routed, escaped, decoded, received))
+}
+
+// newPathForms returns every form of the paths. ok is false if a form cannot be judged.
+func newPathForms(paths []string) (list []string, ok bool) {
+	var forms pathForms
+	for _, p := range paths {
+		if p == "" || p[0] != '/' || len(p) > maxPath {
+			return nil, false
+		}
+		forms.add(p)
 	}
-	forms = pathForms{escaped}
-	forms.add(decoded)
-	forms.add(received)
-	forms.add(routed)
-	for _, p := range forms[:len(forms):len(forms)] {
-		forms.add(percent.DecodeLenient(p)) // a server behind the guard may decode once more
-	}
-	for _, p := range forms[:len(forms):len(forms)] {
+	forms.addEach(percent.DecodeLenient) // a server behind the guard may decode once more
+	forms.addEach(withoutQuery)
+	for _, p := range forms.list {
 		forms.addCleaned(p)
 	}
-	for _, p := range forms[:len(forms):len(forms)] {
+	forms.addEach(func(p string) string {
 		// Patterns are written for the form in which only the characters that need it
 		// are escaped: :path matches no "#" and no "?", because in a request's target
 		// neither belongs to the path.
-		forms.add((&url.URL{Path: p}).EscapedPath())
+		return (&url.URL{Path: p}).EscapedPath()
+	})
+	return forms.list, !forms.unjudged
+}
+
+// withoutQuery ends a path where a program does that reads it as a part of a URL: before
+// a "?" or "#" that was escaped. Blanks at the end of a URL are dropped.
+func withoutQuery(p string) string {
+	if i := strings.IndexAny(p, "?#"); i >= 0 {
+		p = p[:i]
 	}
-	for _, p := range forms {
-		if !utf8.ValidString(p) || strings.ContainsRune(p, 0) {
-			return nil, false // no two programs agree on such a path
-		}
-	}
-	return forms, true
+	return strings.TrimRightFunc(p, func(c rune) bool { return unicode.IsSpace(c) || c == '\uFEFF' })
 }
 
 // addCleaned adds p as other programs clean it:
 //   - with "/" in place of "\", or not;
-//   - without the parameters of segments, or with them;
+//   - without the parameters of segments, up to the first parameter, or with them;
+//   - without the host that a program sees behind two slashes, if it has taken off what
+//     stands before them;
 //   - without empty segments, then without dot segments too, because some programs
 //     collapse slashes and leave dots;
 //   - with and without a slash at the end.
 func (forms *pathForms) addCleaned(p string) {
-	variants := pathForms{p}
-	variants.add(strings.ReplaceAll(p, `\`, "/"))
-	for _, variant := range variants[:len(variants):len(variants)] {
-		variants.add(withoutSegmentParams(variant))
-	}
-	for _, variant := range variants {
+	var variants pathForms
+	variants.add(p)
+	variants.addEach(func(p string) string { return strings.ReplaceAll(p, `\`, "/") })
+	variants.addEach(withoutSegmentParams)
+	variants.addEach(func(p string) string { p, _, _ = strings.Cut(p, ";"); return p })
+	variants.addEach(withoutInnerHost)
+	forms.unjudged = forms.unjudged || variants.unjudged
+	for _, variant := range variants.list {
 		for strings.Contains(variant, "//") {
 			variant = strings.ReplaceAll(variant, "//", "/")
 		}
@@ -128,36 +182,14 @@ func withoutSegmentParams(p string) string {
 	return strings.Join(segments, "/")
 }
 
-// chiRoutePath returns the whole path that chi routes by. That is p, the path that
-// was received, unless a middleware such as StripSlashes has set another. The result
-// is empty if the whole path cannot be told.
-func chiRoutePath(r *http.Request, p string) string {
-	rc := chi.RouteContext(r.Context())
-	switch {
-	case rc == nil || rc.RoutePath == "":
+// withoutInnerHost removes the segment behind the first two slashes. After
+// http.StripPrefix("/app", …), "/app//host/admin" is "//host/admin", and whoever
+// resolves that as a URL serves /admin.
+func withoutInnerHost(p string) string {
+	before, rest, ok := strings.Cut(p, "//")
+	if !ok {
 		return p
-	case !inMountedRouter(rc):
-		return rc.RoutePath
-	case rc.RoutePath == "/", strings.HasSuffix(p, rc.RoutePath), strings.HasSuffix(strings.TrimSuffix(p, "/"), rc.RoutePath):
-		return p // RoutePath is p without what outer routers have consumed
 	}
-	return ""
-}
-
-// inMountedRouter reports whether a mounted router has the request. RoutePath is then
-// the rest of the path, below the mount. chi empties the wildcard of a mount, and
-// routes "/" where nothing is left.
-func inMountedRouter(rc *chi.Context) bool {
-	if len(rc.RoutePatterns) == 0 {
-		return false
-	}
-	if rc.RoutePath == "/" {
-		return rc.RoutePatterns[0] != "/"
-	}
-	for i, key := range rc.URLParams.Keys {
-		if key == "*" && rc.URLParams.Values[i] == "" {
-			return true
-		}
-	}
-	return false
+	_, after, _ := strings.Cut(strings.TrimLeft(rest, "/"), "/")
+	return before + "/" + after
 }
