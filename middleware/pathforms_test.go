@@ -32,7 +32,8 @@ type namedHandler struct {
 	http.Handler
 }
 
-func newFormTests(t testing.TB) (tests []formTest) {
+// formAuths are the Auths of formMatchers.
+func formAuths(t testing.TB) (auths []*cognito.Auth) {
 	t.Helper()
 	for _, patterns := range formMatchers {
 		auth, err := cognito.New(cognito.Config{
@@ -42,6 +43,14 @@ func newFormTests(t testing.TB) (tests []formTest) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		auths = append(auths, auth)
+	}
+	return auths
+}
+
+func newFormTests(t testing.TB) (tests []formTest) {
+	t.Helper()
+	for _, auth := range formAuths(t) {
 		routers := formRouters(auth)
 		maps.Copy(routers, routersThatRewriteBehind(auth))
 		maps.Copy(routers, placedGuards(auth))

@@ -108,13 +108,18 @@ func browserPath(reference string) string {
 	return path.Clean("/" + decodeLenient(p))
 }
 
-// readingServer routes every path that a pathReader finds, as it is and cleaned. Its
-// header "Reader" names the first reader that has led to the private handler.
-func readingServer() http.Handler {
-	router := router(func(r chi.Router) {
+// backendRouter is the application behind the guard.
+func backendRouter() http.Handler {
+	return router(func(r chi.Router) {
 		addFormRoutes(r)
 		r.Mount("/app", formRouter())
 	})
+}
+
+// readingServer routes every path that a pathReader finds, as it is and cleaned. Its
+// header "Reader" names the first reader that has led to the private handler.
+func readingServer() http.Handler {
+	router := backendRouter()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for name, read := range pathReaders {
 			p := read(r)
