@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
-	"path"
 	"slices"
 	"strings"
 	"unicode"
@@ -40,57 +39,58 @@ func isPlain(u *url.URL) bool {
 	return true
 }
 
-// maxPathForms is how many forms of a path are judged. A path with more is protected:
-// each form is as long as the path, and anybody can send such a path.
-const maxPathForms = 32
+// maxPathForms and maxFormBytes bound the forms that are judged. A path with more is
+// protected, because anybody can send it.
+const (
+	maxPathForms = 32
+	maxFormBytes = 64 << 10
+)
 
 // pathForms collects the forms of a path, each once.
 type pathForms struct {
 	list     []string
+	bytes    int  // of all forms
 	unjudged bool // a form cannot be judged, or there are too many
 }
 
 func (forms *pathForms) add(p string) {
-	switch {
-	case forms.unjudged || slices.Contains(forms.list, p):
-	case len(forms.list) == maxPathForms || !isJudgeable(p):
+	if forms.unjudged || slices.Contains(forms.list, p) {
+		return
+	}
+	forms.bytes += len(p)
+	if len(forms.list) == maxPathForms || forms.bytes > maxFormBytes || !isJudgeable(p) {
 		forms.unjudged = true
-	default:
-		forms.list = append(forms.list, p)
+		return
 	}
+	forms.list = append(forms.list, p)
 }
 
-// addEach adds what derive returns for each form so far.
-func (forms *pathForms) addEach(derive func(string) string) {
-	for _, p := range forms.list {
-		forms.add(derive(p))
-	}
-}
-
-// isJudgeable reports whether programs agree so far about a form that the matcher can
-// judge it:
+// isJudgeable reports whether programs agree about a form so far that the matcher can
+// judge it. They do not in four cases:
 //   - A form that begins with two slashes names another host to those who resolve it as
-//     a URL (RFC 3986 §4.2). Browsers and Node.js take "\" for "/" and skip any number
-//     (WHATWG URL §4.4). Dot segments can move two slashes to the beginning.
-//   - Some programs drop control characters, others end the path there.
-//   - A form that is not UTF-8 has no characters that a pattern could match.
+//     a URL (RFC 3986 §4.2). Browsers and Node.js take "\" for "/", and skip any number
+//     of slashes (WHATWG URL §4.4).
+//   - Programs resolve dot segments before they decode, or after, or never. Browsers
+//     send none.
+//   - Some programs drop control characters, and others end the path there.
+//   - What is not UTF-8 has no characters that a pattern could match.
 func isJudgeable(p string) bool {
-	if len(p) > 1 && isSlash(p[0]) && isSlash(p[1]) {
+	if len(p) > 1 && isSlash(p[0]) && isSlash(p[1]) || hasDotSegment(p) || !utf8.ValidString(p) {
 		return false
 	}
-	return !strings.ContainsFunc(p, unicode.IsControl) && utf8.ValidString(p) &&
-		!(strings.Contains(p, "//") && hasDotSegment(p))
+	for i := range len(p) {
+		if c := p[i]; c < ' ' || c == 0x7f || c == 0xc2 && p[i+1] < 0xa0 { // U+0080 to U+009F
+			return false
+		}
+	}
+	return true
 }
 
 func isSlash(c byte) bool { return c == '/' || c == '\\' }
 
+// hasDotSegment reports whether a path has a segment "." or "..".
 func hasDotSegment(p string) bool {
-	for segment := range strings.SplitSeq(p, "/") {
-		if segment == "." || segment == ".." {
-			return true
-		}
-	}
-	return false
+	return strings.Contains(p, "/./") || strings.Contains(p, "/../") || strings.HasSuffix(p, "/.") || strings.HasSuffix(p, "/..")
 }
 
 // requestPathForms returns every form of the request's path that a router, a file
@@ -114,18 +114,32 @@ func newPathForms(paths []string) (list []string, ok bool) {
 		}
 		forms.add(p)
 	}
-	forms.addEach(percent.DecodeLenient) // a server behind the guard may decode once more
-	forms.addEach(withoutQuery)
-	for _, p := range forms.list {
-		forms.addCleaned(p)
+	// A program may read a path in several ways, in any order. Each new form is
+	// therefore read in every way again.
+	for i := 0; i < len(forms.list) && !forms.unjudged; i++ {
+		for _, read := range pathReadings {
+			forms.add(read(forms.list[i]))
+		}
 	}
-	forms.addEach(func(p string) string {
+	for _, p := range forms.list {
 		// Patterns are written for the form in which only the characters that need it
 		// are escaped: :path matches no "#" and no "?", because in a request's target
 		// neither belongs to the path.
-		return (&url.URL{Path: p}).EscapedPath()
-	})
+		forms.add((&url.URL{Path: p}).EscapedPath())
+	}
 	return forms.list, !forms.unjudged
+}
+
+// pathReadings are the ways in which a program behind the guard reads a path as another.
+var pathReadings = []func(string) string{
+	percent.DecodeLenient,
+	withoutQuery,
+	func(p string) string { return strings.ReplaceAll(p, `\`, "/") },
+	withoutSegmentParams,
+	func(p string) string { p, _, _ = strings.Cut(p, ";"); return p },
+	withoutEmptySegments,
+	withoutInnerHost,
+	withoutLastSlash,
 }
 
 // withoutQuery ends a path where a program does that reads it as a part of a URL: before
@@ -137,49 +151,35 @@ func withoutQuery(p string) string {
 	return strings.TrimRightFunc(p, func(c rune) bool { return unicode.IsSpace(c) || c == '\uFEFF' })
 }
 
-// addCleaned adds p as other programs clean it:
-//   - with "/" in place of "\", or not;
-//   - without the parameters of segments, up to the first parameter, or with them;
-//   - without the host that a program sees behind two slashes, if it has taken off what
-//     stands before them;
-//   - without empty segments, then without dot segments too, because some programs
-//     collapse slashes and leave dots;
-//   - with and without a slash at the end.
-func (forms *pathForms) addCleaned(p string) {
-	var variants pathForms
-	variants.add(p)
-	variants.addEach(func(p string) string { return strings.ReplaceAll(p, `\`, "/") })
-	variants.addEach(withoutSegmentParams)
-	variants.addEach(func(p string) string { p, _, _ = strings.Cut(p, ";"); return p })
-	variants.addEach(withoutInnerHost)
-	forms.unjudged = forms.unjudged || variants.unjudged
-	for _, variant := range variants.list {
-		for strings.Contains(variant, "//") {
-			variant = strings.ReplaceAll(variant, "//", "/")
-		}
-		forms.add(variant)
-		cleaned := path.Clean("/" + variant)
-		forms.add(cleaned)
-		if strings.HasSuffix(variant, "/") && cleaned != "/" {
-			forms.add(cleaned + "/")
-		}
-		if variant != "/" {
-			forms.add(strings.TrimSuffix(variant, "/"))
-		}
-	}
-}
-
 // withoutSegmentParams removes the parameters of segments (RFC 3986 §3.3), as servlet
-// containers do before they resolve dot segments.
+// containers do.
 func withoutSegmentParams(p string) string {
 	if !strings.Contains(p, ";") {
 		return p
 	}
-	segments := strings.Split(p, "/")
-	for i, segment := range segments {
-		segments[i], _, _ = strings.Cut(segment, ";")
+	var b strings.Builder
+	inParam := false
+	for i := range len(p) {
+		if c := p[i]; c == ';' {
+			inParam = true
+		} else if inParam = inParam && c != '/'; !inParam {
+			b.WriteByte(c)
+		}
 	}
-	return strings.Join(segments, "/")
+	return b.String()
+}
+
+func withoutEmptySegments(p string) string {
+	if !strings.Contains(p, "//") {
+		return p
+	}
+	var b strings.Builder
+	for i := range len(p) {
+		if p[i] != '/' || i == 0 || p[i-1] != '/' {
+			b.WriteByte(p[i])
+		}
+	}
+	return b.String()
 }
 
 // withoutInnerHost removes the segment behind the first two slashes. After
@@ -192,4 +192,11 @@ func withoutInnerHost(p string) string {
 	}
 	_, after, _ := strings.Cut(strings.TrimLeft(rest, "/"), "/")
 	return before + "/" + after
+}
+
+func withoutLastSlash(p string) string {
+	if p == "/" {
+		return p
+	}
+	return strings.TrimSuffix(p, "/")
 }
