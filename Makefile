@@ -46,7 +46,7 @@ soak: ## have many browsers use a site while Cognito fails, SOAK (10m) long
 	go test -race -count=1 -timeout 0 -v -run TestSoak ./middleware -args -soak $(SOAK) -browsers 100
 
 fuzz: ## fuzz every target, FUZZTIME (2m) each
-	COGNITOGATE_LONG=1 go test -run Random ./matcher -args -pairs=1000000
+	COGNITOGATE_LONG=1 go test -run Random ./matcher ./internal/automaton -args -pairs=1000000
 	@for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 		echo "$$p $$f"; COGNITOGATE_LONG=1 go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
 

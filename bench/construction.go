@@ -47,7 +47,9 @@ func (b *bench) conditions() {
 		rules[i] = matcher.Rule{Source: "/:path*", Has: []matcher.Condition{{Type: "header", Key: "cookie", Value: fmt.Sprintf(".*secret%d.*", i)}}}
 	}
 	plain := newSite(server)
-	ruled := newSite(server, func(cfg *middleware.Config) { cfg.Matcher, cfg.Rules = nil, rules })
+	ruled := newSite(server, func(cfg *middleware.Config) {
+		cfg.Matcher, cfg.Rules, cfg.ClientConditions = nil, rules, []string{"header"}
+	})
 	floor := repeated(serving(plain.guarded, request("/dashboard/1"), http.StatusTemporaryRedirect))
 	w := discard{http.Header{}}
 	odd := func() { ruled.guarded.ServeHTTP(w, request("/a;b/%2e/c//%2561/d/../e%2F;f/%5C")) }

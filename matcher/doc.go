@@ -47,6 +47,9 @@
 // one automaton, so many rules cost as much as one. Compiled values are immutable
 // and safe for concurrent use.
 //
+// Conditions are answered once for each request, however many rules and paths ask,
+// and only if a rule with that condition matches the path.
+//
 // # Limits
 //
 // Some patterns are refused although Next.js accepts them:
@@ -61,6 +64,12 @@
 // The patterns that people write need a few dozen states and a millisecond. A
 // pattern made to exceed the limits is refused within a fraction of a second.
 // Even so, compile only patterns of your program, and none that clients send.
+//
+// Conditions read at most 64 KiB of a request. That counts each header, all cookies,
+// the query and the host once. It counts a value once more for each expression that
+// the value is matched with. A rule with a condition that is too long to read matches,
+// be the condition in Has or in Missing. So no client can switch a rule off with a
+// long text. Node.js refuses requests whose headers have more than 16 KiB.
 //
 // # Compatibility
 //

@@ -1,6 +1,10 @@
 package matcher
 
-import "github.com/cognitogate/cognitogate/internal/automaton"
+import (
+	"net/http"
+
+	"github.com/cognitogate/cognitogate/internal/automaton"
+)
 
 // Machines returns how many machines answer for the rules without conditions.
 func (m *Matcher) Machines() int { return len(m.unconditional) }
@@ -26,4 +30,20 @@ func Simulate(source string) (match func(path string) bool, err error) {
 		return nil, err
 	}
 	return re.Simulate, nil
+}
+
+// MaxRead is the bound on what conditions read of one request.
+const MaxRead = maxRead
+
+// Conditions returns how many conditions, and how many groups of rules with the same
+// conditions, the matcher has.
+func (m *Matcher) Conditions() (conditions, groups int) {
+	return len(m.conditions.list), len(m.conditional)
+}
+
+// BytesRead returns what the conditions of the rules that match a path read of r.
+func (m *Matcher) BytesRead(paths []string, r *http.Request) int {
+	answers := newConditionAnswers(&m.conditions, r)
+	m.matchConditional(paths, &answers)
+	return maxRead - answers.values.left
 }

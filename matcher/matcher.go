@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/cognitogate/cognitogate/internal/automaton"
@@ -14,13 +15,20 @@ import (
 type Matcher struct {
 	rules         []rule               // as given to New
 	unconditional []*automaton.Machine // the union of rules without conditions; one machine if possible
-	conditional   []rule               // rules with conditions
+	conditional   []conditionalRules
+	conditions    conditionSet
 }
 
 // A rule is a compiled Rule.
 type rule struct {
-	pattern      *Pattern
-	has, missing []condition
+	pattern *Pattern
+	demands []demand
+}
+
+// conditionalRules are the rules that have the same conditions.
+type conditionalRules struct {
+	machines []*automaton.Machine // the union of their patterns; one machine if possible
+	demands  []demand
 }
 
 // New compiles rules. Without any rule it returns a Matcher that matches
@@ -36,9 +44,10 @@ type rule struct {
 func New(rules ...Rule) (*Matcher, error) {
 	m := &Matcher{rules: make([]rule, len(rules))}
 	var machines []*automaton.Machine
+	groups := make(map[string]int) // in m.conditional, by demands
 	var errs []error
 	for i, r := range rules {
-		c, ruleErrs := compileRule(r)
+		c, ruleErrs := m.compileRule(r)
 		if ruleErrs != nil {
 			for _, err := range ruleErrs {
 				errs = append(errs, &RuleError{i, r.Source, err})
@@ -46,38 +55,38 @@ func New(rules ...Rule) (*Matcher, error) {
 			continue
 		}
 		m.rules[i] = c
-		if len(c.has)+len(c.missing) == 0 {
+		if len(c.demands) == 0 {
 			machines = append(machines, c.pattern.machine)
-		} else {
-			m.conditional = append(m.conditional, c)
+			continue
 		}
+		key := fmt.Sprint(c.demands)
+		group, ok := groups[key]
+		if !ok {
+			group = len(m.conditional)
+			groups[key] = group
+			m.conditional = append(m.conditional, conditionalRules{demands: c.demands})
+		}
+		m.conditional[group].machines = append(m.conditional[group].machines, c.pattern.machine)
 	}
 	if errs != nil {
 		return nil, errors.Join(errs...)
 	}
 	m.unconditional = automaton.Union(machines)
+	for i := range m.conditional {
+		m.conditional[i].machines = automaton.Union(m.conditional[i].machines)
+	}
 	return m, nil
 }
 
 // compileRule returns every error of a rule.
-func compileRule(r Rule) (c rule, errs []error) {
+func (m *Matcher) compileRule(r Rule) (c rule, errs []error) {
 	var err error
 	if c.pattern, err = Compile(r.Source); err != nil {
 		errs = append(errs, err)
 	}
-	compileConditions := func(field string, in []Condition) (out []condition) {
-		for i := range in {
-			compiled, err := newCondition(in[i])
-			if err != nil {
-				errs = append(errs, fmt.Errorf("%s[%d]: %w", field, i, err))
-			}
-			out = append(out, compiled)
-		}
-		return out
-	}
-	c.has = compileConditions("has", r.Has)
-	c.missing = compileConditions("missing", r.Missing)
-	return c, errs
+	demands, conditionErrs := m.conditions.addRule(r)
+	c.demands = demands
+	return c, append(errs, conditionErrs...)
 }
 
 // Match reports whether Next.js would run its middleware on r. A rule has to match
@@ -91,7 +100,11 @@ func compileRule(r Rule) (c rule, errs []error) {
 // server that does neither must ask [Matcher.MatchPath] about them.
 func (m *Matcher) Match(r *http.Request) bool {
 	received, decoded := absolute(r.URL.EscapedPath()), absolute(r.URL.Path)
-	return m.MatchPath(received, r) || decoded != received && m.MatchPath(decoded, r)
+	paths := [...]string{received, decoded}
+	if decoded == received {
+		return m.MatchPaths(paths[:1], r)
+	}
+	return m.MatchPaths(paths[:], r)
 }
 
 // absolute returns path with a slash in front.
@@ -106,16 +119,41 @@ func absolute(path string) string {
 // takes path as it is. If no rule has conditions, r is not used and may be nil,
 // and nothing is allocated.
 func (m *Matcher) MatchPath(path string, r *http.Request) bool {
+	paths := [...]string{path}
+	return m.MatchPaths(paths[:], r)
+}
+
+// MatchPaths reports whether a rule matches any of paths and its conditions hold for
+// r. It does what [Matcher.MatchPath] does for each path, and reads r only once.
+func (m *Matcher) MatchPaths(paths []string, r *http.Request) bool {
 	if m == nil {
 		return false
 	}
-	for _, machine := range m.unconditional {
-		if machine.Match(path) {
+	if anyMatches(m.unconditional, paths) {
+		return true
+	}
+	if len(m.conditional) == 0 {
+		return false
+	}
+	answers := newConditionAnswers(&m.conditions, r)
+	return m.matchConditional(paths, &answers)
+}
+
+// matchConditional is MatchPaths for the rules with conditions.
+func (m *Matcher) matchConditional(paths []string, answers *conditionAnswers) bool {
+	for i := range m.conditional {
+		rules := &m.conditional[i]
+		if anyMatches(rules.machines, paths) && answers.satisfy(rules.demands) {
 			return true
 		}
 	}
-	for i := range m.conditional {
-		if m.conditional[i].matches(path, r) {
+	return false
+}
+
+// anyMatches reports whether a machine matches a path.
+func anyMatches(machines []*automaton.Machine, paths []string) bool {
+	for _, machine := range machines {
+		if slices.ContainsFunc(paths, machine.Match) {
 			return true
 		}
 	}
@@ -130,8 +168,9 @@ func (m *Matcher) Rule(path string, r *http.Request) (index int, ok bool) {
 	if m == nil {
 		return 0, false
 	}
+	answers := newConditionAnswers(&m.conditions, r)
 	for i := range m.rules {
-		if m.rules[i].matches(path, r) {
+		if m.rules[i].pattern.Match(path) && answers.satisfy(m.rules[i].demands) {
 			return i, true
 		}
 	}
@@ -142,21 +181,3 @@ func (m *Matcher) Rule(path string, r *http.Request) (index int, ok bool) {
 // given to [New]. Its conditions do not count. Like an index into those rules, a
 // wrong one panics.
 func (m *Matcher) Pattern(index int) *Pattern { return m.rules[index].pattern }
-
-// matches is the body of Next.js's getMiddlewareRouteMatcher and matchHas.
-func (c *rule) matches(path string, r *http.Request) bool {
-	if !c.pattern.Match(path) {
-		return false
-	}
-	for i := range c.has {
-		if !c.has[i].holds(r) {
-			return false
-		}
-	}
-	for i := range c.missing {
-		if c.missing[i].holds(r) {
-			return false
-		}
-	}
-	return true
-}

@@ -24,7 +24,9 @@ type Rule struct {
 // parameters are decoded.
 //
 // The client chooses these properties. Do not let a Condition exempt a request
-// from a check: anybody can send a header, or leave it out.
+// from a check: anybody can send a header, or leave it out. In Next.js, a rule that
+// misses "purpose: prefetch" decides about a header of the answer. Where a rule
+// decides about access, the same rule opens the page to anybody who sends that header.
 type Condition struct {
 	// Type is the kind of property: "header", "cookie", "query" (a parameter of
 	// the query string) or "host" (the name in the Host header, in lower case

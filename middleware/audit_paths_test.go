@@ -166,6 +166,7 @@ func TestAuditOfTheSignInPage(t *testing.T) {
 func TestAuditIgnoresRulesWithConditions(t *testing.T) {
 	header := []matcher.Condition{{Type: "header", Key: "X-Anything"}}
 	auth := newAuth(t, func(cfg *cognito.Config) {
+		cfg.ClientConditions = []string{"header"}
 		cfg.Rules = []matcher.Rule{{Source: "/has", Has: header}, {Source: "/missing", Missing: header}, {Source: "/both"}}
 	})
 	checkAudit(t, auth, protectedRoutes(auth, "/both"), map[string]string{"GET /both": ""})

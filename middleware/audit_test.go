@@ -45,6 +45,7 @@ func TestAudit(t *testing.T) {
 	auth := newAuth(t, func(cfg *cognito.Config) {
 		cfg.Matcher = []string{dots}
 		// A header that a client can leave out guards nothing.
+		cfg.ClientConditions = []string{"header"}
 		cfg.Rules = []matcher.Rule{{Source: "/api/open", Has: []matcher.Condition{{Type: "header", Key: "X-Guard-Me"}}}}
 	})
 	want := map[string]string{

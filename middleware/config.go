@@ -26,8 +26,21 @@ type Config struct {
 	// of a Next.js middleware. Rules are the same with conditions. A path is
 	// protected if either selects it. With both nil every path is protected. A list
 	// that is empty and not nil is an error, because in Next.js it protects nothing.
+	//
+	// A segment in the syntax of chi or ServeMux, such as {id}, is an error. For Next.js
+	// it is mere text, and the pattern would protect nothing. Write "/users/:id",
+	// "/users/:id(\\d+)" or "/users/:path*".
 	Matcher []string
 	Rules   []matcher.Rule
+
+	// ClientConditions names the types of conditions that Rules may have: "header",
+	// "cookie", "query", "host". Default none. New refuses rules with other conditions,
+	// because a client chooses what it sends, and so whether the rule protects a path.
+	// The matcher in Next.js's guide to Content Security Policy leaves out requests with
+	// "purpose: prefetch". There it spares a header of the answer. Here it would open
+	// every page to anybody who sends "purpose: prefetch". Name "host" only if a server
+	// in front lets only your hosts through.
+	ClientConditions []string
 
 	// SignIn is the path of the sign-in page, which Protect lets through. It may be
 	// an absolute https URL of another site, which needs Origin. Default

@@ -55,6 +55,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		}},
 		{"not plain, and protected on conditions", "", func(cfg *cognito.Config) {
 			cfg.SignIn = "/connexion/entrée"
+			cfg.ClientConditions = []string{"header", "cookie", "query", "host"}
 			for _, kind := range []string{"header", "cookie", "query", "host"} {
 				c := matcher.Condition{Type: kind, Key: "x", Value: "x"}
 				if kind == "host" {
@@ -143,7 +144,8 @@ func TestConfigErrorsKeepTheirTypes(t *testing.T) {
 			{Source: "/d", Has: []matcher.Condition{{Type: "header"}}},
 			{Source: "/e", Missing: []matcher.Condition{{Type: "cookie", Key: "x", Value: "("}}},
 		},
-		Cookies: session.Cookies{SameSite: -1},
+		ClientConditions: []string{"header", "cookie"},
+		Cookies:          session.Cookies{SameSite: -1},
 	})
 	joined, ok := errors.Unwrap(err).(interface{ Unwrap() []error })
 	if !ok {

@@ -10,19 +10,19 @@ import (
 // Finding is a property of a matcher pattern that its author may not have meant.
 type Finding struct {
 	Source string // the pattern
-	Path   string // the path that shows it: the pattern does not select it
+	Path   string // the path that shows it: the pattern does not select it; empty for conditions
 	Msg    string
 }
 
 // Findings lists what is surprising about the patterns of the matcher, each with a
 // path that shows it. A finding need not be a mistake: Next.js reads the pattern in
-// the same way, and New does not warn of it.
+// the same way, and New does not warn of it. Every rule with conditions is a finding.
 func (a *Auth) Findings() []Finding {
 	var found []Finding
 	for _, p := range a.unconditionalPatterns() {
 		found = append(found, patternFindings(p)...)
 	}
-	return found
+	return append(found, a.ruleFindings()...)
 }
 
 // negativeLookahead finds the alternatives of a negative lookahead.

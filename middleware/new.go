@@ -13,7 +13,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/cognitogate/cognitogate/internal/configerr"
-	"github.com/cognitogate/cognitogate/matcher"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -102,41 +101,6 @@ func sessionConfig(cfg *Config) session.Config {
 		Now:           cfg.Now,
 		Logger:        cfg.Logger,
 		Hooks:         cfg.Hooks.Session,
-	}
-}
-
-// configureMatcher compiles Matcher and Rules.
-func (a *Auth) configureMatcher(configErrors *configerr.List) {
-	a.rules = slices.Concat(matcher.Paths(a.cfg.Matcher...), a.cfg.Rules)
-	switch {
-	case a.cfg.Matcher == nil && a.cfg.Rules == nil:
-		return
-	case len(a.rules) == 0:
-		configErrors.Add("Matcher", "is empty, which would protect nothing; leave it nil to protect every path")
-		return
-	}
-	var err error
-	if a.matcher, err = matcher.New(a.rules...); err != nil {
-		a.addRuleErrors(configErrors, err)
-		return
-	}
-	a.setInclusions()
-}
-
-// addRuleErrors adds the mistakes that matcher.New has found. Each names the field and
-// the index of its rule.
-func (a *Auth) addRuleErrors(configErrors *configerr.List, err error) {
-	for _, err := range err.(interface{ Unwrap() []error }).Unwrap() {
-		e := err.(*matcher.RuleError)
-		field := fmt.Sprintf("Matcher[%d]", e.Index)
-		if i := e.Index - len(a.cfg.Matcher); i >= 0 {
-			field = fmt.Sprintf("Rules[%d]", i)
-		}
-		if _, ok := e.Err.(*matcher.SyntaxError); ok { // its text has the pattern
-			configErrors.Add(field, "%w", e.Err)
-		} else {
-			configErrors.Add(field, "%q: %w", e.Source, e.Err)
-		}
 	}
 }
 

@@ -36,7 +36,7 @@ func (a *Auth) selectsPlain(p string, starts []int, r *http.Request) bool {
 		return true
 	}
 	var forms [16]string
-	if matchesAny(a.matcher, appendWithoutSlash(forms[:0], p), r) {
+	if a.matcher.MatchPaths(appendWithoutSlash(forms[:0], p), r) {
 		return true
 	}
 	if a.inclusions == nil {
@@ -48,7 +48,7 @@ func (a *Auth) selectsPlain(p string, starts []int, r *http.Request) bool {
 			parts = appendWithoutSlash(parts, partOf(p, start))
 		}
 	}
-	return matchesAny(a.inclusions, parts, r)
+	return a.inclusions.MatchPaths(parts, r)
 }
 
 // appendWithoutSlash appends p as it is, and without the slash at its end.
@@ -64,23 +64,14 @@ func appendWithoutSlash(paths []string, p string) []string {
 // one cannot be judged.
 func (a *Auth) selectsAnyForm(routed *routedPath, r *http.Request) bool {
 	forms, ok := requestPathForms(r, routed.wholes())
-	if !ok || matchesAny(a.matcher, forms, r) {
+	if !ok || a.matcher.MatchPaths(forms, r) {
 		return true
 	}
 	if a.inclusions == nil {
 		return false
 	}
 	forms, ok = newPathForms(routed.parts())
-	return !ok || matchesAny(a.inclusions, forms, r)
-}
-
-func matchesAny(m *matcher.Matcher, paths []string, r *http.Request) bool {
-	for _, p := range paths {
-		if m.MatchPath(p, r) {
-			return true
-		}
-	}
-	return false
+	return !ok || a.inclusions.MatchPaths(forms, r)
 }
 
 // setInclusions sets the matcher for the paths of mounted routers. Someone who guards
@@ -88,6 +79,9 @@ func matchesAny(m *matcher.Matcher, paths []string, r *http.Request) bool {
 // negative lookaround are left out: /((?!app/public).*) selects /public, which is
 // the path of the public page in the mounted router.
 func (a *Auth) setInclusions() {
+	if a.matcher == nil {
+		return
+	}
 	rules := slices.DeleteFunc(slices.Clone(a.rules), func(rule matcher.Rule) bool { return hasNegativeLookaround(rule.Source) })
 	switch len(rules) {
 	case 0:

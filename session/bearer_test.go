@@ -9,40 +9,42 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// TestBearer decides alone, if it is on.
-func TestBearer(t *testing.T) {
-	on := open(t, func(c *session.Config) { c.Bearer = true })
-	off := open(t, nil)
-	for _, p := range []*place{on, off} {
-		ada, bob := p.pool.Issue("ada"), p.pool.Issue("bob")
-		expired := p.pool.Issue("bob", cognitotest.Expired)
+// TestBearerTokenDecidesAlone sends Authorization headers beside ada's cookies. With
+// Config.Bearer, a bearer token alone decides. Without it, the header is ignored.
+func TestBearerTokenDecidesAlone(t *testing.T) {
+	t.Parallel()
+	on := newEnv(t, func(c *session.Config) { c.Bearer = true })
+	off := newEnv(t, nil)
+	for _, e := range []*env{on, off} {
+		adas, bobs := e.server.Issue("ada"), e.server.Issue("bob")
+		expired := e.server.Issue("bob", cognitotest.Expired)
 		for name, test := range map[string]struct {
 			header []string
-			want   string // whose, if on
+			want   string // the user, with Config.Bearer
 		}{
-			"valid":                {[]string{"Bearer " + bob.Access}, "bob"},
-			"lower case":           {[]string{"bearer  " + bob.Access + " "}, "bob"},
+			"valid":                {[]string{"Bearer " + bobs.Access}, "bob"},
+			"lower case":           {[]string{"bearer  " + bobs.Access + " "}, "bob"},
 			"expired":              {[]string{"Bearer " + expired.Access}, ""},
-			"ID token":             {[]string{"Bearer " + bob.ID}, ""},
-			"refresh token":        {[]string{"Bearer " + bob.Refresh}, ""},
+			"ID token":             {[]string{"Bearer " + bobs.ID}, ""},
+			"refresh token":        {[]string{"Bearer " + bobs.Refresh}, ""},
 			"empty":                {[]string{"Bearer "}, ""},
-			"nothing":              {[]string{"Bearer"}, ""},
-			"twice":                {[]string{"Bearer " + bob.Access, "Bearer " + bob.Access}, ""},
-			"beside another":       {[]string{"Basic YTpi", "Bearer " + bob.Access}, ""},
+			"no token":             {[]string{"Bearer"}, ""},
+			"twice":                {[]string{"Bearer " + bobs.Access, "Bearer " + bobs.Access}, ""},
+			"beside another":       {[]string{"Basic YTpi", "Bearer " + bobs.Access}, ""},
 			"another scheme":       {[]string{"Basic YTpi"}, "ada"},
-			"a longer scheme":      {[]string{"BearerX " + bob.Access}, "ada"},
-			"no scheme":            {[]string{bob.Access}, "ada"},
+			"a longer scheme":      {[]string{"BearerX " + bobs.Access}, "ada"},
+			"no scheme":            {[]string{bobs.Access}, "ada"},
 			"an empty header line": {[]string{""}, "ada"},
 		} {
-			for _, opts := range []*session.FetchOptions{nil, {ForceRefresh: true}} {
-				r := page(p.cookies("ada", ada)...)
+			for _, opts := range []*session.FetchOptions{nil, forced} {
+				r := pageRequest(e.cookies("ada", adas)...)
 				r.Header["Authorization"] = test.header
-				s, lines, err := p.fetchWith(r, opts)
+				s, lines, err := e.fetchWith(r, opts)
 				want := test.want
-				if p == off {
+				if e == off {
 					want = "ada"
 				}
-				if opts != nil && p == on && test.want != "ada" {
+				if opts != nil && e == on && test.want != "ada" {
 					// It cannot be refreshed, which says nothing about the user.
 					if err == nil || errors.Is(err, session.ErrSignedOut) || errors.Is(err, tokens.ErrUnavailable) || len(lines) > 0 {
 						t.Errorf("%s, forced: %v, %v, %q", name, s, err, lines)
@@ -50,7 +52,7 @@ func TestBearer(t *testing.T) {
 					continue
 				}
 				if s.User().Username != want || (want == "") != errors.Is(err, session.ErrSignedOut) {
-					t.Errorf("%s, on: %v: %v, %v", name, p == on, s, err)
+					t.Errorf("%s, on: %v: %v, %v", name, e == on, s, err)
 				}
 				if want != "ada" && len(lines) > 0 {
 					t.Errorf("%s: %q", name, lines)

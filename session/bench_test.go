@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// BenchmarkRead finds the cookies of a session among others.
-func BenchmarkRead(b *testing.B) {
-	pool := cognitotest.New(cognitotest.User{Username: "ada"})
-	m, err := session.NewManager(session.Config{UserPool: pool.UserPool()})
+// BenchmarkParseCookies finds the cookies of a session among others.
+func BenchmarkParseCookies(b *testing.B) {
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	m, err := session.NewManager(session.Config{UserPool: server.UserPool()})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -27,7 +28,7 @@ func BenchmarkRead(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		pool.SignIn(r, "ada")
+		server.SignIn(r, "ada")
 		signedIn := http.Header{"Cookie": {r.Header.Get("Cookie") + "; " + strings.Join(others, "; ")}}
 		for kind, h := range map[string]http.Header{"anonymous": anonymous, "signed-in": signedIn} {
 			b.Run(fmt.Sprint(kind, "-", n), func(b *testing.B) {
@@ -40,12 +41,12 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// TestAnonymousAllocatesNothing is a promise: public pages of strangers are read in
-// passing.
-func TestAnonymousAllocatesNothing(t *testing.T) {
-	p := open(t, nil)
-	r := page("theme=dark", "_ga=GA1.1.1", "CognitoIdentityServiceProvider.another.LastAuthUser=bob")
-	if n := testing.AllocsPerRun(100, func() { _, _ = p.m.Fetch(nil, r, nil) }); n > 0 {
+// TestAnonymousRequestAllocatesNothing fetches the session of a request without one.
+func TestAnonymousRequestAllocatesNothing(t *testing.T) {
+	longtest.WithoutRace(t)
+	e := newEnv(t, nil)
+	r := pageRequest("theme=dark", "_ga=GA1.1.1", "CognitoIdentityServiceProvider.another.LastAuthUser=bob")
+	if n := testing.AllocsPerRun(100, func() { _, _ = e.manager.Fetch(nil, r, nil) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -1,241 +1,193 @@
 package session_test
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
-	"log/slog"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
-	"slices"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
-	"time"
+	"testing/synctest"
 
+	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-const recordedPool = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_GoldenA01"
+// browser keeps cookies by the rules of net/http/cookiejar.
+type browser struct {
+	storage *cookiejar.Jar
+}
 
-// recordedKeySet is the key set of the recorded pool, with the public parts of
-// the recorded keys.
-func recordedKeySet(t *testing.T) map[string]json.RawMessage {
-	t.Helper()
-	var file struct {
-		Keys map[string]map[string]string
-	}
-	readJSON(t, "keys.json", &file)
-	type jwk = map[string]string
-	var set struct {
-		Keys []jwk `json:"keys"`
-	}
-	for _, name := range []string{"aAccess", "aId"} {
-		k := file.Keys[name]
-		set.Keys = append(set.Keys, jwk{"kid": k["kid"], "kty": k["kty"], "alg": k["alg"], "use": k["use"], "n": k["n"], "e": k["e"]})
-	}
-	text, err := json.Marshal(set)
+func newBrowser() *browser {
+	storage, err := cookiejar.New(nil)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	return map[string]json.RawMessage{recordedPool + "/.well-known/jwks.json": text}
+	return &browser{storage}
 }
 
-// recordedUser is getCurrentUser in the browser or in the server adapter.
-type recordedUser struct {
-	Username, UserID string
-	SignInDetails    struct{ LoginID string }
-}
-
-type browserRecord struct {
-	Name    string
-	Now     int64
-	Config  recordConfig
-	Clients struct{ Web, Admin string }
-	Steps   []browserStep
-}
-
-type browserStep struct {
-	Step         string
-	CookieHeader string
-	Attributes   []struct {
-		Name, Path, SameSite string
-		Expires              any // seconds, or a word for a time that differs from run to run
-		HTTPOnly, Secure     bool
+// setCookie acts on a Set-Cookie line of an answer from a URL.
+func (b *browser) setCookie(from, line string) {
+	u, err := url.Parse(from)
+	if err != nil {
+		panic(err)
 	}
-	Result struct{ OK json.RawMessage }
-	Server *struct {
-		Outcome struct {
-			Authenticated bool
-			User          recordedUser
+	c, err := http.ParseSetCookie(line)
+	if err != nil {
+		panic(err)
+	}
+	b.storage.SetCookies(u, []*http.Cookie{c})
+}
+
+// setSession sets the cookies of a session, as Amplify does in the browser.
+func (b *browser) setSession(e *env, user string, set *tokens.Set) {
+	for _, cookie := range e.cookies(user, set) {
+		b.setCookie(site, cookie+"; Path=/; Secure; Max-Age=86400")
+	}
+}
+
+// cookiesFor returns the cookies that the browser sends to a URL.
+func (b *browser) cookiesFor(to string) []string {
+	u, err := url.Parse(to)
+	if err != nil {
+		panic(err)
+	}
+	var cookies []string
+	for _, c := range b.storage.Cookies(u) {
+		cookies = append(cookies, c.Name+"="+c.Value)
+	}
+	return cookies
+}
+
+// visit navigates to a URL and acts on the answer.
+func (b *browser) visit(to string, handler http.HandlerFunc) {
+	r := httptest.NewRequest("GET", to, nil)
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	if cookies := b.cookiesFor(to); len(cookies) > 0 {
+		r.Header.Set("Cookie", strings.Join(cookies, "; "))
+	}
+	w := httptest.NewRecorder()
+	handler(w, r)
+	for _, line := range w.Header()["Set-Cookie"] {
+		b.setCookie(to, line)
+	}
+}
+
+// unreadAnswer is an answer that the browser has not read yet.
+type unreadAnswer struct {
+	lines   []string // Set-Cookie
+	session *session.Session
+	err     error
+}
+
+type sessionHandler func(http.ResponseWriter, *http.Request) (*session.Session, error)
+
+// send sends a request with the browser's cookies. The browser acts on the answer when
+// read is called.
+func (b *browser) send(r *http.Request, handler sessionHandler) *unreadAnswer {
+	if cookies := b.cookiesFor(site); len(cookies) > 0 {
+		r.Header.Set("Cookie", strings.Join(cookies, "; "))
+	}
+	w := httptest.NewRecorder()
+	s, err := handler(w, r)
+	logError(err)
+	return &unreadAnswer{w.Header()["Set-Cookie"], s, err}
+}
+
+func (b *browser) read(answers ...*unreadAnswer) {
+	for _, a := range answers {
+		for _, line := range a.lines {
+			b.setCookie(site, line)
 		}
 	}
 }
 
-func browserRecords(t *testing.T) []browserRecord {
-	t.Helper()
-	var file struct{ Records []browserRecord }
-	readJSON(t, "browser.json", &file)
-	for i := range file.Records {
-		if c := &file.Records[i].Config; c.ClientID == "" { // the records of two clients and of two paths
-			*c = recordConfig{UserPoolID: "us-east-1_GoldenA01", ClientID: "1goldenweb2345678901234567"}
-		}
-	}
-	if len(file.Records) < 15 {
-		t.Fatal("records are missing")
-	}
-	return file.Records
+// heldEnv is an env with a browser. Replies to refreshes are held until release is
+// called. The refreshes have their effect at once.
+type heldEnv struct {
+	*env
+	*browser
+	release func()
 }
 
-// manager is ours for the record's pool, with the answers of a Cognito.
-func (rec *browserRecord) manager(t *testing.T, clientID string, replies ...string) *session.Manager {
-	t.Helper()
-	cognito := &recordedCognito{jwks: recordedKeySet(t)}
-	for _, body := range replies {
-		var e exchange
-		e.Reply.Status, e.Reply.Raw = http.StatusOK, body
-		cognito.replies = append(cognito.replies, e)
-	}
-	m, err := session.NewManager(session.Config{
-		UserPool:   tokens.UserPool{ID: rec.Config.UserPoolID, ClientID: clientID},
-		HTTPClient: &http.Client{Transport: cognito},
-		Now:        func() time.Time { return time.UnixMilli(rec.Now) },
-		Logger:     slog.Default(),
+// newHeldEnv makes a heldEnv that rotates refresh tokens without a grace. Its Manager
+// knows the keys.
+func newHeldEnv(t *testing.T) *heldEnv {
+	held := make(chan struct{})
+	e := &heldEnv{env: newEnv(t, nil), browser: newBrowser(), release: sync.OnceFunc(func() { close(held) })}
+	e.manager = e.newManager(func(c *session.Config) {
+		c.HTTPClient = &http.Client{Transport: &holdingTransport{e.server.Client().Transport, held}}
 	})
-	if err != nil {
+	e.server.SetRotation(true, 0)
+	if _, err := e.manager.Fetch(nil, pageRequest(e.cookies("ada", e.server.Issue("ada"))...), nil); err != nil {
 		t.Fatal(err)
 	}
-	return m
+	return e
 }
 
-// TestBrowserCookies reads the Cookie headers that Chromium sent with the cookies
-// that the real Amplify client had written.
-func TestBrowserCookies(t *testing.T) {
-	sessions := 0
-	for _, rec := range browserRecords(t) {
-		m := rec.manager(t, rec.Config.ClientID)
-		var user recordedUser // whom the browser says is signed in, from getCurrentUser on
-		for _, step := range rec.Steps {
-			var u recordedUser
-			if json.Unmarshal(step.Result.OK, &u) == nil && u.UserID != "" && u.Username != "" {
-				user = u
-			}
-			if step.CookieHeader == "" {
-				continue
-			}
-			s, err := m.Fetch(nil, page(step.CookieHeader), nil)
-			note(err)
-			want := user
-			if step.Server != nil && step.Server.Outcome.Authenticated {
-				want = step.Server.Outcome.User
-			}
-			switch {
-			case step.Step == "browser signOut": // a remembered device's cookies stay
-				if !errors.Is(err, session.ErrSignedOut) {
-					t.Errorf("%s: after the sign-out: %v", rec.Name, err)
-				}
-			case err != nil:
-				t.Errorf("%s: %s: %v", rec.Name, step.Step, err)
-			case want.UserID == "": // before the first getCurrentUser
-			case s.User() != session.User{ID: want.UserID, Username: want.Username, UnverifiedLoginID: want.SignInDetails.LoginID}:
-				t.Errorf("%s: %s: user %+v, want %+v", rec.Name, step.Step, s.User(), want)
-			default:
-				sessions++
-			}
-			if rec.Clients.Admin != "" && strings.Contains(step.CookieHeader, rec.Clients.Admin) {
-				s, err := rec.manager(t, rec.Clients.Admin).Fetch(nil, page(step.CookieHeader), nil)
-				if err != nil || s.User().Username != "bob" {
-					t.Errorf("%s: the other client's session: %v, %v", rec.Name, s, err)
-				}
-			}
+// holdingTransport holds the replies to refreshes until the channel is closed.
+type holdingTransport struct {
+	http.RoundTripper
+	held chan struct{}
+}
+
+func (t *holdingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(r)
+	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), opRefresh) {
+		select {
+		case <-t.held:
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
 		}
 	}
-	if sessions < 50 {
-		t.Errorf("only %d sessions were compared", sessions)
+	return resp, err
+}
+
+func (e *heldEnv) get(w http.ResponseWriter, r *http.Request) (*session.Session, error) {
+	return e.manager.Fetch(w, r, nil)
+}
+
+func (e *heldEnv) signOut(w http.ResponseWriter, r *http.Request) (*session.Session, error) {
+	return nil, e.manager.End(w, r)
+}
+
+func (e *heldEnv) signIn(user string) sessionHandler {
+	return func(w http.ResponseWriter, r *http.Request) (*session.Session, error) {
+		return e.manager.Start(w, r, e.server.Issue(user))
 	}
 }
 
-// TestBrowserSpelling refreshes with the very tokens that the browser holds: byte
-// for byte, what we write is what Amplify's client has written.
-func TestBrowserSpelling(t *testing.T) {
-	for _, rec := range browserRecords(t) {
-		for _, step := range rec.Steps {
-			if !strings.HasPrefix(step.Step, "signIn") || strings.Contains(step.Step, "admin") {
-				continue
-			}
-			held := map[string]string{}
-			slots := map[string]string{}
-			for pair := range strings.SplitSeq(step.CookieHeader, "; ") {
-				name, value, _ := strings.Cut(pair, "=")
-				held[name] = value
-				slots[name[strings.LastIndexByte(name, '.')+1:]] = value
-			}
-			m := rec.manager(t, rec.Config.ClientID,
-				fmt.Sprintf(`{"AuthenticationResult":{"AccessToken":%q,"IdToken":%q}}`, slots["accessToken"], slots["idToken"]))
-			w := httptest.NewRecorder()
-			if _, err := m.Fetch(w, page(step.CookieHeader), &session.FetchOptions{ForceRefresh: true}); err != nil {
-				t.Errorf("%s: %v", rec.Name, err)
-			}
-			lines := w.Header()["Set-Cookie"]
-			if len(lines) != 5 {
-				t.Errorf("%s: %d lines", rec.Name, len(lines))
-			}
-			for _, line := range lines {
-				c, err := http.ParseSetCookie(line)
-				pair, _, _ := strings.Cut(line, ";")
-				name, value, _ := strings.Cut(pair, "=")
-				if err != nil || held[name] != value {
-					t.Errorf("%s: %.200q is not what the browser holds (%v)", rec.Name, pair, err)
-				}
-				for _, a := range step.Attributes {
-					expires, ok := a.Expires.(float64)
-					if a.Name == name && (a.Path != c.Path || a.HTTPOnly != c.HttpOnly || a.Secure != c.Secure ||
-						a.SameSite != "Lax" || c.SameSite != http.SameSiteLaxMode || ok && int(expires)-int(rec.Now/1000) != c.MaxAge) {
-						t.Errorf("%s: attributes %+v, Amplify's are %+v", rec.Name, c, a)
-					}
-				}
-			}
-		}
-	}
+// expire gives the browser an expired session of ada's.
+func (e *heldEnv) expire() *tokens.Set {
+	set := e.server.Issue("ada", cognitotest.Expired)
+	e.setSession(e.env, "ada", set)
+	return set
 }
 
-// TestBrowserSignOut leaves in the browser what Amplify's sign-out leaves there.
-func TestBrowserSignOut(t *testing.T) {
-	names := func(pairs []string) (names []string) {
-		for _, pair := range pairs {
-			name, _, _ := strings.Cut(pair, "=")
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		return names
+// user sends the browser to a page and returns the user that is signed in, or "".
+func (e *heldEnv) user() string {
+	a := e.send(pageRequest(), e.get)
+	if a.err != nil && !errors.Is(a.err, session.ErrSignedOut) {
+		e.t.Errorf("the browser's next page: %v", a.err)
 	}
-	const site = "https://app.example.com/"
-	compared := 0
-	for _, rec := range browserRecords(t) {
-		for i, step := range rec.Steps {
-			if step.Step != "browser signOut" {
-				continue
-			}
-			compared++
-			b := newBrowser()
-			for pair := range strings.SplitSeq(rec.Steps[i-1].CookieHeader, "; ") {
-				b.plant(site, pair+"; Path=/; Secure")
-			}
-			b.visit(site, func(w http.ResponseWriter, r *http.Request) {
-				if err := rec.manager(t, rec.Config.ClientID, "{}").End(w, r); err != nil {
-					t.Errorf("%s: %v", rec.Name, err)
-				}
-			})
-			var want []string
-			if step.CookieHeader != "" {
-				want = names(strings.Split(step.CookieHeader, "; "))
-			}
-			if got := names(b.pairs(site)); !slices.Equal(got, want) {
-				t.Errorf("%s: left %q, Amplify leaves %q", rec.Name, got, want)
-			}
-		}
+	e.read(a)
+	return a.session.User().Username
+}
+
+// inBothOrders runs a test in two bubbles: the browser reads the late answer first, or
+// last.
+func inBothOrders(t *testing.T, f func(t *testing.T, lateFirst bool)) {
+	inOrder(t, true, f)
+	inOrder(t, false, f)
+}
+
+func inOrder(t *testing.T, lateFirst bool, f func(t *testing.T, lateFirst bool)) {
+	name := "the browser reads the late answer last"
+	if lateFirst {
+		name = "the browser reads the late answer first"
 	}
-	if compared < 13 {
-		t.Errorf("only %d sign-outs were compared", compared)
-	}
+	t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { f(t, lateFirst) }) })
 }

@@ -18,8 +18,10 @@ type cache struct {
 }
 
 type cachedSession struct {
+	// signOutCount is of ended sign-ins, when this one was last found not to be one. It
+	// is atomic, and first, where 32-bit machines align it.
+	signOutCount uint64
 	session      *Session
-	signOutCount uint64 // atomic; of ended sign-ins, when this one was last found not to be one
 }
 
 // newCache returns a cache of at most so many bytes. 0 means the default, and a negative
@@ -50,7 +52,7 @@ func (c cache) put(s *Session, signOutCount uint64) {
 	if s.id != nil {
 		key[1] = s.id.Raw()
 	}
-	c.Put(key, cachedSession{s, signOutCount}, s.size())
+	c.Put(key, cachedSession{signOutCount, s}, s.size())
 }
 
 // size is about what a session takes in memory, in bytes.

@@ -16,8 +16,8 @@ import (
 // A handler that decides for itself asks the Manager. The two errors want two
 // answers.
 func ExampleManager_Fetch() {
-	pool := cognitotest.New(cognitotest.User{Username: "ada"})
-	sessions, err := session.NewManager(session.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client()})
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	sessions, err := session.NewManager(session.Config{UserPool: server.UserPool(), HTTPClient: server.Client()})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func ExampleManager_Fetch() {
 	greet(w, r)
 	fmt.Println(w.Body)
 
-	pool.SignIn(r, "ada")
+	server.SignIn(r, "ada")
 	w = httptest.NewRecorder()
 	greet(w, r)
 	fmt.Println(w.Body)
@@ -50,13 +50,13 @@ func ExampleManager_Fetch() {
 // A sign-in of one's own begins the session with the tokens that Cognito has issued,
 // and a sign-out ends it.
 func ExampleManager_Start() {
-	pool := cognitotest.New(cognitotest.User{Username: "ada"})
-	sessions, err := session.NewManager(session.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client()})
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	sessions, err := session.NewManager(session.Config{UserPool: server.UserPool(), HTTPClient: server.Client()})
 	if err != nil {
 		log.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	s, err := sessions.Start(w, httptest.NewRequest("POST", "/sign-in", nil), pool.Issue("ada"))
+	s, err := sessions.Start(w, httptest.NewRequest("POST", "/sign-in", nil), server.Issue("ada"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -69,20 +69,20 @@ func ExampleManager_Start() {
 	if err := sessions.End(httptest.NewRecorder(), r); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(pool.Calls("RevokeToken"), "revocation")
+	fmt.Println(server.Calls("RevokeToken"), "revocation")
 	// Output:
 	// ada 4 cookies
 	// 1 revocation
 }
 
 func ExampleManager_UserAttributes() {
-	pool := cognitotest.New(cognitotest.User{Username: "ada", Attributes: map[string]string{"email": "ada@example.com"}})
-	sessions, err := session.NewManager(session.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client()})
+	server := cognitotest.New(cognitotest.User{Username: "ada", Attributes: map[string]string{"email": "ada@example.com"}})
+	sessions, err := session.NewManager(session.Config{UserPool: server.UserPool(), HTTPClient: server.Client()})
 	if err != nil {
 		log.Fatal(err)
 	}
 	r := httptest.NewRequest("GET", "/profile", nil)
-	pool.SignIn(r, "ada")
+	server.SignIn(r, "ada")
 	s, err := sessions.Fetch(nil, r, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -97,15 +97,15 @@ func ExampleManager_UserAttributes() {
 
 // A sign-out clears the cookies whatever Cognito answers.
 func ExampleManager_End() {
-	pool := cognitotest.New(cognitotest.User{Username: "ada"})
-	sessions, err := session.NewManager(session.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client()})
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	sessions, err := session.NewManager(session.Config{UserPool: server.UserPool(), HTTPClient: server.Client()})
 	if err != nil {
 		log.Fatal(err)
 	}
-	pool.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: http.StatusServiceUnavailable} })
+	server.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: http.StatusServiceUnavailable} })
 
 	r := httptest.NewRequest("POST", "/sign-out", nil)
-	pool.SignIn(r, "ada")
+	server.SignIn(r, "ada")
 	w := httptest.NewRecorder()
 	err = sessions.End(w, r)
 	fmt.Println("not revoked:", errors.Is(err, tokens.ErrUnavailable))
@@ -127,13 +127,13 @@ func ExampleFromContext() {
 
 // A test, or a guard of one's own, puts a session where handlers look for it.
 func ExampleNewContext() {
-	pool := cognitotest.New(cognitotest.User{Username: "ada", Groups: []string{"admins"}})
-	sessions, err := session.NewManager(session.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client()})
+	server := cognitotest.New(cognitotest.User{Username: "ada", Groups: []string{"admins"}})
+	sessions, err := session.NewManager(session.Config{UserPool: server.UserPool(), HTTPClient: server.Client()})
 	if err != nil {
 		log.Fatal(err)
 	}
 	r := httptest.NewRequest("GET", "/", nil)
-	pool.SignIn(r, "ada")
+	server.SignIn(r, "ada")
 	s, err := sessions.Fetch(nil, r, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -148,8 +148,8 @@ func ExampleNewContext() {
 // A handler calls another service in the name of its user. No request carries the
 // token to a host that is not listed.
 func ExampleTransport() {
-	pool := cognitotest.New(cognitotest.User{Username: "ada"})
-	sessions, err := session.NewManager(session.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client()})
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	sessions, err := session.NewManager(session.Config{UserPool: server.UserPool(), HTTPClient: server.Client()})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -161,13 +161,13 @@ func ExampleTransport() {
 	client := &http.Client{Transport: &session.Transport{Hosts: []string{"127.0.0.1"}}}
 
 	r := httptest.NewRequest("GET", "/", nil)
-	pool.SignIn(r, "ada")
+	server.SignIn(r, "ada")
 	s, err := sessions.Fetch(nil, r, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	ctx := session.NewContext(r.Context(), s) // as a guard does
-	for _, url := range []string{orders.URL, "https://elsewhere.example/"} {
+	for _, url := range []string{orders.URL, "https://other.example/"} {
 		req, err := http.NewRequestWithContext(ctx, "GET", url, nil)
 		if err != nil {
 			log.Fatal(err)
@@ -181,5 +181,5 @@ func ExampleTransport() {
 	}
 	// Output:
 	// the service got a token: true
-	// Get "https://elsewhere.example/": session: Transport: "elsewhere.example" is not one of Hosts
+	// Get "https://other.example/": session: Transport: "other.example" is not one of Hosts
 }

@@ -1,14 +1,17 @@
 package session
 
-import "net/http"
+import (
+	"net/http"
+	"runtime"
+)
 
-// CookieName lets tests see the name that a user's cookie is written with.
+// CookieName returns the name that a user's cookie is written with.
 func (m *Manager) CookieName(user, slotName string) string {
 	return m.layout.name(user, slot(slotName))
 }
 
-// Read lets tests see what is read of a request: how many cookies of our app
-// client there are, and the access tokens of each user.
+// Read parses the Cookie header. It returns how many cookies of our app client there are,
+// and the access tokens of each user.
 func (m *Manager) Read(h http.Header) (cookies int, access map[string][]string) {
 	parsed := m.layout.parse(h, nil)
 	access = make(map[string][]string)
@@ -18,5 +21,23 @@ func (m *Manager) Read(h http.Header) (cookies int, access map[string][]string) 
 	return len(parsed), access
 }
 
-// ReadOnly is Read without a result, for measurements.
+// ReadOnly is Read without results, for benchmarks.
 func (m *Manager) ReadOnly(h http.Header) { m.layout.parse(h, nil).users() }
+
+// Cached returns how many sessions are cached, and the bytes that are counted for them.
+func (m *Manager) Cached() (sessions, bytes int) { return m.cache.Size() }
+
+// RunningRefreshes returns how many refreshes run.
+func (m *Manager) RunningRefreshes() int {
+	running, _, _ := m.refresher.Size()
+	return running
+}
+
+// HeapInUse returns the size of the heap after a collection.
+func HeapInUse() int {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // pools are emptied in two steps
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}

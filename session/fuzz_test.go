@@ -14,28 +14,28 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// FuzzCookies reads any Cookie header. $A, $I and $R stand for ada's tokens, $X for
-// an expired access token of hers, $B, $J and $S for bob's tokens, $O for ada's of
-// another app client, and $P for the prefix of a name, so that the fuzzer can put
-// genuine tokens anywhere.
+// FuzzCookies fetches the session of any Cookie header. Placeholders let the fuzzer put
+// genuine tokens anywhere. $A, $I and $R are ada's tokens, and $X is an expired access
+// token of hers. $B, $J and $S are bob's tokens. $O is ada's access token of another app
+// client, and $P the prefix of a name.
 func FuzzCookies(f *testing.F) {
-	pool := cognitotest.New(cognitotest.User{Username: "ada"}, cognitotest.User{Username: "bob"})
-	cfg := session.Config{UserPool: pool.UserPool(), HTTPClient: pool.Client(), Now: pool.Now}
+	server := cognitotest.New(cognitotest.User{Username: "ada"}, cognitotest.User{Username: "bob"})
+	cfg := session.Config{UserPool: server.UserPool(), HTTPClient: server.Client(), Now: server.Now}
 	m, err := session.NewManager(cfg)
 	if err != nil {
 		f.Fatal(err)
 	}
 	cfg.CacheBytes = -1
-	forgetful, err := session.NewManager(cfg)
+	uncached, err := session.NewManager(cfg)
 	if err != nil {
 		f.Fatal(err)
 	}
-	ada, bob := pool.Issue("ada"), pool.Issue("bob")
-	expired := pool.Issue("ada", cognitotest.Expired)
-	other := pool.AddClient("7other", "").Issue("ada")
-	prefix := "CognitoIdentityServiceProvider." + pool.UserPool().ClientID + "."
-	replacer := strings.NewReplacer("$P", prefix, "$A", ada.Access, "$I", ada.ID, "$R", ada.Refresh, "$X", expired.Access,
-		"$B", bob.Access, "$J", bob.ID, "$S", bob.Refresh, "$O", other.Access)
+	adas, bobs := server.Issue("ada"), server.Issue("bob")
+	expired := server.Issue("ada", cognitotest.Expired)
+	other := server.AddClient("7other", "").Issue("ada")
+	prefix := "CognitoIdentityServiceProvider." + server.UserPool().ClientID + "."
+	replacer := strings.NewReplacer("$P", prefix, "$A", adas.Access, "$I", adas.ID, "$R", adas.Refresh, "$X", expired.Access,
+		"$B", bobs.Access, "$J", bobs.ID, "$S", bobs.Refresh, "$O", other.Access)
 	for _, seed := range []string{
 		"", "a=b", "$PLastAuthUser=ada; $Pada.accessToken=$A; $Pada.idToken=$I; $Pada.refreshToken=$R",
 		"$PLastAuthUser=ada; $Pada.accessToken=$X; $Pada.idToken=$I; $Pada.refreshToken=$R; $Pada.signInDetails={\"loginId\":\"x\"}",
@@ -56,28 +56,28 @@ func FuzzCookies(f *testing.F) {
 		}
 		has := func(secret string) bool { return strings.Contains(text, secret) }
 		start := time.Now()
-		for range 2 { // a session that is kept is the one that is found
-			kept, err := m.Fetch(nil, r, nil)
-			found, other := forgetful.Fetch(nil, r, nil)
-			if (err == nil) != (other == nil) || kept.User() != found.User() || (kept.IDToken() == nil) != (found.IDToken() == nil) {
-				t.Fatalf("%v, %v with a cache, %v, %v without", kept, err, found, other)
+		for range 2 { // the second time, the session may be cached
+			got, err := m.Fetch(nil, r, nil)
+			want, wantErr := uncached.Fetch(nil, r, nil)
+			if (err == nil) != (wantErr == nil) || got.User() != want.User() || (got.IDToken() == nil) != (want.IDToken() == nil) {
+				t.Fatalf("%v, %v with a cache, %v, %v without", got, err, want, wantErr)
 			}
 		}
 		w := httptest.NewRecorder()
 		s, err := m.Fetch(w, r, nil)
-		note(err)
+		logError(err)
 		lines := w.Header()["Set-Cookie"]
 		if s != nil {
 			switch name := s.User().Username; {
-			case name == "ada" && (has(ada.Access) || has(ada.Refresh)):
-			case name == "bob" && (has(bob.Access) || has(bob.Refresh)):
+			case name == "ada" && (has(adas.Access) || has(adas.Refresh)):
+			case name == "bob" && (has(bobs.Access) || has(bobs.Refresh)):
 			default:
 				t.Fatalf("%s is signed in", name)
 			}
 			if id := s.IDToken(); id != nil && id.Subject() != s.AccessToken().Subject() {
 				t.Fatal("the ID token is another user's")
 			}
-			if s.ExpiresAt().Before(pool.Now()) {
+			if s.ExpiresAt().Before(server.Now()) {
 				t.Fatal("an expired session")
 			}
 		}
@@ -90,12 +90,12 @@ func FuzzCookies(f *testing.F) {
 		checkLines(t, prefix, lines)
 		w = httptest.NewRecorder()
 		end := r.Clone(r.Context())
-		for _, genuine := range []string{ada.Refresh, bob.Refresh, ada.Access, bob.Access} { // they must live on for the next input
+		for _, genuine := range []string{adas.Refresh, bobs.Refresh, adas.Access, bobs.Access} { // they must stay valid for the next input
 			for i, h := range end.Header["Cookie"] {
 				end.Header["Cookie"][i] = strings.ReplaceAll(h, genuine, "revoked")
 			}
 		}
-		note(m.End(w, end))
+		logError(m.End(w, end))
 		checkLines(t, prefix, w.Header()["Set-Cookie"])
 		if d := time.Since(start); d > 5*time.Second {
 			t.Fatalf("it took %v", d)
@@ -103,15 +103,14 @@ func FuzzCookies(f *testing.F) {
 	})
 }
 
-// checkLines fails for Set-Cookie lines that set more than one cookie of ours, or
-// anything but one.
+// checkLines fails unless each Set-Cookie line sets or deletes one cookie of the prefix.
 func checkLines(t *testing.T, prefix string, lines []string) {
 	t.Helper()
 	for _, line := range lines {
-		pair, attributes, _ := strings.Cut(line, "; ")
-		name, value, ok := strings.Cut(pair, "=")
+		text, attributes, _ := strings.Cut(line, "; ")
+		name, value, ok := strings.Cut(text, "=")
 		if !ok || !strings.HasPrefix(name, prefix) || strings.ContainsAny(name+value, ";\r\n\x00") {
-			t.Fatalf("a line for %q", pair)
+			t.Fatalf("a line for %q", text)
 		}
 		set := attributes == "Path=/; Max-Age=31536000; Secure; SameSite=Lax"
 		if !set && (value != "" || attributes != "Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Secure; SameSite=Lax") {
@@ -125,7 +124,7 @@ func checkLines(t *testing.T, prefix string, lines []string) {
 	}
 }
 
-// FuzzCookieName writes and reads the cookies of any username.
+// FuzzCookieName writes and parses the cookies of any username.
 func FuzzCookieName(f *testing.F) {
 	m, err := session.NewManager(session.Config{UserPool: cognitotest.New().UserPool()})
 	if err != nil {
@@ -139,7 +138,7 @@ func FuzzCookieName(f *testing.F) {
 	f.Add("\U0001F600\u0301")
 	f.Fuzz(func(t *testing.T, user string) {
 		if user == "" || !utf8.ValidString(user) {
-			return // no JavaScript string
+			return // not a JavaScript string
 		}
 		name, value := m.CookieName(user, "accessToken"), cookie.EncodeValue(user)
 		c, err := http.ParseSetCookie(name + "=" + value)
@@ -148,17 +147,17 @@ func FuzzCookieName(f *testing.F) {
 		}
 		for i := range len(name) {
 			if !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(name[i])) && (name[i]|0x20 < 'a' || name[i]|0x20 > 'z') && (name[i] < '0' || name[i] > '9') {
-				t.Fatalf("%q is no RFC 6265 token", name)
+				t.Fatalf("%q is not an RFC 6265 token", name)
 			}
 		}
 		if strings.ContainsAny(value, ";, \"\\\r\n\x00\x7f") {
-			t.Fatalf("%q is no RFC 6265 value", value)
+			t.Fatalf("%q is not an RFC 6265 value", value)
 		}
 		if got, ok := percent.Decode(value); !ok || got != user {
 			t.Fatalf("%q is read as %q", user, got)
 		}
-		pairs, access := m.Read(http.Header{"Cookie": {m.CookieName("", "LastAuthUser") + "=" + value + "; " + name + "=x"}})
-		if pairs != 2 || len(access[user]) != 1 || access[user][0] != "x" {
+		cookies, access := m.Read(http.Header{"Cookie": {m.CookieName("", "LastAuthUser") + "=" + value + "; " + name + "=x"}})
+		if cookies != 2 || len(access[user]) != 1 || access[user][0] != "x" {
 			t.Fatalf("%q is read as %q", user, access)
 		}
 	})

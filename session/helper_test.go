@@ -2,16 +2,16 @@ package session_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,36 +20,61 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// journal holds everything that the tests of this package log, and the texts of
-// the errors that they get. None of it may hold a secret: see TestMain.
-var journal struct {
+// Operations of Cognito, as cognitotest names them.
+const (
+	opKeys    = "JWKS"
+	opRefresh = "GetTokensFromRefreshToken"
+	opRevoke  = "RevokeToken"
+)
+
+// site is the address of the application under test.
+const site = "https://app.example.com/"
+
+var (
+	ada = cognitotest.User{Username: "ada", Groups: []string{"admins"}, Attributes: map[string]string{"email": "ada@example.com"}}
+	bob = cognitotest.User{Username: "bob"}
+)
+
+// Faults of an outage. A call that gets an errorPage is not tried again, because it may
+// have had its effect.
+var (
+	down      = cognitotest.Fault{Status: http.StatusServiceUnavailable}
+	errorPage = cognitotest.Fault{Status: http.StatusInternalServerError, Body: "<html>"}
+)
+
+// forced are the options of a refresh that the caller asks for.
+var forced = &session.FetchOptions{ForceRefresh: true}
+
+// logBuffer collects all log lines and errors of this package's tests. TestMain
+// searches it for secrets.
+var logBuffer struct {
 	mu sync.Mutex
 	bytes.Buffer
 }
 
-type journalWriter struct{}
+type logWriter struct{}
 
-func (journalWriter) Write(p []byte) (int, error) {
-	journal.mu.Lock()
-	defer journal.mu.Unlock()
-	return journal.Buffer.Write(p)
+func (logWriter) Write(p []byte) (int, error) {
+	logBuffer.mu.Lock()
+	defer logBuffer.mu.Unlock()
+	return logBuffer.Buffer.Write(p)
 }
 
-// note puts an error's text into the journal.
-func note(err error) {
+// logError adds an error's text to the logBuffer.
+func logError(err error) {
 	if err != nil {
-		fmt.Fprintln(journalWriter{}, err)
+		fmt.Fprintln(logWriter{}, err)
 	}
 }
 
-// TestMain reads what all tests have logged. Tokens of all kinds, the emulator's
-// refresh tokens too, begin with the encoded "{"; attributes are ada's address.
+// TestMain fails if any test has logged a secret. All tokens begin with the encoded "{",
+// the emulator's refresh tokens too. ada's address is an attribute.
 func TestMain(m *testing.M) {
-	slog.SetDefault(slog.New(slog.NewTextHandler(journalWriter{}, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	slog.SetDefault(slog.New(slog.NewTextHandler(logWriter{}, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	code := m.Run()
+	text := logBuffer.String()
 	for _, secret := range []string{"eyJ", "ada@example.com"} {
-		if at := strings.Index(journal.String(), secret); at >= 0 {
-			text := journal.String()
+		if at := strings.Index(text, secret); at >= 0 {
 			fmt.Printf("FAIL: a log line or an error holds a secret: …%.300s…\n", text[max(0, at-200):])
 			code = 1
 		}
@@ -57,112 +82,172 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// place is an application with its pool, at a time that the test moves.
-type place struct {
-	t    *testing.T
-	pool *cognitotest.Server
-	m    *session.Manager
-	logs *bytes.Buffer
+// env is a Manager with its Cognito. The test moves the clock of both.
+type env struct {
+	t       *testing.T
+	server  *cognitotest.Server
+	manager *session.Manager
+	logs    *bytes.Buffer
 
 	mu  sync.Mutex
 	now time.Time
 }
 
-var ada = cognitotest.User{Username: "ada", Groups: []string{"admins"}, Attributes: map[string]string{"email": "ada@example.com"}}
-
-// open makes a place. edit may be nil.
-func open(t *testing.T, edit func(*session.Config), users ...cognitotest.User) *place {
+// newEnv makes an env with ada and bob, or with other users. edit may be nil.
+func newEnv(t *testing.T, edit func(*session.Config), users ...cognitotest.User) *env {
 	t.Helper()
 	if users == nil {
-		users = []cognitotest.User{ada, {Username: "bob"}}
+		users = []cognitotest.User{ada, bob}
 	}
-	p := &place{t: t, pool: cognitotest.New(users...), logs: new(bytes.Buffer), now: time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)}
-	p.pool.SetNow(p.time)
-	p.m = p.manager(edit)
-	return p
+	e := &env{t: t, server: cognitotest.New(users...), logs: new(bytes.Buffer), now: time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)}
+	e.server.SetNow(e.clock)
+	e.manager = e.newManager(edit)
+	return e
 }
 
-func (p *place) time() time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.now
-}
-
-func (p *place) wait(d time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.now = p.now.Add(d)
-}
-
-func (p *place) manager(edit func(*session.Config)) *session.Manager {
-	p.t.Helper()
-	cfg := session.Config{UserPool: p.pool.UserPool(), HTTPClient: p.pool.Client(), Now: p.time,
-		Logger: slog.New(slog.NewTextHandler(io.MultiWriter(p.logs, journalWriter{}), nil))}
+// newManager makes a Manager like that of another process. edit may be nil.
+func (e *env) newManager(edit func(*session.Config)) *session.Manager {
+	e.t.Helper()
+	cfg := session.Config{
+		UserPool:   e.server.UserPool(),
+		HTTPClient: e.server.Client(),
+		Now:        e.clock,
+		Logger:     slog.New(slog.NewTextHandler(io.MultiWriter(e.logs, logWriter{}), nil)),
+	}
 	if edit != nil {
 		edit(&cfg)
 	}
 	m, err := session.NewManager(cfg)
 	if err != nil {
-		p.t.Fatal(err)
+		e.t.Fatal(err)
 	}
 	return m
 }
 
-// key is the name of a cookie of the pool's app client, as Amplify's client spells
-// it for users whose names need no encoding.
-func (p *place) key(rest string) string {
-	return "CognitoIdentityServiceProvider." + p.pool.UserPool().ClientID + "." + rest
+func (e *env) clock() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.now
 }
 
-// cookies are the pairs of a Cookie header for a session, in Amplify's order.
-func (p *place) cookies(user string, set *tokens.Set) []string {
+// advance moves the clock.
+func (e *env) advance(d time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.now = e.now.Add(d)
+}
+
+// fail makes every request to Cognito fail.
+func (e *env) fail(f cognitotest.Fault) {
+	e.server.SetFault(func(string) cognitotest.Fault { return f })
+}
+
+// failOnly makes one operation fail.
+func (e *env) failOnly(op string, f cognitotest.Fault) {
+	e.server.SetFault(func(o string) cognitotest.Fault {
+		if o == op {
+			return f
+		}
+		return cognitotest.Fault{}
+	})
+}
+
+// failButKeys makes every operation fail except for the fetch of keys.
+func (e *env) failButKeys(f cognitotest.Fault) {
+	e.server.SetFault(func(op string) cognitotest.Fault {
+		if op == opKeys {
+			return cognitotest.Fault{}
+		}
+		return f
+	})
+}
+
+// recover ends a failure.
+func (e *env) recover() { e.server.SetFault(nil) }
+
+// hold delays an operation until it is released.
+func (e *env) hold(op string) (release func()) {
+	held := make(chan struct{})
+	e.server.SetFault(func(o string) cognitotest.Fault {
+		if o == op {
+			<-held
+		}
+		return cognitotest.Fault{}
+	})
+	return sync.OnceFunc(func() { close(held) })
+}
+
+// prefixed puts the app client's prefix before a cookie's name.
+func (e *env) prefixed(name string) string {
+	return "CognitoIdentityServiceProvider." + e.server.UserPool().ClientID + "." + name
+}
+
+// cookies returns the cookies of a session in Amplify's order. user must need no
+// encoding.
+func (e *env) cookies(user string, set *tokens.Set) []string {
 	return []string{
-		p.key("LastAuthUser") + "=" + user,
-		p.key(user+".accessToken") + "=" + set.Access,
-		p.key(user+".idToken") + "=" + set.ID,
-		p.key(user+".refreshToken") + "=" + set.Refresh,
+		e.prefixed("LastAuthUser") + "=" + user,
+		e.prefixed(user+".accessToken") + "=" + set.Access,
+		e.prefixed(user+".idToken") + "=" + set.ID,
+		e.prefixed(user+".refreshToken") + "=" + set.Refresh,
 	}
 }
 
-// page is a navigation that carries the pairs.
-func page(pairs ...string) *http.Request {
-	r := httptest.NewRequest("GET", "https://app.example.com/", nil)
+// pageRequest returns a navigation with cookies.
+func pageRequest(cookies ...string) *http.Request {
+	r := httptest.NewRequest("GET", site, nil)
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
-	if len(pairs) > 0 {
-		r.Header.Set("Cookie", strings.Join(pairs, "; "))
+	if len(cookies) > 0 {
+		r.Header.Set("Cookie", strings.Join(cookies, "; "))
 	}
 	return r
 }
 
-// script is a request by a page's script that carries the pairs.
-func script(pairs ...string) *http.Request {
-	r := page(pairs...)
+// scriptRequest returns a request of a page's script with cookies.
+func scriptRequest(cookies ...string) *http.Request {
+	r := pageRequest(cookies...)
 	r.Header.Set("Sec-Fetch-Mode", "cors")
 	return r
 }
 
-// fetch fetches the session of a request.
-func (p *place) fetch(r *http.Request) (*session.Session, []string, error) {
-	return p.fetchWith(r, nil)
+// upgradeRequest returns a request to open a WebSocket with cookies.
+func upgradeRequest(cookies ...string) *http.Request {
+	r := pageRequest(cookies...)
+	r.Header.Set("Connection", "Upgrade")
+	r.Header.Set("Upgrade", "websocket")
+	return r
 }
 
-func (p *place) fetchWith(r *http.Request, opts *session.FetchOptions) (*session.Session, []string, error) {
+// fetch fetches a request's session. lines are the Set-Cookie lines of the answer.
+func (e *env) fetch(r *http.Request) (s *session.Session, lines []string, err error) {
+	return e.fetchWith(r, nil)
+}
+
+func (e *env) fetchWith(r *http.Request, opts *session.FetchOptions) (s *session.Session, lines []string, err error) {
 	w := httptest.NewRecorder()
-	s, err := p.m.Fetch(w, r, opts)
-	note(err)
+	s, err = e.manager.Fetch(w, r, opts)
+	logError(err)
 	if (s == nil) == (err == nil) {
-		p.t.Errorf("session %v with error %v", s, err)
+		e.t.Errorf("session %v with error %v", s, err)
 	}
 	return s, w.Header()["Set-Cookie"], err
 }
 
-// changes names what Set-Cookie lines do: "set" or "cleared", by the name without
-// the prefix of the app client.
-func (p *place) changes(lines []string) map[string]string {
+// end signs out. lines are the Set-Cookie lines of the answer.
+func (e *env) end(r *http.Request) (lines []string, err error) {
+	w := httptest.NewRecorder()
+	err = e.manager.End(w, r)
+	logError(err)
+	return w.Header()["Set-Cookie"], err
+}
+
+// changes returns the effect of Set-Cookie lines by name without the prefix: "set" or
+// "cleared".
+func (e *env) changes(lines []string) map[string]string {
 	changes := make(map[string]string)
 	for _, line := range lines {
 		name, value, _ := strings.Cut(line, "=")
-		name = strings.TrimPrefix(name, p.key(""))
+		name = strings.TrimPrefix(name, e.prefixed(""))
 		if strings.HasPrefix(value, ";") {
 			if changes[name] == "" {
 				changes[name] = "cleared"
@@ -174,66 +259,82 @@ func (p *place) changes(lines []string) map[string]string {
 	return changes
 }
 
-// cleared reports that the lines clear the session and set nothing.
-func (p *place) cleared(lines []string) bool {
-	c := p.changes(lines)
-	for _, change := range c {
+// cleared reports whether the lines clear the session and set nothing.
+func (e *env) cleared(lines []string) bool {
+	changes := e.changes(lines)
+	for _, change := range changes {
 		if change != "cleared" {
 			return false
 		}
 	}
-	return c["LastAuthUser"] == "cleared"
+	return changes["LastAuthUser"] == "cleared"
 }
 
-// browser keeps cookies as browsers do, by the rules of net/http/cookiejar.
-type browser struct {
-	jar *cookiejar.Jar
+// value returns the value that Set-Cookie lines set for a name without the prefix.
+func (e *env) value(lines []string, name string) string {
+	for _, line := range lines {
+		if rest, ok := strings.CutPrefix(line, e.prefixed(name)+"="); ok {
+			value, _, _ := strings.Cut(rest, ";")
+			return value
+		}
+	}
+	return ""
 }
 
-func newBrowser() *browser {
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		panic(err)
-	}
-	return &browser{jar}
-}
-
-// plant sets a cookie as the answer of a URL does.
-func (b *browser) plant(from, line string) {
-	u, err := url.Parse(from)
-	if err != nil {
-		panic(err)
-	}
-	c, err := http.ParseSetCookie(line)
-	if err != nil {
-		panic(err)
-	}
-	b.jar.SetCookies(u, []*http.Cookie{c})
-}
-
-// visit has the handler answer a navigation to the URL, and keeps its cookies.
-func (b *browser) visit(to string, handler func(http.ResponseWriter, *http.Request)) {
-	r := httptest.NewRequest("GET", to, nil)
-	r.Header.Set("Sec-Fetch-Mode", "navigate")
-	if pairs := b.pairs(to); len(pairs) > 0 {
-		r.Header.Set("Cookie", strings.Join(pairs, "; "))
-	}
-	w := httptest.NewRecorder()
-	handler(w, r)
-	for _, line := range w.Header()["Set-Cookie"] {
-		b.plant(to, line)
+// tokensOf returns the tokens that Set-Cookie lines set for a user.
+func (e *env) tokensOf(user string, lines []string) *tokens.Set {
+	return &tokens.Set{
+		Access:  e.value(lines, user+".accessToken"),
+		ID:      e.value(lines, user+".idToken"),
+		Refresh: e.value(lines, user+".refreshToken"),
 	}
 }
 
-// pairs are what the browser sends to the URL.
-func (b *browser) pairs(to string) []string {
-	u, err := url.Parse(to)
-	if err != nil {
-		panic(err)
+// refreshSources counts the calls of the hook by their source.
+type refreshSources struct {
+	mu     sync.Mutex
+	counts map[session.RefreshSource]int
+}
+
+func (s *refreshSources) hook(_ context.Context, source session.RefreshSource, _ time.Duration, _ error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.counts == nil {
+		s.counts = make(map[session.RefreshSource]int)
 	}
-	var pairs []string
-	for _, c := range b.jar.Cookies(u) {
-		pairs = append(pairs, c.Name+"="+c.Value)
+	s.counts[source]++
+}
+
+// forge replaces a part of a token's signature.
+func forge(raw string, i int) string {
+	at := len(raw) - 40
+	return raw[:at] + fmt.Sprint("FORGED", i) + raw[at+7:]
+}
+
+// accessOnly leaves out the ID token, which saves one of two signatures.
+func accessOnly(d *cognitotest.Draft) {
+	if d.Use == tokens.ID {
+		d.Claims = nil
 	}
-	return pairs
+}
+
+// shortID makes an ID token expire in five minutes, long before the access token.
+func (e *env) shortID(d *cognitotest.Draft) {
+	if d.Use == tokens.ID {
+		d.Claims["exp"] = e.clock().Add(5 * time.Minute).Unix()
+	}
+}
+
+// inParallel calls f for 0 to n-1 from several goroutines.
+func inParallel(goroutines, n int, f func(i int)) {
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range goroutines {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -64,7 +64,7 @@ func NewManager(cfg Config) (*Manager, error) {
 		m.issuers[issuer] = true
 	}
 	m.refresher = refresh.New(refresh.Config{
-		Exchange: cfg.Client.Refresh, Revoke: cfg.Client.Revoke, Verify: cfg.Verifier.Verify,
+		Exchange: cfg.Client.Refresh, Revoke: cfg.Client.Revoke, Verify: cfg.Verifier.Verify, Superseded: m.cache.Drop,
 		Margin: cfg.margin(), Now: cfg.Now, Logger: cfg.Logger, Refreshed: cfg.Hooks.refreshed(),
 	})
 	return m, nil

@@ -18,7 +18,7 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// record is one record of testdata/amplify/session.json: what the real Amplify
+// record is one record of testdata/amplify/session.json. It says what the real Amplify
 // did with a request.
 type record struct {
 	Name    string
@@ -92,7 +92,7 @@ func readJSON(t *testing.T, file string, v any) {
 	}
 }
 
-// recordedCognito answers as the recorded Cognito did, and notes what it is asked.
+// recordedCognito answers as the recorded Cognito did, and notes the calls.
 type recordedCognito struct {
 	jwks    map[string]json.RawMessage
 	replies []exchange
@@ -157,7 +157,7 @@ func canonicalCall(target string, body []byte) string {
 	return op + " " + string(text)
 }
 
-func (rec *record) manager(cognito http.RoundTripper) (*session.Manager, error) {
+func (rec *record) newManager(cognito http.RoundTripper) (*session.Manager, error) {
 	c := rec.Config.RuntimeOptions.Cookies
 	cookies := session.Cookies{Domain: c.Domain, MaxAge: time.Duration(c.MaxAge) * time.Second}
 	now := time.UnixMilli(rec.Now)
@@ -166,7 +166,7 @@ func (rec *record) manager(cognito http.RoundTripper) (*session.Manager, error) 
 	}
 	sameSite, given := c.SameSite.(string)
 	if rec.serverSide() {
-		// What middleware.Config.Origin will stand for.
+		// middleware sets these for Config.Origin.
 		cookies.HTTPOnly = true
 		cookies.Insecure = strings.HasPrefix(rec.Config.AppOrigin, "http:")
 		cookies.SameSite = http.SameSiteStrictMode
@@ -187,8 +187,8 @@ func (rec *record) manager(cognito http.RoundTripper) (*session.Manager, error) 
 	})
 }
 
-// serverSide is Amplify's rule: sign-in is on the server if there is an origin, and
-// nothing but an origin.
+// serverSide reports whether the record's sign-in is on the server. Amplify's rule is that
+// AppOrigin is an origin, without a path.
 func (rec *record) serverSide() bool {
 	u, err := url.Parse(rec.Config.AppOrigin)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.Path == ""

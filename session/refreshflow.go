@@ -113,10 +113,7 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 	if len(result.user.access) > 0 {
 		req.Presented = result.user.access[result.position]
 	}
-	got, superseded, err := f.m.refresher.Refresh(ctx, req)
-	for _, access := range superseded {
-		f.m.cache.Drop(access)
-	}
+	got, err := f.m.refresher.Refresh(ctx, req)
 	switch {
 	case err != nil:
 		return nil, err

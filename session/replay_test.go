@@ -17,26 +17,26 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// result is what came of a record here, in the terms of the record.
+// result is our outcome of a record, in the terms of the record.
 type result struct {
 	Session    string            // "yes", "signed out" or "unavailable"
 	Sub        string            `json:",omitempty"`
 	User       string            `json:",omitempty"` // username, user id, login id
 	Attributes map[string]string `json:",omitempty"`
 	Calls      []string          `json:",omitempty"`
-	Cookies    map[string]string `json:",omitempty"` // changes, as a browser sees them
+	Cookies    map[string]string `json:",omitempty"` // changes in the browser
 }
 
-// replay runs a record here.
+// replay sends the request of a record.
 func (rec *record) replay(t *testing.T, replies []exchange) result {
 	t.Helper()
 	cognito := &recordedCognito{jwks: rec.JWKS, replies: replies}
-	m, err := rec.manager(cognito)
+	m, err := rec.newManager(cognito)
 	if err != nil {
 		return result{Session: "no manager"}
 	}
 	r := httptest.NewRequest(rec.Request.Method, rec.Request.URL, nil)
-	if rec.ResponseKind != "none" { // Amplify's null context reads no request
+	if rec.ResponseKind != "none" { // Amplify's null context has no request
 		r.Header.Set("Cookie", rec.Request.Headers["cookie"])
 	}
 	w := httptest.NewRecorder()
@@ -52,20 +52,20 @@ func (rec *record) replay(t *testing.T, replies []exchange) result {
 			}
 		}()
 	}
-	got, _ := rec.ask(t, m, w, r)
+	got, _ := rec.call(t, m, w, r)
 	got.Calls = cognito.calls
 	got.Cookies = browserChanges(t, rec, w.Header()["Set-Cookie"])
 	return got
 }
 
-// ask makes the record's call for a request.
-func (rec *record) ask(t *testing.T, m *session.Manager, w http.ResponseWriter, r *http.Request) (got result, s *session.Session) {
+// call makes the record's call for a request.
+func (rec *record) call(t *testing.T, m *session.Manager, w http.ResponseWriter, r *http.Request) (got result, s *session.Session) {
 	t.Helper()
 	s, err := m.Fetch(w, r, &session.FetchOptions{ForceRefresh: rec.Options.ForceRefresh, ClientMetadata: rec.Options.ClientMetadata})
 	if err == nil && rec.API == "fetchUserAttributes" {
 		got.Attributes, err = m.UserAttributes(r.Context(), s)
 	}
-	note(err)
+	logError(err)
 	switch {
 	case err == nil:
 		got.Session, got.Sub = "yes", s.User().ID
@@ -83,7 +83,7 @@ func (rec *record) ask(t *testing.T, m *session.Manager, w http.ResponseWriter, 
 	return got, s
 }
 
-// recorded is what the record says, in the same terms.
+// recorded returns Amplify's outcome in the same terms.
 func (rec *record) recorded(t *testing.T) result {
 	o := rec.Outcome
 	want := result{Session: "unavailable"}
@@ -104,7 +104,7 @@ func (rec *record) recorded(t *testing.T) result {
 	}
 	for _, e := range rec.Cognito {
 		if strings.HasPrefix(e.Expect.Target, "AWSCognitoIdentityService.") {
-			continue // the identity pool is another package's
+			continue // package identity calls the identity pool
 		}
 		body, err := json.Marshal(e.Expect.Body)
 		if err != nil {
@@ -115,20 +115,21 @@ func (rec *record) recorded(t *testing.T) result {
 	want.Cookies = browserChanges(t, rec, rec.SetCookie)
 	for name, change := range want.Cookies {
 		if strings.HasSuffix(name, ".clockDrift") && change != "cleared" || strings.HasPrefix(name, "com.amplify.Cognito.") {
-			delete(want.Cookies, name) // W40; the identity pool's
+			// We write no clockDrift, which describes the browser's clock, and package identity no cookie.
+			delete(want.Cookies, name)
 		}
 	}
 	return want
 }
 
-// browserChanges applies Set-Cookie lines to a browser that holds the request's
-// cookies and says what has changed: "cleared", or the value and the attributes.
-// Deleting what is not there changes nothing.
+// browserChanges applies Set-Cookie lines to a browser that holds the request's cookies.
+// It returns the changes by name: "cleared", or the value and the attributes. The deletion
+// of a cookie that the browser does not hold changes nothing.
 func browserChanges(t *testing.T, rec *record, lines []string) map[string]string {
 	t.Helper()
 	held := make(map[string]bool)
-	for pair := range strings.SplitSeq(rec.Request.Headers["cookie"], ";") {
-		name, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
+	for cookie := range strings.SplitSeq(rec.Request.Headers["cookie"], ";") {
+		name, _, _ := strings.Cut(strings.TrimSpace(cookie), "=")
 		held[name] = true
 	}
 	changes := make(map[string]string)
@@ -144,8 +145,7 @@ func browserChanges(t *testing.T, rec *record, lines []string) map[string]string
 			attributes[strings.ToLower(k)] = strings.ToLower(v)
 		}
 		if age := attributes["max-age"]; age == "0" || age == "-1" || strings.Contains(attributes["expires"], "1970") {
-			// Which scope a deletion reaches is a matter for a real cookie jar; here
-			// a name is a name.
+			// The scopes of deletions have tests of their own.
 			if held[name] {
 				changes[name] = "cleared"
 			} else {
@@ -185,8 +185,8 @@ func rawAttribute(line, name string) string {
 	return ""
 }
 
-// deviationFile is testdata/amplify/deviations.json: where we differ from Amplify
-// on purpose. It explains itself.
+// deviationFile is testdata/amplify/deviations.json, which says where and why we differ
+// from Amplify on purpose.
 type deviationFile struct {
 	Weaknesses, Decisions map[string]string
 	Deviations            []*deviation
@@ -196,12 +196,14 @@ type deviation struct {
 	Because []string
 	Text    string
 	Records map[string]struct {
-		result         // Cookies: slots that are "set" or "cleared"
+		result         // Cookies: the names' last parts, which are "set" or "cleared"
 		After  *result // when Cognito answers a refresh that the record has no reply to
 	}
 }
 
+// TestReplay replays every record. Each has Amplify's outcome, or that of a deviation.
 func TestReplay(t *testing.T) {
+	t.Parallel()
 	var records []*record
 	readJSON(t, "session.json", &records)
 	var file deviationFile
@@ -244,16 +246,16 @@ func TestReplay(t *testing.T) {
 				return
 			}
 			if same {
-				t.Errorf("the deviation %q is stale: we do what Amplify does", d.Text)
+				t.Errorf("the deviation %q is outdated: the outcome is Amplify's", d.Text)
 			}
 			want := d.Records[rec.Name]
 			rec.compare(t, got, want.result, d)
 
-			// What the original never asked, Cognito answers in another record.
+			// Amplify never made this call. Cognito answers it in another record.
 			reply, ok := replies[rec.refreshToken()]
 			if len(rec.Cognito) > 0 || len(got.Calls) == 0 || !ok {
 				if want.After != nil {
-					t.Error("there is nothing after this")
+					t.Error("Cognito is not asked, so there is no After")
 				}
 				return
 			}
@@ -281,10 +283,10 @@ func (rec *record) compare(t *testing.T, got, want result, d *deviation) {
 	}
 }
 
-// abbreviate replaces what comes from the request's cookies by their names.
+// abbreviate replaces the values of the request's cookies by their names.
 func (rec *record) abbreviate(call string) string {
-	for pair := range strings.SplitSeq(rec.Request.Headers["cookie"], ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+	for cookie := range strings.SplitSeq(rec.Request.Headers["cookie"], ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(cookie), "=")
 		if v, err := url.PathUnescape(value); err == nil && len(v) > 20 {
 			call = strings.ReplaceAll(call, v, "<the request's "+name[strings.LastIndexByte(name, '.')+1:]+">")
 		}
@@ -298,8 +300,7 @@ func (rec *record) refreshToken() string {
 	return token
 }
 
-// repliesByRefreshToken are Cognito's good answers in all records, the first for a
-// refresh token.
+// repliesByRefreshToken returns Cognito's first successful reply to each refresh token.
 func repliesByRefreshToken(records []*record) map[string]exchange {
 	replies := make(map[string]exchange)
 	for _, rec := range records {
@@ -318,19 +319,19 @@ func equal(a, b result) bool {
 		maps.Equal(a.Attributes, b.Attributes) && slices.Equal(a.Calls, b.Calls) && maps.Equal(a.Cookies, b.Cookies)
 }
 
-// summary names the slots that change, without the values.
+// summary returns the changes by the last part of the name: "set" or "cleared".
 func summary(changes map[string]string) map[string]string {
-	var slots map[string]string
+	var short map[string]string
 	for name, change := range changes {
-		if slots == nil {
-			slots = make(map[string]string)
+		if short == nil {
+			short = make(map[string]string)
 		}
 		if change != "cleared" {
 			change = "set"
 		}
-		slots[name[strings.LastIndexByte(name, '.')+1:]] = change
+		short[name[strings.LastIndexByte(name, '.')+1:]] = change
 	}
-	return slots
+	return short
 }
 
 func short(r result) string {

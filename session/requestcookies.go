@@ -63,7 +63,7 @@ func (c *requestCookie) isOf(user string) bool {
 // be decoded is absent. signInDetails stay encoded; see Session.User.
 func (c *requestCookie) text() (string, bool) {
 	if c.slot == slotDetails {
-		return c.value, c.value != ""
+		return c.value, c.value != "" && percent.Valid(c.value)
 	}
 	text, ok := percent.Decode(c.value)
 	return text, ok && text != ""

@@ -13,10 +13,10 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// service is a base transport that notes what it is sent.
+// service is a base transport that notes the requests.
 type service struct {
 	sent  []*http.Request
-	moved string // where to
+	moved string // where it redirects the first request
 }
 
 func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -39,10 +39,11 @@ type body struct {
 
 func (b *body) Close() error { b.closed = true; return nil }
 
+// TestTransportHosts sends the token to the listed hosts only.
 func TestTransportHosts(t *testing.T) {
-	p := open(t, nil)
-	set := p.pool.Issue("ada")
-	s, _, err := p.fetch(page(p.cookies("ada", set)...))
+	e := newEnv(t, nil)
+	set := e.server.Issue("ada")
+	s, _, err := e.fetch(pageRequest(e.cookies("ada", set)...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,12 +92,12 @@ func TestTransportHosts(t *testing.T) {
 		}
 		r.URL.User = nil
 		_, err = (&session.Transport{Hosts: test.hosts, Base: base}).RoundTrip(r)
-		note(err)
+		logError(err)
 		if (err == nil) != test.sent || (len(base.sent) == 1) != test.sent {
 			t.Errorf("%q to %s: %v", test.hosts, test.url, err)
 		}
 		if !b.closed {
-			t.Errorf("%q to %s: the body is open", test.hosts, test.url)
+			t.Errorf("%q to %s: the body is not closed", test.hosts, test.url)
 		}
 		if test.sent && base.sent[0].Header.Get("Authorization") != "Bearer "+set.Access {
 			t.Errorf("%q to %s: no token", test.hosts, test.url)
@@ -107,14 +108,15 @@ func TestTransportHosts(t *testing.T) {
 	}
 }
 
-func TestTransportCredentials(t *testing.T) {
-	p := open(t, nil)
-	set := p.pool.Issue("ada")
-	s, _, err := p.fetch(page(p.cookies("ada", set)...))
+// TestTransportAuthorization compares the Authorization headers that are sent.
+func TestTransportAuthorization(t *testing.T) {
+	e := newEnv(t, nil)
+	set := e.server.Issue("ada")
+	s, _, err := e.fetch(pageRequest(e.cookies("ada", set)...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	accessOnly, _, err := p.fetch(page(p.cookies("ada", set)[:2]...))
+	accessOnly, _, err := e.fetch(pageRequest(e.cookies("ada", set)[:2]...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,16 +127,16 @@ func TestTransportCredentials(t *testing.T) {
 		want      string
 		err       error
 	}{
-		"access token":         {s, session.Transport{}, http.Header{}, "Bearer " + set.Access, nil},
-		"no header map":        {s, session.Transport{}, nil, "Bearer " + set.Access, nil},
-		"ID token":             {s, session.Transport{Token: (*session.Session).IDToken}, http.Header{}, "Bearer " + set.ID, nil},
-		"bare":                 {s, session.Transport{Bare: true}, http.Header{}, set.Access, nil},
-		"no ID token":          {accessOnly, session.Transport{Token: (*session.Session).IDToken}, http.Header{}, "", errAny},
-		"no session":           {nil, session.Transport{}, http.Header{}, "", session.ErrSignedOut},
-		"one's own":            {s, session.Transport{}, http.Header{"Authorization": {"Basic YTpi"}}, "Basic YTpi", nil},
-		"one's own, anonymous": {nil, session.Transport{}, http.Header{"Authorization": {"Basic YTpi"}}, "Basic YTpi", nil},
-		"one's own, misspelt":  {s, session.Transport{}, http.Header{"authorization": {"Basic YTpi"}}, "", nil},
-		"an empty one":         {s, session.Transport{}, http.Header{"Authorization": {""}}, "", nil},
+		"access token":           {s, session.Transport{}, http.Header{}, "Bearer " + set.Access, nil},
+		"no header map":          {s, session.Transport{}, nil, "Bearer " + set.Access, nil},
+		"ID token":               {s, session.Transport{Token: (*session.Session).IDToken}, http.Header{}, "Bearer " + set.ID, nil},
+		"bare":                   {s, session.Transport{Bare: true}, http.Header{}, set.Access, nil},
+		"no ID token":            {accessOnly, session.Transport{Token: (*session.Session).IDToken}, http.Header{}, "", errAny},
+		"no session":             {nil, session.Transport{}, http.Header{}, "", session.ErrSignedOut},
+		"own header":             {s, session.Transport{}, http.Header{"Authorization": {"Basic YTpi"}}, "Basic YTpi", nil},
+		"own header, no session": {nil, session.Transport{}, http.Header{"Authorization": {"Basic YTpi"}}, "Basic YTpi", nil},
+		"own header, lower case": {s, session.Transport{}, http.Header{"authorization": {"Basic YTpi"}}, "", nil},
+		"empty own header":       {s, session.Transport{}, http.Header{"Authorization": {""}}, "", nil},
 	} {
 		base := new(service)
 		tr := test.transport
@@ -145,7 +147,7 @@ func TestTransportCredentials(t *testing.T) {
 		}
 		r.Header = test.header
 		resp, err := tr.RoundTrip(r)
-		note(err)
+		logError(err)
 		switch {
 		case test.err != nil:
 			if err == nil || len(base.sent) > 0 || test.err != errAny && !errors.Is(err, test.err) {
@@ -156,22 +158,22 @@ func TestTransportCredentials(t *testing.T) {
 		case base.sent[0].Header.Get("Authorization") != test.want || len(base.sent[0].Header["Authorization"]) > 1:
 			t.Errorf("%s: sent %d bytes", name, len(base.sent[0].Header.Get("Authorization")))
 		case resp.Request != r:
-			t.Errorf("%s: the answer leads to a request with the token in it", name)
+			t.Errorf("%s: the response refers to a request with the token", name)
 		}
 	}
 }
 
-// TestTransportRedirects has a service send the client on, with a real
-// http.Client, which copies headers to redirects within a domain.
-func TestTransportRedirects(t *testing.T) {
-	p := open(t, nil)
-	s, _, err := p.fetch(page(p.cookies("ada", p.pool.Issue("ada"))...))
+// TestTransportFollowsNoRedirectToAnotherHost has a service redirect. An http.Client
+// itself would copy the header to redirects within a domain.
+func TestTransportFollowsNoRedirectToAnotherHost(t *testing.T) {
+	e := newEnv(t, nil)
+	s, _, err := e.fetch(pageRequest(e.cookies("ada", e.server.Issue("ada"))...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for to, followed := range map[string]bool{
-		"/elsewhere":                         true,
-		"https://api.example.com/elsewhere":  true,
+		"/moved":                             true,
+		"https://api.example.com/moved":      true,
 		"https://api.example.com:443/":       true,
 		"https://api.example.com:8443/":      false,
 		"http://api.example.com/":            false,
@@ -189,7 +191,7 @@ func TestTransportRedirects(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp, err := client.Do(r)
-		note(err)
+		logError(err)
 		if (err == nil) != followed || len(base.sent) != 1+map[bool]int{true: 1}[followed] {
 			t.Errorf("to %s: %d requests, %v", to, len(base.sent), err)
 		}
@@ -202,21 +204,21 @@ func TestTransportRedirects(t *testing.T) {
 	}
 }
 
-// TestTransportOverTLS calls a real server, and one that it redirects to.
+// TestTransportOverTLS calls a real server that redirects to another one.
 func TestTransportOverTLS(t *testing.T) {
-	p := open(t, nil)
-	set := p.pool.Issue("ada")
-	s, _, err := p.fetch(page(p.cookies("ada", set)...))
+	e := newEnv(t, nil)
+	set := e.server.Issue("ada")
+	s, _, err := e.fetch(pageRequest(e.cookies("ada", set)...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	thief := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		t.Errorf("the other server is asked, with Authorization: %v", r.Header.Get("Authorization") != "")
+	other := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("the other server gets a request, with Authorization: %v", r.Header.Get("Authorization") != "")
 	}))
-	defer thief.Close()
+	defer other.Close()
 	api := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/away" {
-			http.Redirect(w, r, thief.URL, http.StatusTemporaryRedirect)
+			http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
 			return
 		}
 		if r.Header.Get("Authorization") != "Bearer "+set.Access {

@@ -69,7 +69,10 @@ func (c *claims) set(m jsonMember) (ok bool) {
 	case "origin_jti":
 		c.originID, ok = unquote(m.value)
 	case "nonce":
-		c.nonce, ok = unquote(m.value)
+		// A nonce that is no string is none: no authorization request has sent it.
+		if ok = true; m.value[0] == '"' {
+			c.nonce, _ = unquote(m.value)
+		}
 	case "cognito:groups":
 		c.groups, ok = m.value, eachString(m.value, nil)
 	case "exp":

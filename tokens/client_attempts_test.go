@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -56,11 +57,11 @@ func TestHungEndpoint(t *testing.T) {
 			})
 		})
 	}
-	t.Run("for a thousand at once", func(t *testing.T) {
+	t.Run("for many at once", func(t *testing.T) {
 		runClientTest(t, func(ct *clientTest) {
 			ct.setFault(hung)
 			var wg sync.WaitGroup
-			for range 1000 {
+			for range longtest.Scale(100, 1000) {
 				wg.Go(func() { ct.refresh(ct.Context()) })
 			}
 			wg.Wait() // the bubble checks that no goroutine is left

@@ -47,6 +47,24 @@ func TestTokenHasItsClaims(t *testing.T) {
 	}
 }
 
+// TestNonceAndAudience: a nonce that is no string is none, and does not refuse the token.
+func TestNonceAndAudience(t *testing.T) {
+	v := newGoldenVerifier(t)
+	for nonce, want := range map[string]string{`"n-0S6"`: "n-0S6", `5`: "", `null`: "", `{"a":"b"}`: "", `""`: ""} {
+		d := newDraft(tokens.ID, goldenNow.Add(time.Hour))
+		d.claims = append(d.claims, `"nonce":`+nonce)
+		token, err := v.Verify(context.Background(), d.token(), tokens.ID)
+		if err != nil || token.Nonce() != want || token.Audience() != goldenUserPool.ClientID {
+			t.Errorf("%s: %v, %v", nonce, token, err)
+		}
+	}
+	d := newDraft(tokens.Access, goldenNow.Add(time.Hour))
+	d.claims = append(d.claims, `"aud":"https://api.example.com"`)
+	if token, err := v.Verify(context.Background(), d.token(), tokens.Access); err != nil || token.Audience() != "https://api.example.com" {
+		t.Errorf("a resource server: %v, %v", token, err)
+	}
+}
+
 // TestTokenCannotBeChanged checks that a handler cannot change a Token, which requests
 // share: every field is unexported, so an assignment does not compile, and no method
 // returns memory of the Token.

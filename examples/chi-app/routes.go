@@ -57,7 +57,11 @@ func (a *app) printRoutes(w io.Writer) error {
 		return err
 	}
 	for _, f := range a.auth.Findings() {
-		fmt.Fprintf(w, "\nMatcher %q, %s: %s\n", f.Source, f.Path, f.Msg)
+		fmt.Fprintf(w, "\nMatcher %q", f.Source)
+		if f.Path != "" {
+			fmt.Fprintf(w, ", %s", f.Path)
+		}
+		fmt.Fprintf(w, ": %s\n", f.Msg)
 	}
 	return nil
 }

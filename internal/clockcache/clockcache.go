@@ -37,7 +37,7 @@ type shard[V any] struct {
 
 // Entry is a cached value.
 type Entry[V any] struct {
-	Value V
+	Value V // first, so that its first word is aligned for atomic operations
 
 	key   Key
 	hash  uint64

@@ -149,6 +149,14 @@ func TestTooSmall(t *testing.T) {
 	}
 }
 
+// TestValueIsFirst: 32-bit machines align only the first word of an allocation for
+// atomic operations.
+func TestValueIsFirst(t *testing.T) {
+	if offset := unsafe.Offsetof(Entry[uint64]{}.Value); offset != 0 {
+		t.Errorf("the value has the offset %d", offset)
+	}
+}
+
 // TestShardsDoNotShareCacheLines keeps two cores out of each other's way.
 func TestShardsDoNotShareCacheLines(t *testing.T) {
 	if size := unsafe.Sizeof(shard[int]{}); size%64 != 0 {

@@ -6,45 +6,57 @@ import (
 	"unicode/utf8"
 )
 
-// Decode decodes s like JavaScript's decodeURIComponent: "+" remains "+". ok is false
-// if an escape is invalid or the result is not UTF-8.
+// Decode decodes s like JavaScript's decodeURIComponent: "+" stands for itself. ok is
+// false if an escape is incomplete or the result is not UTF-8.
 func Decode(s string) (decoded string, ok bool) {
 	if strings.IndexByte(s, '%') < 0 {
 		return s, true
 	}
-	decoded, invalid := decode(s)
-	if invalid || !utf8.ValidString(decoded) {
+	var buffer [256]byte
+	b, valid := appendDecoded(buffer[:0], s)
+	if !valid || !utf8.Valid(b) {
 		return "", false
 	}
-	return decoded, true
+	return string(b), true
 }
 
-// DecodeLenient decodes the valid escapes in s and leaves the others as they are, as
-// many servers do. The result may contain any byte.
+// Valid reports whether Decode can decode s. It allocates nothing for a short s.
+func Valid(s string) bool {
+	if strings.IndexByte(s, '%') < 0 {
+		return true
+	}
+	var buffer [256]byte
+	b, valid := appendDecoded(buffer[:0], s)
+	return valid && utf8.Valid(b)
+}
+
+// DecodeLenient decodes the escapes in s that are complete and leaves the others as
+// they are, as many servers do. The result may hold any byte.
 func DecodeLenient(s string) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s
 	}
-	decoded, _ := decode(s)
-	return decoded
+	var buffer [256]byte
+	b, _ := appendDecoded(buffer[:0], s)
+	return string(b)
 }
 
-func decode(s string) (decoded string, invalid bool) {
-	var b strings.Builder
-	b.Grow(len(s))
+// appendDecoded appends s, decoded. valid is false if an escape is incomplete.
+func appendDecoded(b []byte, s string) (_ []byte, valid bool) {
+	valid = true
 	for i := 0; i < len(s); i++ {
 		switch {
 		case s[i] != '%':
-			b.WriteByte(s[i])
+			b = append(b, s[i])
 		case i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]):
-			invalid = true
-			b.WriteByte('%')
+			valid = false
+			b = append(b, '%')
 		default:
-			b.WriteByte(hexValue(s[i+1])<<4 | hexValue(s[i+2]))
+			b = append(b, hexValue(s[i+1])<<4|hexValue(s[i+2]))
 			i += 2
 		}
 	}
-	return b.String(), invalid
+	return b, valid
 }
 
 func isHex(c byte) bool {

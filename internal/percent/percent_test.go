@@ -30,6 +30,9 @@ func TestDecode(t *testing.T) {
 		if got != test.strict || ok != test.ok {
 			t.Errorf("Decode(%q) = %q, %t", test.in, got, ok)
 		}
+		if percent.Valid(test.in) != test.ok {
+			t.Errorf("Valid(%q) = %t", test.in, !test.ok)
+		}
 		if got := percent.DecodeLenient(test.in); got != test.lenient {
 			t.Errorf("DecodeLenient(%q) = %q", test.in, got)
 		}

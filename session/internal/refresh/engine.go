@@ -6,8 +6,8 @@
 // remembered for those that come a little later, or whose browser has missed the
 // answer. Limits decide who may call Cognito, and a sign-out ends what is remembered.
 //
-// The package knows no cookie and no cache of sessions. It tells its caller which
-// access tokens are superseded, and the caller drops them from its cache.
+// The package knows no cookie and no cache of sessions. It says which access tokens are
+// superseded, so that no cache serves their sessions.
 package refresh
 
 import (
@@ -27,6 +27,10 @@ type Config struct {
 	Exchange func(ctx context.Context, refreshToken string, opts *tokens.RefreshOptions) (*tokens.Set, error)
 	Revoke   func(ctx context.Context, refreshToken string) error
 	Verify   func(ctx context.Context, raw string, use tokens.Use) (*tokens.Token, error)
+
+	// Superseded is told of an access token that a refresh replaces, before the refresh
+	// runs. It must not serve the token from a cache any more, and must not block.
+	Superseded func(access string)
 
 	// Margin is how long before its expiry a token counts as expiring.
 	Margin time.Duration

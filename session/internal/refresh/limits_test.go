@@ -6,31 +6,32 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// TestLimits bounds the calls for a user, gives back what was taken, and is bounded
-// itself.
-func TestLimits(t *testing.T) {
+// TestCallsOfOneUserAreLimited makes calls for users until none is allowed. The memory of
+// the limits is bounded too.
+func TestCallsOfOneUserAreLimited(t *testing.T) {
 	now := time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 	l := newLimits(func() time.Time { return now })
 	refused := &tokens.APIError{Code: "NotAuthorizedException", Message: "Invalid Refresh Token"}
 	down := fmt.Errorf("down: %w", tokens.ErrUnavailable)
-	// calls makes calls for a user until there is to be none.
 	n := 0
+	// calls makes up to 1000 calls for a user and counts those that are allowed.
 	calls := func(user string, err error) (made int) {
 		for range 1000 {
 			n++
 			token := fmt.Sprint(n)
-			b, no := l.startCall(token, user)
-			if no != nil {
-				if !errors.Is(no, tokens.ErrUnavailable) {
-					t.Error(no)
+			limits, refusal := l.startCall(token, user)
+			if refusal != nil {
+				if !errors.Is(refusal, tokens.ErrUnavailable) {
+					t.Error(refusal)
 				}
 				return made
 			}
 			made++
-			l.finishCall(b, token, "ada", err)
+			l.finishCall(limits, token, user, err)
 		}
 		return made
 	}
@@ -41,13 +42,13 @@ func TestLimits(t *testing.T) {
 		want  int
 	}{
 		{"refused", 0, refused, 5},
-		{"refused at once again", 0, refused, 0},
+		{"refused a moment ago", 0, refused, 0},
 		{"half a minute later", 30 * time.Second, nil, 0},
 		{"a minute later", 30 * time.Second, refused, 5},
 		{"the clock is set back", -time.Hour, refused, 5},
 		{"the clock is set forth", 2 * time.Hour, nil, 1000},
 		{"in an outage", 0, down, 40},
-		{"in an outage, later", 10 * time.Second, down, 40},
+		{"ten seconds later in the outage", 10 * time.Second, down, 40},
 		{"the clock is set back a little", -20 * time.Second, down, 40},
 		{"after the outage", 10 * time.Second, nil, 1000},
 	} {
@@ -61,31 +62,31 @@ func TestLimits(t *testing.T) {
 		t.Errorf("bob's refusals leave ada %d calls", got)
 	}
 
-	var taken []*userLimits
+	var running []*userLimits
 	for i := range 1000 {
-		b, err := l.startCall(fmt.Sprint("at once", i), "ada")
+		limits, err := l.startCall(fmt.Sprint("at once", i), "ada")
 		if err != nil {
 			break
 		}
-		taken = append(taken, b)
+		running = append(running, limits)
 	}
-	if len(taken) != maxRunning {
-		t.Errorf("%d calls at once", len(taken))
+	if len(running) != maxRunning {
+		t.Errorf("%d calls at once", len(running))
 	}
-	for i := range 100_000 { // users come and go meanwhile
-		b, err := l.startCall("token", fmt.Sprint("user", i))
+	for i := range longtest.Scale(20_000, 100_000) { // other users come and go meanwhile
+		limits, err := l.startCall("token", fmt.Sprint("user", i))
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.finishCall(b, "token", "ada", nil)
+		l.finishCall(limits, "token", "ada", nil)
 	}
 	if n := l.users.Len(); n > 2*maxNotes {
 		t.Errorf("the limits of %d users are remembered", n)
 	}
-	for _, b := range taken {
-		l.finishCall(b, "token", "ada", nil)
-		if b.running < 0 {
-			t.Fatal("more is given back than was taken")
+	for _, limits := range running {
+		l.finishCall(limits, "token", "ada", nil)
+		if limits.running < 0 {
+			t.Fatal("more calls have finished than were started")
 		}
 	}
 }

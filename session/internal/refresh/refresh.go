@@ -24,9 +24,8 @@ type Request struct {
 }
 
 // Refresh returns new tokens for the request: of a call that it joins, of a result that
-// is remembered, or of a call of its own. superseded are access tokens that the caller
-// must not serve from a cache any more, also if there is an error.
-func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, superseded []string, err error) {
+// is remembered, or of a call of its own.
+func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, err error) {
 	started, after := e.cfg.Now(), uint64(0)
 	if req.Force || len(req.Metadata) > 0 {
 		after = e.lastNumber.Load()
@@ -34,9 +33,9 @@ func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, superse
 	for {
 		call, source, err := e.join(ctx, &req, after)
 		if err != nil {
-			return nil, superseded, err
+			return nil, err
 		}
-		superseded = append(superseded, req.Presented, call.replaces)
+		e.cfg.Superseded(req.Presented)
 		select {
 		case <-call.done:
 			if source == tooEarly {
@@ -54,7 +53,7 @@ func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, superse
 		if e.cfg.Refreshed != nil && source != tooEarly {
 			e.cfg.Refreshed(ctx, source, e.cfg.Now().Sub(started), err)
 		}
-		return got, superseded, err
+		return got, err
 	}
 }
 
@@ -124,7 +123,7 @@ func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall)
 	// The browser may show the tokens that came with this refresh token. They are
 	// superseded like those that the request has shown.
 	if origin := e.results.byNewToken[call.refreshToken]; origin != nil && origin.tokens != nil {
-		call.replaces = origin.tokens.Access.Raw()
+		e.cfg.Superseded(origin.tokens.Access.Raw())
 	}
 	call.number = e.lastNumber.Add(1)
 	e.results.byToken[call.refreshToken] = append(e.results.byToken[call.refreshToken], call)

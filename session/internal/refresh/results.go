@@ -41,7 +41,6 @@ type refreshCall struct {
 	refreshToken string // as exchanged
 	deviceKey    string
 	subject      string        // of the request that started the call
-	replaces     string        // the access token that came with refreshToken, if it is known
 	number       uint64        // orders calls; clocks can be set back
 	done         chan struct{} // closed when the next three are set
 

@@ -16,7 +16,7 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// sequence is one record of testdata/amplify/sequences.json: what the real Amplify
+// sequence is one record of testdata/amplify/sequences.json. It says what the real Amplify
 // did with several requests to one server, or with several calls for one request.
 type sequence struct {
 	record
@@ -24,26 +24,26 @@ type sequence struct {
 	OneContext *sequenceStep
 }
 
-// sequenceStep is a request. Its Cognito and SetCookie are those of all its calls.
+// sequenceStep is a request. Its Cognito and SetCookie belong to all its calls.
 type sequenceStep struct {
 	record
-	JWKSFetches []string // nil if the record does not tell
+	JWKSFetches []string // nil if they were not recorded
 	Outcomes    []outcome
 }
 
-// stepResult is what came of a step, in the terms of the record. Long values are
-// called by where they come from.
+// stepResult is the outcome of a step, in the terms of the record. Long values are
+// replaced by their origins.
 type stepResult struct {
 	Sessions []callResult
 	Keys     []string          `json:",omitempty"` // key sets fetched
 	Calls    []string          `json:",omitempty"`
 	Cookies  map[string]string `json:",omitempty"` // changes, with the attributes
-	// Jar is what the browser then holds that it did not hold at first; "gone" is
-	// what it does not hold any more.
-	Jar map[string]string `json:",omitempty"`
+	// Browser has the cookies that the browser holds afterwards and did not hold at
+	// first. "gone" stands for those that it has lost.
+	Browser map[string]string `json:"Jar,omitempty"`
 }
 
-// callResult is what one call has returned.
+// callResult is the outcome of one call.
 type callResult struct {
 	Session string
 	Sub     string `json:",omitempty"`
@@ -54,7 +54,7 @@ type callResult struct {
 
 func (a stepResult) equal(b stepResult) bool {
 	return slices.Equal(a.Sessions, b.Sessions) && slices.Equal(a.Keys, b.Keys) && slices.Equal(a.Calls, b.Calls) &&
-		maps.Equal(a.Cookies, b.Cookies) && maps.Equal(a.Jar, b.Jar)
+		maps.Equal(a.Cookies, b.Cookies) && maps.Equal(a.Browser, b.Browser)
 }
 
 func (a stepResult) String() string {
@@ -67,8 +67,8 @@ func (a stepResult) String() string {
 	return b.String()
 }
 
-// sequenceDeviation is an entry of sequences-deviations.json: a step in which we
-// differ on purpose. The file explains itself.
+// sequenceDeviation is an entry of sequences-deviations.json, a step in which we differ
+// from Amplify on purpose.
 type sequenceDeviation struct {
 	Record          string
 	Step            int // from 1
@@ -78,26 +78,26 @@ type sequenceDeviation struct {
 	Answered, Apart *stepResult // instead of Ours, in those runs
 }
 
-// sequenceRun is one server that meets the requests of a record, and the browsers
-// that send them.
+// sequenceRun is a server that gets the requests of a record, and the browsers that send
+// them.
 type sequenceRun struct {
-	record // its Now is the server's clock
-	m      *session.Manager
-	pool   sequencePool
-	labels []string // pairs of a value and its name
-	ours   sequenceBrowsers
-	theirs sequenceBrowsers
+	record   // its Now is the server's clock
+	manager  *session.Manager
+	cognito  sequenceCognito
+	labels   []string // value, name, value, name, …
+	ours     sequenceBrowsers
+	recorded sequenceBrowsers
 }
 
-// sequencePool is the recorded Cognito. It also notes which key sets are fetched, and
-// answers what Amplify did not ask with the spare reply, if there is one.
-type sequencePool struct {
+// sequenceCognito is the recorded Cognito. It also notes which key sets are fetched. A
+// call that Amplify did not make gets the spare reply, if there is one.
+type sequenceCognito struct {
 	recordedCognito
 	spare []exchange
 	keys  []string
 }
 
-func (p *sequencePool) RoundTrip(r *http.Request) (*http.Response, error) {
+func (p *sequenceCognito) RoundTrip(r *http.Request) (*http.Response, error) {
 	p.mu.Lock()
 	if r.Method == http.MethodGet {
 		p.keys = append(p.keys, r.URL.String())
@@ -111,8 +111,8 @@ func (p *sequencePool) RoundTrip(r *http.Request) (*http.Response, error) {
 // begin starts a server for the record. spare may be nil.
 func (q *sequence) begin(t *testing.T, spare []exchange) *sequenceRun {
 	t.Helper()
-	run := &sequenceRun{record: q.record, ours: sequenceBrowsers{}, theirs: sequenceBrowsers{}}
-	run.pool.spare = spare
+	run := &sequenceRun{record: q.record, ours: sequenceBrowsers{}, recorded: sequenceBrowsers{}}
+	run.cognito.spare = spare
 	for i, step := range q.Steps {
 		for j, e := range step.Cognito {
 			run.label(e, fmt.Sprintf("reply %d of step %d", j+1, i+1))
@@ -122,7 +122,7 @@ func (q *sequence) begin(t *testing.T, spare []exchange) *sequenceRun {
 		run.label(e, "a reply to another record")
 	}
 	var err error
-	if run.m, err = run.manager(&run.pool); err != nil {
+	if run.manager, err = run.newManager(&run.cognito); err != nil {
 		t.Fatal(err)
 	}
 	return run
@@ -144,47 +144,47 @@ func (run *sequenceRun) label(e exchange, name string) {
 	}
 }
 
-// step sends a request and returns what came of it here and in the record.
+// step sends a request. It returns our outcome and the recorded one.
 func (run *sequenceRun) step(t *testing.T, step *sequenceStep) (got, recorded stepResult) {
 	t.Helper()
-	run.pool.jwks, run.pool.replies, run.pool.calls, run.pool.keys = step.JWKS, step.Cognito, nil, nil
+	run.cognito.jwks, run.cognito.replies, run.cognito.calls, run.cognito.keys = step.JWKS, step.Cognito, nil, nil
 	r := httptest.NewRequest(step.Request.Method, step.Request.URL, nil)
 	r.Header.Set("Cookie", step.Request.Headers["cookie"])
 	w := httptest.NewRecorder()
 	for _, o := range step.Outcomes {
-		call := step.record
-		call.API, call.Outcome = o.API, o
-		here, ours := call.ask(t, run.m, w, r)
-		there := call.recorded(t)
-		g := callResult{Session: here.Session, Sub: here.Sub, User: here.User, IDToken: ours.IDToken() != nil, JTI: jti(t, ours)}
+		rec := step.record
+		rec.API, rec.Outcome = o.API, o
+		our, s := rec.call(t, run.manager, w, r)
+		there := rec.recorded(t)
+		g := callResult{Session: our.Session, Sub: our.Sub, User: our.User, IDToken: s.IDToken() != nil, JTI: jti(t, s)}
 		c := callResult{Session: there.Session, Sub: there.Sub, User: there.User, JTI: o.AccessTokenJTI}
 		if o.IDToken != nil {
 			c.IDToken = *o.IDToken
 		}
-		if c.Session == g.Session { // what the record does not tell is as here
+		if c.Session == g.Session { // values that were not recorded count as equal
 			c.IDToken = c.IDToken || o.IDToken == nil && g.IDToken
 			c.JTI = cmp.Or(c.JTI, g.JTI)
 		}
 		got.Sessions, recorded.Sessions = append(got.Sessions, g), append(recorded.Sessions, c)
 		recorded.Calls = there.Calls
 	}
-	got.Calls = run.pool.calls
+	got.Calls = run.cognito.calls
 	if step.JWKSFetches != nil {
-		got.Keys = run.pool.keys
-		recorded.Keys = slices.Compact(slices.Clone(step.JWKSFetches)) // Amplify's two verifiers fetch one each
+		got.Keys = run.cognito.keys
+		recorded.Keys = slices.Compact(slices.Clone(step.JWKSFetches)) // Amplify's two verifiers each fetch it
 	}
-	// clockDrift describes the browser's clock, and is not written here (W40). Its
-	// deletion is compared.
+	// clockDrift describes the browser's clock, so we do not write it. Its deletion is
+	// compared.
 	lines := slices.DeleteFunc(slices.Clone(step.SetCookie), func(line string) bool {
 		name, value, _ := strings.Cut(line, "=")
 		return strings.HasSuffix(name, ".clockDrift") && !strings.HasPrefix(value, ";")
 	})
-	run.keep(t, step, &got, w.Header()["Set-Cookie"], run.ours)
-	run.keep(t, step, &recorded, lines, run.theirs)
+	run.read(t, step, &got, w.Header()["Set-Cookie"], run.ours)
+	run.read(t, step, &recorded, lines, run.recorded)
 	return got, recorded
 }
 
-// jti is the name of the session's access token.
+// jti returns the name of the session's access token.
 func jti(t *testing.T, s *session.Session) string {
 	t.Helper()
 	if s == nil {
@@ -197,8 +197,8 @@ func jti(t *testing.T, s *session.Session) string {
 	return claims.JTI
 }
 
-// keep has a browser read the answer to a step, and abbreviates the result.
-func (run *sequenceRun) keep(t *testing.T, step *sequenceStep, res *stepResult, lines []string, browsers sequenceBrowsers) {
+// read has a browser read the answer to a step. It abbreviates the result.
+func (run *sequenceRun) read(t *testing.T, step *sequenceStep, res *stepResult, lines []string, browsers sequenceBrowsers) {
 	t.Helper()
 	short := func(s string) string {
 		return strings.NewReplacer(run.labels...).Replace(step.abbreviate(s))
@@ -215,35 +215,35 @@ func (run *sequenceRun) keep(t *testing.T, step *sequenceStep, res *stepResult, 
 		res.Calls[i] = short(call)
 	}
 	res.Cookies = rename(browserChanges(t, &step.record, lines))
-	res.Jar = rename(browsers.keep(t, step, lines))
+	res.Browser = rename(browsers.read(t, step, lines))
 }
 
-// sequenceBrowsers are the browsers of a record, by the cookies that they held at
-// first. Requests with the same cookies come from the same browser, which has sent
-// all of them before it reads an answer.
+// sequenceBrowsers are the browsers of a record, by the cookies that they held at first.
+// Requests with the same cookies come from one browser. It has sent all of them before it
+// reads an answer.
 type sequenceBrowsers map[string]*browser
 
-// keep has the browser of a step read the answer, and returns what its jar holds
-// that it did not hold at first.
-func (all sequenceBrowsers) keep(t *testing.T, step *sequenceStep, lines []string) map[string]string {
+// read has the browser of a step read the answer. It returns the cookies that the browser
+// holds now and did not hold at first.
+func (all sequenceBrowsers) read(t *testing.T, step *sequenceStep, lines []string) map[string]string {
 	t.Helper()
 	header, site := step.Request.Headers["cookie"], step.Request.URL
 	first := strings.Split(header, "; ")
 	b := all[header]
 	if b == nil {
 		b = newBrowser()
-		for _, pair := range first {
-			b.plant(site, pair+"; Path=/; Secure")
+		for _, cookie := range first {
+			b.setCookie(site, cookie+"; Path=/; Secure")
 		}
 		all[header] = b
 	}
 	for _, line := range lines {
-		b.plant(site, line)
+		b.setCookie(site, line)
 	}
-	held := func(pairs []string) map[string]string {
+	held := func(cookies []string) map[string]string {
 		values := make(map[string]string)
-		for _, pair := range pairs {
-			name, value, _ := strings.Cut(pair, "=")
+		for _, cookie := range cookies {
+			name, value, _ := strings.Cut(cookie, "=")
 			decoded, err := url.PathUnescape(value)
 			if err != nil {
 				t.Error(err)
@@ -252,7 +252,7 @@ func (all sequenceBrowsers) keep(t *testing.T, step *sequenceStep, lines []strin
 		}
 		return values
 	}
-	changed := held(b.pairs(site))
+	changed := held(b.cookiesFor(site))
 	for name, value := range held(first) {
 		now, ok := changed[name]
 		switch {
@@ -265,9 +265,10 @@ func (all sequenceBrowsers) keep(t *testing.T, step *sequenceStep, lines []strin
 	return changed
 }
 
-// TestReplaySequences replays every record, step by step: the same, or a deviation
-// that is named.
+// TestReplaySequences replays every record, step by step. Each step has Amplify's outcome,
+// or that of a deviation.
 func TestReplaySequences(t *testing.T) {
+	t.Parallel()
 	var records []*sequence
 	readJSON(t, "sequences.json", &records)
 	if len(records) < 11 {
@@ -307,14 +308,14 @@ func TestReplaySequences(t *testing.T) {
 	}
 }
 
-// prepare gives the steps what is said once for the record.
+// prepare copies the record's values to its steps.
 func (q *sequence) prepare(t *testing.T) {
 	t.Helper()
 	if q.OneContext != nil {
 		q.Steps = append(q.Steps, q.OneContext)
 	}
 	if len(q.Steps) == 0 {
-		t.Errorf("%s is a record of a kind that is not known", q.Name)
+		t.Errorf("%s is a record of an unknown kind", q.Name)
 	}
 	for i, step := range q.Steps {
 		step.Now, step.Config = q.Now, q.Config
@@ -323,16 +324,16 @@ func (q *sequence) prepare(t *testing.T) {
 		}
 		for _, o := range step.Outcomes {
 			if !slices.Contains([]string{"", "fetchAuthSession", "getCurrentUser"}, o.API) {
-				t.Errorf("%s, step %d: a call that is not known: %q", q.Name, i+1, o.API)
+				t.Errorf("%s, step %d: an unknown call %q", q.Name, i+1, o.API)
 			}
 		}
 		if step.Request.URL == "" || step.Request.Headers["cookie"] == "" {
-			t.Errorf("%s, step %d is of a kind that is not known", q.Name, i+1)
+			t.Errorf("%s, step %d is of an unknown kind", q.Name, i+1)
 		}
 	}
 }
 
-// replay runs the steps, at such a distance, and compares each.
+// replay runs the steps with some time between them, and compares each.
 func (q *sequence) replay(t *testing.T, kind string, spare []exchange, distance time.Duration, deviations map[int]*sequenceDeviation) {
 	t.Helper()
 	run := q.begin(t, spare)
@@ -349,7 +350,7 @@ func (q *sequence) replay(t *testing.T, kind string, spare []exchange, distance 
 		want := d.Ours
 		switch {
 		case kind == "as recorded" && got.equal(recorded):
-			t.Errorf("step %d: the deviation %q is stale: we do what Amplify does", i+1, d.Text)
+			t.Errorf("step %d: the deviation %q is outdated: the outcome is Amplify's", i+1, d.Text)
 		case kind == "answered" && d.Answered != nil:
 			want = d.Answered
 		case kind == "apart" && d.Apart != nil:

@@ -1,0 +1,77 @@
+package session_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestSessionAmongManyCookies puts a session's cookies among thousands of others, in
+// several header lines, as HTTP/2 sends them.
+func TestSessionAmongManyCookies(t *testing.T) {
+	e := newEnv(t, nil)
+	own := e.cookies("ada", e.server.Issue("ada"))
+	others := func(n int) (cookies []string) {
+		for i := range n {
+			cookies = append(cookies, fmt.Sprintf("other%d=%d", i, i), "CognitoIdentityServiceProvider.another.LastAuthUser=bob", "bad@name", "=", `q="x"`)
+		}
+		return cookies
+	}
+	r := pageRequest(slices.Concat(others(300), own[:2], others(300))...)
+	r.Header.Add("Cookie", strings.Join(slices.Concat(others(100), own[2:], others(10)), ";"))
+	if s, _, err := e.fetch(r); err != nil || s.User().Username != "ada" || s.IDToken() == nil {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// TestHeaderOfAMegabyte bounds the time that a Cookie header takes, the lines of its
+// answer and the calls to Cognito.
+func TestHeaderOfAMegabyte(t *testing.T) {
+	e := newEnv(t, nil)
+	for name, cookie := range map[string]func(i int) string{
+		"users":          func(i int) string { return fmt.Sprint(e.prefixed("LastAuthUser"), "=user", i) },
+		"spellings":      func(i int) string { return fmt.Sprintf("%s=x", e.prefixed(fmt.Sprintf("%%61d%%61%d.accessToken", i))) },
+		"access tokens":  func(i int) string { return fmt.Sprint(e.prefixed("ada.accessToken"), "=eyJ.eyJ.", i) },
+		"refresh tokens": func(i int) string { return fmt.Sprint(e.prefixed("ada.refreshToken"), "=", i) },
+		"escapes":        func(i int) string { return e.prefixed(strings.Repeat("%25", 20) + ".accessToken") },
+	} {
+		var b strings.Builder
+		b.WriteString(e.prefixed("LastAuthUser") + "=ada")
+		for i := 0; b.Len() < 1<<20; i++ {
+			b.WriteString("; " + cookie(i))
+		}
+		r := pageRequest(b.String())
+		start := time.Now()
+		_, lines, err := e.fetch(r)
+		deletions, _ := e.end(r)
+		if len(lines)+len(deletions) > 700 {
+			t.Errorf("%s: %d and %d lines", name, len(lines), len(deletions))
+		}
+		if err == nil || time.Since(start) > 3*time.Second {
+			t.Errorf("%s: %v after %v", name, err, time.Since(start))
+		}
+	}
+	if n := e.server.Calls(opRefresh) + e.server.Calls(opRevoke); n > 8 {
+		t.Errorf("%d calls to Cognito", n)
+	}
+}
+
+// TestUndecodableSignInDetailsAreAbsent: a planted cookie that cannot be decoded shadows
+// neither the user's own nor the cache.
+func TestUndecodableSignInDetailsAreAbsent(t *testing.T) {
+	for _, planted := range []string{"%ff", "%zz", "%"} {
+		e := newEnv(t, nil)
+		details := e.prefixed("ada.signInDetails=")
+		cookies := append(e.cookies("ada", e.server.Issue("ada")), details+planted, details+`{%22loginId%22:%22ada%22}`)
+		for range 2 {
+			if s, _, err := e.fetch(pageRequest(cookies...)); err != nil || s.User().UnverifiedLoginID != "ada" {
+				t.Fatalf("%s: %+v, %v", planted, s.User(), err)
+			}
+		}
+		if n, _ := e.manager.Cached(); n != 1 {
+			t.Errorf("%s: %d sessions are cached", planted, n)
+		}
+	}
+}
