@@ -186,7 +186,7 @@ func (audit *routeAudit) guardedBy(route auditedRoute) (by, public, reason strin
 		}
 	}
 	for _, p := range audit.auth.exempt {
-		if audit.reaches(route, p) {
+		if audit.reaches(route, p) && audit.unguardedTarget(route.method, p) != "" {
 			return "", p, ""
 		}
 	}

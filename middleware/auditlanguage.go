@@ -12,7 +12,7 @@ import (
 // A pathAudit decides which paths of a language the matcher leaves unguarded. Its
 // answers hold for the guard's own judgement of forms: a path is guarded if the matcher
 // selects the path as it is, without a slash at its end, with its slashes merged, or
-// escaped. Other forms can only guard more.
+// escaped, or if it cannot be judged. Other forms can only guard more.
 type pathAudit struct {
 	auth     *Auth // without the rules that have conditions
 	patterns []*matcher.Pattern
@@ -83,6 +83,9 @@ func (a *Auth) unconditionalPatterns() (patterns []*matcher.Pattern) {
 // plainPaths matches the paths of which isPlain says so.
 var plainPaths, _ = automaton.Compile(`^(?:\/(?![\/.])[\w\-.~$&+,:=@!'()*]*)+$`)
 
+// unjudgedPaths matches paths that isJudgeable refuses, and that are guarded therefore.
+var unjudgedPaths, _ = automaton.Compile(`^[\/\\]{2}|\/\.\.?(?:\/|$)|[\0-\x1f\x7f-\x9f]`)
+
 // holes returns the paths of a language that no pattern guards, the plain ones and the
 // others.
 func (audit *pathAudit) holes(language *automaton.Machine) (holes []*automaton.Machine, err error) {
@@ -96,7 +99,7 @@ func (audit *pathAudit) holes(language *automaton.Machine) (holes []*automaton.M
 	if err != nil {
 		return nil, err
 	}
-	odd, err := automaton.Difference(language, plainPaths)
+	odd, err := without(language, []*automaton.Machine{plainPaths, unjudgedPaths})
 	if err != nil {
 		return nil, err
 	}

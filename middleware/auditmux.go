@@ -172,8 +172,8 @@ func (audit *muxAudit) guardedBy(p *muxPattern) (by, public, reason string) {
 		return "", public, reason
 	}
 	for _, path := range audit.auth.exempt {
-		if audit.reached(p, []string{path}) != "" {
-			return "", path, ""
+		if public = audit.publicTarget(p, []string{path}); public != "" {
+			return "", public, ""
 		}
 	}
 	return cmp.Or(audit.selectedBy(p.decoded.may), audit.selectedBy(p.escaped.may), "no path"), "", ""

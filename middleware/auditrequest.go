@@ -28,7 +28,7 @@ func (a *Auth) GuardOf(method, path string) RouteGuard {
 		return g
 	}
 	g.By = "a path that no pattern can judge"
-	forms, _ := requestPathForms(r)
+	forms, _ := requestPathForms(r, nil)
 	for _, pattern := range judge.unconditionalPatterns() {
 		if slices.ContainsFunc(forms, pattern.Match) {
 			g.By = pattern.String()

@@ -27,7 +27,8 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 // another navigation, such as a form's POST, by 303. A request that is no navigation
 // of a browser gets 401 with "WWW-Authenticate: Bearer"; htmx gets HX-Redirect too.
 // If a user has signed in twice within a minute through Routes and still has no
-// session, a page says why.
+// session, a page says why. Another page names the cure if the path differs from the
+// sign-in page's by a slash at the end.
 //
 // [ErrForbidden] is 403, and tokens.ErrUnavailable is 503 with Retry-After.
 func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
@@ -41,6 +42,8 @@ func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 		serveStatus(w, r, http.StatusServiceUnavailable)
 	case !errors.Is(err, session.ErrSignedOut):
 		serveStatus(w, r, http.StatusInternalServerError)
+	case page.Is(r) && a.isNearExempt(r.URL.Path):
+		a.serveNearExemptPage(w, r)
 	case page.Is(r) && a.isSignInLoop(r):
 		a.serveLoopPage(w, r)
 	case page.Is(r):

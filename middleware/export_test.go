@@ -58,3 +58,6 @@ func (a *Auth) MuxPaths(pattern string, n int) (paths, unselected []string) {
 	own, more := a.languagePaths(p.decoded.may, n)
 	return append(paths, own...), append(unselected, more...)
 }
+
+// PathForms returns the forms of a path, and whether all of them can be judged.
+func PathForms(p string) (forms []string, ok bool) { return newPathForms([]string{p}) }
