@@ -48,6 +48,9 @@ type RouteGuard struct {
 // as public, which is the safe side. Audit calls every middleware once more, with a
 // handler that serves no request.
 //
+// A Protect in a mounted router judges the path of that router too. Audit knows its
+// judgement of whole paths alone.
+//
 // Give it the outermost router, because it judges paths as the routes name them.
 // It does not report the handlers of NotFound and MethodNotAllowed, which guards of
 // Use stand before. Like Protect, it cannot see a middleware behind Protect that
@@ -97,6 +100,7 @@ func (r *auditedRoute) pattern() string { return strings.Join(r.mounts, "") + r.
 type guardsBefore struct {
 	require string // what the last Require asks for; "" without one
 	protect bool
+	mounted bool // a Protect stands in a mounted router
 }
 
 // walk lists the routes of a router, below a path and behind guards. It differs from
@@ -105,14 +109,14 @@ type guardsBefore struct {
 // a mount's.
 func (audit *routeAudit) walk(router chi.Routes, mounts []string, outer guardsBefore) {
 	if !isInline(router) {
-		outer = audit.addGuards(outer, router.Middlewares())
+		outer = audit.addGuards(outer, router.Middlewares(), len(mounts) > 0)
 	}
 	for _, route := range router.Routes() {
 		for method, h := range route.Handlers {
 			if method == "*" {
 				continue // every other method is listed, and SubRoutes are below
 			}
-			r := auditedRoute{method: method, mounts: mounts, last: route.Pattern, guards: audit.addChainGuards(outer, h)}
+			r := auditedRoute{method: method, mounts: mounts, last: route.Pattern, guards: audit.addChainGuards(outer, h, len(mounts) > 0)}
 			r.bare = mountsServedWithoutSlash(mounts, route.Pattern, route.SubRoutes == nil)
 			audit.listed[method+" "+r.pattern()] = true
 			audit.replaced[method+" "+r.pattern()] = route.SubRoutes != nil
@@ -120,7 +124,7 @@ func (audit *routeAudit) walk(router chi.Routes, mounts []string, outer guardsBe
 		}
 		if route.SubRoutes != nil {
 			below := append(slices.Clip(mounts), strings.TrimSuffix(route.Pattern, "/*"))
-			audit.walk(route.SubRoutes, below, audit.addChainGuards(outer, route.Handlers["*"]))
+			audit.walk(route.SubRoutes, below, audit.addChainGuards(outer, route.Handlers["*"], len(mounts) > 0))
 		}
 	}
 }
@@ -138,16 +142,16 @@ func isInline(router chi.Routes) bool {
 }
 
 // addChainGuards adds the guards that With has put before a handler.
-func (audit *routeAudit) addChainGuards(outer guardsBefore, h http.Handler) guardsBefore {
+func (audit *routeAudit) addChainGuards(outer guardsBefore, h http.Handler, mounted bool) guardsBefore {
 	if chain, ok := h.(*chi.ChainHandler); ok {
-		return audit.addGuards(outer, chain.Middlewares)
+		return audit.addGuards(outer, chain.Middlewares, mounted)
 	}
 	return outer
 }
 
 // addGuards adds the guards of this Auth among middlewares. It recognises a guard by
 // the type of the handler that the middleware returns.
-func (audit *routeAudit) addGuards(outer guardsBefore, middlewares chi.Middlewares) guardsBefore {
+func (audit *routeAudit) addGuards(outer guardsBefore, middlewares chi.Middlewares, mounted bool) guardsBefore {
 	for _, middleware := range middlewares {
 		g, ok := middleware(http.NotFoundHandler()).(*guard)
 		switch {
@@ -156,6 +160,7 @@ func (audit *routeAudit) addGuards(outer guardsBefore, middlewares chi.Middlewar
 			outer.require = cmp.Or(g.what, outer.require, "signed in")
 		case g.kind == kindProtect:
 			outer.protect = true
+			outer.mounted = outer.mounted || mounted
 		}
 	}
 	return outer
@@ -231,8 +236,13 @@ func (audit *routeAudit) publicPath(route auditedRoute, language compiledRoute, 
 	search := pathSearch{
 		pattern: route.pattern(),
 		reaches: func(p string) bool { return audit.reaches(route, p) },
-		target:  func(p string) string { return audit.unguardedTarget(route.method, p) },
-		escape:  escapedTarget,
+		target: func(p string) string {
+			if route.guards.mounted && audit.selectsPart(p) {
+				return ""
+			}
+			return audit.unguardedTarget(route.method, p)
+		},
+		escape: escapedTarget,
 		taker: func(p string) (string, bool) {
 			taker, served := audit.taker(route.method, p)
 			return taker, served || taker != "" || !isMount // or chi does not serve the mount without a slash
@@ -240,6 +250,22 @@ func (audit *routeAudit) publicPath(route auditedRoute, language compiledRoute, 
 		compile: audit.compile,
 	}
 	return search.publicPath(language)
+}
+
+// selectsPart reports whether a pattern may select the path of a mounted router.
+func (audit *routeAudit) selectsPart(p string) bool {
+	if audit.auth.inclusions == nil {
+		return false
+	}
+	for start := 1; start <= len(p); start++ {
+		if start < len(p) && p[start] != '/' {
+			continue
+		}
+		if forms, ok := newPathForms([]string{partOf(p, start)}); !ok || audit.auth.inclusions.MatchPaths(forms, nil) {
+			return true
+		}
+	}
+	return false
 }
 
 // reaches reports whether the router sends a path to a route. chi gives the path of a

@@ -37,7 +37,7 @@ func checkAudit(t *testing.T, auth *cognito.Auth, router chi.Router, want map[st
 		if (g.By == "") != (g.Public != "") {
 			t.Errorf("%s: by %q and public at %q", route, g.By, g.Public)
 		}
-		if g.Public != "" && handlerThatRan(t, router, g.Method, g.Public) == "" {
+		if g.Public != "" && g.Reason == "" && handlerThatRan(t, router, g.Method, g.Public) == "" {
 			t.Errorf("%s is called public, and %s is not", route, g.Public)
 		}
 	}
@@ -174,6 +174,25 @@ func TestAuditOfMounts(t *testing.T) {
 	outer.Mount("/", inner)
 	router.Mount("/", outer)
 	checkAudit(t, auth, router, map[string]string{"GET /admin": "/admin"})
+}
+
+// TestAuditOfAGuardInAMountedRouter: it judges the path of that router too, of which the
+// audit does not know. So it calls no path public that this may guard.
+func TestAuditOfAGuardInAMountedRouter(t *testing.T) {
+	auth := newMatcherAuth(t, "/admin/:path*", "/app/users/:path*")
+	sub := chi.NewRouter()
+	sub.Use(auth.Protect)
+	for _, route := range []string{"/", "/admin", "/users/{id}", "/{page}"} {
+		sub.Get(route, publicHandler)
+	}
+	router := chi.NewRouter()
+	router.Mount("/app", sub)
+	checkAudit(t, auth, router, map[string]string{"GET /app/": "/app/", "GET /app/users/{id}": "", "GET /app/{page}": "/app/x"})
+	for _, g := range auth.Audit(router) {
+		if g.Route == "/app/admin" && (g.By != "" || g.Reason == "") {
+			t.Errorf("%+v", g)
+		}
+	}
 }
 
 // TestAuditOfARouteThatReplacesAMounts: a route that is added later takes its method

@@ -143,6 +143,52 @@ func TestCheckRoutes(t *testing.T) {
 	}
 }
 
+func TestCheckPatterns(t *testing.T) {
+	auth := newMatcherAuth(t, "/((?!api|sign-in).*)")
+	patterns := []string{"GET /users/{id}", "GET /api/{id}", "/sign-in", "GET /api/health"}
+	cognitotest.CheckPatterns(t, auth, patterns, "/api/{id}", "/sign-in", "GET /api/health")
+
+	r := &recorder{TB: t}
+	cognitotest.CheckPatterns(r, auth, append(patterns, "/x{y"), "GET /api/{id}", "/sign-in", "GET /users/{id}")
+	for i, want := range []string{"/api/health is not guarded", "/x{y counts as unguarded", "GET /users/{id} is listed as public"} {
+		if len(r.failures) != 3 || !strings.Contains(r.failures[i], want) {
+			t.Errorf("failures %q", r.failures)
+		}
+	}
+}
+
+func ExampleAuth_AuditPatterns() {
+	auth, err := cognito.New(cognito.Config{
+		UserPool: cognito.UserPool{ID: "eu-west-1_example", ClientID: "example"},
+		Matcher:  []string{"/users/:path*", "/files/:name"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	for _, g := range auth.AuditPatterns("GET /users/{id}", "GET /files/{path...}", "GET /{$}") {
+		fmt.Printf("%-4s %-16s %s\n", g.Method, g.Route, cmp.Or(g.By, "public: "+g.Public))
+	}
+	// Output:
+	// GET  /users/{id}      /users/:path*
+	// GET  /files/{path...} public: /files/
+	// GET  /{$}             public: /
+}
+
+func ExampleAuth_GuardOf() {
+	auth, err := cognito.New(cognito.Config{
+		UserPool: cognito.UserPool{ID: "eu-west-1_example", ClientID: "example"},
+		Matcher:  []string{"/users/:path*"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(auth.GuardOf("GET", "/users/7").By)
+	fmt.Println(auth.GuardOf("GET", "/health").Public, "is public")
+	// Output:
+	// /users/:path*
+	// /health is public
+}
+
 func ExampleAuth_Audit() {
 	server := cognitotest.New()
 	auth, err := cognito.New(cognito.Config{

@@ -67,6 +67,8 @@ func (a *Auth) withoutConditions() *Auth {
 	judge := *a
 	judge.rules = rules
 	judge.matcher, _ = matcher.New(rules...) // New has compiled them once
+	judge.inclusions = nil
+	judge.setInclusions()
 	return &judge
 }
 
