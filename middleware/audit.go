@@ -205,9 +205,7 @@ func (audit *routeAudit) compile(pattern string) compiledRoute {
 	compiled, ok := audit.languages[pattern]
 	if !ok {
 		compiled.routeLanguage, compiled.err = compileChi(pattern)
-		if compiled.err == nil {
-			compiled.holes, compiled.err = audit.holes(compiled.may)
-		}
+		compiled.holes = audit.holes(compiled.may)
 		audit.languages[pattern] = compiled
 	}
 	return compiled

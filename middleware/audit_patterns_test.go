@@ -157,7 +157,7 @@ func TestAuditPatternsCertifiesNoReachableHandler(t *testing.T) {
 	const routes, attacks = 8, 100
 	g := routeGenerator{automatontest.New(13)}
 	guarded, public, undecided := 0, 0, 0
-	for range longtest.Scale(1_000, 20_000) / routes {
+	for range longtest.Scale(240, 20_000) / routes {
 		auth := g.randomAuth(t)
 		var patterns []string
 		check := http.NewServeMux()
@@ -178,7 +178,7 @@ func TestAuditPatternsCertifiesNoReachableHandler(t *testing.T) {
 			case entry.By != "":
 				guarded++
 				certified[patterns[i]] = true
-				own, unselected := auth.MuxPaths(patterns[i], attacks/4)
+				own, unselected := auth.MuxPaths(patterns[i], attacks/10)
 				paths = append(append(paths, own...), unselected...)
 				for _, p := range slices.Concat(own, unselected) {
 					paths = append(paths, g.mutate(p), g.mutate(g.mutate(p)))
@@ -214,7 +214,7 @@ func TestAuditPatternsCertifiesNoReachableHandler(t *testing.T) {
 		}
 	}
 	t.Logf("%d guarded, %d public, %d undecided", guarded, public, undecided)
-	if guarded < 100 || public < 100 || undecided > guarded/5 {
+	if guarded < 25 || public < 50 || undecided > guarded/5 {
 		t.Error("the random patterns test too little")
 	}
 }

@@ -240,3 +240,19 @@ func TestAuditCertifiesNoReachableRoute(t *testing.T) {
 		t.Error("the random routes test too little")
 	}
 }
+
+func TestAuditKnowsTheGuardsForms(t *testing.T) {
+	g := routeGenerator{automatontest.New(14)}
+	var paths []string
+	for c := range rune(0x200) {
+		paths = append(paths, "/"+string(c), "/x"+string(c)+"y", "/"+string(c)+string(c))
+	}
+	for range 2000 {
+		paths = append(paths, g.path(), g.mutate(g.path()))
+	}
+	for _, p := range paths {
+		if !cognito.AuditKnows(p) {
+			t.Errorf("the audit judges %q as the guard does not", p)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
+	"sync"
 
 	"github.com/cognitogate/cognitogate/internal/automaton"
 	"github.com/cognitogate/cognitogate/matcher"
@@ -88,30 +89,31 @@ var plainPaths, _ = automaton.Compile(`^(?:\/(?![\/.])[\w\-.~$&+,:=@!'()*]*)+$`)
 // unjudgedPaths matches paths that isJudgeable refuses, and that are guarded therefore.
 var unjudgedPaths, _ = automaton.Compile(`^[\/\\]{2}|\/\.\.?(?:\/|$)|[\0-\x1f\x7f-\x9f]`)
 
+// A lazyMachine makes a machine once somebody needs it.
+type lazyMachine func() (*automaton.Machine, error)
+
 // holes returns the paths of a language that no pattern guards, the plain ones and the
 // others.
-func (audit *pathAudit) holes(language *automaton.Machine) (holes []*automaton.Machine, err error) {
-	if audit.err != nil {
-		return nil, audit.err
-	}
+func (audit *pathAudit) holes(language *automaton.Machine) []lazyMachine {
 	if audit.auth.matcher == nil {
-		return nil, nil
+		return nil
 	}
-	plain, err := automaton.Intersection(language, plainPaths)
-	if err != nil {
-		return nil, err
+	return []lazyMachine{
+		sync.OnceValues(func() (*automaton.Machine, error) {
+			plain, err := automaton.Intersection(language, plainPaths)
+			if err = cmp.Or(audit.err, err); err != nil {
+				return nil, err
+			}
+			return without(plain, audit.plain)
+		}),
+		sync.OnceValues(func() (*automaton.Machine, error) {
+			odd, err := without(language, []*automaton.Machine{plainPaths, unjudgedPaths})
+			if err = cmp.Or(audit.err, err); err != nil {
+				return nil, err
+			}
+			return without(odd, audit.odd)
+		}),
 	}
-	odd, err := without(language, []*automaton.Machine{plainPaths, unjudgedPaths})
-	if err != nil {
-		return nil, err
-	}
-	if plain, err = without(plain, audit.plain); err != nil {
-		return nil, err
-	}
-	if odd, err = without(odd, audit.odd); err != nil {
-		return nil, err
-	}
-	return []*automaton.Machine{plain, odd}, nil
 }
 
 // without returns what m matches and none of the others does.

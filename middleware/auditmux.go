@@ -132,14 +132,14 @@ func (p *muxPattern) compile(audit *pathAudit) {
 	if slices.ContainsFunc(segments, func(s string) bool { return strings.Contains(strings.ToUpper(s), "%2F") }) {
 		// Every path of the pattern has an escaped slash.
 	} else if p.decoded.routeLanguage, p.decoded.err = compileRoute(may.String(), must.String()); p.decoded.err == nil {
-		p.decoded.holes, p.decoded.err = audit.holes(p.decoded.may)
+		p.decoded.holes = audit.holes(p.decoded.may)
 	}
 	if p.escaped.routeLanguage, p.escaped.err = compileRoute(escaped.String(), escaped.String()); p.escaped.err != nil {
 		return
 	}
 	withSlash, err := automaton.Intersection(p.escaped.may, escapedSlash)
 	if p.escaped.err = err; err == nil {
-		p.escaped.holes, p.escaped.err = audit.holes(withSlash)
+		p.escaped.holes = audit.holes(withSlash)
 	}
 }
 

@@ -6,7 +6,7 @@ import "github.com/cognitogate/cognitogate/internal/automaton"
 // matcher guards.
 type compiledRoute struct {
 	routeLanguage
-	holes []*automaton.Machine
+	holes []lazyMachine
 	err   error // if the pattern cannot be compiled
 }
 
@@ -33,7 +33,11 @@ func (s *pathSearch) publicPath(language compiledRoute) (public, reason string) 
 	if language.err != nil {
 		return s.pattern, "it cannot be decided: " + language.err.Error()
 	}
-	for _, holes := range language.holes {
+	for _, machine := range language.holes {
+		holes, err := machine()
+		if err != nil {
+			return s.pattern, "it cannot be decided: " + err.Error()
+		}
 		for tries := 0; ; tries++ {
 			p, found, err := holes.ShortestWord()
 			if err != nil {

@@ -2,7 +2,9 @@ package middleware
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/cognitogate/cognitogate/internal/automaton"
 	"github.com/cognitogate/cognitogate/matcher"
@@ -61,3 +63,10 @@ func (a *Auth) MuxPaths(pattern string, n int) (paths, unselected []string) {
 
 // PathForms returns the forms of a path, and whether all of them can be judged.
 func PathForms(p string) (forms []string, ok bool) { return newPathForms([]string{p}) }
+
+// AuditKnows reports whether the automata of the audit judge a path as the guard does:
+// whether it is plain, and if not, whether it cannot be judged.
+func AuditKnows(p string) bool {
+	plain := isPlain(&url.URL{Path: p, RawPath: p})
+	return plain == plainPaths.Match(p) && (plain || !utf8.ValidString(p) || isJudgeable(p) != unjudgedPaths.Match(p))
+}

@@ -36,6 +36,9 @@ func product(a, b *Machine, dead func(pair) bool, accepts func(a, b bool) bool) 
 	if err != nil {
 		return nil, err
 	}
+	if a.start == 0 {
+		return a, nil // of nothing, nothing is left
+	}
 	if b, err = b.forward(); err != nil {
 		return nil, err
 	}

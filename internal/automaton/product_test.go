@@ -3,6 +3,7 @@ package automaton_test
 import (
 	"errors"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -127,6 +128,14 @@ func TestAfterEscapingMatchesWhatURLEscapes(t *testing.T) {
 			if got && !want || ascii && got != want {
 				t.Fatalf("%q: %v, want %v", text, got, want)
 			}
+		}
+	}
+	for c := range byte(128) {
+		text := "/" + string(rune(c))
+		escaped := (&url.URL{Path: text}).EscapedPath()
+		m, err := compile(t, "^"+regexp.QuoteMeta(escaped)+"$").AfterEscaping()
+		if err != nil || !m.Match(text) {
+			t.Errorf("%q: not matched after it is escaped to %s: %v", text, escaped, err)
 		}
 	}
 	// Escapes beyond ASCII count if the machine does not tell them apart.
