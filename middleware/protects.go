@@ -13,6 +13,9 @@ import (
 // protects reports whether Protect guards the request: the matcher selects any form
 // of its path, and the path is not exempt. A path that cannot be judged is protected.
 func (a *Auth) protects(r *http.Request) bool {
+	if r.URL.Scheme != "" && r.URL.Host == "" {
+		return true // to browsers and Node.js, the host of http:///x/admin is x
+	}
 	if rc := chi.RouteContext(r.Context()); rc != nil && (rc.RoutePath != "" || len(rc.RoutePatterns) > 0) {
 		return a.protectsRouted(rc, r)
 	}
