@@ -103,6 +103,7 @@ func TestFindings(t *testing.T) {
 		"/admin/:path*":               "",
 		"/admin":                      "",
 		"/(.*)":                       "",
+		"/((?!/|api/).*)":             "//x",
 	} {
 		auth := newAuth(t, func(cfg *cognito.Config) { cfg.Matcher = []string{pattern} })
 		var got []string

@@ -62,6 +62,9 @@ func patternFindings(p *matcher.Pattern) (found []Finding) {
 	if p.Match("/x/y") && p.Match("/x/yz") && !p.Match("/x/y.z") {
 		add("/x/y.z", "every path with a dot is left out")
 	}
+	if hasNegativeLookaround(source) && p.Match("/x") && !p.Match("//x") {
+		add("//x", "Protect guards every path that begins with two slashes, whatever the patterns say")
+	}
 	for _, tail := range []string{"/(.*)", "/(.+)", "/:path+", "/:slug+"} {
 		if base, ok := strings.CutSuffix(source, tail); ok && base != "" && p.Match(base+"/x") && !p.Match(base) {
 			add(base, "the pattern wants something after "+base+"/; "+base+"/:path* selects both")

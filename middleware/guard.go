@@ -20,8 +20,16 @@ var ErrForbidden = errors.New("cognitogate: forbidden")
 // session in its context; use [Auth.Load] for that.
 //
 // Mount it outside the router, or with Use on the outermost one. Protect judges
-// every form of the path that a router, or a server behind it, could act on:
-// cleaned, decoded twice, with "/" for "\", without what follows a ";".
+// every form of the path that a router, or a server behind it, could act on: decoded
+// again, with "/" for "\", without empty segments, ended at "?", "#" and ";". It guards
+// a path on which programs do not agree: one that begins with two slashes or has a dot
+// segment, a control character, or more forms than it judges.
+//
+// In a mounted router of chi, Protect judges the whole path, and what that router
+// routes. Patterns with a negative lookaround, such as /((?!app/public).*), are asked
+// about the whole path only. If another middleware has changed the parameters of the
+// route, the whole path cannot be told, and Protect guards it. In a router behind
+// http.StripPrefix that is below one of chi, it judges the path with the prefix too.
 //
 // Protect cannot see a middleware behind it that gives the router another path, such
 // as chi's PathRewrite, or URLFormat. Put those before Protect, or put [Auth.Require]
@@ -37,9 +45,11 @@ func (a *Auth) Require(next http.Handler) http.Handler {
 	return &guard{auth: a, next: next, kind: kindRequire}
 }
 
-// Load puts the session into the context if there is one, and never refuses: it is
-// for public pages that greet their users. It refreshes the session like Protect.
-// During an outage a request may have no session although its user is signed in.
+// Load puts the session into the context if there is one, and lets everybody through:
+// it is for public pages that greet their users. It refreshes the session like Protect.
+// During an outage a request may have no session although its user is signed in. Only
+// a prefetch whose session needs a refresh gets 401; the browser asks again when the
+// user does.
 func (a *Auth) Load(next http.Handler) http.Handler {
 	return &guard{auth: a, next: next, kind: kindLoad}
 }
@@ -126,11 +136,11 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 		report(DecisionPassed)
-	case g.kind == kindLoad:
+	case g.kind == kindLoad && !isStalePrefetch(r, err):
 		report(DecisionAnonymous)
 	default:
 		if a.cfg.Hooks.Decided != nil {
-			report(refusalDecision(r, err))
+			report(a.refusalDecision(r, err))
 		}
 		a.refuse(w, r, err)
 		return
@@ -150,6 +160,12 @@ func withSession(r *http.Request, s *session.Session) *http.Request {
 	return r.WithContext(session.NewContext(r.Context(), s))
 }
 
+// isStalePrefetch reports whether a prefetch has a session that needs a refresh. Behind
+// Load, an anonymous answer would be shown to a signed-in user.
+func isStalePrefetch(r *http.Request, err error) bool {
+	return errors.Is(err, tokens.Expired) && page.IsPrefetch(r)
+}
+
 // decisionReporter returns a function that calls the hook of a decision. Without a
 // hook it reads no clock.
 func (a *Auth) decisionReporter(r *http.Request) func(Decision) {
@@ -162,13 +178,13 @@ func (a *Auth) decisionReporter(r *http.Request) func(Decision) {
 }
 
 // refusalDecision returns the decision that an error means.
-func refusalDecision(r *http.Request, err error) Decision {
+func (a *Auth) refusalDecision(r *http.Request, err error) Decision {
 	switch {
 	case errors.Is(err, ErrForbidden):
 		return DecisionForbidden
 	case errors.Is(err, tokens.ErrUnavailable):
 		return DecisionUnavailable
-	case page.Navigation(r):
+	case page.Navigates(r, a.cfg.Bearer):
 		return DecisionRedirected
 	}
 	return DecisionRefused

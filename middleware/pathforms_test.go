@@ -106,11 +106,13 @@ var formTargets = []string{
 	"/admin%2f", "/admin%2f..", "/x/../admin/", "/..//admin", "/public//..//admin/", "/public/./../admin", "/public/%2e./admin/x", "/admin/%ff", "http://app.example/admin",
 	"http://evil.example//admin", "*", "/", "//", "///", "/ADMIN", "/admin%20", "/%20admin", "/public/old/../../admin", "/public/..;/admin", "/admin;x/y", "/public%5c..%5cadmin%2fx%3fy", "/app/public/..%5cadmin", "/sign-in", "/sign-in/", "/sign-in//",
 	// References to another host.
-	"//x/admin", "///x/admin", "http://h//x/admin", "//a.b/admin", `/\x/admin`, `/\/x/admin`, "/%2fx/admin", "/%5cx/admin", "/%252fx/admin", "/%255cx/admin", "//public/admin",
+	"//x/admin", "///x/admin", "http://h//x/admin", "http:///x/admin", "http:/x/admin", "//a.b/admin", `/\x/admin`, `/\/x/admin`, "/%2fx/admin", "/%5cx/admin", "/%252fx/admin", "/%255cx/admin", "//public/admin",
 	"/.//x/admin", "/public/..//x/admin", "/public/%2e%2e//x/admin", "/;x/public/admin", "/app//public/admin", "/app/%2fpublic/admin", `/app/\public/admin`, "/app///x/admin",
 	// Delimiters that come out of decoding.
 	"/admin%3fx.png", "/admin%23x.png", "/admin#x", "/admin%3bx.png", "/admin/x%3f/public", "/admin%253fx", "/admin%2523x", "/admin%09", "/admin%0a", "/admin%0d", "/ad%09min", "/%09/admin",
 	"/admin%20%20", "/admin%C2%A0", "/admin%E3%80%80", "/admin%EF%BB%BF", "/admin%2520", "/admin%20%3fx", "/admin%1f", "/admin%7f", "/admin%C2%85", "/public%3f/../../admin", "/public%3b/../admin",
+	// Servers that read in another order: dot segments or parameters first, then escapes.
+	"/./%61dmin/%2E%2e/old/%C2%A0", "/x;%2fz/%61dmin/y", "/%61dmin;%2fpublic", "/app/x;%2f/%61dmin", "/public;%2f..%2fadmin", "/%25252561dmin", "/public%25252f..%25252fadmin",
 	// Middlewares that rewrite.
 	"/en/admin", "/en/admin/x", "/en/app/admin", "/en/app/admin/x", "/en/app/en/admin", "/app/en/admin", "/app/en/v1/en/admin", "/app/v1/en/admin/x", "/en/app/en/v1/en/admin", "/en", "/en/", "/app/en", "/app/v1/en",
 	"/admin.html", "/admin/edit", "/app/admin.html", "/app/v1/admin/edit", "/app/v1/admin.json", "/app/old", "/app/v1/old/x", "/old", "/public/old", "/app/public/old/x", "/app/admin/public", "/app%2fadmin", "/app/%61dmin", "/app/v1/%2561dmin",
@@ -125,7 +127,7 @@ var targetParts = []string{
 
 func randomTarget(random *rand.Rand) string {
 	var target strings.Builder
-	target.WriteString([]string{"/", "/", "/", "/", "/", "/", "//", "http://h/", "/app/", "/app/v1/", "/public/"}[random.IntN(11)])
+	target.WriteString([]string{"/", "/", "/", "/", "/", "/", "//", "http://h/", "http:///", "/app/", "/app/v1/", "/public/"}[random.IntN(12)])
 	for range 1 + random.IntN(7) {
 		target.WriteString(targetParts[random.IntN(len(targetParts))])
 		if random.IntN(2) == 0 {

@@ -13,35 +13,46 @@ import (
 // protects reports whether Protect guards the request: the matcher selects any form
 // of its path, and the path is not exempt. A path that cannot be judged is protected.
 func (a *Auth) protects(r *http.Request) bool {
+	if r.URL.Scheme != "" && r.URL.Host == "" {
+		return true // to browsers and Node.js, the host of http:///x/admin is x
+	}
+	if rc := chi.RouteContext(r.Context()); rc != nil && (rc.RoutePath != "" || len(rc.RoutePatterns) > 0) {
+		return a.protectsRouted(rc, r)
+	}
+	if p := r.URL.Path; isPlain(r.URL) {
+		return !a.isExempt(p) && a.selectsPlain(p, r)
+	}
+	return a.matcher == nil || a.selectsAnyForm(&routedPath{}, r)
+}
+
+// protectsRouted is protects for a request whose path chi has noted.
+func (a *Auth) protectsRouted(rc *chi.Context, r *http.Request) bool {
 	var whole [256]byte // with this memory, a plain path needs no allocation
 	var starts [8]int
-	var routed routedPath
-	if rc := chi.RouteContext(r.Context()); rc != nil && (rc.RoutePath != "" || len(rc.RoutePatterns) > 0) {
-		var ok bool
-		if routed, ok = newRoutedPath(rc, r, whole[:0], starts[:0]); !ok {
-			return true
-		}
+	routed, ok := newRoutedPath(rc, r, whole[:0], starts[:0])
+	if !ok {
+		return true
 	}
-	p := r.URL.Path
-	if isPlain(r.URL) && (routed.whole == nil || string(routed.whole) == p && routed.other == "") {
-		return !a.isExempt(p) && a.selectsPlain(p, routed.starts, r)
+	if p := r.URL.Path; isPlain(r.URL) && string(routed.whole) == p && routed.other == "" {
+		return !a.isExempt(p) && (a.selectsPlain(p, r) || a.includesPart(p, routed.starts, r))
 	}
 	return a.matcher == nil || a.selectsAnyForm(&routed, r)
 }
 
 // selectsPlain reports whether the matcher selects a plain path. Such a path has one
 // form, apart from a slash at its end, which a router may strip.
-func (a *Auth) selectsPlain(p string, starts []int, r *http.Request) bool {
-	if a.matcher == nil {
-		return true
-	}
-	var forms [16]string
-	if a.matcher.MatchPaths(appendWithoutSlash(forms[:0], p), r) {
-		return true
-	}
+func (a *Auth) selectsPlain(p string, r *http.Request) bool {
+	var forms [2]string
+	return a.matcher == nil || a.matcher.MatchPaths(appendWithoutSlash(forms[:0], p), r)
+}
+
+// includesPart reports whether the matcher selects the part of a plain path on which a
+// mounted router acts.
+func (a *Auth) includesPart(p string, starts []int, r *http.Request) bool {
 	if a.inclusions == nil {
 		return false
 	}
+	var forms [16]string
 	parts := forms[:0]
 	for _, start := range starts {
 		if start > 0 {
