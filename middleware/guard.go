@@ -119,16 +119,17 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.next.ServeHTTP(w, r)
 		return
 	}
-	s, err := a.sessions.Fetch(w, r, nil)
-	header := w.Header()
-	cookie.Vary(header)
+	outer := r
+	w, answer := a.guardWriter(w, r)
+	defer func() {
+		answer.finish() // for a handler that writes nothing, or panics
+		noteBack(outer, r)
+	}()
+	s, err := a.sessions.Fetch(answer, r, nil)
 	r = withSession(r, s)
-	if a.sessions.SetsCookies(header) {
+	if answer.lines != nil {
 		// The next guard sees the new cookies, so that it does not refresh again.
-		r = a.sessions.ForwardCookies(r, header)
-		rw := &responseWriter{ResponseWriter: w, sessions: a.sessions}
-		defer rw.setCacheControl() // for a handler that writes nothing, or panics
-		w = rw.withOptionalInterfaces()
+		r = a.sessions.ForwardCookies(r, answer.Header())
 	}
 	if err == nil && g.allow != nil && !g.allow(r, s) {
 		err = ErrForbidden
@@ -137,15 +138,35 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		report(DecisionPassed)
 	case g.kind == kindLoad && !isStalePrefetch(r, err):
+		answer.values.AddVary(answer.Header())
 		report(DecisionAnonymous)
 	default:
 		if a.cfg.Hooks.Decided != nil {
 			report(a.refusalDecision(r, err))
 		}
+		answer.setCacheControl(cookie.Uncached)
 		a.refuse(w, r, err)
 		return
 	}
 	g.next.ServeHTTP(w, r)
+}
+
+// noteBack copies what handlers have noted on a request to the one that the guard was
+// given. net/http deletes the files of MultipartForm, and handlers in front of the guard
+// read the rest.
+func noteBack(outer, inner *http.Request) {
+	if outer == inner {
+		return
+	}
+	if inner.MultipartForm != nil {
+		outer.MultipartForm = inner.MultipartForm
+	}
+	if outer.Form == nil {
+		outer.Form, outer.PostForm = inner.Form, inner.PostForm
+	}
+	if inner.Pattern != "" {
+		outer.Pattern = inner.Pattern
+	}
 }
 
 // withSession returns r with the session in its context, or r itself if s is nil or
