@@ -104,20 +104,20 @@ func (audit *pathAudit) holes(language *automaton.Machine) []lazyMachine {
 			if err = cmp.Or(audit.err, err); err != nil {
 				return nil, err
 			}
-			return without(plain, audit.plain)
+			return subtract(plain, audit.plain)
 		}),
 		sync.OnceValues(func() (*automaton.Machine, error) {
-			odd, err := without(language, []*automaton.Machine{plainPaths, unjudgedPaths})
+			odd, err := subtract(language, []*automaton.Machine{plainPaths, unjudgedPaths})
 			if err = cmp.Or(audit.err, err); err != nil {
 				return nil, err
 			}
-			return without(odd, audit.odd)
+			return subtract(odd, audit.odd)
 		}),
 	}
 }
 
-// without returns what m matches and none of the others does.
-func without(m *automaton.Machine, others []*automaton.Machine) (*automaton.Machine, error) {
+// subtract returns what m matches and none of the others does.
+func subtract(m *automaton.Machine, others []*automaton.Machine) (*automaton.Machine, error) {
 	for _, other := range others {
 		var err error
 		if m, err = automaton.Difference(m, other); err != nil {
