@@ -50,3 +50,12 @@ func (p *Pattern) String() string {
 	}
 	return p.source
 }
+
+// Machine returns the automaton of the pattern, for the audit of this module's
+// guards. Its type cannot be named elsewhere.
+func (p *Pattern) Machine() *automaton.Machine {
+	if p == nil {
+		return nil
+	}
+	return p.machine
+}

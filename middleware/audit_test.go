@@ -51,8 +51,8 @@ func TestAudit(t *testing.T) {
 	want := map[string]string{
 		"GET /":                             "by " + dots,
 		"GET /sign-in":                      "public at /sign-in",
-		"GET /dashboard/{id}":               "public at /dashboard/x.y",
-		"GET /files/*":                      "public at /files/x.y",
+		"GET /dashboard/{id}":               "public at /dashboard/x.",
+		"GET /files/*":                      "public at /files/x.",
 		"GET /api/open":                     "public at /api/open",
 		"GET /api/me":                       "by signed in",
 		"GET /api/other":                    "public at /api/other",
@@ -92,15 +92,18 @@ func TestAuditWithoutAMatcherGuardsEveryPath(t *testing.T) {
 
 func TestFindings(t *testing.T) {
 	for pattern, paths := range map[string]string{
-		documented:                    "/apiary /_next/staticary /_next/imageary /favicon.icoary /sign-inary",
+		documented:                    "/apix /_next/staticx /_next/imagex /faviconxico /sign-inx",
 		"/((?!api/|_next/static/).*)": "",
 		"/((?!api(?:/|$)).*)":         "",
-		"/((?!.*\\..*|_next).*)":      "/_nextary /x/y.z",
+		"/((?!.*\\..*|_next).*)":      "/_nextx /x/y.z",
+		`/((?!favicon\.ico|a\.b$).*)`: "/favicon.icox",
+		"/v1.0/((?!a.b$).*)":          "/v1.0/axb",
 		"/admin/(.*)":                 "/admin",
 		"/admin/:path+":               "/admin",
 		"/admin/:path*":               "",
 		"/admin":                      "",
 		"/(.*)":                       "",
+		"/((?!/|api/).*)":             "//x",
 	} {
 		auth := newAuth(t, func(cfg *cognito.Config) { cfg.Matcher = []string{pattern} })
 		var got []string
@@ -141,6 +144,52 @@ func TestCheckRoutes(t *testing.T) {
 	}
 }
 
+func TestCheckPatterns(t *testing.T) {
+	auth := newMatcherAuth(t, "/((?!api|sign-in).*)")
+	patterns := []string{"GET /users/{id}", "GET /api/{id}", "/sign-in", "GET /api/health"}
+	cognitotest.CheckPatterns(t, auth, patterns, "/api/{id}", "/sign-in", "GET /api/health")
+
+	r := &recorder{TB: t}
+	cognitotest.CheckPatterns(r, auth, append(patterns, "/x{y"), "GET /api/{id}", "/sign-in", "GET /users/{id}")
+	for i, want := range []string{"/api/health is not guarded", "/x{y counts as unguarded", "GET /users/{id} is listed as public"} {
+		if len(r.failures) != 3 || !strings.Contains(r.failures[i], want) {
+			t.Errorf("failures %q", r.failures)
+		}
+	}
+}
+
+func ExampleAuth_AuditPatterns() {
+	auth, err := cognito.New(cognito.Config{
+		UserPool: cognito.UserPool{ID: "eu-west-1_example", ClientID: "example"},
+		Matcher:  []string{"/users/:path*", "/files/:name"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	for _, g := range auth.AuditPatterns("GET /users/{id}", "GET /files/{path...}", "GET /{$}") {
+		fmt.Printf("%-4s %-16s %s\n", g.Method, g.Route, cmp.Or(g.By, "public: "+g.Public))
+	}
+	// Output:
+	// GET  /users/{id}      /users/:path*
+	// GET  /files/{path...} public: /files/
+	// GET  /{$}             public: /
+}
+
+func ExampleAuth_GuardOf() {
+	auth, err := cognito.New(cognito.Config{
+		UserPool: cognito.UserPool{ID: "eu-west-1_example", ClientID: "example"},
+		Matcher:  []string{"/users/:path*"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(auth.GuardOf("GET", "/users/7").By)
+	fmt.Println(auth.GuardOf("GET", "/health").Public, "is public")
+	// Output:
+	// /users/:path*
+	// /health is public
+}
+
 func ExampleAuth_Audit() {
 	server := cognitotest.New()
 	auth, err := cognito.New(cognito.Config{
@@ -166,6 +215,6 @@ func ExampleAuth_Audit() {
 	// GET    /api/users       public
 	// DELETE /api/users/{id}  group admins
 	// GET    /dashboard       /((?!api|sign-in).*)
-	// /apiary is public: leaving out /api leaves out every path that begins like it
-	// /sign-inary is public: leaving out /sign-in leaves out every path that begins like it
+	// /apix is public: leaving out /api leaves out every path that begins like it
+	// /sign-inx is public: leaving out /sign-in leaves out every path that begins like it
 }

@@ -11,16 +11,17 @@ import (
 // Auth guards routes. Make one with [New]; it may be used by many goroutines at
 // once.
 type Auth struct {
-	cfg      Config
-	rules    []matcher.Rule   // of Matcher, then Rules
-	matcher  *matcher.Matcher // of rules; nil protects every path
-	sessions *session.Manager
-	client   *tokens.Client
-	verifier *tokens.Verifier
-	signIn   *url.URL
-	signInTo string          // SignIn up to the value of ReturnParam; "" without one
-	exempt   []string        // paths that Protect lets through, without a slash at the end
-	routes   *routesSettings // nil without Origin
+	cfg        Config
+	rules      []matcher.Rule   // of Matcher, then Rules
+	matcher    *matcher.Matcher // of rules; nil protects every path
+	inclusions *matcher.Matcher // for the paths of mounted routers; see setInclusions
+	sessions   *session.Manager
+	client     *tokens.Client
+	verifier   *tokens.Verifier
+	signIn     *url.URL
+	signInTo   string          // SignIn up to the value of ReturnParam; "" without one
+	exempt     []string        // paths that Protect lets through, exactly as written
+	routes     *routesSettings // nil without Origin
 }
 
 // Sessions returns the Manager of the sessions. Handlers begin or end sessions with

@@ -42,9 +42,10 @@ type Config struct {
 	// in front lets only your hosts through.
 	ClientConditions []string
 
-	// SignIn is the path of the sign-in page, which Protect lets through. It may be
-	// an absolute https URL of another site, which needs Origin. Default
-	// RoutesPath+"/sign-in" with Origin, else "/sign-in".
+	// SignIn is the path of the sign-in page. Protect lets exactly this path through,
+	// with or without a slash at its end as it is written here. It may be an absolute
+	// https URL of another site, which needs Origin. Default RoutesPath+"/sign-in" with
+	// Origin, else "/sign-in".
 	SignIn string
 
 	// ReturnParam is the query parameter that tells the sign-in page where the
@@ -121,7 +122,9 @@ type Login struct {
 	State func(*http.Request) string
 
 	// RedirectURI and LogoutURI are registered with the app client. Default: Origin
-	// and RoutesPath with "/sign-in-callback" and "/sign-out-callback".
+	// and RoutesPath with "/sign-in-callback" and "/sign-out-callback". Protect lets
+	// exactly their paths through: a LogoutURI of "https://app.example.com/" makes the
+	// home page public.
 	RedirectURI, LogoutURI string
 }
 

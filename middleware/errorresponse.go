@@ -26,7 +26,8 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 // A signed-out user is sent to the sign-in page: a page by 307, as Next.js does, and a
 // form's POST by 303. A request that is no navigation of a browser gets 401 with
 // "WWW-Authenticate: Bearer"; htmx gets HX-Redirect too. If a user has signed in twice
-// within a minute through Routes and still has no session, a page says why.
+// within a minute through Routes and still has no session, a page says why. Another page
+// names the cure if the path differs from one that is let through by a slash at its end.
 //
 // Sec-Fetch-Mode tells a navigation. Without it, a navigation is a GET or HEAD whose
 // Accept names text/html, is "*/*" or is absent, or a form's POST, unless another header
@@ -45,6 +46,8 @@ func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 		a.serveStatus(w, r, http.StatusServiceUnavailable)
 	case !errors.Is(err, session.ErrSignedOut):
 		a.serveStatus(w, r, http.StatusInternalServerError)
+	case page.Is(r, a.cfg.Bearer) && a.isNearExempt(r.URL.Path):
+		a.serveNearExemptPage(w, r)
 	case page.Is(r, a.cfg.Bearer) && a.isSignInLoop(r):
 		a.serveLoopPage(w, r)
 	case page.Is(r, a.cfg.Bearer):

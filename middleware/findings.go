@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/cognitogate/cognitogate/internal/automaton"
 	"github.com/cognitogate/cognitogate/matcher"
 )
 
@@ -28,8 +29,8 @@ func (a *Auth) Findings() []Finding {
 // negativeLookahead finds the alternatives of a negative lookahead.
 var negativeLookahead = regexp.MustCompile(`\(\?!((?:[^()]|\([^()]*\))*)\)`)
 
-// patternFindings guesses surprising paths from a pattern's text and asks the pattern
-// about each.
+// patternFindings reads a pattern's text for what may surprise, and finds paths that
+// the pattern leaves out because of it.
 func patternFindings(p *matcher.Pattern) (found []Finding) {
 	source := p.String()
 	add := func(path, msg string) {
@@ -43,16 +44,26 @@ func patternFindings(p *matcher.Pattern) (found []Finding) {
 		before = strings.TrimRight(before, "(")
 		for word := range strings.SplitSeq(source[m[2]:m[3]], "|") {
 			word = strings.TrimSuffix(word, "$")
-			if word == "" || strings.HasSuffix(word, "/") || regexp.QuoteMeta(word) != strings.ReplaceAll(word, ".", `\.`) {
+			plain := strings.ReplaceAll(word, `\.`, ".")
+			if word == "" || strings.HasSuffix(word, "/") || regexp.QuoteMeta(plain) != strings.ReplaceAll(plain, ".", `\.`) {
 				continue // no plain word
 			}
-			if path := before + word; !p.Match(path) && !p.Match(path+"ary") && p.Match(before+"ary") {
-				add(path+"ary", "leaving out "+path+" leaves out every path that begins like it")
+			path := before + plain
+			if p.Match(path) {
+				continue
+			}
+			if other := leftOut(p, regexp.QuoteMeta(before)+word, path); other != "" {
+				add(other, "the dot in "+word+" stands for any character")
+			} else if longer := leftOut(p, regexp.QuoteMeta(path)+`[\w-]+`, path); longer != "" && p.Match(before+"ary") {
+				add(longer, "leaving out "+path+" leaves out every path that begins like it")
 			}
 		}
 	}
 	if p.Match("/x/y") && p.Match("/x/yz") && !p.Match("/x/y.z") {
 		add("/x/y.z", "every path with a dot is left out")
+	}
+	if hasNegativeLookaround(source) && p.Match("/x") && !p.Match("//x") {
+		add("//x", "Protect guards every path that begins with two slashes, whatever the patterns say")
 	}
 	for _, tail := range []string{"/(.*)", "/(.+)", "/:path+", "/:slug+"} {
 		if base, ok := strings.CutSuffix(source, tail); ok && base != "" && p.Match(base+"/x") && !p.Match(base) {
@@ -60,4 +71,25 @@ func patternFindings(p *matcher.Pattern) (found []Finding) {
 		}
 	}
 	return found
+}
+
+// leftOut returns the shortest plain path that an expression matches and the pattern
+// does not, other than a given one. It returns "" if there is none.
+func leftOut(p *matcher.Pattern, expression, other string) string {
+	language, err := automaton.Compile("^" + expression + "$")
+	if err != nil {
+		return ""
+	}
+	if language, err = automaton.Intersection(language, plainPaths); err != nil {
+		return ""
+	}
+	if language, err = automaton.Difference(language, p.Machine()); err != nil {
+		return ""
+	}
+	for path := range language.Words() {
+		if path != other {
+			return path
+		}
+	}
+	return ""
 }

@@ -20,8 +20,16 @@ var ErrForbidden = errors.New("cognitogate: forbidden")
 // session in its context; use [Auth.Load] for that.
 //
 // Mount it outside the router, or with Use on the outermost one. Protect judges
-// every form of the path that a router, or a server behind it, could act on:
-// cleaned, decoded twice, with "/" for "\", without what follows a ";".
+// every form of the path that a router, or a server behind it, could act on: decoded
+// again, with "/" for "\", without empty segments, ended at "?", "#" and ";". It guards
+// a path on which programs do not agree: one that begins with two slashes or has a dot
+// segment, a control character, or more forms than it judges.
+//
+// In a mounted router of chi, Protect judges the whole path, and what that router
+// routes. Patterns with a negative lookaround, such as /((?!app/public).*), are asked
+// about the whole path only. If another middleware has changed the parameters of the
+// route, the whole path cannot be told, and Protect guards it. In a router behind
+// http.StripPrefix that is below one of chi, it judges the path with the prefix too.
 //
 // Protect cannot see a middleware behind it that gives the router another path, such
 // as chi's PathRewrite, or URLFormat. Put those before Protect, or put [Auth.Require]

@@ -42,6 +42,7 @@ func (a *Auth) configureMatcher(configErrors *configerr.List) {
 		addSourceErrors(configErrors, field, rule.Source, ofRule)
 		a.addClientConditionErrors(configErrors, field, rule)
 	}
+	a.setInclusions()
 }
 
 // addSourceErrors adds the mistakes that matcher.New has found in a rule, and the

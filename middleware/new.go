@@ -115,9 +115,7 @@ func (a *Auth) configureSignIn(configErrors *configerr.List) {
 		}
 	}
 	if cfg.Origin != "" {
-		for slug := range routeHandlers {
-			a.exempt = append(a.exempt, cfg.RoutesPath+"/"+slug)
-		}
+		a.exemptRoutes()
 	}
 	u, err := url.Parse(cfg.SignIn)
 	switch {
@@ -125,7 +123,7 @@ func (a *Auth) configureSignIn(configErrors *configerr.List) {
 		configErrors.Add("SignIn", `%q is not a path like "/sign-in"`, cfg.SignIn)
 		return
 	case isLocalPath(cfg.SignIn):
-		a.exempt = append(a.exempt, strings.TrimSuffix(u.Path, "/"))
+		a.exempt = append(a.exempt, u.Path)
 		if a.protects(&http.Request{URL: u}) {
 			configErrors.Add("SignIn", "%q is not plain, without escapes, dot segments and the like, and so Protect would not let it through", cfg.SignIn)
 		}

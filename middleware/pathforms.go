@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
-	"path"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
-
-	"github.com/go-chi/chi/v5"
 
 	"github.com/cognitogate/cognitogate/internal/percent"
 )
@@ -41,123 +39,177 @@ func isPlain(u *url.URL) bool {
 	return true
 }
 
-// pathForms are the forms of one path, each once.
-type pathForms []string
+// maxPathForms and maxFormBytes bound the forms that are judged. A path with more is
+// protected, because anybody can send it.
+const (
+	maxPathForms = 32
+	maxFormBytes = 64 << 10
+)
+
+// pathForms collects the forms of a path, each once.
+type pathForms struct {
+	list     []string
+	bytes    int  // of all forms
+	unjudged bool // a form cannot be judged, or there are too many
+}
 
 func (forms *pathForms) add(p string) {
-	if !slices.Contains(*forms, p) {
-		*forms = append(*forms, p)
+	if forms.unjudged || slices.Contains(forms.list, p) {
+		return
 	}
+	forms.bytes += len(p)
+	if len(forms.list) == maxPathForms || forms.bytes > maxFormBytes || !isJudgeable(p) {
+		forms.unjudged = true
+		return
+	}
+	forms.list = append(forms.list, p)
+}
+
+// isJudgeable reports whether programs agree about a form so far that the matcher can
+// judge it. They do not in four cases:
+//   - A form that begins with two slashes names another host to those who resolve it as
+//     a URL (RFC 3986 §4.2). Browsers and Node.js take "\" for "/", and skip any number
+//     of slashes (WHATWG URL §4.4).
+//   - Programs resolve dot segments before they decode, or after, or never. Browsers
+//     send none.
+//   - Some programs drop control characters, and others end the path there.
+//   - What is not UTF-8 has no characters that a pattern could match.
+func isJudgeable(p string) bool {
+	if len(p) > 1 && isSlash(p[0]) && isSlash(p[1]) || hasDotSegment(p) || !utf8.ValidString(p) {
+		return false
+	}
+	for i := range len(p) {
+		if c := p[i]; c < ' ' || c == 0x7f || c == 0xc2 && p[i+1] < 0xa0 { // U+0080 to U+009F
+			return false
+		}
+	}
+	return true
+}
+
+func isSlash(c byte) bool { return c == '/' || c == '\\' }
+
+// hasDotSegment reports whether a path has a segment "." or "..".
+func hasDotSegment(p string) bool {
+	return strings.Contains(p, "/./") || strings.Contains(p, "/../") || strings.HasSuffix(p, "/.") || strings.HasSuffix(p, "/..")
 }
 
 // requestPathForms returns every form of the request's path that a router, a file
 // server, a middleware or a server behind the guard could act on. ok is false if a
-// form cannot be judged.
-func requestPathForms(r *http.Request) (forms pathForms, ok bool) {
+// form cannot be judged. routed has the paths by which chi may have routed the request.
+func requestPathForms(r *http.Request, routed []string) (list []string, ok bool) {
 	escaped, decoded := r.URL.EscapedPath(), r.URL.Path
-	if decoded == "" || decoded[0] != '/' || escaped == "" || escaped[0] != '/' || len(escaped) > maxPath {
+	received := cmp.Or(r.URL.RawPath, decoded) // chi routes by RawPath, even if Path has been rewritten
+	if decoded == "" {
 		return nil, false // "*", or a CONNECT without a path: there is nothing to match
 	}
-	received := cmp.Or(r.URL.RawPath, decoded) // chi routes by RawPath, even if Path has been rewritten
-	routed := chiRoutePath(r, received)
-	if routed == "" {
-		return nil, false
+	return newPathForms(append(routed, escaped, decoded, received, escapedAsNeeded(escaped)))
+}
+
+// escapedAsNeeded returns an escaped path with other escapes only where a character needs
+// one. An escaped slash stays what it is: routers such as ServeMux decode one segment
+// after the other, and to them "/%75sers/a%2Fb" is the path of "/users/{id}".
+func escapedAsNeeded(escaped string) string {
+	segments := strings.Split(escaped, "/")
+	for i, segment := range segments {
+		if decoded, err := url.PathUnescape(segment); err == nil {
+			segments[i] = strings.ReplaceAll((&url.URL{Path: decoded}).EscapedPath(), "/", "%2F")
+		}
 	}
-	forms = pathForms{escaped}
-	forms.add(decoded)
-	forms.add(received)
-	forms.add(routed)
-	for _, p := range forms[:len(forms):len(forms)] {
-		forms.add(percent.DecodeLenient(p)) // a server behind the guard may decode once more
+	return strings.Join(segments, "/")
+}
+
+// newPathForms returns every form of the paths. ok is false if a form cannot be judged.
+func newPathForms(paths []string) (list []string, ok bool) {
+	var forms pathForms
+	for _, p := range paths {
+		if p == "" || p[0] != '/' || len(p) > maxPath {
+			return nil, false
+		}
+		forms.add(p)
 	}
-	for _, p := range forms[:len(forms):len(forms)] {
-		forms.addCleaned(p)
+	// A program may read a path in several ways, in any order. Each new form is
+	// therefore read in every way again.
+	for i := 0; i < len(forms.list) && !forms.unjudged; i++ {
+		for _, read := range pathReadings {
+			forms.add(read(forms.list[i]))
+		}
 	}
-	for _, p := range forms[:len(forms):len(forms)] {
+	for _, p := range forms.list {
 		// Patterns are written for the form in which only the characters that need it
 		// are escaped: :path matches no "#" and no "?", because in a request's target
 		// neither belongs to the path.
 		forms.add((&url.URL{Path: p}).EscapedPath())
 	}
-	for _, p := range forms {
-		if !utf8.ValidString(p) || strings.ContainsRune(p, 0) {
-			return nil, false // no two programs agree on such a path
-		}
-	}
-	return forms, true
+	return forms.list, !forms.unjudged
 }
 
-// addCleaned adds p as other programs clean it:
-//   - with "/" in place of "\", or not;
-//   - without the parameters of segments, or with them;
-//   - without empty segments, then without dot segments too, because some programs
-//     collapse slashes and leave dots;
-//   - with and without a slash at the end.
-func (forms *pathForms) addCleaned(p string) {
-	variants := pathForms{p}
-	variants.add(strings.ReplaceAll(p, `\`, "/"))
-	for _, variant := range variants[:len(variants):len(variants)] {
-		variants.add(withoutSegmentParams(variant))
+// pathReadings are the ways in which a program behind the guard reads a path as another.
+var pathReadings = []func(string) string{
+	percent.DecodeLenient,
+	withoutQuery,
+	func(p string) string { return strings.ReplaceAll(p, `\`, "/") },
+	withoutSegmentParams,
+	func(p string) string { p, _, _ = strings.Cut(p, ";"); return p },
+	withoutEmptySegments,
+	withoutInnerHost,
+	withoutLastSlash,
+}
+
+// withoutQuery ends a path where a program does that reads it as a part of a URL: before
+// a "?" or "#" that was escaped. Blanks at the end of a URL are dropped.
+func withoutQuery(p string) string {
+	if i := strings.IndexAny(p, "?#"); i >= 0 {
+		p = p[:i]
 	}
-	for _, variant := range variants {
-		for strings.Contains(variant, "//") {
-			variant = strings.ReplaceAll(variant, "//", "/")
-		}
-		forms.add(variant)
-		cleaned := path.Clean("/" + variant)
-		forms.add(cleaned)
-		if strings.HasSuffix(variant, "/") && cleaned != "/" {
-			forms.add(cleaned + "/")
-		}
-		if variant != "/" {
-			forms.add(strings.TrimSuffix(variant, "/"))
-		}
-	}
+	return strings.TrimRightFunc(p, func(c rune) bool { return unicode.IsSpace(c) || c == '\uFEFF' })
 }
 
 // withoutSegmentParams removes the parameters of segments (RFC 3986 §3.3), as servlet
-// containers do before they resolve dot segments.
+// containers do.
 func withoutSegmentParams(p string) string {
 	if !strings.Contains(p, ";") {
 		return p
 	}
-	segments := strings.Split(p, "/")
-	for i, segment := range segments {
-		segments[i], _, _ = strings.Cut(segment, ";")
-	}
-	return strings.Join(segments, "/")
-}
-
-// chiRoutePath returns the whole path that chi routes by. That is p, the path that
-// was received, unless a middleware such as StripSlashes has set another. The result
-// is empty if the whole path cannot be told.
-func chiRoutePath(r *http.Request, p string) string {
-	rc := chi.RouteContext(r.Context())
-	switch {
-	case rc == nil || rc.RoutePath == "":
-		return p
-	case !inMountedRouter(rc):
-		return rc.RoutePath
-	case rc.RoutePath == "/", strings.HasSuffix(p, rc.RoutePath), strings.HasSuffix(strings.TrimSuffix(p, "/"), rc.RoutePath):
-		return p // RoutePath is p without what outer routers have consumed
-	}
-	return ""
-}
-
-// inMountedRouter reports whether a mounted router has the request. RoutePath is then
-// the rest of the path, below the mount. chi empties the wildcard of a mount, and
-// routes "/" where nothing is left.
-func inMountedRouter(rc *chi.Context) bool {
-	if len(rc.RoutePatterns) == 0 {
-		return false
-	}
-	if rc.RoutePath == "/" {
-		return rc.RoutePatterns[0] != "/"
-	}
-	for i, key := range rc.URLParams.Keys {
-		if key == "*" && rc.URLParams.Values[i] == "" {
-			return true
+	var b strings.Builder
+	inParam := false
+	for i := range len(p) {
+		if c := p[i]; c == ';' {
+			inParam = true
+		} else if inParam = inParam && c != '/'; !inParam {
+			b.WriteByte(c)
 		}
 	}
-	return false
+	return b.String()
+}
+
+func withoutEmptySegments(p string) string {
+	if !strings.Contains(p, "//") {
+		return p
+	}
+	var b strings.Builder
+	for i := range len(p) {
+		if p[i] != '/' || i == 0 || p[i-1] != '/' {
+			b.WriteByte(p[i])
+		}
+	}
+	return b.String()
+}
+
+// withoutInnerHost removes the segment behind the first two slashes. After
+// http.StripPrefix("/app", …), "/app//host/admin" is "//host/admin", and whoever
+// resolves that as a URL serves /admin.
+func withoutInnerHost(p string) string {
+	before, rest, ok := strings.Cut(p, "//")
+	if !ok {
+		return p
+	}
+	_, after, _ := strings.Cut(strings.TrimLeft(rest, "/"), "/")
+	return before + "/" + after
+}
+
+func withoutLastSlash(p string) string {
+	if p == "/" {
+		return p
+	}
+	return strings.TrimSuffix(p, "/")
 }

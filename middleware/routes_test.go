@@ -135,7 +135,11 @@ func TestRoutesAreMountedAnywhere(t *testing.T) {
 				base = "/api/auth"
 			}
 			env.handler = m.mount(env.auth)
-			for _, slash := range []string{"", "/"} {
+			slashes := []string{"", "/"}
+			if strings.Contains(m.name, "Protect") {
+				slashes = slashes[:1] // Protect lets the exact paths through
+			}
+			for _, slash := range slashes {
 				authorize, flow := env.startFlow(base + "/sign-in" + slash)
 				callback := env.completeLogin(authorize, "ada")
 				if callback.Path != base+"/sign-in-callback" {

@@ -79,3 +79,12 @@ func (a *alphabet) classOf(c uint16) uint16 {
 	}
 	return a.class[run]
 }
+
+// representatives returns a code unit of each class.
+func (a *alphabet) representatives() []uint16 {
+	units := make([]uint16, a.classes)
+	for run := len(a.starts) - 1; run >= 0; run-- {
+		units[a.class[run]] = a.starts[run]
+	}
+	return units
+}

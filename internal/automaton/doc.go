@@ -36,4 +36,12 @@
 //
 // A lookbehind needs the other direction. Its dfa stands beside the main one and
 // runs the other way. Reversing the main dfa then merges both into one.
+//
+// # Languages
+//
+// The texts that a Machine matches are its language. [Intersection], [Difference] and
+// [Complement] make machines of others, and [Machine.ShortestWord] shows a text of the
+// language, or that there is none (product.go, preimage.go, word.go). All run machines
+// that read from the left, and have [ErrTooLarge] where one needs too many states for
+// that. [GoSyntax] makes an expression of Go one of JavaScript.
 package automaton

@@ -21,7 +21,7 @@ var allowedImports = map[string][]string{
 	"tokens":                           {"internal/awscall"},
 	"session":                          {"internal/clockcache", "session/internal/refresh", "tokens", "internal/configerr", "internal/cookie", "internal/hosts", "internal/page", "internal/percent"},
 	"session/internal/refresh":         {"tokens", "internal/recent"},
-	"middleware":                       {"internal/configerr", "internal/percent", "matcher", "session", "tokens", "internal/cookie", "internal/page", "internal/seal"},
+	"middleware":                       {"internal/automaton", "internal/configerr", "internal/percent", "matcher", "session", "tokens", "internal/cookie", "internal/page", "internal/seal"},
 	"identity":                         {"internal/configerr", "internal/recent", "internal/awscall", "session", "tokens", "internal/hosts"},
 	"appsync":                          {"identity", "session", "internal/hosts"},
 	"cognitotest":                      {"middleware", "session", "tokens", "internal/sigv4"},
