@@ -84,7 +84,7 @@ type Config struct {
 	CacheBytes int64
 
 	// Bearer accepts "Authorization: Bearer <access token>" beside cookies. The cookies
-	// of a request with such a header are not read.
+	// of a request with such a header are not read, and it is never redirected.
 	Bearer bool
 
 	// ErrorHandler answers requests that a guard refuses. err wraps

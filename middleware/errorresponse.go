@@ -23,11 +23,15 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // ServeError is the default ErrorHandler. It never shows the cause.
 //
-// A signed-out user is sent to the sign-in page: a page by 307, as Next.js does, and
-// another navigation, such as a form's POST, by 303. A request that is no navigation
-// of a browser gets 401 with "WWW-Authenticate: Bearer"; htmx gets HX-Redirect too.
-// If a user has signed in twice within a minute through Routes and still has no
-// session, a page says why.
+// A signed-out user is sent to the sign-in page: a page by 307, as Next.js does, and a
+// form's POST by 303. A request that is no navigation of a browser gets 401 with
+// "WWW-Authenticate: Bearer"; htmx gets HX-Redirect too. If a user has signed in twice
+// within a minute through Routes and still has no session, a page says why.
+//
+// Sec-Fetch-Mode tells a navigation. Without it, a navigation is a GET or HEAD whose
+// Accept names text/html, is "*/*" or is absent, or a form's POST, unless another header
+// speaks for a script. A prefetch never is one, nor, with Config.Bearer, is a request
+// with a bearer token. docs/navigation.md has all rules, and a list of clients.
 //
 // [ErrForbidden] is 403, and tokens.ErrUnavailable is 503 with Retry-After.
 func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
@@ -35,36 +39,36 @@ func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 	cookie.NoStore(h)
 	switch {
 	case errors.Is(err, ErrForbidden):
-		serveStatus(w, r, http.StatusForbidden)
+		a.serveStatus(w, r, http.StatusForbidden)
 	case errors.Is(err, tokens.ErrUnavailable):
 		h.Set("Retry-After", retryAfter)
-		serveStatus(w, r, http.StatusServiceUnavailable)
+		a.serveStatus(w, r, http.StatusServiceUnavailable)
 	case !errors.Is(err, session.ErrSignedOut):
-		serveStatus(w, r, http.StatusInternalServerError)
-	case page.Is(r) && a.isSignInLoop(r):
+		a.serveStatus(w, r, http.StatusInternalServerError)
+	case page.Is(r, a.cfg.Bearer) && a.isSignInLoop(r):
 		a.serveLoopPage(w, r)
-	case page.Is(r):
+	case page.Is(r, a.cfg.Bearer):
 		h.Set("Location", a.signInURL(r))
 		w.WriteHeader(http.StatusTemporaryRedirect)
-	case page.Navigation(r):
+	case page.Navigates(r, a.cfg.Bearer):
 		h.Set("Location", a.cfg.SignIn)
 		w.WriteHeader(http.StatusSeeOther)
 	default:
-		if r.Header.Get("HX-Request") != "" {
+		if page.IsHTMX(r) && !page.IsPrefetch(r) {
 			h.Set("HX-Redirect", a.cfg.SignIn)
 		}
 		h.Set("WWW-Authenticate", "Bearer")
-		serveStatus(w, r, http.StatusUnauthorized)
+		a.serveStatus(w, r, http.StatusUnauthorized)
 	}
 }
 
 // serveStatus answers with a status and its usual text. A navigation gets plain text,
 // a program a problem document (RFC 9457).
-func serveStatus(w http.ResponseWriter, r *http.Request, status int) {
+func (a *Auth) serveStatus(w http.ResponseWriter, r *http.Request, status int) {
 	text := http.StatusText(status)
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
-	if page.Navigation(r) {
+	if page.Navigates(r, a.cfg.Bearer) {
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		text += "\n"
 	} else {

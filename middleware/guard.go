@@ -37,9 +37,11 @@ func (a *Auth) Require(next http.Handler) http.Handler {
 	return &guard{auth: a, next: next, kind: kindRequire}
 }
 
-// Load puts the session into the context if there is one, and never refuses: it is
-// for public pages that greet their users. It refreshes the session like Protect.
-// During an outage a request may have no session although its user is signed in.
+// Load puts the session into the context if there is one, and lets everybody through:
+// it is for public pages that greet their users. It refreshes the session like Protect.
+// During an outage a request may have no session although its user is signed in. Only
+// a prefetch whose session needs a refresh gets 401; the browser asks again when the
+// user does.
 func (a *Auth) Load(next http.Handler) http.Handler {
 	return &guard{auth: a, next: next, kind: kindLoad}
 }
@@ -127,12 +129,12 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 		report(DecisionPassed)
-	case g.kind == kindLoad:
+	case g.kind == kindLoad && !isStalePrefetch(r, err):
 		answer.values.AddVary(answer.Header())
 		report(DecisionAnonymous)
 	default:
 		if a.cfg.Hooks.Decided != nil {
-			report(refusalDecision(r, err))
+			report(a.refusalDecision(r, err))
 		}
 		answer.setCacheControl(cookie.Uncached)
 		a.refuse(w, r, err)
@@ -171,6 +173,12 @@ func withSession(r *http.Request, s *session.Session) *http.Request {
 	return r.WithContext(session.NewContext(r.Context(), s))
 }
 
+// isStalePrefetch reports whether a prefetch has a session that needs a refresh. Behind
+// Load, an anonymous answer would be shown to a signed-in user.
+func isStalePrefetch(r *http.Request, err error) bool {
+	return errors.Is(err, tokens.Expired) && page.IsPrefetch(r)
+}
+
 // decisionReporter returns a function that calls the hook of a decision. Without a
 // hook it reads no clock.
 func (a *Auth) decisionReporter(r *http.Request) func(Decision) {
@@ -183,13 +191,13 @@ func (a *Auth) decisionReporter(r *http.Request) func(Decision) {
 }
 
 // refusalDecision returns the decision that an error means.
-func refusalDecision(r *http.Request, err error) Decision {
+func (a *Auth) refusalDecision(r *http.Request, err error) Decision {
 	switch {
 	case errors.Is(err, ErrForbidden):
 		return DecisionForbidden
 	case errors.Is(err, tokens.ErrUnavailable):
 		return DecisionUnavailable
-	case page.Navigation(r):
+	case page.Navigates(r, a.cfg.Bearer):
 		return DecisionRedirected
 	}
 	return DecisionRefused

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/internal/page"
 )
 
 const defaultRoutesPath = "/api/auth"
@@ -64,22 +65,11 @@ func (a *Auth) serveRoute(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 		return
 	}
-	if isPrefetch(r) {
+	if page.IsPrefetch(r) {
 		// A page that the user has not asked for yet must not begin or end a sign-in.
 		// Browsers ask again when the user does.
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
 	handler(a, w, r)
-}
-
-// isPrefetch reports whether the browser asks ahead of the user (Sec-Purpose of the
-// Fetch standard; Purpose and X-Moz are older names).
-func isPrefetch(r *http.Request) bool {
-	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {
-		if strings.Contains(strings.ToLower(r.Header.Get(name)), "prefetch") {
-			return true
-		}
-	}
-	return false
 }

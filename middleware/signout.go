@@ -13,12 +13,12 @@ import (
 func (a *Auth) serveSignOut(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
 		if a.routes.crossOrigin.Check(r) != nil {
-			serveStatus(w, r, http.StatusForbidden)
+			a.serveStatus(w, r, http.StatusForbidden)
 			return
 		}
 	} else {
 		if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
-			serveStatus(w, r, http.StatusForbidden)
+			a.serveStatus(w, r, http.StatusForbidden)
 			return
 		}
 		switch r.Header.Get("Sec-Fetch-Site") {
@@ -27,7 +27,7 @@ func (a *Auth) serveSignOut(w http.ResponseWriter, r *http.Request) {
 			a.serveHTMLPage(w, r, http.StatusOK, htmlPage{Title: "Sign out?", Confirm: a.cfg.RoutesPath + "/sign-out"})
 			return
 		default:
-			serveStatus(w, r, http.StatusForbidden)
+			a.serveStatus(w, r, http.StatusForbidden)
 			return
 		}
 	}

@@ -16,6 +16,7 @@ var (
 	errNoCookies      = fmt.Errorf("%w: no cookies", ErrSignedOut)
 	errNoAccessToken  = errors.New("no access token")
 	errNoRefreshToken = errors.New("no refresh token")
+	errPrefetch       = errors.New("a prefetch refreshes nothing")
 	errOtherUser      = errors.New("the refreshed tokens are another user's")
 
 	errForceWithoutWriter = errors.New("session: ForceRefresh needs a ResponseWriter for the new cookies")

@@ -27,7 +27,8 @@ var noOptions FetchOptions
 // you set a Cache-Control of your own. A guard of package middleware around the caller
 // puts the cookies back if they are lost before the header goes out. With a nil w Fetch
 // only reads: it refreshes nothing, and an expired session is ErrSignedOut wrapping
-// tokens.Expired.
+// tokens.Expired. For a prefetch it only reads, too: a browser asks again when the user
+// does.
 //
 // A session of this pool and app client that a guard has put into the request's
 // context is returned as it is, unless ForceRefresh is set.
@@ -54,7 +55,7 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 		return s, nil
 	}
 	if m.bearer {
-		if raw, ok := bearerToken(r.Header); ok {
+		if raw, ok := page.BearerToken(r.Header); ok {
 			if opts.ForceRefresh {
 				return nil, errForceWithBearer
 			}
@@ -76,8 +77,15 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	return m.fetchUncached(ctx, w, r, opts, cookies)
 }
 
-// fetchUncached verifies the session, and refreshes it if need be.
+// fetchUncached verifies the session, and refreshes it if need be. For a prefetch it only
+// reads: the user may never see the answer, and asks again otherwise.
 func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *http.Request, opts *FetchOptions, cookies requestCookies) (*Session, error) {
+	if page.IsPrefetch(r) {
+		if opts.ForceRefresh {
+			return nil, signedOutBecause(errPrefetch)
+		}
+		w = nil
+	}
 	// One deadline for the request, whether the keys hang, or Cognito, or both.
 	ctx, cancel := context.WithTimeout(ctx, refresh.Timeout)
 	defer cancel()
@@ -97,7 +105,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 		}
 		return nil, signedOutBecause(v.err)
 	}
-	f := refreshFlow{m: m, w: w, r: r, cookies: cookies, users: users, v: v, signOutCount: signOutCount, opts: opts, page: page.Is(r)}
+	f := refreshFlow{m: m, w: w, r: r, cookies: cookies, users: users, v: v, signOutCount: signOutCount, opts: opts, page: page.MayClear(r)}
 	switch v.state {
 	case stateNone:
 		return nil, signedOutBecause(nil)
@@ -147,23 +155,6 @@ func (m *Manager) wantsRefresh(result *userResult, opts *FetchOptions, r *http.R
 		return !m.refresher.IsPaused(token, result.access.Subject())
 	}
 	return result.idState == idBroken && m.refresher.AllowRepair(token)
-}
-
-// bearerToken returns the token of "Authorization: Bearer" (RFC 6750 §2.1). Other schemes
-// are ignored. A second Authorization line (RFC 9110 allows one) makes the token one that
-// nobody has, because a proxy may have looked at the other line.
-func bearerToken(h http.Header) (token string, ok bool) {
-	lines := h["Authorization"]
-	for _, line := range lines {
-		scheme, rest, _ := strings.Cut(line, " ")
-		if strings.EqualFold(scheme, "Bearer") {
-			if len(lines) > 1 {
-				return "", true
-			}
-			return strings.Trim(rest, " "), true
-		}
-	}
-	return "", false
 }
 
 // fetchBearer verifies a bearer token, which alone decides: no cookie is read or written,

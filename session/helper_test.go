@@ -213,6 +213,7 @@ func scriptRequest(cookies ...string) *http.Request {
 // upgradeRequest returns a request to open a WebSocket with cookies.
 func upgradeRequest(cookies ...string) *http.Request {
 	r := pageRequest(cookies...)
+	r.Header.Set("Sec-Fetch-Mode", "websocket")
 	r.Header.Set("Connection", "Upgrade")
 	r.Header.Set("Upgrade", "websocket")
 	return r

@@ -22,7 +22,7 @@ type refreshFlow struct {
 	v            *verification
 	signOutCount uint64 // before the verification
 	opts         *FetchOptions
-	page         bool // the answer is a page, which may delete cookies
+	page         bool // the answer is a page's, which may delete cookies
 
 	tries        int   // refresh tokens tried
 	refused      bool  // Cognito says that the session of a refresh token is over

@@ -149,6 +149,7 @@ func (run *sequenceRun) step(t *testing.T, step *sequenceStep) (got, recorded st
 	t.Helper()
 	run.cognito.jwks, run.cognito.replies, run.cognito.calls, run.cognito.keys = step.JWKS, step.Cognito, nil, nil
 	r := httptest.NewRequest(step.Request.Method, step.Request.URL, nil)
+	r.Header.Set("Accept", "text/html") // Next.js renders pages; the records hold the cookies alone
 	r.Header.Set("Cookie", step.Request.Headers["cookie"])
 	w := httptest.NewRecorder()
 	for _, o := range step.Outcomes {

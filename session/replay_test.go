@@ -36,7 +36,8 @@ func (rec *record) replay(t *testing.T, replies []exchange) result {
 		return result{Session: "no manager"}
 	}
 	r := httptest.NewRequest(rec.Request.Method, rec.Request.URL, nil)
-	if rec.ResponseKind != "none" { // Amplify's null context has no request
+	r.Header.Set("Accept", "text/html") // Next.js renders pages; the records hold the cookies alone
+	if rec.ResponseKind != "none" {     // Amplify's null context has no request
 		r.Header.Set("Cookie", rec.Request.Headers["cookie"])
 	}
 	w := httptest.NewRecorder()

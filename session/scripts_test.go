@@ -3,12 +3,47 @@ package session_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"testing"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/session"
 )
+
+// scriptHeaders are headers of requests that are none for a page, as far as the server
+// can tell: without Sec-Fetch-Mode, a script's fetch sends "Accept: */*".
+var scriptHeaders = []http.Header{
+	{"Sec-Fetch-Mode": {"cors"}, "Accept": {"text/html"}},
+	{"Accept": {"application/json"}},
+	{"Accept": {"*/*"}},
+	{},
+	{"Accept": {"text/html"}, "Hx-Request": {"true"}},
+	{"Accept": {"text/html"}, "X-Requested-With": {"XMLHttpRequest"}},
+	{"Accept": {"text/html"}, "Upgrade": {"websocket"}},
+	{"Sec-Fetch-Mode": {"navigate"}, "Sec-Purpose": {"prefetch;prerender"}},
+	{"Sec-Fetch-Mode": {"cors"}, "X-Sec-Purpose": {"prefetch"}},
+}
+
+// pageHeaders are headers of requests for a page. Sec-Fetch-Mode decides, whatever else
+// an app or a proxy adds.
+var pageHeaders = []http.Header{
+	{"Sec-Fetch-Mode": {"navigate"}},
+	{"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"iframe"}},
+	{"Sec-Fetch-Mode": {"navigate"}, "X-Requested-With": {"com.example.app"}},
+	{"Sec-Fetch-Mode": {"navigate"}, "Authorization": {"Bearer added by a proxy"}},
+	{"Sec-Fetch-Mode": {"navigate"}, "Upgrade": {"h2c"}},
+	{"Accept": {"text/html,application/xhtml+xml,*/*;q=0.8"}},
+	{"Accept": {"text/html"}, "X-Requested-With": {"com.example.app"}, "Upgrade": {"h2c"}},
+}
+
+// requestWith returns a request with headers and cookies.
+func requestWith(headers http.Header, cookies ...string) *http.Request {
+	r := pageRequest(cookies...)
+	r.Header.Del("Sec-Fetch-Mode")
+	maps.Copy(r.Header, headers)
+	return r
+}
 
 // TestScriptAnswersDeleteNothing compares the answers to scripts with those to pages. A
 // script's answer may arrive when the browser has signed in anew. So it only writes the
@@ -40,21 +75,20 @@ func TestScriptAnswersDeleteNothing(t *testing.T) {
 			"garbage":               {e.prefixed("LastAuthUser=ada"), e.prefixed("ada.accessToken=x")},
 			"refused refresh token": append(expired()[:3], e.prefixed("ada.refreshToken=refused")),
 		} {
-			for _, edit := range []func(*http.Request){
-				func(r *http.Request) { r.Header.Set("Sec-Fetch-Mode", "cors") },
-				func(r *http.Request) { r.Method = "POST" },
-				func(r *http.Request) { r.Header.Del("Sec-Fetch-Mode"); r.Header.Set("Accept", "application/json") },
-				func(r *http.Request) { r.Header.Set("HX-Request", "true") },
-				func(r *http.Request) { r.Header.Set("Upgrade", "websocket") },
-			} {
-				r := pageRequest(cookies...)
-				edit(r)
-				if _, lines, err := e.fetch(r); !errors.Is(err, session.ErrSignedOut) || len(lines) > 0 {
-					t.Errorf("%s, a script: %v, %v", name, err, lines)
+			for _, headers := range scriptHeaders {
+				if _, lines, err := e.fetch(requestWith(headers, cookies...)); !errors.Is(err, session.ErrSignedOut) || len(lines) > 0 {
+					t.Errorf("%s, a script, %v: %v, %v", name, headers, err, lines)
 				}
 			}
-			if _, lines, err := e.fetch(pageRequest(cookies...)); !errors.Is(err, session.ErrSignedOut) || !e.cleared(lines) {
-				t.Errorf("%s, a page: %v, %v", name, err, lines)
+			r := pageRequest(cookies...)
+			r.Method = "POST"
+			if _, lines, err := e.fetch(r); !errors.Is(err, session.ErrSignedOut) || len(lines) > 0 {
+				t.Errorf("%s, a form: %v, %v", name, err, lines)
+			}
+			for _, headers := range pageHeaders {
+				if _, lines, err := e.fetch(requestWith(headers, cookies...)); !errors.Is(err, session.ErrSignedOut) || !e.cleared(lines) {
+					t.Errorf("%s, a page, %v: %v, %v", name, headers, err, lines)
+				}
 			}
 		}
 	}

@@ -1,58 +1,39 @@
-// Package page tells a browser's navigation to a page from a request of a program. A
-// redirect is an answer to the former only.
+// Package page tells a browser's navigation from every other request. A signed-out user
+// is redirected only on a navigation. Only a page's answer deletes cookies.
 package page
 
-import (
-	"net/http"
-	"strings"
-)
+import "net/http"
+
+// Navigates reports whether r is a browser's navigation: a GET, a HEAD or a form's POST
+// whose answer is shown to the user. bearer is set if the server accepts bearer tokens.
+func Navigates(r *http.Request, bearer bool) bool {
+	return firstRule(r, bearer).navigates
+}
 
 // Is reports whether r is a navigation that can be repeated, a GET or a HEAD. It may be
 // redirected elsewhere and come back.
-func Is(r *http.Request) bool {
-	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && Navigation(r)
+func Is(r *http.Request, bearer bool) bool {
+	return isSafe(r) && Navigates(r, bearer)
 }
 
-// Navigation reports whether r is a browser's navigation: a GET, a HEAD or a form's
-// POST. Sec-Fetch-Mode (Fetch Metadata) decides. Without it, other headers may show
-// that a program made the request.
-func Navigation(r *http.Request) bool {
-	h := header(r.Header)
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-	case http.MethodPost:
-		if strings.Contains(strings.ToLower(h.get("Content-Type")), "json") {
-			return false // forms send no JSON
-		}
-	default:
-		return false
-	}
-	if IsUpgrade(r) || h.get("Hx-Request") != "" || h.get("X-Requested-With") != "" {
-		return false
-	}
-	if scheme, _, _ := strings.Cut(h.get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
-		return false
-	}
-	if mode := h.get("Sec-Fetch-Mode"); mode != "" {
-		return mode == "navigate"
-	}
-	accept := strings.ToLower(strings.Join(h["Accept"], ","))
-	return strings.Contains(accept, "text/html") ||
-		!strings.Contains(accept, "json") && !strings.Contains(accept, "text/event-stream")
+// MayClear reports whether the answer to r may delete a session's cookies and write
+// LastAuthUser. A script's answer may not: it may arrive when the browser has signed in
+// anew. Without Sec-Fetch-Mode, Accept tells a page from a script's fetch, which sends
+// "*/*".
+func MayClear(r *http.Request) bool {
+	return isSafe(r) && firstRule(r, false).clears
 }
 
-// IsUpgrade reports whether r asks to change the protocol, as a WebSocket's
-// opening handshake does (RFC 9110 §7.8). Its answer may not carry cookies.
-func IsUpgrade(r *http.Request) bool {
-	return header(r.Header).get("Upgrade") != "" || r.Method == http.MethodConnect
+func isSafe(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead
 }
 
-// header reads by canonical names, and saves http.Header.Get's canonicalisation.
-type header map[string][]string
-
-func (h header) get(canonical string) string {
-	if v := h[canonical]; len(v) > 0 {
-		return v[0]
+// firstRule returns the first rule that applies to r. The last one applies to every
+// request.
+func firstRule(r *http.Request, bearer bool) *rule {
+	i := 0
+	for !rules[i].applies(r, header(r.Header), bearer) {
+		i++
 	}
-	return ""
+	return &rules[i]
 }
