@@ -42,6 +42,9 @@ func (v *Values) AddVary(h http.Header) {
 
 // namesCookie reports whether a line of Vary names Cookie.
 func namesCookie(line string) bool {
+	if line == "Cookie" { // nearly always
+		return true
+	}
 	for name := range strings.SplitSeq(line, ",") {
 		if strings.EqualFold(strings.TrimSpace(name), "Cookie") {
 			return true
