@@ -139,7 +139,7 @@ func (w *responseWriter) writeInformational(status int) {
 	h := w.Header()
 	cacheControl, vary, lines := h["Cache-Control"], h["Vary"], h["Set-Cookie"]
 	setValues(h, "Cache-Control", without(cacheControl, func(value string) bool { return value == w.cacheControl }))
-	setValues(h, "Vary", without(vary, func(value string) bool { return value == "Cookie" }))
+	setValues(h, "Vary", without(vary, func(value string) bool { return value == "Cookie" || value == "Cookie, Authorization" }))
 	setValues(h, "Set-Cookie", without(lines, func(line string) bool {
 		return w.sessions.SetsCookies(http.Header{"Set-Cookie": {line}})
 	}))
