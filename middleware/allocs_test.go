@@ -3,6 +3,7 @@
 package middleware_test
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/cognitogate/cognitogate/internal/longtest"
@@ -18,12 +19,29 @@ func TestPublicPathAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestSignedInRequestAllocatesTwice: the guard adds a context and a request.
-func TestSignedInRequestAllocatesTwice(t *testing.T) {
+// TestSignedInRequestAllocates allows a context, a request and a response writer.
+func TestSignedInRequestAllocates(t *testing.T) {
 	longtest.WithoutRace(t)
 	env := newBench(t)
 	r := env.signedInRequest("/dashboard/1")
-	if over := testing.AllocsPerRun(100, serve(env.chi, r)) - testing.AllocsPerRun(100, serve(env.bare, r)); over > 2 {
+	guarded, bare := serve(env.chi, r), serve(env.bare, r)
+	if over := testing.AllocsPerRun(100, guarded) - testing.AllocsPerRun(100, bare); over > 3 {
 		t.Errorf("%v allocations over a middleware that does nothing", over)
 	}
+	if over := bytesPerRun(100, guarded) - bytesPerRun(100, bare); over > 520 {
+		t.Errorf("%d bytes over a middleware that does nothing", over)
+	}
+}
+
+// bytesPerRun is testing.AllocsPerRun for bytes.
+func bytesPerRun(runs int, f func()) int {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	f()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range runs {
+		f()
+	}
+	runtime.ReadMemStats(&after)
+	return int(after.TotalAlloc-before.TotalAlloc) / runs
 }

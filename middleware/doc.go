@@ -31,6 +31,20 @@
 // If the session cannot be verified because Cognito cannot be reached, the answer is
 // 503 with Retry-After and the cookies stay: an outage signs nobody out.
 //
+// # The header of an answer
+//
+// A guard completes the header of an answer when it goes out, whatever handlers have
+// done to it. Paths that Protect leaves alone have the header of their handlers.
+// Refreshed cookies are on the answer, unless a sign-in or sign-out has replaced
+// them. Where the handler has set no Cache-Control, it is "private, no-store", or
+// "no-store" on a refusal. An answer with the session's cookies is never stored by a
+// cache, whatever the handler has set. Vary names Cookie. Informational answers (1xx)
+// have none of this.
+//
+// Handlers get a response writer with the optional methods of the one around the guard.
+// http.MaxBytesReader cannot tell net/http through it to close the connection. On
+// HTTP/1, an answer with status 413 closes it.
+//
 // # What is let through on purpose
 //
 // Protect lets through every path that no pattern of the matcher selects, and the

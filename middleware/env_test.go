@@ -195,6 +195,13 @@ func parseRequest(method, target string) (*http.Request, bool) {
 	return r, err == nil
 }
 
+// signedInRequest returns a page request of a user whose tokens are valid.
+func (env *testEnv) signedInRequest(user, target string) *http.Request {
+	r := pageRequest(target)
+	env.server.SignIn(r, user)
+	return r
+}
+
 // expiredRequest returns a page request of a user whose tokens have expired, so that the
 // answer sets cookies.
 func (env *testEnv) expiredRequest(user, target string) *http.Request {

@@ -120,16 +120,17 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.next.ServeHTTP(w, r)
 		return
 	}
-	s, err := g.fetch(w, r)
-	header := w.Header()
-	cookie.Vary(header)
+	outer := r
+	w, answer := a.guardWriter(w, r)
+	defer func() {
+		answer.finish() // for a handler that writes nothing, or panics
+		noteBack(outer, r)
+	}()
+	s, err := g.fetch(answer, r)
 	r = a.withSession(r, s)
-	if a.sessions.SetsCookies(header) {
+	if answer.lines != nil {
 		// The next guard sees the new cookies, so that it does not refresh again.
-		r = a.sessions.ForwardCookies(r, header)
-		rw := &responseWriter{ResponseWriter: w, sessions: a.sessions}
-		defer rw.setCacheControl() // for a handler that writes nothing, or panics
-		w = rw.withOptionalInterfaces()
+		r = a.sessions.ForwardCookies(r, answer.Header())
 	}
 	if err == nil && g.allow != nil && !g.allow(r, s) {
 		err = ErrForbidden
@@ -138,11 +139,13 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		report(DecisionPassed)
 	case g.kind == kindLoad && !isStalePrefetch(r, err):
+		answer.values.AddVary(answer.Header())
 		report(DecisionAnonymous)
 	default:
 		if a.cfg.Hooks.Decided != nil {
 			report(a.refusalDecision(r, err))
 		}
+		answer.setCacheControl(cookie.Uncached)
 		a.refuse(w, r, err)
 		return
 	}
@@ -153,6 +156,24 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Load, an anonymous answer would be shown to a signed-in user.
 func isStalePrefetch(r *http.Request, err error) bool {
 	return errors.Is(err, tokens.Expired) && page.IsPrefetch(r)
+}
+
+// noteBack copies what handlers have noted on a request to the one that the guard was
+// given. net/http deletes the files of MultipartForm, and handlers in front of the guard
+// read the rest.
+func noteBack(outer, inner *http.Request) {
+	if outer == inner {
+		return
+	}
+	if inner.MultipartForm != nil {
+		outer.MultipartForm = inner.MultipartForm
+	}
+	if outer.Form == nil {
+		outer.Form, outer.PostForm = inner.Form, inner.PostForm
+	}
+	if inner.Pattern != "" {
+		outer.Pattern = inner.Pattern
+	}
 }
 
 // decisionReporter returns a function that calls the hook of a decision. Without a

@@ -6,118 +6,204 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// responseWriter keeps an answer that sets session cookies out of caches. A handler
-// may allow caches to store its pages, but with these cookies a cache would hand one
-// user's tokens to another. Other answers are not wrapped.
+// responseWriter completes the header of a guarded answer when it goes out: with the
+// Set-Cookie lines of the session, Cache-Control and Vary. What is put into a header
+// earlier does not survive every handler: some replace it, clear it or edit it.
+//
+// It is the base of types that have the optional methods of the writer around it.
 type responseWriter struct {
 	http.ResponseWriter
-	sessions    *session.Manager
-	wroteHeader bool
+	sessions *session.Manager
+	request  *http.Request
+	lines    []*cookie.Lines // of each app client that has written some
+	values   cookie.Values
+
+	bearer       bool   // the answer depends on Authorization too
+	cacheControl string // the default, "" for none
+	wroteHeader  bool
 }
 
-// withOptionalInterfaces returns a writer that implements those of http.Flusher,
-// http.Hijacker and io.ReaderFrom that the wrapped writer implements, because
-// handlers find them by a type assertion.
-func (w *responseWriter) withOptionalInterfaces() http.ResponseWriter {
-	_, flushes := w.ResponseWriter.(http.Flusher)
-	_, hijacks := w.ResponseWriter.(http.Hijacker)
-	readerFrom, reads := w.ResponseWriter.(io.ReaderFrom)
-	flusher, hijacker, reader := responseFlusher{w}, responseHijacker{w}, responseReaderFrom{w, readerFrom}
-	switch {
-	case flushes && hijacks && reads: // HTTP/1
-		return struct {
-			*responseWriter
-			http.Flusher
-			http.Hijacker
-			io.ReaderFrom
-		}{w, flusher, hijacker, reader}
-	case flushes && hijacks: // HTTP/1 behind a middleware that compresses
-		return struct {
-			*responseWriter
-			http.Flusher
-			http.Hijacker
-		}{w, flusher, hijacker}
-	case flushes: // HTTP/2
-		return struct {
-			*responseWriter
-			http.Flusher
-		}{w, flusher}
-	case hijacks:
-		return struct {
-			*responseWriter
-			http.Hijacker
-		}{w, hijacker}
+// guardWriter returns the writer that a guard hands on, and the responseWriter in it. A
+// guard behind another one of this Auth takes that one's.
+func (a *Auth) guardWriter(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *responseWriter) {
+	for outer := w; outer != nil; {
+		if t, ok := outer.(interface{ base() *responseWriter }); ok && t.base().sessions == a.sessions {
+			return w, t.base()
+		}
+		t, ok := outer.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		outer = t.Unwrap()
 	}
-	return w
+	guarded, base := newWriters[methodsOf(w)]()
+	base.ResponseWriter, base.sessions, base.request, base.bearer = w, a.sessions, r, a.cfg.Bearer
+	return guarded, base
 }
 
-// setCacheControl runs before anything is sent. The handler may have removed the
-// session's cookies from the header by then. A sign-out replaces them by deletions,
-// which count as cookies of the session.
-func (w *responseWriter) setCacheControl() {
+func (w *responseWriter) base() *responseWriter { return w }
+
+func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// PrivateNoStore implements [cookie.Answer].
+func (w *responseWriter) PrivateNoStore() { w.setCacheControl(cookie.Private) }
+
+// setCacheControl sets the default Cache-Control, and what an outer handler has set
+// before is void. Handlers find it in the header, and may replace it.
+func (w *responseWriter) setCacheControl(value string) {
+	w.cacheControl = value
+	w.values.SetCacheControl(w.Header(), value)
+}
+
+// Lines implements [cookie.Answer].
+func (w *responseWriter) Lines(prefix string) *cookie.Lines {
+	for _, lines := range w.lines {
+		if lines.Prefix == prefix {
+			return lines
+		}
+	}
+	lines := &cookie.Lines{Prefix: prefix}
+	w.lines = append(w.lines, lines)
+	return lines
+}
+
+// finish completes the header if the handler has written nothing, or panics.
+func (w *responseWriter) finish() { w.complete(http.StatusOK) }
+
+// complete completes the header of the final answer.
+func (w *responseWriter) complete(status int) {
 	if w.wroteHeader {
 		return
 	}
 	h := w.Header()
-	if !w.sessions.SetsCookies(h) {
-		return
+	setsCookies := w.sessions.SetsCookies(h)
+	for _, lines := range w.lines {
+		setsCookies = lines.AddTo(h, w.request.RequestURI) || setsCookies
 	}
-	if cc := h["Cache-Control"]; len(cc) == 1 && cc[0] == "no-store" { // a refusal
-		cookie.Vary(h)
-		return
+	cc := h["Cache-Control"]
+	switch {
+	case setsCookies:
+		// A cache would hand one user's tokens to another.
+		if len(cc) != 1 || cc[0] != cookie.Private && cc[0] != cookie.Uncached {
+			w.values.SetCacheControl(h, cookie.Private)
+		}
+		deleteTargetedCacheControl(h)
+	case w.cacheControl == "":
+	case len(cc) == 0 || len(cc) == 1 && cc[0] == "":
+		w.values.SetCacheControl(h, w.cacheControl)
+	case len(cc) > 1 && cc[0] == w.cacheControl:
+		h["Cache-Control"] = cc[1:] // a handler has added its own to the default
 	}
-	cookie.PrivateNoStore(h)
+	w.values.AddVary(h)
+	if w.bearer {
+		cookie.VaryAuthorization(h)
+	}
+	if status == http.StatusRequestEntityTooLarge && w.request.ProtoMajor == 1 {
+		// http.MaxBytesReader tells only net/http's own writer to close the connection.
+		// Otherwise the client would go on to send what is too large.
+		h.Set("Connection", "close")
+	}
 }
 
-func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+// deleteTargetedCacheControl deletes what caches obey rather than Cache-Control: the
+// headers of RFC 9213, and those that it replaces.
+func deleteTargetedCacheControl(h http.Header) {
+	for name := range h {
+		if strings.HasSuffix(name, "Cdn-Cache-Control") || name == "Surrogate-Control" || name == "X-Accel-Expires" {
+			delete(h, name)
+		}
+	}
+}
 
-// WriteHeader sets Cache-Control on informational answers too: they carry the same
-// header.
+// WriteHeader completes the header of a final answer. 101 is final.
 func (w *responseWriter) WriteHeader(status int) {
-	w.setCacheControl()
-	w.wroteHeader = w.wroteHeader || status >= 200 || status == http.StatusSwitchingProtocols
+	if status < 200 && status != http.StatusSwitchingProtocols && !w.wroteHeader {
+		w.writeInformational(status)
+		return
+	}
+	w.complete(status)
+	w.wroteHeader = true
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// writeInformational sends the header so far without what belongs to the final answer
+// alone, such as the session's cookies.
+func (w *responseWriter) writeInformational(status int) {
+	h := w.Header()
+	cacheControl, vary, lines := h["Cache-Control"], h["Vary"], h["Set-Cookie"]
+	setValues(h, "Cache-Control", without(cacheControl, func(value string) bool { return value == w.cacheControl }))
+	setValues(h, "Vary", without(vary, func(value string) bool { return value == "Cookie" || value == "Cookie, Authorization" }))
+	setValues(h, "Set-Cookie", without(lines, func(line string) bool {
+		return w.sessions.SetsCookies(http.Header{"Set-Cookie": {line}})
+	}))
+	w.ResponseWriter.WriteHeader(status)
+	setValues(h, "Cache-Control", cacheControl)
+	setValues(h, "Vary", vary)
+	setValues(h, "Set-Cookie", lines)
+}
+
+// without returns the values that are not ours.
+func without(values []string, isOurs func(string) bool) []string {
+	return slices.DeleteFunc(slices.Clone(values), isOurs)
+}
+
+// setValues sets the values of a header. Without values there is no such header.
+func setValues(h http.Header, name string, values []string) {
+	if len(values) == 0 {
+		delete(h, name)
+		return
+	}
+	h[name] = values
+}
+
 func (w *responseWriter) Write(b []byte) (int, error) {
-	w.setCacheControl()
-	w.wroteHeader = true
+	w.begin()
 	return w.ResponseWriter.Write(b)
 }
 
+// WriteString offers nothing that Write does not, so every type has it.
+func (w *responseWriter) WriteString(s string) (int, error) {
+	w.begin()
+	return io.WriteString(w.ResponseWriter, s)
+}
+
+// begin is called before a part of the body is written.
+func (w *responseWriter) begin() {
+	w.complete(http.StatusOK)
+	w.wroteHeader = true
+}
+
 // FlushError is the method that http.ResponseController looks for first. Without it,
-// the controller would unwrap this writer and flush a header without Cache-Control.
+// the controller would unwrap this writer and flush a header that is not complete.
 func (w *responseWriter) FlushError() error {
-	w.setCacheControl()
+	w.complete(http.StatusOK)
 	err := http.NewResponseController(w.ResponseWriter).Flush()
 	w.wroteHeader = w.wroteHeader || !errors.Is(err, http.ErrNotSupported)
 	return err
 }
 
-type responseFlusher struct{ w *responseWriter }
-
-// Flush has no way to report an error; the next Write does.
-func (f responseFlusher) Flush() { _ = f.w.FlushError() }
-
-type responseHijacker struct{ w *responseWriter }
-
-func (h responseHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	h.w.setCacheControl()
-	return http.NewResponseController(h.w.ResponseWriter).Hijack()
+// hijack completes the header, because the handler may send it by itself.
+func (w *responseWriter) hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.complete(http.StatusSwitchingProtocols)
+	return w.ResponseWriter.(http.Hijacker).Hijack()
 }
 
-type responseReaderFrom struct {
-	w    *responseWriter
-	from io.ReaderFrom
+func (w *responseWriter) readFrom(src io.Reader) (int64, error) {
+	w.begin()
+	return w.ResponseWriter.(io.ReaderFrom).ReadFrom(src)
 }
 
-func (r responseReaderFrom) ReadFrom(src io.Reader) (int64, error) {
-	r.w.setCacheControl()
-	r.w.wroteHeader = true
-	return r.from.ReadFrom(src)
+func (w *responseWriter) push(target string, opts *http.PushOptions) error {
+	return w.ResponseWriter.(http.Pusher).Push(target, opts)
+}
+
+func (w *responseWriter) closeNotify() <-chan bool {
+	return w.ResponseWriter.(closeNotifier).CloseNotify()
 }

@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -53,5 +54,20 @@ func TestAnswersVaryByAuthorization(t *testing.T) {
 		if resp := env.do(env.expiredRequest("ada", "/dashboard")); resp.StatusCode != http.StatusServiceUnavailable || bearer != strings.Contains(strings.Join(resp.Header["Vary"], ","), "Authorization") {
 			t.Errorf("Bearer %v, unavailable: %d, %q", bearer, resp.StatusCode, resp.Header["Vary"])
 		}
+	}
+}
+
+// TestVarySurvivesTheHandler: a handler that sets a Vary of its own adds to ours.
+func TestVarySurvivesTheHandler(t *testing.T) {
+	env := newEnv(t, func(c *cognito.Config) { c.Bearer = true })
+	r := scriptRequest("/x")
+	env.server.SignIn(r, "ada")
+	w := httptest.NewRecorder()
+	env.auth.Require(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Vary", "Accept")
+		w.WriteHeader(http.StatusOK)
+	})).ServeHTTP(w, r)
+	if vary := strings.Join(w.Result().Header["Vary"], ", "); vary != "Accept, Cookie, Authorization" {
+		t.Errorf("Vary: %s", vary)
 	}
 }

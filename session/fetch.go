@@ -24,9 +24,11 @@ var noOptions FetchOptions
 // is a mistake of the caller: a ForceRefresh that cannot be done.
 //
 // Fetch acts on w's header at once: call it before the answer is begun and before
-// you set a Cache-Control of your own. With a nil w it only reads: it refreshes
-// nothing, and an expired session is ErrSignedOut wrapping tokens.Expired. For a
-// prefetch it only reads, too: a browser asks again when the user does.
+// you set a Cache-Control of your own. A guard of package middleware around the caller
+// puts the cookies back if they are lost before the header goes out. With a nil w Fetch
+// only reads: it refreshes nothing, and an expired session is ErrSignedOut wrapping
+// tokens.Expired. For a prefetch it only reads, too: a browser asks again when the
+// user does.
 //
 // A session that a guard of this Manager has put into the request's context is returned
 // as it is, unless ForceRefresh is set. So is one of this user pool and app client that
@@ -43,7 +45,7 @@ func (m *Manager) Fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 		return nil, err
 	}
 	if w != nil {
-		cookie.PrivateNoStore(w.Header())
+		cookie.MarkPrivate(w)
 	}
 	return s, nil
 }

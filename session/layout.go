@@ -9,6 +9,7 @@ import (
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/percent"
+	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -29,9 +30,13 @@ func newLayout(clientID string, attributes Cookies, log *slog.Logger) *layout {
 }
 
 // answer returns what writes the cookies of an answer.
-func (l *layout) answer(h http.Header, request requestCookies) *answerCookies {
-	cookie.PrivateNoStore(h)
-	return &answerCookies{names: l.names, attributes: l.attributes, tooLarge: l.warnOfTooLarge, header: h, request: request}
+func (l *layout) answer(w http.ResponseWriter, request requestCookies) *answerCookies {
+	cookie.MarkPrivate(w)
+	a := &answerCookies{names: l.names, attributes: l.attributes, tooLarge: l.warnOfTooLarge, header: w.Header(), request: request}
+	if guarded := cookie.AnswerOf(w); guarded != nil {
+		a.kept = guarded.Lines(l.prefix)
+	}
+	return a
 }
 
 // warnOfTooLarge says once a minute that browsers will drop a cookie.
@@ -45,9 +50,13 @@ func (l *layout) warnOfTooLarge(slot slot, size int) {
 // writeRefreshed writes refreshed tokens in the order in which Amplify does. A script's
 // answer may arrive when the browser has signed in as somebody else. So it writes only
 // cookies that carry the user's name, and LastAuthUser only if there was none.
-// clockDrift describes the browser's clock and stays as it is.
-func (l *layout) writeRefreshed(h http.Header, request requestCookies, u *userCookies, access, id *tokens.Token, refresh string, page bool) {
-	w := l.answer(h, request)
+// clockDrift describes the browser's clock and stays as it is. isEnded reports whether
+// the tokens' sign-in was ended.
+func (l *layout) writeRefreshed(answer http.ResponseWriter, request requestCookies, u *userCookies, got *refresh.Tokens, page bool, isEnded func() bool) {
+	w := l.answer(answer, request)
+	if !w.mayRefresh(isEnded) {
+		return
+	}
 	user := u.user
 	if page {
 		w.deleteHostOnlyFrom = 2
@@ -55,13 +64,13 @@ func (l *layout) writeRefreshed(h http.Header, request requestCookies, u *userCo
 	if page || request.count("", slotLastAuthUser) == 0 {
 		w.set("", slotLastAuthUser, user)
 	}
-	w.set(user, slotAccess, access.Raw())
-	if id != nil {
-		w.set(user, slotID, id.Raw())
+	w.set(user, slotAccess, got.Access.Raw())
+	if got.ID != nil {
+		w.set(user, slotID, got.ID.Raw())
 	} else if page {
 		w.delete(user, slotID, false)
 	}
-	w.set(user, slotRefresh, refresh)
+	w.set(user, slotRefresh, got.Refresh)
 	if details, ok := percent.Decode(u.signInDetails()); ok && details != "" && !l.attributes.HTTPOnly {
 		w.set(user, slotDetails, details)
 	}
@@ -70,13 +79,14 @@ func (l *layout) writeRefreshed(h http.Header, request requestCookies, u *userCo
 			w.deleteOtherSpellings(user, slot)
 		}
 	}
+	w.keep()
 }
 
 // writeSignIn writes a new session and deletes every earlier one of this app client.
-func (l *layout) writeSignIn(h http.Header, request requestCookies, user string, set *tokens.Set) {
-	w := l.answer(h, request)
+func (l *layout) writeSignIn(answer http.ResponseWriter, request requestCookies, user string, set *tokens.Set) {
+	w := l.answer(answer, request)
 	w.deleteHostOnlyFrom = 1
-	w.dropOwnLines()
+	w.settle()
 	w.set("", slotLastAuthUser, user)
 	w.set(user, slotAccess, set.Access)
 	if set.ID != "" {
@@ -86,24 +96,25 @@ func (l *layout) writeSignIn(h http.Header, request requestCookies, user string,
 		w.set(user, slotRefresh, set.Refresh)
 	}
 	w.deleteOthers()
+	w.keep()
 }
 
 // clear deletes the sessions of the users. LastAuthUser goes too, because it names a
 // session that is over.
-func (l *layout) clear(h http.Header, request requestCookies, users []userCookies) {
-	w := l.answer(h, request)
-	for i := range users {
-		w.clear(users[i].user)
-	}
+func (l *layout) clear(answer http.ResponseWriter, request requestCookies, users []userCookies) {
+	w := l.answer(answer, request)
+	w.clearUsers(users)
+	w.keep()
 }
 
 // clearAll deletes the sessions of the users, and every other one of this app client. It
 // replaces the lines that the answer has so far, such as those of a refresh.
-func (l *layout) clearAll(h http.Header, request requestCookies, users []userCookies) {
-	w := l.answer(h, request)
-	w.dropOwnLines()
-	l.clear(h, request, users)
+func (l *layout) clearAll(answer http.ResponseWriter, request requestCookies, users []userCookies) {
+	w := l.answer(answer, request)
+	w.settle()
+	w.clearUsers(users)
 	w.deleteOthers()
+	w.keep()
 }
 
 // warnOfDuplicates says once a minute that a cookie comes twice. One is never renewed.

@@ -71,7 +71,9 @@ func (f *refreshFlow) refreshUser(ctx context.Context, result *userResult) *Sess
 		got, err := f.try(ctx, result, token)
 		switch {
 		case got != nil:
-			f.m.layout.writeRefreshed(f.w.Header(), f.cookies, result.user, got.Access, got.ID, got.Refresh, f.page)
+			f.m.layout.writeRefreshed(f.w, f.cookies, result.user, got, f.page, func() bool {
+				return f.m.refresher.IsEnded(got.Access) || f.m.refresher.IsTokenEnded(got.Refresh)
+			})
 			s := newSession(got.Access, got.ID, result.user.signInDetails())
 			f.m.store(s, got.Refresh, result.user.device(), f.signOutCount) // the browser's next request shows it
 			return s
@@ -149,7 +151,7 @@ func (f *refreshFlow) serveUnrefreshed() (*Session, error) {
 // has signed in anew. The next page clears what is still refused.
 func (f *refreshFlow) reportSignedOut(err error, clear bool) error {
 	if clear && f.page {
-		f.m.layout.clear(f.w.Header(), f.cookies, f.users)
+		f.m.layout.clear(f.w, f.cookies, f.users)
 	}
 	return signedOutBecause(err)
 }

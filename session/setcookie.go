@@ -14,6 +14,7 @@ type answerCookies struct {
 	attributes cookie.Attributes
 	tooLarge   func(slot, int) // is told of a cookie that browsers will drop
 	header     http.Header
+	kept       *cookie.Lines // by a guard for this answer, or nil
 	request    requestCookies
 
 	// With a Domain, writing a cookie also deletes the host-only cookie of its name, if
@@ -31,6 +32,13 @@ func (w *answerCookies) set(user string, slot slot, value string) {
 	w.put(name, w.attributes.Line(name, value))
 	if w.attributes.Domain != "" && w.deleteHostOnlyFrom > 0 && w.request.count(user, slot) >= w.deleteHostOnlyFrom {
 		w.expire(name, "")
+	}
+}
+
+// clearUsers deletes the sessions of users.
+func (w *answerCookies) clearUsers(users []userCookies) {
+	for i := range users {
+		w.clear(users[i].user)
 	}
 }
 
@@ -103,10 +111,25 @@ func (w *answerCookies) expire(name, domain string) {
 	w.put(name, deletion.Line(name, ""))
 }
 
-// dropOwnLines takes out the lines that the answer has so far, such as those of a
-// refresh by the guard. A sign-in or sign-out makes them void.
-func (w *answerCookies) dropOwnLines() {
+// settle takes out the lines that the answer has so far, such as those of a refresh by
+// the guard. A sign-in or sign-out makes them void.
+func (w *answerCookies) settle() {
 	w.header["Set-Cookie"] = slices.DeleteFunc(w.header["Set-Cookie"], w.isOwnLine)
+	if w.kept != nil {
+		w.kept.Settled, w.kept.Void = true, nil
+	}
+}
+
+// mayRefresh reports whether a refresh may write lines: not after a sign-in or sign-out.
+func (w *answerCookies) mayRefresh(isEnded func() bool) bool {
+	if w.kept == nil {
+		return true
+	}
+	if w.kept.Settled {
+		return false
+	}
+	w.kept.Void = isEnded
+	return true
 }
 
 // put adds a line and takes out an earlier one for the same name and scope. RFC 6265
@@ -117,4 +140,11 @@ func (w *answerCookies) put(name, line string) {
 		n, _, _ := strings.Cut(old, "=")
 		return n == name && strings.Contains(old, "; Domain=") == hasDomain
 	}), line)
+}
+
+// keep has the guard put the lines back if a handler loses them.
+func (w *answerCookies) keep() {
+	if w.kept != nil {
+		w.kept.Replace(w.header["Set-Cookie"])
+	}
 }

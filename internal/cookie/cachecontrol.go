@@ -2,46 +2,71 @@ package cookie
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
-// These are shared by all answers. They are full, so that an append copies them.
-var (
-	cookieOnly     = []string{"Cookie"}
-	privateNoStore = []string{"private, no-store"}
-	noStore        = []string{"no-store"}
+// The values of Cache-Control (RFC 9111 §5.2.2).
+const (
+	// Private is for answers to a signed-in user, and for those that change cookies.
+	Private = "private, no-store"
+
+	// Uncached is for answers that depend on cookies.
+	Uncached = "no-store"
 )
 
-// PrivateNoStore marks an answer to a signed-in user, or one that changes cookies: no
-// cache may hand it to anybody else (RFC 9111 §5.2.2). Call it before the handler runs,
-// so that a handler's own Cache-Control wins. It allocates nothing unless the answer has
-// a Vary of its own.
-func PrivateNoStore(h http.Header) {
-	h["Cache-Control"] = privateNoStore[:1:1]
-	Vary(h)
-}
+// Values back the header values that are set on one answer. Answers share none, because
+// a handler may edit them in place.
+type Values [2]string
 
-// NoStore keeps every cache from an answer that depends on cookies. It allocates nothing
+// SetCacheControl sets Cache-Control and adds Cookie to Vary. It allocates nothing
 // unless the answer has a Vary of its own.
-func NoStore(h http.Header) {
-	h["Cache-Control"] = noStore[:1:1]
-	Vary(h)
+func (v *Values) SetCacheControl(h http.Header, cacheControl string) {
+	v[0] = cacheControl
+	h["Cache-Control"] = v[0:1:1]
+	v.AddVary(h)
 }
 
-// Vary says that the answer depends on the request's cookies (RFC 9110 §12.5.5). It
-// allocates nothing unless the answer has a Vary of its own.
-func Vary(h http.Header) {
+// AddVary says that the answer depends on the request's cookies (RFC 9110 §12.5.5).
+func (v *Values) AddVary(h http.Header) {
 	vary := h["Vary"]
 	if len(vary) == 0 {
-		h["Vary"] = cookieOnly[:1:1]
+		v[1] = "Cookie"
+		h["Vary"] = v[1:2:2]
 		return
 	}
-	for _, line := range vary {
-		for name := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.TrimSpace(name), "Cookie") {
-				return
-			}
+	if !slices.ContainsFunc(vary, namesCookie) {
+		h["Vary"] = append(vary[:len(vary):len(vary)], "Cookie")
+	}
+}
+
+// namesCookie reports whether a line of Vary names Cookie.
+func namesCookie(line string) bool {
+	for name := range strings.SplitSeq(line, ",") {
+		if strings.EqualFold(strings.TrimSpace(name), "Cookie") {
+			return true
 		}
 	}
-	h["Vary"] = append(vary[:len(vary):len(vary)], "Cookie")
+	return false
+}
+
+// PrivateNoStore marks an answer as [Private].
+func PrivateNoStore(h http.Header) { setCacheControl(h, Private) }
+
+// NoStore marks an answer as [Uncached].
+func NoStore(h http.Header) { setCacheControl(h, Uncached) }
+
+// Vary says that the answer depends on the request's cookies.
+func Vary(h http.Header) {
+	if !slices.ContainsFunc(h["Vary"], namesCookie) {
+		new(Values).AddVary(h)
+	}
+}
+
+func setCacheControl(h http.Header, cacheControl string) {
+	if is := h["Cache-Control"]; len(is) == 1 && is[0] == cacheControl {
+		Vary(h)
+		return
+	}
+	new(Values).SetCacheControl(h, cacheControl)
 }

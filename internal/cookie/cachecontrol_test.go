@@ -62,12 +62,30 @@ func TestAnswersShareNothing(t *testing.T) {
 	}
 }
 
-func TestCacheControlAllocatesNothing(t *testing.T) {
+// TestAnswersCanBeEditedInPlace: a handler may change the values, not only replace them.
+func TestAnswersCanBeEditedInPlace(t *testing.T) {
+	for want, mark := range map[string]func(http.Header){"private, no-store": cookie.PrivateNoStore, "no-store": cookie.NoStore} {
+		first, second := http.Header{}, http.Header{}
+		mark(first)
+		first["Cache-Control"][0], first["Vary"][0] = "public", "Accept"
+		mark(second)
+		if second.Get("Cache-Control") != want || second.Get("Vary") != "Cookie" {
+			t.Errorf("one answer has changed another's: %v", second)
+		}
+		mark(first)
+		if first.Get("Cache-Control") != want || !slices.Equal(first["Vary"], []string{"Accept", "Cookie"}) {
+			t.Errorf("marked again: %v", first)
+		}
+	}
+}
+
+func TestValuesAllocateNothing(t *testing.T) {
 	longtest.WithoutRace(t)
 	h := http.Header{"Cache-Control": nil, "Vary": nil}
+	var values cookie.Values
 	if n := testing.AllocsPerRun(100, func() {
 		h["Vary"] = nil
-		cookie.PrivateNoStore(h)
+		values.SetCacheControl(h, cookie.Private)
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
 	}

@@ -69,7 +69,7 @@ func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refresh
 	for range maxResults {
 		call := e.results.find(req.RefreshToken, req.DeviceKey)
 		switch {
-		case call == nil && !e.isTokenEnded(req.RefreshToken):
+		case call == nil && !e.IsTokenEnded(req.RefreshToken):
 			return e.start(ctx, req, nil)
 		case call == nil || call.ended:
 			return nil, "", ErrEnded

@@ -67,8 +67,8 @@ func (s *signOuts) endToken(refreshToken string) {
 	s.refreshTokens.Put(hashOf(refreshToken), struct{}{}, s.now())
 }
 
-// isTokenEnded reports whether a refresh token's session was ended.
-func (s *signOuts) isTokenEnded(refreshToken string) bool {
+// IsTokenEnded reports whether a refresh token's session was ended.
+func (s *signOuts) IsTokenEnded(refreshToken string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.refreshTokens.Has(hashOf(refreshToken), s.now())
