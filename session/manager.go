@@ -124,9 +124,10 @@ func (m *Manager) store(s *Session, refreshToken, deviceKey string, signOutCount
 
 // UserAttributes returns the attributes of the session's user, like Amplify's
 // fetchUserAttributes. It asks Cognito each time. The error is [ErrSignedOut] for a
-// session without a user and for one that Cognito says is over, else tokens.ErrUnavailable, with the
-// *tokens.APIError if Cognito has answered. The access token needs the scope
-// aws.cognito.signin.user.admin, which the managed login grants only if it is asked for.
+// session without a user and for one that Cognito says is over. Otherwise it is
+// tokens.ErrUnavailable, with the *tokens.APIError if Cognito has answered. The access
+// token needs the scope aws.cognito.signin.user.admin, which the managed login grants
+// only if it is asked for.
 func (m *Manager) UserAttributes(ctx context.Context, s *Session) (map[string]string, error) {
 	if !s.hasUser() {
 		return nil, ErrSignedOut
