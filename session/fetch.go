@@ -27,8 +27,8 @@ var noOptions FetchOptions
 // you set a Cache-Control of your own. A guard of package middleware around the caller
 // puts the cookies back if they are lost before the header goes out. With a nil w Fetch
 // only reads: it refreshes nothing, and an expired session is ErrSignedOut wrapping
-// tokens.Expired. For a prefetch it only reads, too: a browser asks again when the
-// user does.
+// tokens.Expired. For a prefetch it only reads, too: a browser asks again when the user
+// does.
 //
 // A session that a guard of this Manager has put into the request's context is returned
 // as it is, unless ForceRefresh is set. So is one of this user pool and app client that
