@@ -58,7 +58,7 @@ type RouteGuard struct {
 func (a *Auth) Audit(routes chi.Routes) []RouteGuard {
 	audit := &routeAudit{
 		pathAudit: newPathAudit(a), guards: a, root: routes,
-		listed: make(map[string]bool), replaced: make(map[string]bool), languages: make(map[string]compiledRoute),
+		listed: make(map[string]bool), replaced: make(map[string]bool), mounts: make(map[string]bool), languages: make(map[string]compiledRoute),
 	}
 	audit.walk(routes, nil, guardsBefore{})
 	var report []RouteGuard
@@ -83,6 +83,7 @@ type routeAudit struct {
 	routes    []auditedRoute
 	listed    map[string]bool // methods and patterns in routes
 	replaced  map[string]bool // those of them that stand in for a mount
+	mounts    map[string]bool // the patterns of mounts, without "/*"
 	languages map[string]compiledRoute
 }
 
@@ -124,6 +125,7 @@ func (audit *routeAudit) walk(router chi.Routes, mounts []string, outer guardsBe
 		}
 		if route.SubRoutes != nil {
 			below := append(slices.Clip(mounts), strings.TrimSuffix(route.Pattern, "/*"))
+			audit.mounts[strings.Join(below, "")] = true
 			audit.walk(route.SubRoutes, below, audit.addChainGuards(outer, route.Handlers["*"], len(mounts) > 0))
 		}
 	}
@@ -181,6 +183,10 @@ func (audit *routeAudit) guardedBy(route auditedRoute) (by, public, reason strin
 			})
 		}
 		return "", cmp.Or(public, pattern), ""
+	}
+	if audit.mounts[pattern] && !audit.replaced[route.method+" "+pattern] {
+		// chi's Find gives one pattern to this route and to the mount.
+		return "", pattern, "it cannot be decided: a router is mounted at the pattern of this route"
 	}
 	if public, reason = audit.publicPath(route, full, false); public != "" {
 		return "", public, reason
