@@ -20,14 +20,21 @@ func Decode(s string) (decoded string, ok bool) {
 	return string(b), true
 }
 
-// Valid reports whether Decode can decode s. It allocates nothing for a short s.
+// Valid reports whether Decode can decode s. It allocates nothing, unless escapes stand
+// for characters beyond ASCII: every request with Amplify's signInDetails comes by here.
 func Valid(s string) bool {
-	if strings.IndexByte(s, '%') < 0 {
-		return true
+	rest := s
+	for at := strings.IndexByte(rest, '%'); at >= 0; at = strings.IndexByte(rest, '%') {
+		if at+2 >= len(rest) || !isHex(rest[at+1]) || !isHex(rest[at+2]) {
+			return false
+		}
+		if rest[at+1] >= '8' { // not ASCII, so the neighbours decide too
+			_, ok := Decode(s)
+			return ok
+		}
+		rest = rest[at+3:]
 	}
-	var buffer [256]byte
-	b, valid := appendDecoded(buffer[:0], s)
-	return valid && utf8.Valid(b)
+	return len(rest) == len(s) || utf8.ValidString(s)
 }
 
 // DecodeLenient decodes the escapes in s that are complete and leaves the others as

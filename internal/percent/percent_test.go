@@ -50,6 +50,9 @@ func FuzzDecode(f *testing.F) {
 		if wantOK := err == nil && (want == s || utf8.ValidString(want)); ok != wantOK || ok && got != want {
 			t.Errorf("Decode(%q) = %q, %t; net/url has %q, %v", s, got, ok, want, err)
 		}
+		if percent.Valid(s) != ok {
+			t.Errorf("Valid(%q) = %t", s, !ok)
+		}
 		if ok && percent.DecodeLenient(s) != got {
 			t.Errorf("DecodeLenient(%q) = %q, Decode has %q", s, percent.DecodeLenient(s), got)
 		}
