@@ -79,7 +79,7 @@ func TestChangedClaimsGetNewCredentials(t *testing.T) {
 func TestThousandUsersNeverShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // no call is slow in a bubble
 		var users []cognitotest.User
-		count := longtest.Scale(200, 1000)
+		count := longtest.Scale(60, 1000)
 		for i := range count {
 			users = append(users, cognitotest.User{Username: fmt.Sprint("user", i)})
 		}

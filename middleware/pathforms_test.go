@@ -158,7 +158,7 @@ func TestRandomPathForms(t *testing.T) {
 		wg.Go(func() {
 			random := rand.New(rand.NewPCG(1, uint64(worker)))
 			public := 0
-			for range longtest.Scale(3000, 1_000_000) / workers {
+			for range longtest.Scale(1500, 1_000_000) / workers {
 				test := tests[random.IntN(len(tests))]
 				var routers []namedHandler
 				for range 10 {

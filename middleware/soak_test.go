@@ -16,8 +16,8 @@ import (
 )
 
 var (
-	soakFor      = flag.Duration("soak", longtest.Scale(3*time.Second, 20*time.Second), "how long the soak lasts")
-	soakBrowsers = flag.Int("browsers", longtest.Scale(20, 40), "how many browsers take part in it")
+	soakFor      = flag.Duration("soak", longtest.Scale(time.Second, 20*time.Second), "how long the soak lasts")
+	soakBrowsers = flag.Int("browsers", longtest.Scale(10, 40), "how many browsers take part in it")
 )
 
 // soakRun is one of the three runs of the soak, by what is allowed to go wrong in

@@ -68,7 +68,7 @@ func TestForgeriesFillNoMemory(t *testing.T) {
 // comes again.
 func TestCacheIsBounded(t *testing.T) {
 	const limit = 1 << 20
-	accesses, ids := longtest.Scale(400, 2000), longtest.Scale(4, 10)
+	accesses, ids := longtest.Scale(250, 2000), longtest.Scale(4, 10)
 	e := newEnv(t, func(c *session.Config) { c.CacheBytes = limit })
 	sets := make([]*tokens.Set, accesses)
 	inParallel(4, accesses, func(i int) {

@@ -57,7 +57,7 @@ func cachedHeap(tb testing.TB, sessions int) (measured, counted float64) {
 // TestCachedSessionIsCountedInFull compares the memory that a cached session takes with
 // the size that is counted for it. The cache is bounded by the latter.
 func TestCachedSessionIsCountedInFull(t *testing.T) {
-	measured, counted := cachedHeap(t, longtest.Scale(200, 500))
+	measured, counted := cachedHeap(t, longtest.Scale(100, 500))
 	t.Logf("a session takes %.0f bytes, and %.0f are counted", measured, counted)
 	if measured > 4500 {
 		t.Errorf("a session takes %.0f bytes", measured)

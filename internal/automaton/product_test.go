@@ -114,7 +114,7 @@ func mergeSlashes(s string) string {
 
 func TestAfterEscapingMatchesWhatURLEscapes(t *testing.T) {
 	g := automatontest.New(6)
-	for range longtest.Scale(40, 400) {
+	for range longtest.Scale(15, 400) {
 		_, _, m, _ := operands(t, g)
 		escaping, err := m.AfterEscaping()
 		if err != nil {

@@ -56,9 +56,12 @@ func (r *reversal) guess(guessed, known, answers int) int {
 	return (guessed*r.known+known)<<r.bits | answers
 }
 
-func (r *reversal) split(guess int) (guessed, known, answers int) {
+// guessParts are the parts of which guess makes a number.
+type guessParts struct{ guessed, known, answers int }
+
+func (r *reversal) split(guess int) guessParts {
 	states := guess >> r.bits
-	return states / r.known, states % r.known, guess & (1<<r.bits - 1)
+	return guessParts{states / r.known, states % r.known, guess & (1<<r.bits - 1)}
 }
 
 // step moves all guessed parts, or all known ones, by a symbol. It returns their
@@ -130,25 +133,32 @@ func (c *compiler) reverse(d *dfa) (out *dfa, ok bool) {
 	out = &dfa{symbols: d.symbols}
 	var states stateNumbering
 	states.state(from, 0)
+	var guesses []guessParts
 	for s := 0; s < len(states.keys); s++ {
 		row, ok := out.addState()
 		if !ok {
 			return nil, false
 		}
 		states.load(s, from)
+		guesses = guesses[:0]
+		for g := range from.all() {
+			guesses = append(guesses, r.split(g))
+		}
 		for symbol := range d.symbols {
 			clear(to)
 			steps := len(to)
-			for g := range from.all() {
-				guessed, known, answers := r.split(g)
-				known, _, ok := r.step(false, known, symbol, answers)
-				if !ok {
-					continue
+			for _, g := range guesses {
+				known := 0
+				if r.bits > 0 { // there are opposites
+					var ok bool
+					if known, _, ok = r.step(false, g.known, symbol, g.answers); !ok {
+						continue
+					}
 				}
-				if symbol == d.edge() && guessed == 0 { // the start of d
+				if symbol == d.edge() && g.guessed == 0 { // the start of d
 					row[symbol] = entry(0, true)
 				}
-				for i := heads[symbol*r.guessed+guessed]; i > 0; i = links[i-1].next {
+				for i := heads[symbol*r.guessed+g.guessed]; i > 0; i = links[i-1].next {
 					to.add(links[i-1].guess + known<<r.bits)
 					steps++
 				}
