@@ -8,6 +8,7 @@ import (
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/page"
+	"github.com/cognitogate/cognitogate/internal/percent"
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -73,7 +74,11 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	}
 	if !opts.ForceRefresh {
 		access, id, details := parsed.single()
-		if s := m.cached(inCookies, access, id, details); s != nil {
+		s := m.cached(inCookies, access, id, details)
+		if s == nil && !percent.Valid(details) { // such details are absent; none are cached
+			s = m.cached(inCookies, access, id, "")
+		}
+		if s != nil {
 			return s, nil
 		}
 	}

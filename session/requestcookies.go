@@ -80,8 +80,8 @@ func (c *requestCookie) lastAuthUser() (user string, ok bool) {
 }
 
 // single returns the texts of the session if the request leaves no choice: it names one
-// user, and each of that user's cookies comes once. Otherwise access is empty. Usually
-// it allocates nothing.
+// user, and each of that user's cookies comes once. Otherwise access is empty. A single
+// text of details may be one that cannot be decoded. Usually single allocates nothing.
 func (cookies requestCookies) single() (access, id, details string) {
 	user, found := fallbackUser, false
 	for i := range cookies {
@@ -110,8 +110,11 @@ func (cookies requestCookies) single() (access, id, details string) {
 			continue
 		}
 		spelling = c.user
-		text, ok := c.text()
-		if ok && *to != "" {
+		text, ok := c.value, c.value != ""
+		if c.slot != slotDetails || details != "" { // looking at details costs every request
+			text, ok = c.text()
+		}
+		if ok && *to != "" && (c.slot != slotDetails || percent.Valid(details)) {
 			return "", "", ""
 		}
 		if ok {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cognitogate/cognitogate/session"
 )
 
 // TestSessionAmongManyCookies puts a session's cookies among thousands of others, in
@@ -64,10 +66,34 @@ func TestUndecodableSignInDetailsAreAbsent(t *testing.T) {
 	for _, planted := range []string{"%ff", "%zz", "%"} {
 		e := newEnv(t, nil)
 		details := e.prefixed("ada.signInDetails=")
-		cookies := append(e.cookies("ada", e.server.Issue("ada")), details+planted, details+`{%22loginId%22:%22ada%22}`)
-		for range 2 {
-			if s, _, err := e.fetch(pageRequest(cookies...)); err != nil || s.User().UnverifiedLoginID != "ada" {
-				t.Fatalf("%s: %+v, %v", planted, s.User(), err)
+		const genuine = `{%22loginId%22:%22ada%22}`
+		own := e.cookies("ada", e.server.Issue("ada"))
+		for _, tt := range []struct {
+			loginID string
+			values  []string
+		}{
+			{"ada", []string{genuine}},
+			{"ada", []string{planted, genuine}},
+			{"ada", []string{genuine, planted}},
+			{"ada", []string{planted, genuine, planted}},
+			{"", []string{planted}},
+			{"", []string{planted, planted}},
+			{"", nil},
+		} {
+			cookies := slices.Clone(own)
+			for _, value := range tt.values {
+				cookies = append(cookies, details+value)
+			}
+			var last *session.Session
+			for i := range 3 {
+				s, _, err := e.fetch(pageRequest(cookies...))
+				if err != nil || s.User().UnverifiedLoginID != tt.loginID {
+					t.Fatalf("%q: %+v, %v", tt.values, s.User(), err)
+				}
+				if i == 2 && s != last {
+					t.Errorf("%q: the session is not cached", tt.values)
+				}
+				last = s
 			}
 		}
 		if n, _ := e.manager.Cached(); n != 1 {
