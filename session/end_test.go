@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
@@ -18,50 +19,52 @@ import (
 // answers and while it does not. Amplify's sign-out route clears nothing in such cases.
 func TestEndAlwaysClears(t *testing.T) {
 	t.Parallel()
-	type fault = cognitotest.Fault
-	for kind, f := range map[string]fault{
-		"well": {}, "down": down, "dropped": {Drop: true}, "throttled": {Status: 429},
-		"refused":       {Status: 400, Code: "NotAuthorizedException", Message: "Refresh Token has been revoked"},
-		"no revocation": {Status: 400, Code: "UnsupportedOperationException"},
-		"wrong client":  {Status: 400, Code: "InvalidParameterException"},
-	} {
-		e := newEnv(t, nil)
-		all := e.cookies("ada", e.server.Issue("ada"))
-		for name, cookies := range map[string][]string{
-			"complete":                   all,
-			"expired":                    e.cookies("ada", e.server.Issue("ada", cognitotest.Expired)),
-			"no LastAuthUser":            all[1:],
-			"no access token":            {all[0], all[3]},
-			"no refresh token":           all[:3],
-			"only a refresh token":       all[3:],
-			"only LastAuthUser":          all[:1],
-			"garbage":                    {all[0], e.prefixed("ada.accessToken=x"), e.prefixed("ada.refreshToken=")},
-			"LastAuthUser names another": append([]string{e.prefixed("LastAuthUser=bob")}, all[1:]...),
-			"undecodable":                {e.prefixed("LastAuthUser=%zz"), e.prefixed("%zz.accessToken=x")},
-			"two users":                  append(e.cookies("bob", e.server.Issue("bob")), all...),
+	synctest.Test(t, func(t *testing.T) { // a second attempt comes at once
+		type fault = cognitotest.Fault
+		for kind, f := range map[string]fault{
+			"well": {}, "down": down, "dropped": {Drop: true}, "throttled": {Status: 429},
+			"refused":       {Status: 400, Code: "NotAuthorizedException", Message: "Refresh Token has been revoked"},
+			"no revocation": {Status: 400, Code: "UnsupportedOperationException"},
+			"wrong client":  {Status: 400, Code: "InvalidParameterException"},
 		} {
-			e.failButKeys(f)
-			before := e.server.Calls(opRevoke)
-			lines, err := e.end(scriptRequest(cookies...))
-			var names []string
-			for _, cookie := range cookies {
-				name, _, _ := strings.Cut(cookie, "=")
-				names = append(names, name)
-			}
-			checkDeleted(t, lines, names)
-			if !e.cleared(lines) {
-				t.Errorf("%s, %s: %v", kind, name, lines)
-			}
-			failed := kind == "down" || kind == "dropped" || kind == "throttled" || kind == "wrong client"
-			asked := e.server.Calls(opRevoke) > before
-			if errors.Is(err, tokens.ErrUnavailable) != (failed && asked) || err != nil && !failed {
-				t.Errorf("%s, %s: %v", kind, name, err)
-			}
-			if has := strings.Contains(strings.Join(cookies, ";"), "refreshToken=eyJ"); has != asked {
-				t.Errorf("%s, %s: Cognito is asked: %v", kind, name, asked)
+			e := newEnv(t, nil)
+			all := e.cookies("ada", e.server.Issue("ada"))
+			for name, cookies := range map[string][]string{
+				"complete":                   all,
+				"expired":                    e.cookies("ada", e.server.Issue("ada", cognitotest.Expired)),
+				"no LastAuthUser":            all[1:],
+				"no access token":            {all[0], all[3]},
+				"no refresh token":           all[:3],
+				"only a refresh token":       all[3:],
+				"only LastAuthUser":          all[:1],
+				"garbage":                    {all[0], e.prefixed("ada.accessToken=x"), e.prefixed("ada.refreshToken=")},
+				"LastAuthUser names another": append([]string{e.prefixed("LastAuthUser=bob")}, all[1:]...),
+				"undecodable":                {e.prefixed("LastAuthUser=%zz"), e.prefixed("%zz.accessToken=x")},
+				"two users":                  append(e.cookies("bob", e.server.Issue("bob")), all...),
+			} {
+				e.failButKeys(f)
+				before := e.server.Calls(opRevoke)
+				lines, err := e.end(scriptRequest(cookies...))
+				var names []string
+				for _, cookie := range cookies {
+					name, _, _ := strings.Cut(cookie, "=")
+					names = append(names, name)
+				}
+				checkDeleted(t, lines, names)
+				if !e.cleared(lines) {
+					t.Errorf("%s, %s: %v", kind, name, lines)
+				}
+				failed := kind == "down" || kind == "dropped" || kind == "throttled" || kind == "wrong client"
+				asked := e.server.Calls(opRevoke) > before
+				if errors.Is(err, tokens.ErrUnavailable) != (failed && asked) || err != nil && !failed {
+					t.Errorf("%s, %s: %v", kind, name, err)
+				}
+				if has := strings.Contains(strings.Join(cookies, ";"), "refreshToken=eyJ"); has != asked {
+					t.Errorf("%s, %s: Cognito is asked: %v", kind, name, asked)
+				}
 			}
 		}
-	}
+	})
 }
 
 // checkDeleted fails unless there is a deletion for each name.

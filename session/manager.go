@@ -83,7 +83,7 @@ func (m *Manager) cached(how arrival, access, id, details string) *Session {
 	}
 	s, now := e.Value.session, m.now()
 	if m.isEnded(&e.Value) || m.refresher.IsExpiring(s.access, now) ||
-		s.id != nil && m.refresher.IsExpiring(s.id, now) || !m.isTrusted(s) {
+		s.id != nil && m.refresher.IsExpiring(s.id, now) || !m.isTrusted(s, now) {
 		m.cache.drop(how, access)
 		return nil
 	}
@@ -92,11 +92,11 @@ func (m *Manager) cached(how arrival, access, id, details string) *Session {
 }
 
 // isTrusted reports whether the keys that signed a session's tokens are still trusted.
-func (m *Manager) isTrusted(s *Session) bool {
+func (m *Manager) isTrusted(s *Session, now time.Time) bool {
 	if s.id == nil {
-		return m.verifier.Trusted(s.access)
+		return m.verifier.Trusted(now, s.access)
 	}
-	return m.verifier.Trusted(s.access, s.id)
+	return m.verifier.Trusted(now, s.access, s.id)
 }
 
 // isEnded reports whether the sign-in of a cached session was signed out. It looks once

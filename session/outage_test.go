@@ -31,22 +31,24 @@ func TestOutageSignsNobodyOut(t *testing.T) {
 		"an unknown error":       {Status: 418, Code: "TeapotException"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := newEnv(t, nil)
-			cookies := e.cookies("ada", e.server.Issue("ada"))
-			if _, _, err := e.fetch(pageRequest(cookies...)); err != nil { // fetches the keys
-				t.Fatal(err)
-			}
-			e.advance(2 * time.Hour)
-			e.fail(fault)
-			for range 3 {
-				if _, lines, err := e.fetch(pageRequest(cookies...)); !errors.Is(err, tokens.ErrUnavailable) || errors.Is(err, session.ErrSignedOut) || len(lines) > 0 {
-					t.Fatalf("%v, %v", err, lines)
+			synctest.Test(t, func(t *testing.T) {
+				e := newEnv(t, nil)
+				cookies := e.cookies("ada", e.server.Issue("ada"))
+				if _, _, err := e.fetch(pageRequest(cookies...)); err != nil { // fetches the keys
+					t.Fatal(err)
 				}
-			}
-			e.recover()
-			if s, _, err := e.fetch(pageRequest(cookies...)); err != nil || s.User().Username != "ada" {
-				t.Errorf("afterwards: %v, %v", s, err)
-			}
+				e.advance(2 * time.Hour)
+				e.fail(fault)
+				for range 3 {
+					if _, lines, err := e.fetch(pageRequest(cookies...)); !errors.Is(err, tokens.ErrUnavailable) || errors.Is(err, session.ErrSignedOut) || len(lines) > 0 {
+						t.Fatalf("%v, %v", err, lines)
+					}
+				}
+				e.recover()
+				if s, _, err := e.fetch(pageRequest(cookies...)); err != nil || s.User().Username != "ada" {
+					t.Errorf("afterwards: %v, %v", s, err)
+				}
+			})
 		})
 	}
 }
@@ -95,33 +97,35 @@ func TestLostReply(t *testing.T) {
 // access token is still valid. An expired ID token is not served.
 func TestOutageServesValidTokens(t *testing.T) {
 	t.Parallel()
-	for after, hasID := range map[time.Duration]bool{time.Minute: true, 9 * time.Minute: false} {
-		e := newEnv(t, func(c *session.Config) { c.RefreshBefore = 10 * time.Minute })
-		cookies := e.cookies("ada", e.server.Issue("ada", func(d *cognitotest.Draft) {
-			d.Claims["exp"] = e.clock().Add(10 * time.Minute).Unix()
-			if d.Use == tokens.ID {
-				d.Claims["exp"] = e.clock().Add(5 * time.Minute).Unix()
+	synctest.Test(t, func(t *testing.T) { // a second attempt comes at once
+		for after, hasID := range map[time.Duration]bool{time.Minute: true, 9 * time.Minute: false} {
+			e := newEnv(t, func(c *session.Config) { c.RefreshBefore = 10 * time.Minute })
+			cookies := e.cookies("ada", e.server.Issue("ada", func(d *cognitotest.Draft) {
+				d.Claims["exp"] = e.clock().Add(10 * time.Minute).Unix()
+				if d.Use == tokens.ID {
+					d.Claims["exp"] = e.clock().Add(5 * time.Minute).Unix()
+				}
+			}))
+			if _, err := e.manager.Fetch(nil, pageRequest(cookies...), nil); err != nil { // fetches the keys
+				t.Fatal(err)
 			}
-		}))
-		if _, err := e.manager.Fetch(nil, pageRequest(cookies...), nil); err != nil { // fetches the keys
-			t.Fatal(err)
+			e.advance(after)
+			e.fail(down)
+			s, lines, err := e.fetch(pageRequest(cookies...))
+			if err != nil || len(lines) > 0 || s.User().Username != "ada" {
+				t.Errorf("after %v: %v, %v, %v", after, s, err, lines)
+			}
+			if (s.IDToken() != nil) != hasID {
+				t.Errorf("after %v: ID token %v", after, s.IDToken())
+			}
+			if e.server.Calls(opRefresh) == 0 {
+				t.Errorf("after %v: no refresh was tried", after)
+			}
+			if _, lines, err := e.fetchWith(pageRequest(cookies...), forced); !errors.Is(err, tokens.ErrUnavailable) || len(lines) > 0 {
+				t.Errorf("forced: %v, %v", err, lines)
+			}
 		}
-		e.advance(after)
-		e.fail(down)
-		s, lines, err := e.fetch(pageRequest(cookies...))
-		if err != nil || len(lines) > 0 || s.User().Username != "ada" {
-			t.Errorf("after %v: %v, %v, %v", after, s, err, lines)
-		}
-		if (s.IDToken() != nil) != hasID {
-			t.Errorf("after %v: ID token %v", after, s.IDToken())
-		}
-		if e.server.Calls(opRefresh) == 0 {
-			t.Errorf("after %v: no refresh was tried", after)
-		}
-		if _, lines, err := e.fetchWith(pageRequest(cookies...), forced); !errors.Is(err, tokens.ErrUnavailable) || len(lines) > 0 {
-			t.Errorf("forced: %v, %v", err, lines)
-		}
-	}
+	})
 }
 
 // TestKeySetUnavailable has the key set fail from the start.

@@ -65,19 +65,19 @@ func TestKeysAreUsableForADay(t *testing.T) {
 		for range 24*60 - 1 {
 			time.Sleep(time.Minute)
 			kt.accept(raw)
-			if !kt.verifier.Trusted(token) {
+			if !kt.verifier.Trusted(kt.now(), token) {
 				kt.Fatal("a cached token is not trusted while stale keys serve")
 			}
 		}
 		time.Sleep(time.Minute)
 		kt.refuse(raw, tokens.ErrUnavailable)
-		if kt.verifier.Trusted(token) {
+		if kt.verifier.Trusted(kt.now(), token) {
 			kt.Error("keys are trusted after a day without a fetch")
 		}
 		kt.setFault(nil)
 		time.Sleep(30 * time.Second)
 		kt.accept(raw)
-		if !kt.verifier.Trusted(token) {
+		if !kt.verifier.Trusted(kt.now(), token) {
 			kt.Error("the token's key is still in the set, and not trusted")
 		}
 	})
@@ -132,7 +132,7 @@ func TestInvalidKeySets(t *testing.T) {
 				time.Sleep(2 * time.Hour)
 				kt.accept(raw)
 				kt.wantFetches(3)
-				if kt.accept(raw); !kt.verifier.Trusted(token) {
+				if kt.accept(raw); !kt.verifier.Trusted(kt.now(), token) {
 					kt.Error("an answer without keys has removed the earlier ones")
 				}
 			})
@@ -175,7 +175,7 @@ func TestClockJumps(t *testing.T) {
 				kt.clockSkew.Add(int64(jump))
 				kt.accept(raw)
 				kt.wantFetches(2) // the keys are old, or their age is unknown
-				if !kt.verifier.Trusted(token) {
+				if !kt.verifier.Trusted(kt.now(), token) {
 					kt.Error("the key is not trusted after the jump")
 				}
 				kt.accept(raw)

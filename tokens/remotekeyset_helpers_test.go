@@ -41,11 +41,14 @@ func runKeySetTest(t *testing.T, run func(kt *keySetTest)) {
 	})
 }
 
+// now is the time by the verifier's clock.
+func (kt *keySetTest) now() time.Time { return time.Now().Add(time.Duration(kt.clockSkew.Load())) }
+
 func (kt *keySetTest) newVerifier(userPool tokens.UserPool) *tokens.Verifier {
 	kt.Helper()
 	v, err := tokens.NewVerifier(userPool, &tokens.Options{
 		HTTPClient: kt.server.Client(),
-		Now:        func() time.Time { return time.Now().Add(time.Duration(kt.clockSkew.Load())) },
+		Now:        kt.now,
 		Hooks: tokens.Hooks{KeysFetched: func(context.Context, string, int, error) {
 			kt.mu.Lock()
 			defer kt.mu.Unlock()

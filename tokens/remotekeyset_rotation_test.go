@@ -23,7 +23,7 @@ func TestRotationWithOverlap(t *testing.T) {
 		kt.server.AddKeys()
 		kt.accept(kt.issue()) // learned at once
 		kt.wantFetches(2)
-		if kt.accept(old); !kt.verifier.Trusted(token) {
+		if kt.accept(old); !kt.verifier.Trusted(kt.now(), token) {
 			kt.Error("the old key is still published, and not trusted")
 		}
 		kt.server.DropOldKeys()
@@ -32,7 +32,7 @@ func TestRotationWithOverlap(t *testing.T) {
 		kt.accept(old)
 		synctest.Wait() // for the fetch in the background
 		kt.refuseKey(old, true)
-		if kt.verifier.Trusted(token) {
+		if kt.verifier.Trusted(kt.now(), token) {
 			kt.Error("a key that has left the set is trusted")
 		}
 	})
@@ -48,7 +48,7 @@ func TestRotationWithoutOverlap(t *testing.T) {
 		time.Sleep(time.Minute)
 		kt.server.RotateKeys()
 		kt.accept(kt.issue())
-		if kt.verifier.Trusted(token) {
+		if kt.verifier.Trusted(kt.now(), token) {
 			kt.Error("a key that has left the set is trusted")
 		}
 		for range 2 { // the second within the ten seconds
@@ -89,18 +89,18 @@ func TestKeysThatComeBackAreTrustedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	serving = "other"
-	if _, err := verify(id); err != nil || v.Trusted(first) {
-		t.Errorf("after the key was taken away: %v, trusted: %t", err, v.Trusted(first))
+	if _, err := verify(id); err != nil || v.Trusted(now, first) {
+		t.Errorf("after the key was taken away: %v, trusted: %t", err, v.Trusted(now, first))
 	}
 	serving = "one"
 	second, err := verify(access)
-	if err != nil || !v.Trusted(second) || v.Trusted(first) {
-		t.Errorf("after the key came back: %v, trusted: %t, before: %t", err, v.Trusted(second), v.Trusted(first))
+	if err != nil || !v.Trusted(now, second) || v.Trusted(now, first) {
+		t.Errorf("after the key came back: %v, trusted: %t, before: %t", err, v.Trusted(now, second), v.Trusted(now, first))
 	}
 	// Another key under the same kid is another key.
 	serving = "forged"
-	if _, err := verify(id); !errors.Is(err, tokens.UnknownKey) || v.Trusted(second) {
-		t.Errorf("after the kid was given to another key: %v, trusted: %t", err, v.Trusted(second))
+	if _, err := verify(id); !errors.Is(err, tokens.UnknownKey) || v.Trusted(now, second) {
+		t.Errorf("after the kid was given to another key: %v, trusted: %t", err, v.Trusted(now, second))
 	}
 	if _, err := verify(access); !errors.Is(err, tokens.BadSignature) {
 		t.Errorf("signed by the kid's former key: %v", err)
@@ -181,7 +181,7 @@ func TestRotationUnderLoad(t *testing.T) {
 			for range 25 {
 				token, err := v.Verify(context.Background(), server.Issue("ada").Access, tokens.Access)
 				if err == nil {
-					v.Trusted(token)
+					v.Trusted(clock(), token)
 				} else if !errors.Is(err, tokens.UnknownKey) {
 					t.Error(err)
 				}

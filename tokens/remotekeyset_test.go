@@ -46,7 +46,7 @@ func TestKeySetIsFetchedAgainInTheBackground(t *testing.T) {
 		kt.wantFetches(2)
 		// A request that is served from a cache only asks whether the key is trusted.
 		time.Sleep(2 * time.Hour)
-		if !kt.verifier.Trusted(token) {
+		if !kt.verifier.Trusted(kt.now(), token) {
 			kt.Error("an old key set is not trusted")
 		}
 		kt.wantFetches(3)

@@ -136,11 +136,11 @@ func TestTrustInACustomKeyEnds(t *testing.T) {
 	}
 	for after, want := range map[time.Duration]bool{0: true, 5*time.Minute - 1: true, 5 * time.Minute: false, -time.Hour: false} {
 		now = goldenNow.Add(after)
-		if v.Trusted(token) != want {
+		if v.Trusted(now, token) != want {
 			t.Errorf("after %v the token is trusted: %t", after, !want)
 		}
 	}
-	if v.Trusted(nil) || v.Trusted(new(tokens.Token)) {
+	if v.Trusted(now, nil) || v.Trusted(now, new(tokens.Token)) {
 		t.Error("a token that nobody verified is trusted")
 	}
 }
