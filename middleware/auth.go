@@ -3,6 +3,8 @@ package middleware
 import (
 	"net/url"
 
+	"golang.org/x/time/rate"
+
 	"github.com/cognitogate/cognitogate/matcher"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -20,8 +22,10 @@ type Auth struct {
 	verifier   *tokens.Verifier
 	signIn     *url.URL
 	signInTo   string          // SignIn up to the value of ReturnParam; "" without one
-	exempt     []string        // paths that Protect lets through, exactly as written
+	exempt     []string        // paths that Protect lets through, exactly as written, without BasePath
 	routes     *routesSettings // nil without Origin
+
+	loopLogged *rate.Sometimes // once a minute
 }
 
 // Sessions returns the Manager of the sessions. Handlers begin or end sessions with

@@ -42,10 +42,18 @@ type Config struct {
 	// in front lets only your hosts through.
 	ClientConditions []string
 
+	// BasePath is the prefix that a proxy in front, or http.StripPrefix, takes off the
+	// path: "/app". Default none. The paths and URIs in this Config are as browsers see
+	// them, with BasePath; the matcher sees what this server sees, without it. Protect
+	// lets the sign-in page and the routes through without BasePath only, and not at all
+	// if they are not under it. Set it whenever something takes a prefix off: otherwise
+	// redirects lead to paths that do not exist. X-Forwarded-Prefix is never read.
+	BasePath string
+
 	// SignIn is the path of the sign-in page. Protect lets exactly this path through,
 	// with or without a slash at its end as it is written here. It may be an absolute
 	// https URL of another site, which needs Origin. Default RoutesPath+"/sign-in" with
-	// Origin, else "/sign-in".
+	// Origin, else BasePath+"/sign-in".
 	SignIn string
 
 	// ReturnParam is the query parameter that tells the sign-in page where the
@@ -57,11 +65,12 @@ type Config struct {
 	// HttpOnly. http is for localhost, or needs Cookies.Insecure.
 	Origin string
 
-	// RoutesPath is where Routes is mounted, as browsers see it. Default "/api/auth".
+	// RoutesPath is where Routes is mounted, as browsers see it. Default
+	// BasePath+"/api/auth".
 	RoutesPath string
 
 	// AfterSignIn and AfterSignOut are the paths where users arrive unless the request
-	// names another. Default "/".
+	// names another. Default BasePath+"/".
 	AfterSignIn, AfterSignOut string
 
 	// Login configures Routes.

@@ -127,11 +127,14 @@ func (env *testEnv) do(r *http.Request) *http.Response {
 	return w.Result()
 }
 
-// changedCookies returns the last parts of the names of the cookies that an answer sets
-// and clears.
+// changedCookies returns the last parts of the names of the session's cookies that an
+// answer sets and clears.
 func changedCookies(resp *http.Response) (set, cleared []string) {
 	for _, c := range resp.Cookies() {
 		slot := c.Name[strings.LastIndexByte(c.Name, '.')+1:]
+		if !strings.HasPrefix(c.Name, sessionCookiePrefix) {
+			continue
+		}
 		if c.MaxAge < 0 {
 			cleared = append(cleared, slot)
 		} else {

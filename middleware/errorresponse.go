@@ -25,9 +25,12 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 //
 // A signed-out user is sent to the sign-in page: a page by 307, as Next.js does, and a
 // form's POST by 303. A request that is no navigation of a browser gets 401 with
-// "WWW-Authenticate: Bearer"; htmx gets HX-Redirect too. If a user has signed in twice
-// within a minute through Routes and still has no session, a page says why. Another page
-// names the cure if the path differs from one that is let through by a slash at its end.
+// "WWW-Authenticate: Bearer"; htmx gets HX-Redirect too.
+//
+// A redirect that would lead back to itself is never sent. A page says what is wrong if
+// the sign-in page is guarded, or its path has another slash at its end; if a user has
+// signed in twice within a minute through Routes and still has no session; and at the
+// third redirect within a minute that has changed nothing.
 //
 // Sec-Fetch-Mode tells a navigation. Without it, a navigation is a GET or HEAD whose
 // Accept names text/html, is "*/*" or is absent, or a form's POST, unless another header
@@ -46,10 +49,7 @@ func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 		a.serveStatus(w, r, http.StatusServiceUnavailable)
 	case !errors.Is(err, session.ErrSignedOut):
 		a.serveStatus(w, r, http.StatusInternalServerError)
-	case page.Is(r, a.cfg.Bearer) && a.isNearExempt(r.URL.Path):
-		a.serveNearExemptPage(w, r)
-	case page.Is(r, a.cfg.Bearer) && a.isSignInLoop(r):
-		a.serveLoopPage(w, r)
+	case page.Is(r, a.cfg.Bearer) && a.serveInsteadOfLoop(w, r):
 	case page.Is(r, a.cfg.Bearer):
 		h.Set("Location", a.signInURL(r))
 		w.WriteHeader(http.StatusTemporaryRedirect)

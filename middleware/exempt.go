@@ -8,16 +8,24 @@ import (
 	"strings"
 )
 
+// exemptPath lets a path through Protect that browsers see. A path that is not under
+// BasePath is none that this server sees.
+func (a *Auth) exemptPath(p string) {
+	if p, ok := a.withoutBasePath(p); ok {
+		a.exempt = append(a.exempt, p)
+	}
+}
+
 // exemptRoutes lets the paths of Routes through Protect: of the five routes, and of
 // the URIs to which the managed login sends browsers. The matcher may select them, and
 // signed-out users need them.
 func (a *Auth) exemptRoutes() {
 	for slug := range routeHandlers {
-		a.exempt = append(a.exempt, a.cfg.RoutesPath+"/"+slug)
+		a.exemptPath(a.cfg.RoutesPath + "/" + slug)
 	}
 	for _, uri := range []string{a.cfg.Login.RedirectURI, a.cfg.Login.LogoutURI} {
 		if u, err := url.Parse(uri); uri != "" && err == nil { // newRoutesSettings reports the error
-			a.exempt = append(a.exempt, cmp.Or(u.Path, "/"))
+			a.exemptPath(cmp.Or(u.Path, "/"))
 		}
 	}
 }
@@ -43,7 +51,7 @@ func otherSlash(p string) string {
 
 // serveNearExemptPage names the cure for a request that isNearExempt.
 func (a *Auth) serveNearExemptPage(w http.ResponseWriter, r *http.Request) {
-	asked := r.URL.Path
+	asked := a.cfg.BasePath + r.URL.Path
 	exempt, difference := otherSlash(asked), "without the slash"
 	if len(exempt) > len(asked) {
 		difference = "with a slash"

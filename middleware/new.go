@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/time/rate"
+
 	"github.com/cognitogate/cognitogate/internal/configerr"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -24,6 +26,7 @@ func New(cfg Config) (*Auth, error) {
 	var configErrors configerr.List
 	cfg.Login.Scopes = slices.Clone(cfg.Login.Scopes) // the caller may change its slice later
 	a := &Auth{cfg: cfg}
+	a.configureBasePath(&configErrors)
 	a.configureOrigin(&configErrors)
 	a.configureSessions(&configErrors)
 	a.configureMatcher(&configErrors)
@@ -42,7 +45,7 @@ func New(cfg Config) (*Auth, error) {
 // configureOrigin sets what follows from Origin and RoutesPath.
 func (a *Auth) configureOrigin(configErrors *configerr.List) {
 	cfg := &a.cfg
-	cfg.RoutesPath = strings.TrimSuffix(cmp.Or(cfg.RoutesPath, defaultRoutesPath), "/")
+	cfg.RoutesPath = strings.TrimSuffix(cfg.RoutesPath, "/")
 	if !isLocalPath(cfg.RoutesPath) || !isPlain(&url.URL{Path: cfg.RoutesPath}) {
 		configErrors.Add("RoutesPath", `%q is not a path like "/api/auth"`, cfg.RoutesPath)
 	}
@@ -109,7 +112,7 @@ func sessionConfig(cfg *Config) session.Config {
 func (a *Auth) configureSignIn(configErrors *configerr.List) {
 	cfg := &a.cfg
 	if cfg.SignIn == "" {
-		cfg.SignIn = "/sign-in"
+		cfg.SignIn = cfg.BasePath + "/sign-in"
 		if cfg.Origin != "" {
 			cfg.SignIn = cfg.RoutesPath + "/sign-in"
 		}
@@ -123,8 +126,8 @@ func (a *Auth) configureSignIn(configErrors *configerr.List) {
 		configErrors.Add("SignIn", `%q is not a path like "/sign-in"`, cfg.SignIn)
 		return
 	case isLocalPath(cfg.SignIn):
-		a.exempt = append(a.exempt, u.Path)
-		if a.protects(&http.Request{URL: u}) {
+		a.exemptPath(u.Path)
+		if served, ok := a.urlWithoutBasePath(u); ok && a.protects(&http.Request{URL: served}) {
 			configErrors.Add("SignIn", "%q is not plain, without escapes, dot segments and the like, and so Protect would not let it through", cfg.SignIn)
 		}
 	case u.Scheme != "https" || u.Host == "" || u.User != nil:
@@ -164,11 +167,9 @@ var paramName = regexp.MustCompile(`^[A-Za-z0-9_.~-]{1,64}$`)
 // configureDefaults sets the fields whose default depends on no other field.
 func (a *Auth) configureDefaults(configErrors *configerr.List) {
 	cfg := &a.cfg
-	cfg.AfterSignIn = cmp.Or(cfg.AfterSignIn, "/")
 	if !isLocalPath(cfg.AfterSignIn) {
 		configErrors.Add("AfterSignIn", `%q is not a path like "/"`, cfg.AfterSignIn)
 	}
-	cfg.AfterSignOut = cmp.Or(cfg.AfterSignOut, "/")
 	if !isLocalPath(cfg.AfterSignOut) {
 		configErrors.Add("AfterSignOut", `%q is not a path like "/"`, cfg.AfterSignOut)
 	}
@@ -181,4 +182,5 @@ func (a *Auth) configureDefaults(configErrors *configerr.List) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
+	a.loopLogged = &rate.Sometimes{Interval: time.Minute}
 }

@@ -29,15 +29,11 @@ func isLocalPath(s string) bool {
 	return true
 }
 
-// signInURL returns the sign-in page with the return path. The return path is the
-// target as the browser sent it, because a router may have changed r.URL. It is never
-// built from Host, which the client chooses.
+// signInURL returns the sign-in page with the return path. It is never built from Host,
+// which the client chooses.
 func (a *Auth) signInURL(r *http.Request) string {
-	target := r.RequestURI
-	if target == "" {
-		target = r.URL.RequestURI()
-	}
-	if a.signInTo == "" || len(target) > maxReturnPath || !isLocalPath(target) {
+	target, ok := a.browserTarget(r)
+	if !ok || a.signInTo == "" || len(target) > maxReturnPath || !isLocalPath(target) {
 		return a.cfg.SignIn
 	}
 	if a.signIn.Host != "" {

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,6 +14,24 @@ import (
 // a session. Such an answer must not be stored by a cache (RFC 9111 §7.3).
 func (m *Manager) SetsCookies(h http.Header) bool {
 	return slices.ContainsFunc(h["Set-Cookie"], m.layout.isOwnLine)
+}
+
+// CookieDigest returns a digest of the tokens in a request's cookies, or "" if it has
+// none. Two requests have the same digest if the browser holds the same tokens, in any
+// order. A guard tells by it that a redirect to the sign-in page has changed nothing.
+func (m *Manager) CookieDigest(r *http.Request) string {
+	var texts []string
+	for _, c := range m.layout.parse(r.Header, nil) {
+		if c.slot == slotAccess || c.slot == slotID || c.slot == slotRefresh {
+			texts = append(texts, c.name+"="+c.value)
+		}
+	}
+	if texts == nil {
+		return ""
+	}
+	slices.Sort(texts)
+	sum := sha256.Sum256([]byte(strings.Join(texts, ";")))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
 // CookieTooLarge reports whether an answer with this header writes a cookie of a

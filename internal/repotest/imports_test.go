@@ -32,6 +32,7 @@ var allowedImports = map[string][]string{
 	"internal/hosts":                   {},
 	"internal/browsertest":             {"internal/longtest"},
 	"internal/longtest":                {},
+	"internal/nginxtest":               {},
 	"internal/repotest":                {},
 	"internal/page":                    {},
 	"internal/percent":                 {},
@@ -50,7 +51,7 @@ var thirdPartyImporters = map[string][]string{
 	"github.com/go-chi/chi/":      {"middleware", "cognitotest", "examples/chi-app"},
 	"github.com/gorilla/":         {"internal/seal"},
 	"golang.org/x/oauth2":         {"tokens", "middleware"},
-	"golang.org/x/time/":          {"session", "session/internal/refresh"},
+	"golang.org/x/time/":          {"middleware", "session", "session/internal/refresh"},
 }
 
 // jwxFiles are the only files of package tokens that may import jwx.
