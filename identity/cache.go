@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/cognitogate/cognitogate/internal/awscall"
+	"github.com/cognitogate/cognitogate/internal/background"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -98,21 +101,31 @@ func (e *cacheEntry) failedRecently(u user, now time.Time) bool {
 func (p *Pool) start(ctx context.Context, e *cacheEntry, u user) {
 	x := &exchange{done: make(chan struct{}), token: u.token}
 	e.running = x
-	go func() {
-		// The exchange keeps the values of ctx, such as a trace. It does not end with
-		// ctx, because other requests may wait for it.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), awscall.Timeout)
-		defer cancel()
-		x.creds, x.err = p.fetchCredentials(ctx, u)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		e.running = nil
-		e.err = x.err
-		if x.err != nil {
-			e.retryAfter, e.errToken = p.opts.Now().Add(failurePause), u.token
-		} else {
-			e.creds = x.creds
+	// The exchange keeps the values of ctx, such as a trace. It does not end with ctx,
+	// because other requests may wait for it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), awscall.Timeout)
+	task := background.Task{Name: "identity: an exchange", Logger: slog.Default(), Secrets: []string{u.token}}
+	task.Go(func() (err error) {
+		x.creds, err = p.fetchCredentials(ctx, u)
+		return err
+	}, func(err error) {
+		if failed := (*background.Panic)(nil); errors.As(err, &failed) {
+			err = fmt.Errorf("identity: %w: the exchange has panicked: %w", tokens.ErrUnavailable, failed)
 		}
-		close(x.done)
-	}()
+		p.finish(e, x, err)
+	}, func(error) { cancel() })
+}
+
+// finish ends an exchange.
+func (p *Pool) finish(e *cacheEntry, x *exchange, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer close(x.done)
+	e.running = nil
+	e.err, x.err = err, err
+	if err != nil {
+		e.retryAfter, e.errToken = p.opts.Now().Add(failurePause), x.token
+	} else {
+		e.creds = x.creds
+	}
 }

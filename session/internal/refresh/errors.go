@@ -16,7 +16,6 @@ var (
 	// limit is reached.
 	ErrTooMany = fmt.Errorf("%w: too many refresh tokens", tokens.ErrUnavailable)
 
-	errPanicked = fmt.Errorf("%w: a refresh has panicked", tokens.ErrUnavailable)
 	errNoUser   = fmt.Errorf("%w: a refreshed token names no user", tokens.ErrUnavailable)
 	errTwoUsers = fmt.Errorf("%w: refreshed tokens name two users", tokens.ErrUnavailable)
 )

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime/debug"
 	"strings"
 	"time"
 
+	"github.com/cognitogate/cognitogate/internal/background"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -128,38 +128,42 @@ func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall)
 	call.number = e.lastNumber.Add(1)
 	e.results.byToken[call.refreshToken] = append(e.results.byToken[call.refreshToken], call)
 	e.running.Add(1)
-	go e.run(context.WithoutCancel(ctx), call, user, maps.Clone(req.Metadata))
+	e.run(context.WithoutCancel(ctx), call, user, maps.Clone(req.Metadata))
 	return call, SourceCall, nil
 }
 
-// run makes the call and verifies its answer. It does not run on a request's context: a
-// request that is cancelled must not take the refresh from the others. A panic in a
-// hook or a transport must not end the process, because no server recovers it here.
+// run makes the call and verifies its answer, in the background. It does not run on a
+// request's context: a request that is cancelled must not take the refresh from the others.
 func (e *Engine) run(ctx context.Context, call *refreshCall, user *userLimits, metadata map[string]string) {
 	limited, cancel := context.WithTimeout(ctx, Timeout)
-	defer cancel()
 	set, called := call.unverified, call.unverified == nil
-	got, err := (*Tokens)(nil), errPanicked
-	defer func() {
-		if p := recover(); p != nil {
-			e.cfg.Logger.Error("session: a refresh has panicked", "panic", p, "stack", string(debug.Stack()))
+	var got *Tokens
+	revoke := false
+	task := background.Task{Name: "session: a refresh", Logger: e.cfg.Logger, Secrets: []string{call.refreshToken, call.deviceKey}}
+	task.Go(func() (err error) {
+		if called {
+			set, err = e.cfg.Exchange(limited, call.refreshToken, &tokens.RefreshOptions{DeviceKey: call.deviceKey, ClientMetadata: metadata})
+			if err != nil {
+				return err
+			}
 		}
-	}()
-	defer func() {
-		if e.finish(call, user, called, got, set, err) {
+		got, err = e.verify(limited, set, call.refreshToken)
+		return err
+	}, func(err error) {
+		if set == nil {
+			e.logDeployment(err)
+		}
+	}, func(err error) {
+		if failed := (*background.Panic)(nil); errors.As(err, &failed) {
+			err = fmt.Errorf("%w: a refresh has panicked: %w", tokens.ErrUnavailable, failed)
+		}
+		revoke = e.finish(call, user, called, got, set, err)
+	}, func(error) {
+		if revoke {
 			// The sign-out has finished, and its revocation came too early for these tokens.
 			_ = e.cfg.Revoke(ctx, call.newestToken())
 		}
-	}()
-	if called {
-		set, err = e.cfg.Exchange(limited, call.refreshToken, &tokens.RefreshOptions{DeviceKey: call.deviceKey, ClientMetadata: metadata})
-		if err != nil {
-			e.logDeployment(err)
-			return
-		}
-		err = errPanicked
-	}
-	got, err = e.verify(limited, set, call.refreshToken)
+	}, func(error) { cancel() })
 }
 
 // finish ends a call and remembers its result. It reports whether the new tokens are
