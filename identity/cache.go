@@ -43,11 +43,19 @@ func claimsDigest(t *tokens.Token) (digest, error) {
 // cacheEntry holds the credentials for one set of claims. Pool.mu guards it.
 type cacheEntry struct {
 	creds   Credentials
-	running *exchange // or nil
+	life    time.Duration // that creds had left when they came
+	running *exchange     // or nil
 
 	err        error // of the last exchange
 	errToken   string
 	retryAfter time.Time
+}
+
+// margins say how long before their expiry credentials are renewed, and how long before it
+// requests wait for that: at most half and a quarter of their life. Margins as long as the
+// life would make each request renew them, or wait.
+func (e *cacheEntry) margins() (renew, wait time.Duration) {
+	return min(renewBefore, e.life/2), min(waitBefore, e.life/4)
 }
 
 // exchange is one exchange of a token for credentials, which many requests may wait
@@ -71,8 +79,9 @@ func (p *Pool) cached(ctx context.Context, u user) (Credentials, *exchange, erro
 	}
 	now := p.opts.Now()
 	left := e.creds.Expires.Sub(now)
+	renew, wait := e.margins()
 	switch {
-	case left > renewBefore:
+	case left > renew:
 		return e.creds, nil, nil
 	case e.running != nil:
 	case e.failedRecently(u, now):
@@ -80,12 +89,12 @@ func (p *Pool) cached(ctx context.Context, u user) (Credentials, *exchange, erro
 			return e.creds, nil, nil
 		}
 		return Credentials{}, nil, e.err
-	case left <= waitBefore && ctx.Err() != nil:
+	case left <= wait && ctx.Err() != nil:
 		return Credentials{}, nil, fmt.Errorf("identity: %w", context.Cause(ctx))
 	default:
 		p.start(ctx, e, u)
 	}
-	if left > waitBefore {
+	if left > wait {
 		return e.creds, nil, nil
 	}
 	return e.creds, e.running, nil
@@ -126,6 +135,6 @@ func (p *Pool) finish(e *cacheEntry, x *exchange, err error) {
 	if err != nil {
 		e.retryAfter, e.errToken = p.opts.Now().Add(failurePause), x.token
 	} else {
-		e.creds = x.creds
+		e.creds, e.life = x.creds, x.creds.Expires.Sub(p.opts.Now())
 	}
 }

@@ -160,7 +160,7 @@ func (m *Manager) wantsRefresh(result *userResult, opts *FetchOptions, r *http.R
 	switch {
 	case m.refresher.HasNewerResult(token, result.user.device(), result.access):
 		return true
-	case m.refresher.IsExpiring(result.access, now), result.id != nil && m.refresher.IsExpiring(result.id, now), result.idState == idExpired:
+	case m.refresher.IsDue(result.access, token, now), result.id != nil && m.refresher.IsDue(result.id, token, now), result.idState == idExpired:
 		return !m.refresher.IsPaused(token, result.access.Subject())
 	}
 	return result.idState == idBroken && m.refresher.AllowRepair(token)

@@ -13,6 +13,7 @@ package refresh
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +33,8 @@ type Config struct {
 	// runs. It must not serve the token from a cache any more, and must not block.
 	Superseded func(access string)
 
-	// Margin is how long before its expiry a token counts as expiring.
+	// Margin is how long before its expiry a token counts as expiring. At most half of
+	// the token's life counts.
 	Margin time.Duration
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -81,7 +83,23 @@ func (e *Engine) Size() (running, results, undelivered int) {
 
 // IsExpiring reports whether a token expires within the Margin.
 func (e *Engine) IsExpiring(t *tokens.Token, now time.Time) bool {
-	return now.Add(e.cfg.Margin).After(t.ExpiresAt())
+	return isExpiring(t, e.cfg.Margin, now)
+}
+
+// IsDue reports whether a token that is shown with this refresh token is expiring and did
+// not just come with a refresh.
+func (e *Engine) IsDue(t *tokens.Token, refreshToken string, now time.Time) bool {
+	if !e.IsExpiring(t, now) {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, call := range slices.Concat(e.results.byToken[refreshToken], []*refreshCall{e.results.byNewToken[refreshToken]}) {
+		if call != nil && call.brought(t) {
+			return call.isExpiring(t, e.cfg.Margin, now)
+		}
+	}
+	return true
 }
 
 // NoteDelivered notes that a browser has shown this access token. Results are kept
@@ -117,7 +135,7 @@ func (e *Engine) HasNewerResult(refreshToken, deviceKey string, shown *tokens.To
 	case call == nil:
 	case call.isRunning() || !call.supersedes(shown):
 		return false
-	case call.tokens != nil && !e.IsExpiring(call.tokens.Access, e.cfg.Now()):
+	case call.tokens != nil && !call.isExpiring(call.tokens.Access, e.cfg.Margin, e.cfg.Now()):
 		return true
 	}
 	// Another call to Cognito is needed, which waits while refreshes are paused.
