@@ -50,6 +50,7 @@ type userPool struct {
 	rotation        bool
 	grace           time.Duration
 	fault           func(op string) Fault
+	trigger         func(username string) string // see SetTrigger
 	calls           map[string]int
 }
 

@@ -13,7 +13,6 @@ package refresh
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,6 +50,7 @@ type Engine struct {
 
 	*limits
 	*signOuts
+	*devices
 
 	mu      sync.Mutex
 	results results
@@ -67,7 +67,8 @@ func New(cfg Config) *Engine {
 		cfg:      cfg,
 		limits:   newLimits(cfg.Now),
 		signOuts: newSignOuts(cfg.Now),
-		results:  results{byToken: make(map[string][]*refreshCall), byNewToken: make(map[string]*refreshCall)},
+		devices:  newDevices(cfg.Now),
+		results:  results{byToken: make(map[string]*refreshCall), byNewToken: make(map[string]*refreshCall)},
 	}
 	e.logClock.Interval, e.logAnswer.Interval, e.logConfig.Interval = time.Minute, time.Minute, time.Minute
 	return e
@@ -94,7 +95,7 @@ func (e *Engine) IsDue(t *tokens.Token, refreshToken string, now time.Time) bool
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, call := range slices.Concat(e.results.byToken[refreshToken], []*refreshCall{e.results.byNewToken[refreshToken]}) {
+	for _, call := range [...]*refreshCall{e.results.byToken[refreshToken], e.results.byNewToken[refreshToken]} {
 		if call != nil && call.brought(t) {
 			return call.isExpiring(t, e.cfg.Margin, now)
 		}
@@ -125,10 +126,10 @@ func (e *Engine) NoteDelivered(access string) {
 // tokens than the access token shown, or may have: its answer could not be verified, or
 // was lost. The browser has missed the answer then. With rotation its refresh token is
 // worth nothing soon, and without this it would find out when the access token expires.
-func (e *Engine) HasNewerResult(refreshToken, deviceKey string, shown *tokens.Token) bool {
+func (e *Engine) HasNewerResult(refreshToken string, shown *tokens.Token) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	call := e.results.find(refreshToken, deviceKey)
+	call := e.results.byToken[refreshToken]
 	switch {
 	case call == nil && !e.replyWasLost(refreshToken, shown.Subject()):
 		return false
@@ -145,10 +146,10 @@ func (e *Engine) HasNewerResult(refreshToken, deviceKey string, shown *tokens.To
 // IsSuperseded reports whether a refresh that runs, or is remembered, replaces the
 // access token shown with this refresh token. Do not cache its session: a browser that
 // shows it again has missed the answer.
-func (e *Engine) IsSuperseded(refreshToken, deviceKey string, shown *tokens.Token) bool {
+func (e *Engine) IsSuperseded(refreshToken string, shown *tokens.Token) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if call := e.results.find(refreshToken, deviceKey); call != nil {
+	if call := e.results.byToken[refreshToken]; call != nil {
 		return call.supersedes(shown)
 	}
 	return e.replyWasLost(refreshToken, shown.Subject())

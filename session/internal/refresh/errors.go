@@ -44,3 +44,19 @@ func willNeverVerify(err error) bool {
 	var refusal *tokens.VerifyError
 	return errors.Is(err, errNoUser) || errors.Is(err, errTwoUsers) || errors.As(err, &refusal) && refusal.Reason.Final()
 }
+
+// mayRefuseDevice reports whether an error may be about the device key. Cognito's messages
+// do not always tell.
+func mayRefuseDevice(err error) bool {
+	var api *tokens.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	switch api.Code {
+	case "NotAuthorizedException":
+		return api.SignedOut()
+	case "InvalidParameterException", "ResourceNotFoundException":
+		return true
+	}
+	return false
+}
