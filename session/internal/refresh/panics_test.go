@@ -1,11 +1,14 @@
 package refresh_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -116,3 +119,20 @@ type unavailable struct{ api *tokens.APIError }
 
 func (u *unavailable) Error() string   { return u.api.Error() }
 func (u *unavailable) Unwrap() []error { return []error{tokens.ErrUnavailable, u.api} }
+
+// TestPanicsQuoteNothing has the transport panic with the request that it cannot send.
+func TestPanicsQuoteNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEnv(t)
+		var log bytes.Buffer
+		e.config.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		e.config.Exchange = func(_ context.Context, refreshToken string, opts *tokens.RefreshOptions) (*tokens.Set, error) {
+			panic(fmt.Sprintf("cannot send %q, %q", refreshToken, opts.DeviceKey))
+		}
+		e.Engine = refresh.New(e.config)
+		_, err := e.refreshWith(refresh.Request{RefreshToken: "the-token", Device: refresh.Device{Key: "the-key"}})
+		if text := fmt.Sprint(err, &log); strings.Contains(text, "the-") || strings.Count(text, "cannot send") != 2 {
+			t.Error(text)
+		}
+	})
+}
