@@ -34,7 +34,7 @@ func TestShortCredentialsAreRenewedAtHalfTheirLife(t *testing.T) {
 					}
 					p.advance(time.Second)
 				}
-				most := int(time.Hour/(life-min(10*time.Minute, life/2)))+1
+				most := int(time.Hour/(life-min(10*time.Minute, life/2))) + 1
 				if calls > most || calls < most*3/4 {
 					t.Errorf("%d exchanges in an hour, want %d", calls, most)
 				}

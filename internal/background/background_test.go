@@ -20,7 +20,7 @@ import (
 var failures = map[string]func(){
 	"panic":      func() { panic("of the test") },
 	"nil panic":  func() { panic(nil) },
-	"nil map":    func() { var m map[string]int; m["a"]++ },
+	"no pointer": func() { *nilPointer() = 1 },
 	"Goexit":     runtime.Goexit,
 	"in a defer": func() { defer panic("second"); panic("first") },
 	"then exit":  func() { defer runtime.Goexit(); panic("first") },
@@ -101,3 +101,5 @@ func TestReport(t *testing.T) {
 		}
 	})
 }
+
+func nilPointer() *int { return nil }
