@@ -51,6 +51,7 @@ type userPool struct {
 	rotation        bool
 	grace           time.Duration
 	fault           func(op string) Fault
+	trigger         func(username string) string // see SetTrigger
 	calls           map[string]int
 }
 

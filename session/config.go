@@ -39,6 +39,8 @@ type Config struct {
 
 	// RefreshBefore is how long before its expiry a token is refreshed. Default 5 seconds,
 	// like Amplify; negative means after it. Handlers that call other services want more.
+	// At most half of the token's own life counts: tokens of five minutes are refreshed
+	// every two and a half minutes at most.
 	RefreshBefore time.Duration
 
 	// CacheBytes bounds the memory for verified sessions, which spare a request its

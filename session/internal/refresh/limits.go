@@ -36,7 +36,7 @@ type limits struct {
 	unverified *rate.Limiter
 
 	mu          sync.Mutex
-	refusals    recent.Map[hash, error] // by refresh token
+	refusals    recent.Map[hash, error] // by refresh token and device key
 	users       recent.Map[hash, *userLimits]
 	repairs     recent.Map[hash, struct{}] // refresh tokens that a broken ID token has used
 	paused      recent.Map[hash, struct{}] // sessions that are not refreshed for a while
@@ -77,8 +77,8 @@ func (l *limits) user(subject string, now time.Time) *userLimits {
 
 // startCall allows a call, or says why there is none. The caller hands the result to
 // finishCall; it is nil without a subject.
-func (l *limits) startCall(refreshToken, subject string) (*userLimits, error) {
-	if err := l.Refusal(refreshToken); err != nil {
+func (l *limits) startCall(refreshToken, deviceKey, subject string) (*userLimits, error) {
+	if err := l.refusal(refreshToken, deviceKey); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
@@ -101,13 +101,13 @@ func (l *limits) startCall(refreshToken, subject string) (*userLimits, error) {
 
 // finishCall notes how a call ended. A refused token is not tried again for a while. A
 // lost reply is noted because the call may have had its effect.
-func (l *limits) finishCall(u *userLimits, refreshToken, subject string, err error) {
+func (l *limits) finishCall(u *userLimits, refreshToken, deviceKey, subject string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now, refused := l.now(), Refused(err)
 	switch {
 	case refused:
-		l.refusals.Put(hashOf(refreshToken), err, now)
+		l.refusals.Put(sessionKey(refreshToken, deviceKey), err, now)
 	case err != nil && !wasAnswered(err):
 		l.lostReplies.Put(sessionKey(refreshToken, subject), struct{}{}, now)
 	}
@@ -131,11 +131,12 @@ func (l *limits) replyWasLost(refreshToken, subject string) bool {
 	return l.lostReplies.Len() > 0 && l.lostReplies.Has(sessionKey(refreshToken, subject), l.now())
 }
 
-// Refusal returns Cognito's refusal of the refresh token within the last minute, or nil.
-func (l *limits) Refusal(refreshToken string) error {
+// refusal returns Cognito's refusal, within the last minute, of the refresh token with the
+// device key. It returns nil if there was none. Another key may not be refused.
+func (l *limits) refusal(refreshToken, deviceKey string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err, _ := l.refusals.Get(hashOf(refreshToken), l.now())
+	err, _ := l.refusals.Get(sessionKey(refreshToken, deviceKey), l.now())
 	return err
 }
 

@@ -23,7 +23,7 @@ func TestCallsOfOneUserAreLimited(t *testing.T) {
 		for range 1000 {
 			n++
 			token := fmt.Sprint(n)
-			limits, refusal := l.startCall(token, user)
+			limits, refusal := l.startCall(token, "", user)
 			if refusal != nil {
 				if !errors.Is(refusal, tokens.ErrUnavailable) {
 					t.Error(refusal)
@@ -31,7 +31,7 @@ func TestCallsOfOneUserAreLimited(t *testing.T) {
 				return made
 			}
 			made++
-			l.finishCall(limits, token, user, err)
+			l.finishCall(limits, token, "", user, err)
 		}
 		return made
 	}
@@ -64,7 +64,7 @@ func TestCallsOfOneUserAreLimited(t *testing.T) {
 
 	var running []*userLimits
 	for i := range 1000 {
-		limits, err := l.startCall(fmt.Sprint("at once", i), "ada")
+		limits, err := l.startCall(fmt.Sprint("at once", i), "", "ada")
 		if err != nil {
 			break
 		}
@@ -74,17 +74,17 @@ func TestCallsOfOneUserAreLimited(t *testing.T) {
 		t.Errorf("%d calls at once", len(running))
 	}
 	for i := range longtest.Scale(20_000, 100_000) { // other users come and go meanwhile
-		limits, err := l.startCall("token", fmt.Sprint("user", i))
+		limits, err := l.startCall("token", "", fmt.Sprint("user", i))
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.finishCall(limits, "token", "ada", nil)
+		l.finishCall(limits, "token", "", "ada", nil)
 	}
 	if n := l.users.Len(); n > 2*maxNotes {
 		t.Errorf("the limits of %d users are remembered", n)
 	}
 	for _, limits := range running {
-		l.finishCall(limits, "token", "ada", nil)
+		l.finishCall(limits, "token", "", "ada", nil)
 		if limits.running < 0 {
 			t.Fatal("more calls have finished than were started")
 		}

@@ -2,7 +2,6 @@ package refresh
 
 import (
 	"container/list"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,8 +37,8 @@ type Tokens struct {
 // refreshCall is one exchange of a refresh token: running, or finished with a result
 // that is remembered.
 type refreshCall struct {
-	refreshToken string // as exchanged
-	deviceKey    string
+	refreshToken string        // as exchanged
+	deviceKey    string        // that was sent; set when done is closed
 	subject      string        // of the request that started the call
 	number       uint64        // orders calls; clocks can be set back
 	done         chan struct{} // closed when the next three are set
@@ -100,23 +99,13 @@ func (c *refreshCall) supersedes(shown *tokens.Token) bool {
 // results hold the calls that run and those that have finished a short while ago. The
 // Engine's mutex guards them, except for the last two.
 type results struct {
-	byToken    map[string][]*refreshCall // by the exchanged refresh token, one for each device key
-	byNewToken map[string]*refreshCall   // by the refresh token that rotation brought
-	finished   list.List                 // of *refreshCall, oldest first
+	byToken    map[string]*refreshCall // by the exchanged refresh token
+	byNewToken map[string]*refreshCall // by the refresh token that rotation brought
+	finished   list.List               // of *refreshCall, oldest first
 	sweptAt    time.Time
 
 	undelivered      sync.Map // access tokens that no browser has shown yet, to *refreshCall
 	undeliveredCount atomic.Int64
-}
-
-// find returns the call of a refresh token and device key.
-func (r *results) find(refreshToken, deviceKey string) *refreshCall {
-	for _, call := range r.byToken[refreshToken] {
-		if call.deviceKey == deviceKey {
-			return call
-		}
-	}
-	return nil
 }
 
 // addFinished keeps a finished call that has brought tokens.
@@ -137,8 +126,7 @@ func (r *results) addFinished(call *refreshCall) {
 
 // remove forgets a call.
 func (r *results) remove(call *refreshCall) {
-	rest := slices.DeleteFunc(r.byToken[call.refreshToken], func(other *refreshCall) bool { return other == call })
-	if r.byToken[call.refreshToken] = rest; len(rest) == 0 {
+	if r.byToken[call.refreshToken] == call {
 		delete(r.byToken, call.refreshToken)
 	}
 	if next := call.newestToken(); r.byNewToken[next] == call {
@@ -172,19 +160,14 @@ func (r *results) sweep(now time.Time) {
 // the call that is about to bring another.
 func (r *results) newestToken(refreshToken string) (newest string, running *refreshCall) {
 	for range maxResults {
-		next := refreshToken
-		for _, call := range r.byToken[refreshToken] {
-			if call.isRunning() {
-				return refreshToken, call
-			}
-			if call.newestToken() != refreshToken {
-				next = call.newestToken()
-			}
+		call := r.byToken[refreshToken]
+		switch {
+		case call != nil && call.isRunning():
+			return refreshToken, call
+		case call == nil || call.newestToken() == refreshToken:
+			return refreshToken, nil
 		}
-		if next == refreshToken {
-			break
-		}
-		refreshToken = next
+		refreshToken = call.newestToken()
 	}
 	return refreshToken, nil
 }
@@ -205,7 +188,7 @@ func (r *results) markEnded(refreshToken string) (chain []string, access []*toke
 		if previous := r.byNewToken[token]; previous != nil && !previous.ended {
 			chain = append(chain, previous.refreshToken)
 		}
-		for _, call := range r.byToken[token] {
+		if call := r.byToken[token]; call != nil {
 			if next := call.newestToken(); !call.ended && !call.isRunning() && next != token {
 				chain = append(chain, next)
 			}
