@@ -117,6 +117,6 @@ func (a *Auth) isRepeatedRedirect(w http.ResponseWriter, r *http.Request) bool {
 			}
 		}
 	}
-	a.setHostCookie(w, name, count+"."+digest, redirectMarkerLifetime, http.SameSiteLaxMode)
+	a.setHostCookie(w, name, count+"."+digest, redirectMarkerLifetime, a.hostCookieSameSite())
 	return false
 }
