@@ -47,40 +47,43 @@ func (all deletions) lines(attributes cookie.Attributes, host string) []string {
 	if len(all) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(all, func(a, b deletion) int { return a.order() - b.order() })
 	var lines []string
 	size := 0
-	add := func(d deletion, s scope, limit int) {
+	add := func(d *deletion, s scope, limit int) {
 		if line := s.deletionLine(attributes, d.name); size+len(line) <= limit {
 			lines = append(lines, line)
 			size += len(line)
 		}
 	}
 	own, elsewhere := scopes(attributes, host)
-	for _, d := range all {
+	for _, first := range []bool{true, false} {
 		for i, s := range own {
-			if i > 0 || !d.written {
-				add(d, s, maxDeletionBytes)
+			for k := range all {
+				if d := &all[k]; d.makesSession() == first && (i > 0 || !d.written) {
+					add(d, s, maxDeletionBytes)
+				}
 			}
 		}
 	}
-	for _, d := range all {
+	for _, first := range []bool{true, false} {
 		for _, s := range elsewhere {
-			if d.carried {
-				add(d, s, maxElsewhereBytes)
+			for k := range all {
+				if d := &all[k]; d.makesSession() == first && d.carried {
+					add(d, s, maxElsewhereBytes)
+				}
 			}
 		}
 	}
 	return lines
 }
 
-// order is lower for the cookies that make a session.
-func (d *deletion) order() int {
+// makesSession reports whether a session needs the cookie.
+func (d *deletion) makesSession() bool {
 	switch d.slot {
 	case slotLastAuthUser, slotAccess, slotID, slotRefresh:
-		return 0
+		return true
 	}
-	return 1
+	return false
 }
 
 // scope is where a browser holds a cookie. Only a line with the same Domain, Path and
