@@ -11,7 +11,7 @@ import (
 // maxElsewhereBytes, no line for a scope of another configuration is added.
 const (
 	maxDeletionBytes  = 16 << 10
-	maxElsewhereBytes = 8 << 10
+	maxElsewhereBytes = 10 << 10
 )
 
 // deletions are the cookies that an answer deletes.
