@@ -206,6 +206,24 @@ func TestDeletionsForAnyHost(t *testing.T) {
 	}
 }
 
+// TestDeletionReplacesEarlierLine clears a session when the answer has a line that sets a
+// cookie of it, such as one of a refresh before.
+func TestDeletionReplacesEarlierLine(t *testing.T) {
+	e := newEnv(t, nil)
+	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
+	w := httptest.NewRecorder()
+	foreign := e.prefixed("ada.accessToken") + "=y; Path=/elsewhere"
+	w.Header()["Set-Cookie"] = []string{e.prefixed("ada.accessToken") + "=x; Path=/; Max-Age=60; Secure", foreign}
+	if _, err := e.manager.Fetch(w, pageRequest(cookies[:3]...), nil); !errors.Is(err, session.ErrSignedOut) {
+		t.Fatal(err)
+	}
+	for _, line := range w.Header()["Set-Cookie"] {
+		if !strings.Contains(line, "=; ") && line != foreign {
+			t.Errorf("%q is left", line)
+		}
+	}
+}
+
 // TestDeletionsOfUnknownCookies signs out without most cookies. Those that the request did
 // not carry are deleted only where we write. A name that no header may hold is left out.
 func TestDeletionsOfUnknownCookies(t *testing.T) {
