@@ -157,7 +157,7 @@ func (a *Auth) takeFlow(w http.ResponseWriter, r *http.Request, state string) (f
 }
 
 // setHostCookie sets a cookie of Routes: for this host, and hidden from scripts. sameSite
-// is hostCookieSameSite, except for the sign-in marker.
+// is hostCookieSameSite, except for markers that travel with the session's cookies.
 func (a *Auth) setHostCookie(w http.ResponseWriter, name, value string, maxAge time.Duration, sameSite http.SameSite) {
 	http.SetCookie(w, &http.Cookie{
 		Name: name, Value: value, Path: "/", MaxAge: int(maxAge.Seconds()),
