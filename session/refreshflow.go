@@ -71,7 +71,7 @@ func (f *refreshFlow) refreshUser(ctx context.Context, result *userResult) *Sess
 		got, err := f.try(ctx, result, token)
 		switch {
 		case got != nil:
-			f.m.layout.writeRefreshed(f.w, f.cookies, result.user, got, f.page, func() bool {
+			f.m.layout.writeRefreshed(f.w, f.r.Host, f.cookies, result.user, got, f.page, func() bool {
 				return f.m.refresher.IsEnded(got.Access) || f.m.refresher.IsTokenEnded(got.Refresh)
 			})
 			s := newSession(got.Access, got.ID, result.user.signInDetails())
@@ -152,7 +152,7 @@ func (f *refreshFlow) serveUnrefreshed() (*Session, error) {
 // has signed in anew. The next page clears what is still refused.
 func (f *refreshFlow) reportSignedOut(err error, clear bool) error {
 	if clear && f.page {
-		f.m.layout.clear(f.w, f.cookies, f.users)
+		f.m.layout.clear(f.w, f.r.Host, f.cookies, f.users)
 	}
 	return signedOutBecause(err)
 }

@@ -52,6 +52,7 @@ var thirdPartyImporters = map[string][]string{
 	"github.com/chromedp/":        {"internal/browsertest"},
 	"github.com/go-chi/chi/":      {"middleware", "cognitotest", "examples/chi-app"},
 	"github.com/gorilla/":         {"internal/seal"},
+	"golang.org/x/net/":           {"internal/cookie"},
 	"golang.org/x/oauth2":         {"tokens", "middleware"},
 	"golang.org/x/time/":          {"middleware", "session", "session/internal/refresh"},
 }
