@@ -91,7 +91,7 @@ func (c Call) attempt(ctx context.Context, do func(context.Context) error) *Fail
 	var unreadable *smithy.DeserializationError
 	switch {
 	case errors.As(err, &answer):
-		failure.Code, failure.Message = answer.ErrorCode(), c.redact(answer.ErrorMessage())
+		failure.Code, failure.Message = errorCode(answer, response), c.redact(answer.ErrorMessage())
 	case errors.As(err, &unreadable):
 		// The SDK's error quotes the answer and keeps a part of it. That part may
 		// hold tokens or credentials.
@@ -104,6 +104,27 @@ func (c Call) attempt(ctx context.Context, do func(context.Context) error) *Fail
 		failure.Unsent = ctx.Err() == nil && !maybeSent()
 	}
 	return failure
+}
+
+// errorCode returns the code of an error answer. A proxy may join two headers with the
+// code to a list, which the SDK takes for one code. As in Amplify, the first one counts.
+func errorCode(answer smithy.APIError, response *smithyhttp.ResponseError) string {
+	if response != nil && response.Response != nil && response.Response.Response != nil {
+		if header := response.HTTPResponse().Header.Get("X-Amzn-Errortype"); strings.Contains(header, ",") {
+			return firstCode(header)
+		}
+	}
+	return firstCode(answer.ErrorCode())
+}
+
+// firstCode returns the first code of a list. A code may have a namespace in front, which
+// ends with "#", and a URL behind, which begins with ":".
+func firstCode(list string) string {
+	code := list
+	if i := strings.IndexAny(list, ",:"); i >= 0 {
+		code = list[:i]
+	}
+	return strings.TrimSpace(code[strings.LastIndexByte(code, '#')+1:])
 }
 
 func (c Call) redact(message string) string {
