@@ -92,9 +92,12 @@ const maxForeignIssuer = 120
 
 // badIssuer refuses a token of an issuer that is not accepted.
 func (v *Verifier) badIssuer(c *claims, use Use) error {
-	refusal := &VerifyError{Reason: BadIssuer, Use: use, Err: errDetail{"iss", c.issuer}}
-	if c.issuer != "" && c.client() == v.userPool.ClientID && !v.hasVerified() {
-		refusal.ForeignIssuer = fmt.Sprintf("%.*s", maxForeignIssuer, c.issuer)
+	if c.issuer == "" || c.client() != v.userPool.ClientID || v.hasVerified() {
+		return &VerifyError{Reason: BadIssuer, Use: use, Err: errDetail{"iss", c.issuer}}
 	}
-	return refusal
+	foreign := fmt.Sprintf("%.*s", maxForeignIssuer, c.issuer)
+	return &VerifyError{
+		Reason: BadIssuer, Use: use, ForeignIssuer: foreign,
+		Err: fmt.Errorf("iss %q instead of %q", foreign, v.issuers[0].url),
+	}
 }

@@ -49,6 +49,7 @@ type Engine struct {
 
 	*limits
 	*signOuts
+	userRefusals *userRefusals
 
 	mu      sync.Mutex
 	results results
@@ -62,10 +63,11 @@ type Engine struct {
 // New returns an Engine.
 func New(cfg Config) *Engine {
 	e := &Engine{
-		cfg:      cfg,
-		limits:   newLimits(cfg.Now),
-		signOuts: newSignOuts(cfg.Now),
-		results:  results{byToken: make(map[string][]*refreshCall), byNewToken: make(map[string]*refreshCall)},
+		cfg:          cfg,
+		limits:       newLimits(cfg.Now),
+		signOuts:     newSignOuts(cfg.Now),
+		userRefusals: newUserRefusals(cfg.Now),
+		results:      results{byToken: make(map[string][]*refreshCall), byNewToken: make(map[string]*refreshCall)},
 	}
 	e.logClock.Interval, e.logAnswer.Interval, e.logConfig.Interval = time.Minute, time.Minute, time.Minute
 	return e

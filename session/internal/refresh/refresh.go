@@ -155,8 +155,10 @@ func (e *Engine) run(ctx context.Context, call *refreshCall, user *userLimits, m
 		set, err = e.cfg.Exchange(limited, call.refreshToken, &tokens.RefreshOptions{DeviceKey: call.deviceKey, ClientMetadata: metadata})
 		if err != nil {
 			e.logDeployment(err)
+			err = e.userRefusals.judge(call.refreshToken, err)
 			return
 		}
+		e.userRefusals.noteSuccess(call.refreshToken)
 		err = errPanicked
 	}
 	got, err = e.verify(limited, set, call.refreshToken)
