@@ -42,7 +42,9 @@ func (u *userRefusals) noteSuccess(refreshToken string) {
 
 // judge returns the error that the failure of a refresh means. A refusal of this user is
 // ErrUserRefused once it has lasted for userRefusalPatience, if others were refreshed
-// since the first. The refresh token itself was not: a success forgets its refusals.
+// since the first. The refresh token itself was not: a success forgets its refusals. A
+// call may have begun before the first refusal and have succeeded a little later. It
+// does not count.
 func (u *userRefusals) judge(refreshToken string, err error) error {
 	if !IsUserRefusal(err) {
 		return err
@@ -55,7 +57,7 @@ func (u *userRefusals) judge(refreshToken string, err error) error {
 		since = now
 	}
 	u.since.Put(key, since, now)
-	if now.Sub(since) < userRefusalPatience || !u.lastSuccess.After(since) || u.lastSuccess.After(now) {
+	if now.Sub(since) < userRefusalPatience || !u.lastSuccess.After(since.Add(Timeout)) || u.lastSuccess.After(now) {
 		return err
 	}
 	var api *tokens.APIError
