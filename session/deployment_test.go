@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
@@ -92,31 +93,33 @@ func TestForeignIssuerIsClearedInTheEnd(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := newEnv(t, nil)
-			cookies := e.cookies("ada", e.server.Issue("ada", foreign))
-			for range 5 {
-				_, lines, err := e.fetch(pageRequest(cookies...))
-				if !errors.Is(err, session.ErrSignedOut) || !errors.Is(err, tokens.BadIssuer) || len(lines) > 0 {
-					t.Errorf("before: %v, %v", err, lines)
+			synctest.Test(t, func(t *testing.T) { // the log has the bubble's clock
+				e := newEnv(t, nil)
+				cookies := e.cookies("ada", e.server.Issue("ada", foreign))
+				for range 5 {
+					_, lines, err := e.fetch(pageRequest(cookies...))
+					if !errors.Is(err, session.ErrSignedOut) || !errors.Is(err, tokens.BadIssuer) || len(lines) > 0 {
+						t.Errorf("before: %v, %v", err, lines)
+					}
+					time.Sleep(11 * time.Second)
 				}
-				e.advance(11 * time.Second)
-			}
-			log := e.logs.String()
-			if strings.Count(log, "level=ERROR msg") != 1 || strings.Count(log, "\n") != 1 || len(log) > 600 {
-				t.Errorf("the log: %s", log)
-			}
-			if n := e.server.Calls(opRefresh); n != 0 {
-				t.Errorf("%d refreshes: with rotation, each costs a session", n)
-			}
-			if err := verify(e); err != nil {
-				t.Fatal(err)
-			}
-			if _, lines, err := e.fetch(scriptRequest(cookies...)); !errors.Is(err, session.ErrSignedOut) || len(lines) > 0 {
-				t.Errorf("afterwards, a script: %v, %v", err, lines)
-			}
-			if _, lines, err := e.fetch(pageRequest(cookies...)); !errors.Is(err, session.ErrSignedOut) || !e.cleared(lines) {
-				t.Errorf("afterwards: %v, %v", err, lines)
-			}
+				log := e.logs.String()
+				if strings.Count(log, "level=ERROR msg") != 1 || strings.Count(log, "\n") != 1 || len(log) > 600 {
+					t.Errorf("the log: %s", log)
+				}
+				if n := e.server.Calls(opRefresh); n != 0 {
+					t.Errorf("%d refreshes: with rotation, each costs a session", n)
+				}
+				if err := verify(e); err != nil {
+					t.Fatal(err)
+				}
+				if _, lines, err := e.fetch(scriptRequest(cookies...)); !errors.Is(err, session.ErrSignedOut) || len(lines) > 0 {
+					t.Errorf("afterwards, a script: %v, %v", err, lines)
+				}
+				if _, lines, err := e.fetch(pageRequest(cookies...)); !errors.Is(err, session.ErrSignedOut) || !e.cleared(lines) {
+					t.Errorf("afterwards: %v, %v", err, lines)
+				}
+			})
 		})
 	}
 }

@@ -96,7 +96,11 @@ func (it *issuersTest) verify(raw string, want error) {
 	if errors.Is(err, tokens.ErrUnavailable) && want != tokens.ErrUnavailable {
 		it.Errorf("%v is an outage too", err)
 	}
-	if took := time.Since(start); took > 5*time.Second {
+	limit := 5 * time.Second
+	if want == tokens.UnknownKey {
+		limit = 2 * time.Second // the request has other tokens to verify
+	}
+	if took := time.Since(start); took > limit {
 		it.Errorf("it took %v", took)
 	}
 }

@@ -29,6 +29,7 @@ var allowedImports = map[string][]string{
 	"internal/awscall":                 {},
 	"internal/clockcache":              {},
 	"internal/cookie":                  {"internal/percent"},
+	"internal/emulatortest":            {},
 	"internal/hosts":                   {},
 	"internal/browsertest":             {"internal/longtest"},
 	"internal/longtest":                {},

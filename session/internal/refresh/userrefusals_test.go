@@ -64,6 +64,9 @@ func TestUserRefusals(t *testing.T) {
 		"long ago": {
 			{0, "ada", trigger, false}, {time.Minute, "bob", "", false}, {time.Hour, "ada", trigger, false},
 		},
+		"the clock is set back a little": {
+			{0, "ada", trigger, false}, {-30 * time.Minute, "ada", trigger, false}, {time.Minute, "bob", "", false}, {2 * time.Minute, "ada", trigger, true},
+		},
 		"the clock is set back": {
 			{0, "ada", trigger, false}, {time.Minute, "bob", "", false}, {-time.Hour, "ada", trigger, false}, {5 * time.Minute, "ada", trigger, false},
 		},
