@@ -35,16 +35,14 @@ func (a *Auth) redirectToLogin(w http.ResponseWriter, r *http.Request, endpoint 
 	}
 	q := r.URL.Query()
 	returnPath := a.ReturnTo(r)
-	var s *session.Session
 	var err error
 	if q.Get("prompt") == "" {
-		s, err = a.sessions.Fetch(w, r, nil) // refreshed cookies stay on w
-		if s != nil {
+		if _, err = a.sessions.Fetch(w, r, nil); err == nil { // refreshed cookies stay on w
 			redirect(w, r, returnPath)
 			return
 		}
 	} else {
-		s, err = a.sessions.Fetch(nil, r, nil)
+		_, err = a.sessions.Fetch(nil, r, nil)
 	}
 	f := newFlow(returnPath)
 	f.Repeated = errors.Is(err, session.ErrSignedOut) && a.signInMarker(r) != ""

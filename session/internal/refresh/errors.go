@@ -14,7 +14,7 @@ var (
 
 	// ErrUserRefused reports a user whom Cognito has refused to refresh for a while, when it
 	// has refreshed others meanwhile. The tokens may be good again some day.
-	ErrUserRefused = errors.New("Cognito refuses to refresh this user's tokens")
+	ErrUserRefused = errors.New("this user's refreshes are refused by Cognito")
 
 	// ErrTooMany reports a refresh token that Cognito was not asked about, because a
 	// limit is reached.
