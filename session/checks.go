@@ -53,10 +53,11 @@ func (m *Manager) recall(raw string, use tokens.Use) (token *tokens.Token, err e
 
 // wasChecked reports whether Verify has checked a signature before it returned an error.
 func wasChecked(err error) bool {
+	if err == nil {
+		return true
+	}
 	var refusal *tokens.VerifyError
 	switch {
-	case err == nil:
-		return true
 	case !errors.As(err, &refusal): // there are no keys now
 		return false
 	case refusal.Reason == tokens.Malformed, refusal.Reason == tokens.BadAlgorithm, refusal.Reason == tokens.BadIssuer:

@@ -83,27 +83,37 @@ func (v *verification) note(r *userResult, position int, result accessResult) {
 
 // accessResultOf says what the result of verifying an access token means.
 func (m *Manager) accessResultOf(token *tokens.Token, err error) accessResult {
-	issued := token
-	var refusal *tokens.VerifyError
-	if errors.As(err, &refusal) {
-		issued = refusal.Token // expired, or signed with a key that was removed
+	if err != nil {
+		return m.refusedAccess(err)
 	}
-	if issued != nil && issued.Username() == "" {
-		return accessResult{state: stateRefused, err: errNoUser}
-	}
-	result := accessResult{state: stateValid, token: issued, ended: issued != nil && m.refresher.IsEnded(issued), err: err}
 	switch {
-	case err == nil && result.ended: // an answer after the sign-out has restored the cookies
-		result.state, result.err = stateRefused, refresh.ErrEnded
-	case err == nil:
-	case refusal == nil || refusal.Reason == tokens.NotYetValid:
+	case token.Username() == "":
+		return accessResult{state: stateRefused, err: errNoUser}
+	case m.refresher.IsEnded(token): // an answer after the sign-out has restored the cookies
+		return accessResult{state: stateRefused, token: token, ended: true, err: refresh.ErrEnded}
+	}
+	return accessResult{state: stateValid, token: token}
+}
+
+func (m *Manager) refusedAccess(err error) accessResult {
+	result := accessResult{state: stateRefused, err: err}
+	var refusal *tokens.VerifyError
+	if !errors.As(err, &refusal) || refusal.Reason == tokens.NotYetValid {
 		result.state = stateUndecided
-	case refusal.Reason == tokens.Expired:
+		return result
+	}
+	if t := refusal.Token; t != nil { // expired, or signed with a key that was removed
+		if t.Username() == "" {
+			result.err = errNoUser
+			return result
+		}
+		result.token, result.ended = t, m.refresher.IsEnded(t)
+	}
+	switch refusal.Reason {
+	case tokens.Expired:
 		result.state = stateExpired
-	case refusal.Reason == tokens.UnknownKey:
+	case tokens.UnknownKey:
 		result.state = stateUnknown
-	default:
-		result.state = stateRefused
 	}
 	return result
 }
