@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,12 +25,15 @@ const maxPlanted = 16
 // refreshed, perhaps after several requests. Nothing of hers is deleted.
 func TestNoPlantedCookieTakesASession(t *testing.T) {
 	t.Parallel()
-	cases, workers := longtest.Scale(160, 20_000), 2
-	var next atomic.Int64
-	inParallel(workers, workers, func(int) {
-		w := newPlantedWorld(t)
-		for i := int(next.Add(1)) - 1; i < cases && !t.Failed(); i = int(next.Add(1)) - 1 {
-			w.newCase(uint64(i)).visit()
+	inParallel(2, 2, func(i int) {
+		rotation := i == 1 // which costs new signatures in every case
+		w := newPlantedWorld(t, rotation)
+		cases := longtest.Scale(120, 17_000)
+		if rotation {
+			cases = longtest.Scale(40, 3_000)
+		}
+		for seed := 0; seed < cases && !t.Failed(); seed++ {
+			w.newCase(uint64(seed)).visit()
 		}
 	})
 }
@@ -40,13 +42,14 @@ func TestNoPlantedCookieTakesASession(t *testing.T) {
 // cases share them, because signing tokens is slow.
 type plantedWorld struct {
 	*env
-	start   time.Time
-	victims []*victim
-	access  []string // to be planted
-	ids     []string
-	refresh []string
-	works   map[string]bool      // refresh tokens of another user that work
-	expires map[string]time.Time // by genuine access token of another user
+	start    time.Time
+	rotation bool // without a grace
+	victims  []*victim
+	access   []string // to be planted
+	ids      []string
+	refresh  []string
+	works    map[string]bool      // refresh tokens of another user that work
+	expires  map[string]time.Time // by genuine access token of another user
 }
 
 // victim is a user whose sessions are attacked.
@@ -67,8 +70,10 @@ type plantedCase struct {
 	seed    uint64
 	victim  *victim
 	set     *tokens.Set
-	expired bool   // the session must be refreshed
-	domain  string // of the victim's cookies; "" is the host alone
+	refresh []string        // to be planted
+	working map[string]bool // of them, those of another user that work
+	expired bool            // the session must be refreshed
+	domain  string          // of the victim's cookies; "" is the host alone
 	planted []string
 	own     map[string]string // the victim's cookies in the browser
 	visits  int
@@ -77,7 +82,7 @@ type plantedCase struct {
 // plantedPage is the page that all planted cookies are sent to.
 const plantedPage = "https://app.example.com/dashboard/reports/today"
 
-func newPlantedWorld(t *testing.T) *plantedWorld {
+func newPlantedWorld(t *testing.T, rotation bool) *plantedWorld {
 	users := []cognitotest.User{
 		{Username: "ada", Attributes: map[string]string{"email": "ada@example.com"}},
 		{Username: "0f9b8c1e", Attributes: map[string]string{"email": "grace@example.com"}},
@@ -86,7 +91,8 @@ func newPlantedWorld(t *testing.T) *plantedWorld {
 		{Username: "mallory", Attributes: map[string]string{"email": "grace@example.com", "email_verified": "false"}},
 	}
 	w := &plantedWorld{env: newEnv(t, nil, users...), works: make(map[string]bool), expires: make(map[string]time.Time)}
-	w.start = w.clock()
+	w.start, w.rotation = w.clock(), rotation
+	w.server.SetRotation(rotation, 0)
 	names := []string{"ada", "Grace@example.com", "+4915112345678", "edith"}
 	w.victims = make([]*victim, len(names))
 	issueAt := func(d time.Duration, user string, edits ...func(*cognitotest.Draft)) *tokens.Set {
@@ -154,10 +160,17 @@ func (w *plantedWorld) setClock(d time.Duration) {
 // newCase makes the case of a seed: a process, and a browser with a session and planted
 // cookies.
 func (w *plantedWorld) newCase(seed uint64) *plantedCase {
-	c := &plantedCase{plantedWorld: w, browser: newBrowser(), seed: seed, rand: rand.New(rand.NewPCG(14, seed)), own: make(map[string]string)}
+	c := &plantedCase{plantedWorld: w, refresh: slices.Clone(w.refresh), browser: newBrowser(), seed: seed, rand: rand.New(rand.NewPCG(14, seed)), own: make(map[string]string)}
 	c.victim = w.victims[c.rand.IntN(len(w.victims))]
 	c.set = c.victim.sets[c.rand.IntN(len(c.victim.sets))]
 	c.expired = c.rand.IntN(2) == 0
+	c.working = w.works
+	if w.rotation { // earlier cases have used up the others
+		w.setClock(0)
+		c.set = w.server.Issue(c.victim.username)
+		mallorys := w.server.Issue("mallory", accessOnly).Refresh
+		c.refresh, c.working = append(c.refresh, mallorys, mallorys), map[string]bool{mallorys: true}
+	}
 	if c.rand.IntN(3) == 0 {
 		c.domain = "example.com"
 	}
@@ -270,7 +283,7 @@ func (c *plantedCase) removeCompleteSession() {
 				genuine, valid = true, valid || c.clock().Before(expires)
 			}
 		case "mallory.refreshToken":
-			works = works || c.works[value]
+			works = works || c.working[value]
 		}
 	}
 	if !valid && !(genuine && works) {
