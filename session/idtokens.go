@@ -59,10 +59,16 @@ func rankOfID(id *tokens.Token, user string) rank {
 // the cookies is an alias. It reports whether some ID token could not be checked for want
 // of checks.
 func (m *Manager) rankAliases(ctx context.Context, r *userResult, c *checks) (notAll bool) {
+	genuine := false
 	for i := range r.all {
-		if a := &r.all[i]; a.token != nil && a.rank < rankOther {
-			return false
+		if a := &r.all[i]; a.token != nil {
+			if genuine = true; a.rank < rankOther {
+				return false
+			}
 		}
+	}
+	if !genuine {
+		return false
 	}
 	m.checkIDs(ctx, r, c)
 	for k := range r.ids {
