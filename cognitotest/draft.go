@@ -110,17 +110,18 @@ func (p *userPool) draftTokens(s *userSession, now time.Time) (access, id *Draft
 			Use:    use,
 			Header: map[string]any{"kid": key.kid, "alg": "RS256"},
 			Claims: map[string]any{
-				"sub":        s.user.Attributes["sub"],
-				"iss":        p.issuer(),
-				"origin_jti": s.originID,
-				"event_id":   s.eventID,
-				"token_use":  string(use),
-				"auth_time":  s.authTime.Unix(),
-				"exp":        now.Add(p.lifetime).Unix(),
-				"iat":        now.Unix(),
-				"jti":        newUUID(),
+				"sub":       s.user.Attributes["sub"],
+				"iss":       p.issuer(),
+				"event_id":  s.eventID,
+				"token_use": string(use),
+				"auth_time": s.authTime.Unix(),
+				"exp":       now.Add(p.lifetime).Unix(),
+				"iat":       now.Unix(),
 			},
 			Sign: RS256(key.PrivateKey),
+		}
+		if !p.notRevocable[s.clientID] {
+			d.Claims["origin_jti"], d.Claims["jti"] = s.originID, newUUID()
 		}
 		if len(s.user.Groups) > 0 {
 			d.Claims["cognito:groups"] = slices.Clone(s.user.Groups) // an edit may write to it

@@ -187,7 +187,7 @@ func (p *userPool) revokeEndpoint(req *loginRequest) *response {
 	}
 	token := req.form.Get("token")
 	switch {
-	case token == "":
+	case token == "", p.notRevocable[clientID]:
 		return (&oauthError{"invalid_request", ""}).response(http.StatusBadRequest)
 	case strings.Count(token, ".") == 2:
 		return (&oauthError{"unsupported_token_type", ""}).response(http.StatusBadRequest)

@@ -158,6 +158,9 @@ func (p *userPool) revokeToken(in *apiInput, _ time.Time) (func() any, error) {
 	if err := p.checkSecret(in.ClientID, in.ClientSecret, "UnauthorizedException"); err != nil {
 		return nil, err
 	}
+	if p.notRevocable[in.ClientID] {
+		return nil, apiErrorf("UnsupportedOperationException", "Token revocation is not enabled for this client")
+	}
 	if strings.Count(in.Token, ".") == 2 {
 		return nil, apiErrorf("UnsupportedTokenTypeException", "Only refresh tokens can be revoked.")
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// userSession is one sign-in of a user, with all tokens of its origin_jti. Revoking
+// userSession is one sign-in of a user, with all tokens of its event_id. Revoking
 // one refresh token ends the whole session, as in Cognito.
 type userSession struct {
 	user              *account
@@ -36,7 +36,7 @@ func (p *userPool) startSession(a *account, clientID string, now time.Time) (s *
 		authTime: now,
 		expires:  now.Add(p.refreshLifetime),
 	}
-	p.sessions[s.originID] = s
+	p.sessions[s.eventID] = s
 	return s, p.newRefreshToken(s)
 }
 
