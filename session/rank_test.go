@@ -62,6 +62,25 @@ func TestLowerRankNeverStandsIn(t *testing.T) {
 	}
 }
 
+// TestNameThatNoTokenShows has ada signed in under an alias that is in no token. Expired
+// tokens of bob's are planted under his own name, with a refused refresh token.
+func TestNameThatNoTokenShows(t *testing.T) {
+	e := newEnv(t, nil)
+	bobs := e.server.Issue("bob", cognitotest.Expired)
+	bobs.Refresh = "refused"
+	own := e.cookies("nickname", e.server.Issue("ada"))
+	cookies := slices.Concat(e.cookies("bob", bobs), own)
+	for range 2 {
+		if s, lines, err := e.fetch(pageRequest(cookies...)); err != nil || s.User().Username != "ada" || len(lines) > 0 {
+			t.Errorf("%v, %v, %v", s, err, e.changes(lines))
+		}
+	}
+	e.advance(2 * time.Hour)
+	if s, lines, err := e.fetch(pageRequest(cookies...)); err != nil || s.User().Username != "ada" || e.value(lines, "nickname.accessToken") == "" {
+		t.Errorf("expired: %v, %v, %v", s, err, e.changes(lines))
+	}
+}
+
 // TestPlantedWorkingRefreshTokens plants refresh tokens of bob's that work. Each is tried
 // once, and what Cognito gives for it deletes nothing.
 func TestPlantedWorkingRefreshTokens(t *testing.T) {
@@ -88,6 +107,20 @@ func TestPlantedWorkingRefreshTokens(t *testing.T) {
 		if s, _, err := e.fetch(pageRequest(cookies...)); err != nil || e.server.Calls(opRefresh) != 5 {
 			t.Errorf("later: %v, %v after %d calls", s, err, e.server.Calls(opRefresh))
 		}
+	}
+}
+
+// TestRefreshTokenOfAnotherUserAlone shows one of bob's beside ada's expired access token.
+// Cognito is asked once, because with rotation each call would spend his.
+func TestRefreshTokenOfAnotherUserAlone(t *testing.T) {
+	e := newEnv(t, nil)
+	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
+	cookies[3] = e.prefixed("ada.refreshToken=") + e.server.Issue("bob").Refresh
+	for range 2 {
+		if s, lines, err := e.fetch(pageRequest(cookies...)); !errors.Is(err, session.ErrSignedOut) || len(lines) > 0 || e.server.Calls(opRefresh) != 1 {
+			t.Errorf("%v, %v, %v after %d calls", s, err, e.changes(lines), e.server.Calls(opRefresh))
+		}
+		e.advance(5 * time.Minute)
 	}
 }
 
