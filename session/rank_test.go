@@ -55,6 +55,18 @@ func TestLowerRankNeverStandsIn(t *testing.T) {
 	e := newEnv(t, nil)
 	own := e.cookies("ada", e.server.Issue("ada"))
 	e.advance(2 * time.Hour)
+	before := e.server.Calls(opRefresh)
+	e.server.SetFault(func(op string) cognitotest.Fault { // of ada's refresh token alone
+		if op == opRefresh && e.server.Calls(opRefresh) == before+1 {
+			return cognitotest.Fault{Status: 400, Code: "UserLambdaValidationException"}
+		}
+		return cognitotest.Fault{}
+	})
+	cookies := slices.Concat(e.cookies("somebody", e.server.Issue("bob")), own)
+	if s, _, err := e.fetch(pageRequest(cookies...)); !errors.Is(err, tokens.ErrUnavailable) || e.server.Calls(opRefresh) != before+1 {
+		t.Errorf("after a failure: %v, %v", s, err)
+	}
+	e.recover()
 	own[3] = e.prefixed("ada.refreshToken=refused")
 	planted := e.cookies("ada", e.server.Issue("bob"))
 	if s, _, err := e.fetch(pageRequest(slices.Concat(planted[:3], own)...)); !errors.Is(err, session.ErrSignedOut) {
