@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/cognitogate/cognitogate/internal/clockcache"
+	"github.com/cognitogate/cognitogate/tokens"
 )
 
 const (
@@ -62,6 +63,15 @@ func (c cache) put(how arrival, s *Session, signOutCount uint64) {
 		id = s.id.Raw()
 	}
 	c.Put(cacheKey(how, s.access.Raw(), id, s.details), cachedSession{signOutCount, s}, s.size())
+}
+
+// access returns the token of this text if a session with it is cached that arrived in
+// cookies, whatever else was in them. The token may have expired meanwhile.
+func (c cache) access(raw string) *tokens.Token {
+	if e := c.Find(byte(inCookies), raw); e != nil {
+		return e.Value.session.access
+	}
+	return nil
 }
 
 // drop forgets the session of an access token.

@@ -12,8 +12,15 @@
 // The cookies are those of Amplify's client with ssr: true. Their names are
 // CognitoIdentityServiceProvider.<app client>.<user>.<slot>. They are written in its
 // encoding, so Amplify in the browser goes on after a refresh by the server.
-// LastAuthUser only selects cookies: verified tokens say who the user is. Of a name that
-// comes twice, the tokens that verify count. The server's clock decides, not clockDrift.
+// LastAuthUser only selects cookies: verified tokens say who the user is. The server's
+// clock decides, not clockDrift.
+//
+// A sibling subdomain can plant cookies of the same names. Of a name that comes twice,
+// the genuine token counts that fits the user's name best: by its username, or by the
+// verified address in an ID token. No token of another user stands in for it. Planted
+// cookies can delay an answer by tokens.ErrUnavailable, and sign nobody out. One thing
+// cannot be told apart: another user's complete session, planted under that user's own
+// name with its LastAuthUser.
 //
 // # Errors
 //

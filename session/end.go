@@ -22,7 +22,7 @@ import (
 // signed out all the same. Without a genuine token, revocations are limited as refreshes.
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	cookies := m.layout.parse(r.Header, nil)
-	users := cookies.users()
+	users, all := cookies.users()
 	m.layout.clearAll(w, r.Host, cookies, users)
 	// Browsers keep whole pages for their back button, no-store or not, and show them
 	// without asking (W3C Clear Site Data §3.1).
@@ -33,7 +33,7 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	refreshTokens := cookies.all(slotRefresh)
 	refreshed := m.refresher.EndRefreshTokens(refreshTokens)
-	v := m.verifyUsers(ctx, users)
+	v := m.verifyUsers(ctx, users, all)
 	m.refresher.EndSignIns(append(refreshed, m.validTokens(ctx, cookies)...))
 	// Half of the time is left for the revocations.
 	waiting, stop := context.WithTimeout(ctx, refresh.Timeout/2)

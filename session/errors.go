@@ -18,6 +18,8 @@ var (
 	errNoRefreshToken = errors.New("no refresh token")
 	errNoUser         = errors.New("the access token names no user")
 	errPrefetch       = errors.New("a prefetch refreshes nothing")
+	errNotAllChecked  = errors.New("more tokens than are checked for one request; the next one goes on")
+	errNotAllTried    = errors.New("more refresh tokens than Cognito is asked about for one request; the next one goes on")
 	errOtherUser      = errors.New("the refreshed tokens are another user's")
 
 	errForceWithoutWriter = errors.New("session: ForceRefresh needs a ResponseWriter for the new cookies")

@@ -15,7 +15,8 @@ func (m *Manager) CookieName(user, slotName string) string {
 func (m *Manager) Read(h http.Header) (cookies int, access map[string][]string) {
 	parsed := m.layout.parse(h, nil)
 	access = make(map[string][]string)
-	for _, u := range parsed.users() {
+	users, _ := parsed.users()
+	for _, u := range users {
 		access[u.user] = u.access
 	}
 	return len(parsed), access

@@ -100,13 +100,16 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	ctx, cancel := context.WithTimeout(ctx, refresh.Timeout)
 	defer cancel()
 	signOutCount := m.refresher.SignOutCount()
-	users := cookies.users()
-	v := m.verifyUsers(ctx, users)
+	users, all := cookies.users()
+	v := m.verifyUsers(ctx, users, all)
 	m.layout.warnOfDuplicates(cookies, users)
+	if !v.isCertain() {
+		return nil, unavailable(errNotAllChecked)
+	}
 	if v.state == stateValid {
-		m.refresher.NoteDelivered(v.access.Raw())
-		if w == nil || !m.wantsRefresh(&v.userResult, opts, r) {
-			return m.sessionOf(&v.userResult, signOutCount), nil
+		m.noteValid(v.userResult)
+		if w == nil || !m.wantsRefresh(v.userResult, opts, r) {
+			return m.sessionOf(v.userResult, signOutCount), nil
 		}
 	}
 	if w == nil {
@@ -120,11 +123,19 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	case stateNone:
 		return nil, signedOutBecause(nil)
 	case stateRefused:
-		return nil, f.reportSignedOut(v.err, !v.notAllChecked && !v.keepsForeign())
+		return nil, f.reportSignedOut(v.err, !v.keepsForeign())
 	case stateUndecided:
 		return nil, unavailable(v.undecidedErr)
 	}
 	return f.run(ctx)
+}
+
+// noteValid notes that the browser has a valid session.
+func (m *Manager) noteValid(r *userResult) {
+	m.refresher.NoteDelivered(r.access.Raw())
+	if len(r.user.access) == 1 && len(r.user.refresh) == 1 {
+		m.notes.noteBeside(r.access.Raw(), r.user.refresh[0], m.now())
+	}
 }
 
 // accepts reports whether a session in a context is what the caller wants, and has not
@@ -140,7 +151,7 @@ func (m *Manager) sessionOf(r *userResult, signOutCount uint64) *Session {
 	if r.idState == idFine && (r.id != nil || len(r.user.id) == 0) {
 		token := ""
 		if len(r.user.refresh) > 0 {
-			token = r.refreshToken()
+			token = m.refreshOrder(r)[0]
 		}
 		m.store(s, token, signOutCount)
 	}
@@ -156,7 +167,7 @@ func (m *Manager) wantsRefresh(result *userResult, opts *FetchOptions, r *http.R
 	if len(result.user.refresh) == 0 || page.IsUpgrade(r) {
 		return false
 	}
-	token, now := result.refreshToken(), m.now()
+	token, now := m.refreshOrder(result)[0], m.now()
 	switch {
 	case m.refresher.HasNewerResult(token, result.access):
 		return true

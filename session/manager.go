@@ -23,6 +23,8 @@ type Manager struct {
 	verifier  *tokens.Verifier
 	layout    *layout
 	cache     cache
+	checked   *checkedTokens
+	notes     *refreshNotes
 	refresher *refresh.Engine
 	bearer    bool
 	now       func() time.Time
@@ -62,6 +64,8 @@ func NewManager(cfg Config) (*Manager, error) {
 		verifier: cfg.Verifier,
 		layout:   newLayout(cfg.UserPool.ClientID, cfg.Cookies, cfg.Logger),
 		cache:    newCache(cfg.CacheBytes),
+		checked:  newCheckedTokens(),
+		notes:    newRefreshNotes(),
 		bearer:   cfg.Bearer,
 		now:      cfg.Now,
 		logger:   cfg.Logger,

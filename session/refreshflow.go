@@ -9,6 +9,7 @@ import (
 
 	"github.com/cognitogate/cognitogate/internal/page"
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
+	"github.com/cognitogate/cognitogate/tokens"
 )
 
 // maxTries bounds the refresh tokens that Cognito is asked about for one request.
@@ -26,82 +27,142 @@ type refreshFlow struct {
 	opts         *FetchOptions
 	page         bool // the answer is a page's, which may delete cookies
 
-	tries        int   // refresh tokens tried
+	tries        int   // refresh tokens that Cognito was asked about
+	notAllTried  bool  // a bound was reached
 	refused      bool  // Cognito says that the session of a refresh token is over
+	otherUsers   bool  // a refresh token is another user's
 	keepCookies  bool  // something may still be a session
 	undecidedErr error // why something could not be told
 	callFailed   bool  // a call was made and failed
 	lastErr      error // why the last refresh token brought nothing
+	other        *refreshed
 }
 
-// run tries the refresh tokens of the best user's cookies. Without a valid access token
-// it goes on with those of the other users that LastAuthUser names.
+// refreshed are tokens of a user who may be another one than the cookies' name says.
+type refreshed struct {
+	result *userResult
+	got    *refresh.Tokens
+}
+
+// run refreshes the best session. Without a valid access token it goes on with those of
+// the other users that LastAuthUser names, first those whose tokens fit their name. The
+// rest come only when all of these are certainly signed out.
 func (f *refreshFlow) run(ctx context.Context) (*Session, error) {
 	f.keepCookies, f.undecidedErr = f.v.notAllChecked || f.v.keepsForeign(), f.v.undecidedErr
-	if s := f.refreshUser(ctx, &f.v.userResult); s != nil {
-		return s, nil
-	}
 	if f.v.state == stateValid {
-		return f.serveUnrefreshed()
-	}
-	for i := range f.v.others {
-		other := &f.v.others[i]
-		f.m.verifyID(ctx, other, &f.v.checksLeft)
-		if s := f.refreshUser(ctx, other); s != nil {
+		if s := f.refreshUsers(ctx, []*userResult{f.v.userResult}); s != nil {
 			return s, nil
 		}
+		return f.serveUnrefreshed()
 	}
-	if f.undecidedErr != nil {
-		return nil, unavailable(f.undecidedErr)
+	for _, other := range f.v.users {
+		if other != f.v.userResult {
+			f.m.verifyID(ctx, other, &f.v.checks)
+		}
+	}
+	fitting, rest := f.v.users, []*userResult(nil)
+	if i := slices.IndexFunc(f.v.users, func(r *userResult) bool { return !r.fits() }); f.v.fits() && i > 0 {
+		fitting, rest = f.v.users[:i], f.v.users[i:]
+	}
+	for _, users := range [][]*userResult{fitting, rest} {
+		if s := f.refreshUsers(ctx, users); s != nil {
+			return s, nil
+		}
+		switch {
+		case f.undecidedErr != nil:
+			return nil, unavailable(f.undecidedErr)
+		case f.notAllTried:
+			return nil, unavailable(errNotAllTried)
+		case f.v.notAllChecked:
+			return nil, unavailable(errNotAllChecked)
+		case len(rest) > 0 && rest[0].state == stateValid && !f.opts.ForceRefresh:
+			return rest[0].session(), nil
+		}
 	}
 	if f.lastErr == nil {
 		f.lastErr = f.v.err
 	}
-	return nil, f.reportSignedOut(f.lastErr, !f.keepCookies)
+	return nil, f.reportSignedOut(f.lastErr, !f.keepCookies && (f.refused || !f.otherUsers))
 }
 
-// refreshUser returns the session that one of the user's refresh tokens brings. If none
-// does, it notes what is known of them and returns nil.
-func (f *refreshFlow) refreshUser(ctx context.Context, result *userResult) *Session {
-	refreshTokens := slices.DeleteFunc(slices.Clone(result.user.refreshTokens(result.position)), isMalformed)
-	switch {
-	case result.state == stateNone, result.state == stateRefused, result.state == stateUndecided:
-		return nil
-	case result.state == stateUnknown && len(refreshTokens) == 0:
-		f.keepCookies = true // its key may become known
-	}
-	for _, token := range refreshTokens {
-		got, err := f.try(ctx, result, token)
+// refreshUsers returns the session that one of the users' refresh tokens brings: one of
+// each user is tried before another of one. If none brings a session, it notes what is
+// known of them and returns nil.
+func (f *refreshFlow) refreshUsers(ctx context.Context, users []*userResult) *Session {
+	orders := make([][]string, len(users))
+	for i, result := range users {
+		order := slices.DeleteFunc(slices.Clone(f.m.refreshOrder(result)), isMalformed)
 		switch {
-		case got != nil:
-			f.m.layout.writeRefreshed(f.w, f.r.Host, f.cookies, result.user, got, f.page, func() bool {
-				return f.m.refresher.IsEnded(got.Access) || f.m.refresher.IsTokenEnded(got.Refresh)
-			})
-			s := newSession(got.Access, got.ID, result.user.signInDetails())
-			f.m.store(s, got.Refresh, f.signOutCount) // the browser's next request shows it
-			return s
-		case refresh.SignedOut(err):
-			f.refused = true
-			f.keepCookies = f.keepCookies || result.hasSeveralDevices()
-		case errors.Is(err, errOtherUser):
-			// Another user's refresh token stands among this user's cookies.
-		case errors.Is(err, refresh.ErrEnded):
-			f.keepCookies = true // the sign-out has cleared what there was
-		case refresh.Refused(err):
-			// Rotation has replaced the token. The browser may have newer cookies by
-			// now, and a deletion might delete those.
-			f.keepCookies = true
-		case errors.Is(err, refresh.ErrUserRefused):
-			f.keepCookies, f.callFailed = true, true // the refusal may be lifted
-		case refresh.IsUserRefusal(err): // perhaps of a planted refresh token alone
-			f.undecidedErr, f.callFailed = err, true
-		case errors.Is(err, refresh.ErrTooMany):
-			f.undecidedErr = err
-		default:
-			f.undecidedErr, f.callFailed, f.tries = err, true, maxTries
+		case result.state == stateNone, result.state == stateRefused, result.state == stateUndecided:
+			continue
+		case result.state == stateUnknown && len(order) == 0:
+			f.keepCookies = true // its key may become known
 		}
-		f.lastErr = err
+		orders[i] = order
 	}
+	for round, more := 0, true; more; round++ {
+		more = false
+		for i, result := range users {
+			if round >= len(orders[i]) {
+				continue
+			}
+			more = true
+			if got := f.tryNext(ctx, result, orders[i][round]); got != nil {
+				return f.write(result, got)
+			}
+		}
+	}
+	if f.other != nil && !f.notAllTried && f.undecidedErr == nil {
+		return f.write(f.other.result, f.other.got)
+	}
+	return nil
+}
+
+// write writes refreshed tokens to the answer and returns their session.
+func (f *refreshFlow) write(result *userResult, got *refresh.Tokens) *Session {
+	f.m.notes.noteBeside(got.Access.Raw(), got.Refresh, f.m.now())
+	f.m.layout.writeRefreshed(f.w, f.r.Host, f.cookies, result.user, got, f.page, func() bool {
+		return f.m.refresher.IsEnded(got.Access) || f.m.refresher.IsTokenEnded(got.Refresh)
+	})
+	s := newSession(got.Access, got.ID, result.user.signInDetails())
+	f.m.store(s, got.Refresh, f.signOutCount) // the browser's next request shows it
+	return s
+}
+
+// tryNext tries one refresh token and notes what its error means.
+func (f *refreshFlow) tryNext(ctx context.Context, result *userResult, token string) *refresh.Tokens {
+	got, err := f.try(ctx, result, token)
+	switch {
+	case got != nil:
+		return got
+	case errors.Is(err, errNotAllTried):
+		f.keepCookies, f.notAllTried = true, true
+		return nil
+	case errors.Is(err, errOtherUser):
+		// Another user's refresh token stands among this user's cookies. It says nothing
+		// about this user. The new tokens stay in memory.
+		f.otherUsers = true
+	case refresh.SignedOut(err):
+		f.refused = true
+		f.keepCookies = f.keepCookies || result.hasSeveralDevices()
+	case errors.Is(err, refresh.ErrEnded):
+		f.keepCookies = true // the sign-out has cleared what there was
+	case refresh.Refused(err):
+		// Rotation has replaced the token. The browser may have newer cookies by
+		// now, and a deletion might delete those.
+		f.keepCookies = true
+	case errors.Is(err, refresh.ErrUserRefused):
+		f.keepCookies, f.callFailed = true, true // the refusal may be lifted
+	case errors.Is(err, refresh.ErrTooMany):
+		f.undecidedErr = err
+	default:
+		f.undecidedErr, f.callFailed = err, true
+		f.m.notes.noteTried(token, "", f.m.now())
+		if !isAboutToken(err) {
+			f.tries = maxTries
+		}
+	}
+	f.lastErr = err
 	return nil
 }
 
@@ -114,17 +175,27 @@ func isMalformed(refreshToken string) bool {
 	})
 }
 
+// isAboutToken reports whether a failed refresh may be the fault of its parameters, so
+// that another refresh token may do.
+func isAboutToken(err error) bool {
+	var api *tokens.APIError
+	return errors.As(err, &api) && api.Code != "" && api.Status < 500 && !api.Throttled()
+}
+
 // try exchanges one refresh token. Only tokens that Cognito is asked about count as
 // tries. Otherwise two planted ones would hide the user's own for ever.
 func (f *refreshFlow) try(ctx context.Context, result *userResult, token string) (*refresh.Tokens, error) {
+	several, now := len(result.user.refresh) > 1, f.m.now()
 	if err := f.m.refresher.Refusal(token, result.device()); err != nil {
 		return nil, err
 	}
-	if f.tries == maxTries {
-		f.keepCookies = true
-		return nil, f.lastErr
+	if err := f.m.notes.refusal(token, now); err != nil && several {
+		f.keepCookies = true // it was a while ago
+		return nil, err
 	}
-	f.tries++
+	if f.m.isOtherUsers(result, token) {
+		return nil, errOtherUser
+	}
 	req := refresh.Request{
 		RefreshToken: token, Device: result.device(), Subject: result.subject, Upgrade: page.IsUpgrade(f.r),
 		Force: f.opts.ForceRefresh, Metadata: f.opts.ClientMetadata,
@@ -132,29 +203,52 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 	if len(result.user.access) > 0 {
 		req.Presented = result.user.access[result.position]
 	}
+	if !f.m.refresher.Remembers(&req) {
+		if f.tries >= maxTries {
+			return nil, errNotAllTried
+		}
+		f.tries++
+	}
 	got, err := f.m.refresher.Refresh(ctx, req)
 	switch {
 	case err != nil:
+		if several && refresh.Refused(err) {
+			f.m.notes.noteRefusal(token, err, now)
+		}
 		return nil, err
 	case result.subject != "" && got.Access.Subject() != result.subject:
+		f.m.notes.noteTried(token, got.Access.Subject(), now)
 		return nil, errOtherUser
 	case f.m.refresher.IsEnded(got.Access): // signed out, but Cognito could not revoke it
 		return nil, refresh.ErrEnded
+	case result.subject == "" && several && !fitsName(got, result.user.user):
+		if f.other == nil {
+			f.other = &refreshed{result, got}
+		}
+		return nil, errOtherUser // unless no other fits
 	}
 	return got, nil
+}
+
+// fitsName reports whether refreshed tokens fit the user's name in the cookies.
+func fitsName(got *refresh.Tokens, user string) bool {
+	return rankOf(got.Access.Username(), user) < rankOther || got.ID != nil && isAlias(got.ID, user)
 }
 
 // serveUnrefreshed ends a refresh that has failed while the access token is still valid.
 // The session goes on, unless Cognito says that it is over, or the refresh was forced.
 func (f *refreshFlow) serveUnrefreshed() (*Session, error) {
+	if f.notAllTried && f.undecidedErr == nil {
+		f.undecidedErr = errNotAllTried
+	}
 	switch {
 	case f.undecidedErr != nil && f.opts.ForceRefresh:
 		return nil, unavailable(f.undecidedErr)
-	case f.undecidedErr == nil && f.refused && !f.keepCookies:
+	case f.undecidedErr == nil && f.refused && !f.keepCookies && !f.otherUsers:
 		return nil, f.reportSignedOut(f.lastErr, true)
 	case !f.opts.ForceRefresh:
 		if f.callFailed {
-			f.m.refresher.Pause(f.v.refreshToken(), f.v.subject)
+			f.m.refresher.Pause(f.m.refreshOrder(f.v.userResult)[0], f.v.subject)
 		}
 		return f.v.session(), nil
 	case f.lastErr == nil:

@@ -13,7 +13,7 @@ import (
 // and a program that sends more gains nothing by it.
 const (
 	maxCookies = 256 // of our app client
-	maxUsers   = 4   // different values of LastAuthUser
+	maxUsers   = 32  // different values of LastAuthUser
 	maxRevoked = 4   // refresh tokens that one sign-out revokes
 
 	// maxRefreshToken bounds refresh tokens and device keys in bytes. No cookie can hold a
@@ -144,23 +144,44 @@ type userCookies struct {
 	devicePassword      []string
 }
 
-// users returns the cookies of each user that LastAuthUser names, in header order.
-func (cookies requestCookies) users() []userCookies {
+// users returns the cookies of each user that LastAuthUser names, in header order, and
+// whether these are all. A name without a token is nobody's; there is always one user.
+func (cookies requestCookies) users() (users []userCookies, all bool) {
 	if len(cookies) == 0 {
-		return nil
+		return nil, true
 	}
-	users := make([]userCookies, 0, 1)
+	var buffer [4]string // usually there is one name
+	names := buffer[:0]
+	all = len(cookies) < maxCookies
 	for i := range cookies {
 		user, ok := cookies[i].lastAuthUser()
-		if ok && len(users) < maxUsers && !slices.ContainsFunc(users, func(u userCookies) bool { return u.user == user }) {
-			users = append(users, cookies.of(user))
+		if !ok || slices.Contains(names, user) {
+			continue
+		}
+		if len(names) == maxUsers {
+			all = false
+			break
+		}
+		names = append(names, user)
+	}
+	if len(names) == 0 {
+		names = append(names, fallbackUser)
+	}
+	users = make([]userCookies, 0, 1)
+	for _, name := range names {
+		u := cookies.of(name)
+		if len(users) == 1 && !users[0].hasToken() {
+			users = users[:0]
+		}
+		if len(users) == 0 || u.hasToken() {
+			users = append(users, u)
 		}
 	}
-	if len(users) == 0 {
-		users = append(users, cookies.of(fallbackUser))
-	}
-	return users
+	return users, all
 }
+
+// hasToken reports whether the user has a token that may begin a session.
+func (u *userCookies) hasToken() bool { return len(u.access) > 0 || len(u.refresh) > 0 }
 
 // of returns the cookies of one user.
 func (cookies requestCookies) of(user string) userCookies {
@@ -237,19 +258,4 @@ func (u *userCookies) signInDetails() string {
 		return ""
 	}
 	return u.details[0]
-}
-
-// refreshTokens returns the refresh tokens in the order to try them in. The first one is
-// at the same position among its duplicates as the session's access token.
-func (u *userCookies) refreshTokens(position int) []string {
-	if position == 0 || position >= len(u.refresh) {
-		return u.refresh
-	}
-	order := []string{u.refresh[position]}
-	for i, token := range u.refresh {
-		if i != position {
-			order = append(order, token)
-		}
-	}
-	return order
 }

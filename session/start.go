@@ -34,6 +34,7 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set)
 	if access.Username() == "" {
 		return nil, fmt.Errorf("session: start: %w", errNoUser)
 	}
+	m.notes.noteBeside(set.Access, set.Refresh, m.now())
 	m.layout.writeSignIn(w, r.Host, m.layout.parse(r.Header, nil), access.Username(), set)
 	return newSession(access, id, ""), nil
 }

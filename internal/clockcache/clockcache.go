@@ -82,6 +82,26 @@ func (c *Cache[V]) Get(key Key) *Entry[V] {
 	return e
 }
 
+// Find returns the entry of a kind whose first text this is, whatever the other texts
+// are, or nil.
+func (c *Cache[V]) Find(kind byte, text string) *Entry[V] {
+	if c == nil {
+		return nil
+	}
+	hash := c.hash(kind, text)
+	s := c.shard(hash)
+	s.mu.Lock()
+	e := s.entries[hash]
+	s.mu.Unlock()
+	if e == nil || e.key.Kind != kind || e.key.Texts[0] != text {
+		return nil
+	}
+	if !e.used.Load() {
+		e.used.Store(true)
+	}
+	return e
+}
+
 // Put caches a value that takes so many bytes. The key's texts must be strings of their
 // own: parts of a longer string would keep all of it in memory.
 func (c *Cache[V]) Put(key Key, value V, bytes int) {

@@ -18,7 +18,9 @@ import (
 // two files need each other.
 var fileOrder = map[string][]string{
 	"session": {
-		"fetch.go", "start.go", "end.go", "forwardcookies.go", "refreshflow.go", "verify.go", "transport.go", "context.go", "manager.go",
+		"fetch.go", "start.go", "end.go", "forwardcookies.go", "refreshflow.go", "refreshorder.go",
+		"verify.go", "idtokens.go", "userresult.go", "checks.go", "transport.go", "context.go", "manager.go",
+		"refreshnotes.go", "checkedtokens.go",
 		"layout.go", "setcookie.go", "deletions.go", "requestcookies.go", "amplify.go", "cache.go",
 		"session.go", "errors.go", "config.go", "doc.go",
 	},

@@ -60,6 +60,24 @@ func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, err err
 	}
 }
 
+// Remembers reports whether Refresh answers a request without a new call to Cognito: it
+// joins one, or a result will do.
+func (e *Engine) Remembers(req *Request) bool {
+	if req.Force || len(req.Metadata) > 0 {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	call := e.results.byToken[req.RefreshToken]
+	switch {
+	case call == nil:
+		return e.IsTokenEnded(req.RefreshToken)
+	case call.isRunning(), call.ended:
+		return true
+	}
+	return call.tokens != nil && !call.isExpiring(call.tokens.Access, e.cfg.Margin, e.cfg.Now()) && call.tokens.Access.Raw() != req.Presented
+}
+
 // join finds the call for a request, or starts it. Only a call with a number above after
 // will do.
 func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refreshCall, Source, error) {

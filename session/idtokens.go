@@ -1,0 +1,130 @@
+package session
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cognitogate/cognitogate/tokens"
+)
+
+// verifyID looks for the session's ID token: the latest valid one of the session's user.
+// A refused one, or one of another user, is worth a refresh. Without a genuine access
+// token an ID token still tells whose the session is, unless several that fit the user's
+// name equally well name several users.
+func (m *Manager) verifyID(ctx context.Context, r *userResult, c *checks) {
+	if r.state < stateMissing {
+		return
+	}
+	m.checkIDs(ctx, r, c)
+	known := r.subject != ""
+	claimed, best := "", rankOther+1
+	for i := range r.ids {
+		result := r.ids[i]
+		switch t := result.token; {
+		case t == nil:
+		case known && t.Subject() != r.subject:
+			result.state = idBroken
+		default:
+			if result.state == idFine && (r.id == nil || t.IssuedAt().After(r.id.IssuedAt())) {
+				r.id = t
+			}
+			switch fit := rankOfID(t, r.user.user); {
+			case fit < best:
+				claimed, best = t.Subject(), fit
+			case fit == best && claimed != t.Subject():
+				claimed = ""
+			}
+		}
+		if i == 0 || result.state < r.idState {
+			r.idState = result.state
+		}
+	}
+	if known {
+		return
+	}
+	if r.subject = claimed; r.id != nil && r.id.Subject() != claimed {
+		r.id = nil
+	}
+}
+
+func rankOfID(id *tokens.Token, user string) rank {
+	fit := rankOf(id.Username(), user)
+	if fit == rankOther && isAlias(id, user) {
+		return rankAlias
+	}
+	return fit
+}
+
+// rankAliases looks among the user's ID tokens for a reason to believe that the name in
+// the cookies is an alias. It reports whether some ID token could not be checked for want
+// of checks.
+func (m *Manager) rankAliases(ctx context.Context, r *userResult, c *checks) (notAll bool) {
+	genuine := false
+	for i := range r.all {
+		if a := &r.all[i]; a.token != nil {
+			if genuine = true; a.rank < rankOther {
+				return false
+			}
+		}
+	}
+	if !genuine {
+		return false
+	}
+	m.checkIDs(ctx, r, c)
+	for k := range r.ids {
+		id := &r.ids[k]
+		if !id.checked {
+			notAll = true
+			continue
+		}
+		if id.token == nil || !isAlias(id.token, r.user.user) {
+			continue
+		}
+		for i := range r.all {
+			if a := &r.all[i]; a.token != nil && a.token.Subject() == id.token.Subject() {
+				a.rank = rankAlias
+			}
+		}
+	}
+	return notAll
+}
+
+// checkIDs verifies the user's ID tokens, those first that were verified before.
+func (m *Manager) checkIDs(ctx context.Context, r *userResult, c *checks) {
+	if r.ids != nil || len(r.user.id) == 0 {
+		return
+	}
+	if r.ids = r.oneID[:]; len(r.user.id) > 1 {
+		r.ids = make([]idResult, len(r.user.id))
+	}
+	if c.several {
+		for i, raw := range r.user.id {
+			if token, err, ok := m.recall(raw, tokens.ID); ok {
+				r.ids[i] = idResultOf(token, err)
+			}
+		}
+	}
+	for i, raw := range r.user.id {
+		switch {
+		case r.ids[i].checked:
+		case c.left == 0:
+			r.ids[i].state = idUndecided
+		default:
+			r.ids[i] = idResultOf(m.verifyRaw(ctx, raw, tokens.ID, c))
+		}
+	}
+}
+
+func idResultOf(token *tokens.Token, err error) idResult {
+	if err == nil {
+		return idResult{true, idFine, token}
+	}
+	var refusal *tokens.VerifyError
+	switch {
+	case !errors.As(err, &refusal), refusal.Reason == tokens.NotYetValid:
+		return idResult{true, idUndecided, nil}
+	case refusal.Reason == tokens.Expired:
+		return idResult{true, idExpired, refusal.Token}
+	}
+	return idResult{true, idBroken, nil}
+}

@@ -1,0 +1,256 @@
+package session_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/session"
+	"github.com/cognitogate/cognitogate/tokens"
+)
+
+// TestRankOfPlantedTokens plants newer tokens of mallory's under the names of other users.
+// Her addresses are theirs, and not verified.
+func TestRankOfPlantedTokens(t *testing.T) {
+	address := map[string]string{"email": "grace@example.com", "phone_number": "+49151"}
+	unverified := map[string]string{"email": "grace@example.com", "phone_number": "+49151", "email_verified": "false", "phone_number_verified": "false"}
+	e := newEnv(t, nil, ada, cognitotest.User{Username: "7d55", Attributes: address}, cognitotest.User{Username: "mallory", Attributes: unverified})
+	for name, username := range map[string]string{"ada": "ada", "ADA": "ada", "7d55": "7d55", "grace%40example.com": "7d55", "%2B49151": "7d55"} {
+		own := e.server.Issue(username)
+		e.advance(time.Minute)
+		planted := e.cookies(name, e.server.Issue("mallory"))[1:]
+		for _, cookies := range [][]string{slices.Concat(planted, e.cookies(name, own)), slices.Concat(e.cookies(name, own), planted)} {
+			s, _, err := e.fetch(pageRequest(cookies...))
+			if err != nil || s.AccessToken().Raw() != own.Access || s.IDToken() == nil || s.IDToken().Raw() != own.ID {
+				t.Errorf("%s: %v, %v", name, s, err)
+			}
+		}
+	}
+}
+
+// TestLowerRankNeverStandsIn plants a valid session of bob's among ada's cookies, under
+// her name and under one that is nobody's. Hers has expired. It is hers or none.
+func TestLowerRankNeverStandsIn(t *testing.T) {
+	for _, name := range []string{"ada", "somebody"} {
+		e := newEnv(t, nil)
+		own := e.cookies("ada", e.server.Issue("ada"))
+		e.advance(2 * time.Hour)
+		cookies := slices.Concat(e.cookies(name, e.server.Issue("bob")), own)
+		if s, _, err := e.fetch(pageRequest(cookies...)); err != nil || s.User().Username != "ada" {
+			t.Errorf("%s: %v, %v", name, s, err)
+		}
+		for op, fault := range map[string]cognitotest.Fault{"an outage": down, "another outage": {Drop: true}} {
+			e.manager = e.newManager(nil)
+			e.failButKeys(fault)
+			if s, lines, err := e.fetch(pageRequest(cookies...)); !errors.Is(err, tokens.ErrUnavailable) || len(lines) > 0 {
+				t.Errorf("%s, %s: %v, %v, %v", name, op, s, err, e.changes(lines))
+			}
+		}
+	}
+	e := newEnv(t, nil)
+	own := e.cookies("ada", e.server.Issue("ada"))
+	e.advance(2 * time.Hour)
+	before := e.server.Calls(opRefresh)
+	e.server.SetFault(func(op string) cognitotest.Fault { // of ada's refresh token alone
+		if op == opRefresh && e.server.Calls(opRefresh) == before+1 {
+			return cognitotest.Fault{Status: 400, Code: "UserLambdaValidationException"}
+		}
+		return cognitotest.Fault{}
+	})
+	cookies := slices.Concat(e.cookies("somebody", e.server.Issue("bob")), own)
+	if s, _, err := e.fetch(pageRequest(cookies...)); !errors.Is(err, tokens.ErrUnavailable) || e.server.Calls(opRefresh) != before+1 {
+		t.Errorf("after a failure: %v, %v", s, err)
+	}
+	e.recover()
+	own[3] = e.prefixed("ada.refreshToken=refused")
+	planted := e.cookies("ada", e.server.Issue("bob"))
+	if s, _, err := e.fetch(pageRequest(slices.Concat(planted[:3], own)...)); !errors.Is(err, session.ErrSignedOut) {
+		t.Errorf("after a refusal: %v, %v", s, err)
+	}
+}
+
+// TestNameThatNoTokenShows has ada signed in under an alias that is in no token. Expired
+// tokens of bob's are planted under his own name, with a refused refresh token.
+func TestNameThatNoTokenShows(t *testing.T) {
+	e := newEnv(t, nil)
+	bobs := e.server.Issue("bob", cognitotest.Expired)
+	bobs.Refresh = "refused"
+	own := e.cookies("nickname", e.server.Issue("ada"))
+	cookies := slices.Concat(e.cookies("bob", bobs), own)
+	for range 2 {
+		if s, lines, err := e.fetch(pageRequest(cookies...)); err != nil || s.User().Username != "ada" || len(lines) > 0 {
+			t.Errorf("%v, %v, %v", s, err, e.changes(lines))
+		}
+	}
+	e.advance(2 * time.Hour)
+	if s, lines, err := e.fetch(pageRequest(cookies...)); err != nil || s.User().Username != "ada" || e.value(lines, "nickname.accessToken") == "" {
+		t.Errorf("expired: %v, %v, %v", s, err, e.changes(lines))
+	}
+}
+
+// TestPlantedWorkingRefreshTokens plants refresh tokens of bob's that work. Each is tried
+// once, and what Cognito gives for it deletes nothing.
+func TestPlantedWorkingRefreshTokens(t *testing.T) {
+	for _, rotation := range []bool{false, true} {
+		e := newEnv(t, nil)
+		e.server.SetRotation(rotation, 0)
+		cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
+		for range 3 {
+			cookies = append([]string{e.prefixed("ada.refreshToken=") + e.server.Issue("bob").Refresh}, cookies...)
+		}
+		for i := range 2 {
+			s, lines, err := e.fetch(pageRequest(cookies...))
+			if n := e.server.Calls(opRefresh); n != 2*(i+1) {
+				t.Errorf("%d calls after request %d", n, i)
+			}
+			if i == 0 && (!errors.Is(err, tokens.ErrUnavailable) || len(lines) > 0) || i == 1 && (err != nil || s.User().Username != "ada") {
+				t.Errorf("request %d: %v, %v, %v", i, s, err, e.changes(lines))
+			}
+		}
+		if rotation {
+			continue
+		}
+		e.advance(5 * time.Minute) // no result is remembered
+		if s, _, err := e.fetch(pageRequest(cookies...)); err != nil || e.server.Calls(opRefresh) != 5 {
+			t.Errorf("later: %v, %v after %d calls", s, err, e.server.Calls(opRefresh))
+		}
+	}
+}
+
+// TestRefreshTokenOfAnotherUserAlone shows one of bob's beside ada's expired access token.
+// Cognito is asked once, because with rotation each call would spend his.
+func TestRefreshTokenOfAnotherUserAlone(t *testing.T) {
+	e := newEnv(t, nil)
+	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
+	cookies[3] = e.prefixed("ada.refreshToken=") + e.server.Issue("bob").Refresh
+	for range 2 {
+		if s, lines, err := e.fetch(pageRequest(cookies...)); !errors.Is(err, session.ErrSignedOut) || len(lines) > 0 || e.server.Calls(opRefresh) != 1 {
+			t.Errorf("%v, %v, %v after %d calls", s, err, e.changes(lines), e.server.Calls(opRefresh))
+		}
+		e.advance(5 * time.Minute)
+	}
+}
+
+// TestRememberedResultIsNoTry plants two refused refresh tokens before one that another
+// request has just refreshed.
+func TestRememberedResultIsNoTry(t *testing.T) {
+	e := newEnv(t, nil)
+	e.server.SetRotation(true, 0)
+	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
+	if _, _, err := e.fetch(scriptRequest(cookies...)); err != nil {
+		t.Fatal(err)
+	}
+	planted := []string{e.prefixed("ada.refreshToken=one"), e.prefixed("ada.refreshToken=two")}
+	if s, _, err := e.fetch(scriptRequest(append(planted, cookies...)...)); err != nil || s.User().Username != "ada" {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// TestKnownRefreshTokenIsTriedFirst plants refresh tokens beside a session that this
+// process has seen before, when it was valid or when it was begun.
+func TestKnownRefreshTokenIsTriedFirst(t *testing.T) {
+	for _, how := range []string{"seen", "begun", "refreshed"} {
+		e := newEnv(t, nil)
+		set := e.server.Issue("ada")
+		switch how {
+		case "seen":
+			e.fetch(pageRequest(e.cookies("ada", set)...))
+		case "begun":
+			if _, err := e.manager.Start(httptest.NewRecorder(), pageRequest(), set); err != nil {
+				t.Fatal(err)
+			}
+		case "refreshed":
+			_, lines, _ := e.fetchWith(pageRequest(e.cookies("ada", set)...), forced)
+			set = e.tokensOf("ada", lines)
+		}
+		cookies := e.cookies("ada", set)
+		for i := range 8 {
+			cookies = append([]string{e.prefixed("ada.refreshToken=") + fmt.Sprint("planted", i)}, cookies...)
+		}
+		e.advance(2 * time.Hour)
+		before := e.server.Calls(opRefresh)
+		if s, _, err := e.fetch(pageRequest(cookies...)); err != nil || e.server.Calls(opRefresh)-before != 1 {
+			t.Errorf("%s: %v, %v, %d calls", how, s, err, e.server.Calls(opRefresh)-before)
+		}
+	}
+}
+
+// TestPlantedNames plants names with tokens that are refused. One check each comes before
+// a second, and names do not displace each other.
+func TestPlantedNames(t *testing.T) {
+	e := newEnv(t, nil)
+	set := e.server.Issue("ada")
+	var planted []string
+	for i := range 12 {
+		planted = append(planted, e.prefixed("LastAuthUser=")+fmt.Sprint("planted", i))
+		for k := range 4 {
+			planted = append(planted, e.prefixed(fmt.Sprint("planted", i, ".accessToken="))+forge(set.Access, 10*i+k))
+		}
+	}
+	for range 2 {
+		e.manager = e.newManager(nil)
+		if s, lines, err := e.fetch(pageRequest(append(planted, e.cookies("ada", set)...)...)); err != nil || len(lines) > 0 {
+			t.Errorf("%v, %v, %v", s, err, e.changes(lines))
+		}
+		e.advance(time.Minute)
+	}
+}
+
+// TestBoundsClearNothing exceeds the bounds on cookies and names. What may be a session
+// stays.
+func TestBoundsClearNothing(t *testing.T) {
+	for name, n := range map[string]int{"ada.clockDrift=": 300, "LastAuthUser=": 40} {
+		e := newEnv(t, nil)
+		cookies := []string{e.prefixed("LastAuthUser=ada"), e.prefixed("ada.accessToken=x")}
+		for i := range n {
+			cookies = append(cookies, e.prefixed(name)+fmt.Sprint("planted", i))
+		}
+		cookies = append(cookies, e.cookies("bob", e.server.Issue("bob"))...)
+		if s, lines, err := e.fetch(pageRequest(cookies...)); !errors.Is(err, tokens.ErrUnavailable) || len(lines) > 0 {
+			t.Errorf("%s: %v, %v, %v", name, s, err, e.changes(lines))
+		}
+	}
+}
+
+// TestLongRefreshTokensAreNobodys sends a refresh token that no cookie can hold, alone and
+// before ada's own.
+func TestLongRefreshTokensAreNobodys(t *testing.T) {
+	e := newEnv(t, nil)
+	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
+	long := e.prefixed("ada.refreshToken=") + strings.Repeat("A", 4097)
+	if _, _, err := e.fetch(pageRequest(append([]string{long}, cookies[:3]...)...)); !errors.Is(err, session.ErrSignedOut) || e.server.Calls(opRefresh) > 0 {
+		t.Errorf("%v after %d calls", err, e.server.Calls(opRefresh))
+	}
+	if s, _, err := e.fetch(pageRequest(append([]string{long}, cookies...)...)); err != nil || e.server.Calls(opRefresh) != 1 {
+		t.Errorf("%v, %v after %d calls", s, err, e.server.Calls(opRefresh))
+	}
+	e.end(pageRequest(append([]string{long}, cookies[:3]...)...))
+	if n := e.server.Calls(opRevoke); n > 0 {
+		t.Errorf("%d revocations", n)
+	}
+}
+
+// TestFaultOfOneRefreshToken plants a refresh token whose parameters Cognito refuses,
+// which says nothing about the session. The next one is tried all the same.
+func TestFaultOfOneRefreshToken(t *testing.T) {
+	e := newEnv(t, nil)
+	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
+	calls := 0
+	e.server.SetFault(func(op string) cognitotest.Fault {
+		if op != opRefresh {
+			return cognitotest.Fault{}
+		}
+		if calls++; calls > 1 {
+			return cognitotest.Fault{}
+		}
+		return cognitotest.Fault{Status: 400, Code: "InvalidParameterException"}
+	})
+	if s, _, err := e.fetch(pageRequest(append([]string{e.prefixed("ada.refreshToken=a-b")}, cookies...)...)); err != nil {
+		t.Errorf("%v, %v", s, err)
+	}
+}
