@@ -121,7 +121,7 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 		return nil, err
 	case result.subject != "" && got.Access.Subject() != result.subject:
 		return nil, errOtherUser
-	case f.m.refresher.IsEnded(got.Access): // signed out, but Cognito could not revoke it
+	case f.m.refresher.IsEnded(got.Access) || f.m.refresher.IsTextEnded(token): // signed out, but Cognito could not revoke it
 		return nil, refresh.ErrEnded
 	}
 	return got, nil

@@ -14,7 +14,6 @@ import (
 const (
 	maxCookies = 256 // of our app client
 	maxUsers   = 4   // different values of LastAuthUser
-	maxRevoked = 4   // refresh tokens that one sign-out revokes
 )
 
 // requestCookie is one cookie of our app client, as the browser sent it.
@@ -177,11 +176,11 @@ func (cookies requestCookies) of(user string) userCookies {
 	return u
 }
 
-// all returns the tokens in a slot, whichever user's, up to maxRevoked.
+// all returns the tokens in a slot, whichever user's, each once.
 func (cookies requestCookies) all(slot slot) []string {
 	var all []string
 	for i := range cookies {
-		if cookies[i].slot != slot || len(all) == maxRevoked {
+		if cookies[i].slot != slot {
 			continue
 		}
 		if text, ok := cookies[i].text(); ok && !slices.Contains(all, text) {

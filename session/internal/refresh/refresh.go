@@ -84,7 +84,7 @@ func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refresh
 			return call, SourceJoined, nil
 		case call.tokens == nil: // already exchanged, only to be verified
 			return e.start(ctx, req, call)
-		case call.number > after && !e.IsExpiring(call.tokens.Access, now) && call.tokens.Access.Raw() != req.Presented:
+		case call.number > after && !e.IsExpiring(call.tokens.Access, now) && call.tokens.Access.Raw() != req.Presented && e.cfg.Trusted(call.tokens):
 			if call = e.newestResult(call, now); req.Upgrade {
 				call.keepForLong()
 			}
@@ -260,7 +260,7 @@ func (e *Engine) logDeployment(err error) {
 func (e *Engine) newestResult(call *refreshCall, now time.Time) *refreshCall {
 	for range maxResults {
 		next := e.results.find(call.tokens.Refresh, call.deviceKey)
-		if next == nil || next == call || next.tokens == nil || e.IsExpiring(next.tokens.Access, now) {
+		if next == nil || next == call || next.tokens == nil || e.IsExpiring(next.tokens.Access, now) || !e.cfg.Trusted(next.tokens) {
 			break
 		}
 		call = next
