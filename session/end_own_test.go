@@ -144,6 +144,10 @@ func TestStartRefusesEndedTokens(t *testing.T) {
 	if s, err := e.manager.Start(w, pageRequest(), set); !errors.Is(err, session.ErrSignedOut) || len(w.Header()["Set-Cookie"]) > 0 {
 		t.Errorf("%v, %v, %v", s, err, w.Header())
 	}
+	newer := &tokens.Set{Access: set.Access, ID: set.ID, Refresh: "another"}
+	if _, err := e.manager.Start(httptest.NewRecorder(), pageRequest(), newer); !errors.Is(err, session.ErrSignedOut) {
+		t.Errorf("with another refresh token: %v", err)
+	}
 	if _, err := e.manager.Start(httptest.NewRecorder(), pageRequest(), e.server.Issue("ada")); err != nil {
 		t.Errorf("a new sign-in: %v", err)
 	}
@@ -208,6 +212,14 @@ func TestSignOutWithoutOriginID(t *testing.T) {
 		}
 		if _, _, err := e.fetch(pageRequest(other...)); err != nil {
 			t.Errorf("without %s, her other browser: %v", name, err)
+		}
+		if name != "origin_jti" {
+			continue
+		}
+		// A late answer may bring newer tokens of the sign-in.
+		newer := e.server.Issue("ada", edit, func(d *cognitotest.Draft) { d.Claims["auth_time"] = e.clock().Add(-time.Second).Unix() })
+		if s, _, err := e.fetch(scriptRequest(e.cookies("ada", newer)...)); !errors.Is(err, session.ErrSignedOut) {
+			t.Errorf("newer tokens of the sign-in: %v, %v", s, err)
 		}
 	}
 }
