@@ -178,8 +178,7 @@ func TestSignOutWhileRevocationHangs(t *testing.T) {
 	})
 }
 
-// TestSignOutKeepsTheSessionsHeaders: the headers that Manager.End sets, such as
-// Clear-Site-Data, reach the browser.
+// TestSignOutKeepsTheSessionsHeaders: the headers that Manager.End sets reach the browser.
 func TestSignOutKeepsTheSessionsHeaders(t *testing.T) {
 	env := newRoutesEnv(t)
 	ended := pageRequest("/")
@@ -197,8 +196,9 @@ func TestSignOutKeepsTheSessionsHeaders(t *testing.T) {
 			t.Errorf("%s is %q, End says %q", name, got, want)
 		}
 	}
-	if got := resp.Header.Get("Clear-Site-Data"); got != `"cache"` {
-		t.Errorf("Clear-Site-Data %q: the back button shows private pages", got)
+	// Chromium takes seconds for it, and no-store does the same.
+	if got := resp.Header.Get("Clear-Site-Data"); got != "" {
+		t.Errorf("Clear-Site-Data %q", got)
 	}
 	if len(resp.Header["Set-Cookie"]) < len(w.Header()["Set-Cookie"]) {
 		t.Error("deletions are missing")

@@ -138,10 +138,11 @@ func (m *Manager) noteValid(r *userResult) {
 	}
 }
 
-// accepts reports whether a session in a context is what the caller wants, and has not
-// expired during a long request.
+// accepts reports whether a session in a context is what the caller wants, and still
+// stands: a request may be long, and its handler may sign out.
 func (m *Manager) accepts(s *Session, opts *FetchOptions) bool {
-	return (s.hasUser() || opts.AllowMachine) && m.now().Before(s.ExpiresAt())
+	now := m.now()
+	return (s.hasUser() || opts.AllowMachine) && now.Before(s.ExpiresAt()) && !m.refresher.IsEnded(s.access) && m.areTrusted(s.access, s.id, now)
 }
 
 // sessionOf returns the session of a valid result. It is cached if nothing is wrong with

@@ -76,6 +76,7 @@ func NewManager(cfg Config) (*Manager, error) {
 	}
 	m.refresher = refresh.New(refresh.Config{
 		Exchange: cfg.Client.Refresh, Revoke: cfg.Client.Revoke, Verify: cfg.Verifier.Verify,
+		Trusted:    func(t *refresh.Tokens) bool { return m.areTrusted(t.Access, t.ID, m.now()) },
 		Superseded: func(access string) { m.cache.drop(inCookies, access) },
 		Margin:     cfg.margin(), Now: cfg.Now, Logger: cfg.Logger, Refreshed: cfg.Hooks.refreshed(),
 	})
@@ -95,7 +96,7 @@ func (m *Manager) cached(how arrival, access, id, details string) *Session {
 	}
 	s, now := e.Value.session, m.now()
 	if m.isEnded(&e.Value) || m.refresher.IsExpiring(s.access, now) ||
-		s.id != nil && m.refresher.IsExpiring(s.id, now) || !m.isTrusted(s, now) {
+		s.id != nil && m.refresher.IsExpiring(s.id, now) || !m.areTrusted(s.access, s.id, now) {
 		m.cache.drop(how, access)
 		return nil
 	}
@@ -120,12 +121,13 @@ func (m *Manager) verifyToken(ctx context.Context, raw string, use tokens.Use) (
 	return nil, err
 }
 
-// isTrusted reports whether the keys that signed a session's tokens are still trusted.
-func (m *Manager) isTrusted(s *Session, now time.Time) bool {
-	if s.id == nil {
-		return m.verifier.Trusted(now, s.access)
+// areTrusted reports whether the keys that signed a session's tokens are still trusted.
+// There may be no ID token.
+func (m *Manager) areTrusted(access, id *tokens.Token, now time.Time) bool {
+	if id == nil {
+		return m.verifier.Trusted(now, access)
 	}
-	return m.verifier.Trusted(now, s.access, s.id)
+	return m.verifier.Trusted(now, access, id)
 }
 
 // isEnded reports whether the sign-in of a cached session was signed out. It looks once

@@ -219,7 +219,7 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 	case result.subject != "" && got.Access.Subject() != result.subject:
 		f.m.notes.noteTried(token, got.Access.Subject(), now)
 		return nil, errOtherUser
-	case f.m.refresher.IsEnded(got.Access): // signed out, but Cognito could not revoke it
+	case f.m.refresher.IsEnded(got.Access) || f.m.refresher.IsTextEnded(token): // signed out, but Cognito could not revoke it
 		return nil, refresh.ErrEnded
 	case result.subject == "" && several && !fitsName(got, result.user.user):
 		if f.other == nil {

@@ -14,7 +14,6 @@ import (
 const (
 	maxCookies = 256 // of our app client
 	maxUsers   = 32  // different values of LastAuthUser
-	maxRevoked = 4   // refresh tokens that one sign-out revokes
 
 	// maxRefreshToken bounds refresh tokens and device keys in bytes. No cookie can hold a
 	// longer one, and Cognito issues none.
@@ -207,11 +206,11 @@ func (cookies requestCookies) of(user string) userCookies {
 	return u
 }
 
-// all returns the tokens in a slot, whichever user's, up to maxRevoked.
+// all returns the tokens in a slot, whichever user's, each once.
 func (cookies requestCookies) all(slot slot) []string {
 	var all []string
 	for i := range cookies {
-		if cookies[i].slot != slot || len(all) == maxRevoked {
+		if cookies[i].slot != slot {
 			continue
 		}
 		if text, ok := cookies[i].text(); ok && !slices.Contains(all, text) {

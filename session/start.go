@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -16,7 +17,8 @@ import (
 //
 // A refused token is a *tokens.VerifyError. New tokens that are out of their time,
 // or signed with a key that is not known yet, show that a clock or a key set is
-// wrong. They are tokens.ErrUnavailable too.
+// wrong. They are tokens.ErrUnavailable too. Tokens of a sign-in that was signed out are
+// ErrSignedOut.
 func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set) (*Session, error) {
 	access, err := m.verifyNew(r.Context(), set.Access, tokens.Access)
 	if err != nil {
@@ -33,6 +35,9 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set)
 	}
 	if access.Username() == "" {
 		return nil, fmt.Errorf("session: start: %w", errNoUser)
+	}
+	if m.refresher.IsEnded(access) || m.refresher.IsTokenEnded(set.Refresh) {
+		return nil, fmt.Errorf("session: start: %w", signedOutBecause(refresh.ErrEnded))
 	}
 	m.notes.noteBeside(set.Access, set.Refresh, m.now())
 	m.layout.writeSignIn(w, r.Host, m.layout.parse(r.Header, nil), access.Username(), set)

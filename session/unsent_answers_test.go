@@ -23,8 +23,8 @@ func (a *unsentAnswer) Lines(prefix string) *cookie.Lines {
 }
 
 // TestSignOutBeforeAnswerGoesOut signs out in another request while the answer of a
-// refresh has not gone out. Its cookies do not go out then. Without token revocation only
-// the refresh token tells the sign-in.
+// refresh has not gone out. Its cookies do not go out then. Without token revocation the
+// user and the time of the sign-in tell it.
 func TestSignOutBeforeAnswerGoesOut(t *testing.T) {
 	for _, test := range []struct {
 		revocation bool
@@ -32,7 +32,7 @@ func TestSignOutBeforeAnswerGoesOut(t *testing.T) {
 		ended      bool
 	}{
 		{true, 0, false}, {true, 3, true}, {true, 4, true}, // the fourth is the refresh token
-		{false, 0, false}, {false, 3, false}, {false, 4, true},
+		{false, 0, false}, {false, 3, true}, {false, 4, true},
 	} {
 		for _, rotation := range []bool{true, false} {
 			e := newEnv(t, nil)

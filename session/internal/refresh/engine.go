@@ -28,6 +28,9 @@ type Config struct {
 	Revoke   func(ctx context.Context, refreshToken string) error
 	Verify   func(ctx context.Context, raw string, use tokens.Use) (*tokens.Token, error)
 
+	// Trusted reports whether the keys that signed a result's tokens are still trusted.
+	Trusted func(*Tokens) bool
+
 	// Superseded is told of an access token that a refresh replaces, before the refresh
 	// runs. It must not serve the token from a cache any more, and must not block.
 	Superseded func(access string)

@@ -40,6 +40,7 @@ type env struct {
 	sources   []refresh.Source // told to the hook
 
 	superseded []string // access tokens
+	untrusted  string   // an access token whose key has left the key set
 }
 
 func newEnv(t *testing.T) *env {
@@ -79,6 +80,11 @@ func newEnv(t *testing.T) *env {
 				}
 			}
 			return verifier.Verify(ctx, raw, use)
+		},
+		Trusted: func(t *refresh.Tokens) bool {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			return t.Access.Raw() != e.untrusted
 		},
 		Superseded: func(access string) {
 			e.mu.Lock()

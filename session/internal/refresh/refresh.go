@@ -75,7 +75,7 @@ func (e *Engine) Remembers(req *Request) bool {
 	case call.isRunning(), call.ended:
 		return true
 	}
-	return call.tokens != nil && !call.isExpiring(call.tokens.Access, e.cfg.Margin, e.cfg.Now()) && call.tokens.Access.Raw() != req.Presented
+	return call.tokens != nil && !call.isExpiring(call.tokens.Access, e.cfg.Margin, e.cfg.Now()) && call.tokens.Access.Raw() != req.Presented && e.cfg.Trusted(call.tokens)
 }
 
 // join finds the call for a request, or starts it. Only a call with a number above after
@@ -105,7 +105,7 @@ func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refresh
 			return call, SourceJoined, nil
 		case call.tokens == nil: // already exchanged, only to be verified
 			return e.start(ctx, req, call)
-		case call.number > after && !call.isExpiring(call.tokens.Access, e.cfg.Margin, now) && call.tokens.Access.Raw() != req.Presented:
+		case call.number > after && !call.isExpiring(call.tokens.Access, e.cfg.Margin, now) && call.tokens.Access.Raw() != req.Presented && e.cfg.Trusted(call.tokens):
 			if call = e.newestResult(call, now); req.Upgrade {
 				call.keepForLong()
 			}
@@ -307,7 +307,7 @@ func (e *Engine) logDeployment(err error) {
 func (e *Engine) newestResult(call *refreshCall, now time.Time) *refreshCall {
 	for range maxResults {
 		next := e.results.byToken[call.tokens.Refresh]
-		if next == nil || next == call || next.tokens == nil || next.isExpiring(next.tokens.Access, e.cfg.Margin, now) {
+		if next == nil || next == call || next.tokens == nil || next.isExpiring(next.tokens.Access, e.cfg.Margin, now) || !e.cfg.Trusted(next.tokens) {
 			break
 		}
 		call = next

@@ -1,6 +1,7 @@
 package refresh
 
 import (
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,55 +10,140 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// endedSignInTTL exceeds the longest life of an access token.
-const endedSignInTTL = 24 * time.Hour
+const (
+	endedSignInTTL     = 24 * time.Hour   // exceeds the longest life of an access token
+	endedUnverifiedTTL = 10 * time.Minute // for texts that could not be verified
+	maxSignOuts        = 1 << 15          // entries of half a memory
+	maxOfSubject       = 1000             // entries of one subject
+)
 
-// signOuts remember what was signed out in this process.
+// signOuts remember what was signed out in this process. What anybody can send, such as
+// texts that nobody has verified, displaces nothing that was verified.
 type signOuts struct {
 	now   func() time.Time
-	count atomic.Uint64 // of ended sign-ins
+	count atomic.Uint64 // of entries
 
 	mu            sync.Mutex
 	refreshTokens recent.Map[hash, struct{}]
-	signIns       recent.Map[hash, struct{}] // by "origin_jti"
+	signIns       recent.Map[hash, struct{}] // by signInKey
+	texts         recent.Map[hash, struct{}] // verified access tokens, and refresh tokens beside such
+	unverified    recent.Map[hash, struct{}] // access tokens that could not be verified
+	subjects      recent.Map[hash, *subjectSignOuts]
+}
+
+// subjectSignOuts bound the entries of one subject. Beyond that, all sign-ins of the
+// subject that began until a time are ended.
+type subjectSignOuts struct {
+	entries int
+	until   time.Time
 }
 
 func newSignOuts(now func() time.Time) *signOuts {
 	return &signOuts{
 		now:           now,
 		refreshTokens: recent.Map[hash, struct{}]{Keep: resultMaxTTL + Timeout, Max: maxNotes},
-		signIns:       recent.Map[hash, struct{}]{Keep: endedSignInTTL, Max: maxNotes},
+		signIns:       recent.Map[hash, struct{}]{Keep: endedSignInTTL, Max: maxSignOuts},
+		texts:         recent.Map[hash, struct{}]{Keep: endedSignInTTL, Max: maxSignOuts},
+		unverified:    recent.Map[hash, struct{}]{Keep: endedUnverifiedTTL, Max: maxNotes},
+		subjects:      recent.Map[hash, *subjectSignOuts]{Keep: endedSignInTTL, Max: maxSignOuts},
 	}
 }
 
-// SignOutCount counts the sign-ins that were ended. A session that was found not to be
-// ended need not be looked up again while the count stays the same.
+// SignOutCount counts what was ended. A session that was found not to be ended need not
+// be looked up again while the count stays the same.
 func (s *signOuts) SignOutCount() uint64 { return s.count.Load() }
+
+// signInKey returns what all access tokens of a sign-in have in common. Cognito names
+// the sign-in in the tokens of app clients with token revocation, its default. Otherwise
+// the user and the second of the sign-in tell. It returns "" if neither is known.
+func signInKey(t *tokens.Token) string {
+	switch {
+	case t.OriginID() != "":
+		return t.OriginID()
+	case t.AuthTime().IsZero():
+		return ""
+	}
+	return t.Subject() + " " + strconv.FormatInt(t.AuthTime().Unix(), 10)
+}
 
 // EndSignIns ends the sign-ins that verified access tokens descend from.
 func (s *signOuts) EndSignIns(access []*tokens.Token) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.now()
 	for _, t := range access {
-		if key := hashOf(t.OriginID()); t.OriginID() != "" && !s.signIns.Has(key, now) {
-			s.signIns.Put(key, struct{}{}, now)
-			s.count.Add(1)
+		if key := signInKey(t); key != "" {
+			s.end(&s.signIns, hashOf(key), t)
+		} else {
+			s.end(&s.texts, hashOf(t.Raw()), t)
 		}
 	}
 }
 
-// IsEnded reports whether a verified access token's sign-in was ended. Cognito names
-// the sign-in in the tokens of app clients with token revocation, its default. Refresh
+// EndText ends the text of a token in the cookies of a verified access token: of that one,
+// or of the refresh token beside it. It ends nothing else of the sign-in, because anybody
+// may have found an expired access token.
+func (s *signOuts) EndText(access *tokens.Token, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end(&s.texts, hashOf(text), access)
+}
+
+// EndUnverified ends access tokens that cannot be verified now, for ten minutes.
+func (s *signOuts) EndUnverified(access []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, raw := range access {
+		s.unverified.Put(hashOf(raw), struct{}{}, s.now())
+		s.count.Add(1)
+	}
+}
+
+// end notes that something of a subject was ended. s.mu is held.
+func (s *signOuts) end(memory *recent.Map[hash, struct{}], key hash, t *tokens.Token) {
+	now := s.now()
+	if memory.Has(key, now) {
+		return
+	}
+	s.count.Add(1)
+	subject, ok := s.subjects.Get(hashOf(t.Subject()), now)
+	if !ok {
+		subject = new(subjectSignOuts)
+	}
+	if subject.entries < maxOfSubject {
+		subject.entries++
+		memory.Put(key, struct{}{}, now)
+	} else {
+		subject.until = now
+	}
+	s.subjects.Put(hashOf(t.Subject()), subject, now)
+}
+
+// IsEnded reports whether a verified access token, or its sign-in, was ended. Refresh
 // tokens do not decide: a planted one that was ended must not end a session, and a
 // planted one that was not must not revive it.
 func (s *signOuts) IsEnded(access *tokens.Token) bool {
-	if access.OriginID() == "" || s.SignOutCount() == 0 {
+	if s.SignOutCount() == 0 {
 		return false
 	}
+	text := hashOf(access.Raw())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.signIns.Has(hashOf(access.OriginID()), s.now())
+	now := s.now()
+	if key := signInKey(access); key != "" && s.signIns.Has(hashOf(key), now) {
+		return true
+	}
+	if s.texts.Has(text, now) || s.unverified.Has(text, now) {
+		return true
+	}
+	subject, ok := s.subjects.Get(hashOf(access.Subject()), now)
+	if !ok || subject.until.IsZero() {
+		return false
+	}
+	began := access.AuthTime()
+	if began.IsZero() {
+		began = access.IssuedAt()
+	}
+	return !began.After(subject.until)
 }
 
 // endToken notes that a refresh token's session was ended.
@@ -72,4 +158,12 @@ func (s *signOuts) IsTokenEnded(refreshToken string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.refreshTokens.Has(hashOf(refreshToken), s.now())
+}
+
+// IsTextEnded reports whether EndText has ended a refresh token. What it still brings, if
+// it could not be revoked, is no session.
+func (s *signOuts) IsTextEnded(refreshToken string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.texts.Has(hashOf(refreshToken), s.now())
 }
