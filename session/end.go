@@ -40,7 +40,7 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	defer stop()
 	var errs []error
 	for _, token := range refreshTokens {
-		err := m.refresher.Revoke(ctx, waiting, token, v.subject)
+		err := m.refresher.Revoke(ctx, waiting, token, v.genuine, m.clientAddress(r))
 		if err != nil && !refresh.SignedOut(err) {
 			errs = append(errs, err)
 		}

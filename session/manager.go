@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +25,8 @@ type Manager struct {
 	refresher *refresh.Engine
 	bearer    bool
 	now       func() time.Time
+
+	clientAddress func(*http.Request) netip.Addr
 }
 
 // NewManager returns a Manager, or a [*tokens.ConfigError] for each mistake in cfg,
@@ -36,6 +40,9 @@ func NewManager(cfg Config) (*Manager, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
+	}
+	if cfg.ClientAddress == nil {
+		cfg.ClientAddress = remoteAddress
 	}
 	opts := &tokens.Options{HTTPClient: cfg.HTTPClient, Now: cfg.Now}
 	var err error
@@ -58,6 +65,8 @@ func NewManager(cfg Config) (*Manager, error) {
 		cache:    newCache(cfg.CacheBytes),
 		bearer:   cfg.Bearer,
 		now:      cfg.Now,
+
+		clientAddress: cfg.ClientAddress,
 	}
 	for _, issuer := range cfg.UserPool.IssuerURLs() {
 		m.issuers[issuer] = true

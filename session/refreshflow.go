@@ -109,7 +109,8 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 	}
 	f.tries++
 	req := refresh.Request{
-		RefreshToken: token, DeviceKey: result.user.device(), Subject: result.subject, Upgrade: page.IsUpgrade(f.r),
+		RefreshToken: token, DeviceKey: result.user.device(), Upgrade: page.IsUpgrade(f.r),
+		Genuine: result.genuine, Client: f.m.clientAddress(f.r),
 		Force: f.opts.ForceRefresh, Metadata: f.opts.ClientMetadata,
 	}
 	if len(result.user.access) > 0 {

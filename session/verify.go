@@ -46,7 +46,8 @@ type userResult struct {
 
 	id      *tokens.Token // a valid ID token of the same user
 	idState idTokenState
-	subject string // the session's user, if Cognito certainly issued some token of it
+	subject string        // the session's user, if Cognito certainly issued some token of it
+	genuine *tokens.Token // such a token: the access token, else an ID token
 }
 
 // verification is the best userResult of a request's cookies, with what must be known of
@@ -121,16 +122,16 @@ func (m *Manager) verifyAccess(ctx context.Context, raw string, checksLeft *int)
 	}
 	if err == nil {
 		if m.refresher.IsEnded(token) { // an answer after the sign-out has restored the cookies
-			return userResult{state: stateRefused, err: refresh.ErrEnded, subject: token.Subject()}
+			return userResult{state: stateRefused, err: refresh.ErrEnded, subject: token.Subject(), genuine: token}
 		}
-		return userResult{state: stateValid, access: token, subject: token.Subject()}
+		return userResult{state: stateValid, access: token, subject: token.Subject(), genuine: token}
 	}
 	if refusal == nil || refusal.Reason == tokens.NotYetValid {
 		return userResult{state: stateUndecided, err: err}
 	}
 	result := userResult{state: stateRefused, err: err}
 	if refusal.Token != nil {
-		result.subject = refusal.Token.Subject()
+		result.subject, result.genuine = refusal.Token.Subject(), refusal.Token
 	}
 	switch refusal.Reason {
 	case tokens.Expired:
@@ -149,7 +150,8 @@ func (m *Manager) verifyID(ctx context.Context, r *userResult, checksLeft *int) 
 		return
 	}
 	known := r.subject != ""
-	claimed, claims := "", 0
+	var claimed *tokens.Token // of the last user that an ID token names
+	claims := 0
 	for i, raw := range r.user.id {
 		state := idUndecided
 		if *checksLeft > 0 {
@@ -162,8 +164,8 @@ func (m *Manager) verifyID(ctx context.Context, r *userResult, checksLeft *int) 
 			case state == idFine && r.id == nil:
 				r.id = token
 			}
-			if token != nil && token.Subject() != claimed {
-				claimed = token.Subject()
+			if token != nil && (claimed == nil || token.Subject() != claimed.Subject()) {
+				claimed = token
 				claims++
 			}
 		}
@@ -175,7 +177,7 @@ func (m *Manager) verifyID(ctx context.Context, r *userResult, checksLeft *int) 
 		}
 	}
 	if !known && claims == 1 {
-		r.subject = claimed
+		r.subject, r.genuine = claimed.Subject(), claimed
 	}
 }
 

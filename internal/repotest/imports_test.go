@@ -20,7 +20,7 @@ var allowedImports = map[string][]string{
 	"internal/automaton/automatontest": {},
 	"tokens":                           {"internal/awscall"},
 	"session":                          {"internal/clockcache", "session/internal/refresh", "tokens", "internal/configerr", "internal/cookie", "internal/hosts", "internal/page", "internal/percent"},
-	"session/internal/refresh":         {"tokens", "internal/recent"},
+	"session/internal/refresh":         {"tokens", "internal/awscall", "internal/recent"},
 	"middleware":                       {"internal/automaton", "internal/configerr", "internal/percent", "matcher", "session", "tokens", "internal/cookie", "internal/page", "internal/seal"},
 	"identity":                         {"internal/configerr", "internal/recent", "internal/awscall", "session", "tokens", "internal/hosts"},
 	"appsync":                          {"identity", "session", "internal/hosts"},

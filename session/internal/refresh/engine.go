@@ -65,7 +65,7 @@ func New(cfg Config) *Engine {
 		cfg:      cfg,
 		limits:   newLimits(cfg.Now),
 		signOuts: newSignOuts(cfg.Now),
-		results:  results{byToken: make(map[string][]*refreshCall), byNewToken: make(map[string]*refreshCall)},
+		results:  newResults(),
 	}
 	e.logClock.Interval, e.logAnswer.Interval, e.logConfig.Interval = time.Minute, time.Minute, time.Minute
 	return e

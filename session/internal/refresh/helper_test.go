@@ -30,6 +30,8 @@ type env struct {
 	// verifyErr makes the verification of new tokens fail.
 	verifyErr error
 
+	adas *tokens.Token // an access token that the test's requests show
+
 	mu        sync.Mutex
 	now       time.Time
 	exchanged []string // refresh tokens
@@ -83,6 +85,7 @@ func newEnv(t *testing.T) *env {
 			e.sources = append(e.sources, source)
 		},
 	})
+	e.adas = e.accessToken("ada")
 	return e
 }
 
@@ -117,7 +120,7 @@ func (e *env) accessToken(user string) *tokens.Token {
 
 // refresh refreshes with a refresh token of ada's.
 func (e *env) refresh(refreshToken string) (*refresh.Tokens, error) {
-	return e.refreshWith(refresh.Request{RefreshToken: refreshToken, Subject: "ada"})
+	return e.refreshWith(refresh.Request{RefreshToken: refreshToken, Genuine: e.adas})
 }
 
 func (e *env) refreshWith(req refresh.Request) (*refresh.Tokens, error) {
