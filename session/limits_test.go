@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -313,7 +314,7 @@ func TestDemotedCallIsNotRepeated(t *testing.T) {
 // user beyond the limits, at one moment. Only failures use up the rates.
 func TestSuccessIsGivenBack(t *testing.T) {
 	e := newEnv(t, nil)
-	client := netip.MustParseAddrPort("203.0.113.7:4711").String()
+	const client = "203.0.113.7:4711"
 	for i := range 10 {
 		set := e.server.Issue("ada", cognitotest.Expired, accessOnly)
 		r := pageRequest(e.prefixed("LastAuthUser=ada"), e.prefixed("ada.refreshToken="+set.Refresh))
@@ -346,6 +347,7 @@ func TestClientAddress(t *testing.T) {
 	}{
 		{"default", nil, "203.0.113.7:4711", 2},
 		{"IPv4 in IPv6", nil, "[::ffff:203.0.113.7]:4711", 2},
+		{"IPv4 in IPv6, of many clients", nil, "[::ffff:203.0.113.%d]:4711", 10},
 		{"with a zone", nil, "[fe80::1%eth0]:4711", 2},
 		{"unknown", nil, "@", 10},
 		{"configured", func(r *http.Request) netip.Addr { return netip.MustParseAddr(r.Header.Get("X-Real-Ip")) }, "203.0.113.7:4711", 10},
@@ -354,7 +356,7 @@ func TestClientAddress(t *testing.T) {
 			e := newEnv(t, func(c *session.Config) { c.ClientAddress = test.address })
 			for i := range 10 {
 				r := scriptRequest(e.prefixed("LastAuthUser=x"), e.prefixed("x.refreshToken=junk")+fmt.Sprint(i))
-				r.RemoteAddr = test.remote
+				r.RemoteAddr = strings.Replace(test.remote, "%d", fmt.Sprint(i), 1)
 				r.Header.Set("X-Real-Ip", fmt.Sprint("192.0.2.", i))
 				_, lines, err := e.fetch(r)
 				if i >= test.calls && !errors.Is(err, tokens.ErrUnavailable) || len(lines) > 0 {
