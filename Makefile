@@ -1,5 +1,6 @@
 # Every target but interop needs Go alone. Go downloads the tools, whose versions are
-# here. Tests in a browser need Chromium; where there is none they are skipped.
+# here. Some tests of test-long need Chromium or nginx; where it is missing they are
+# skipped.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME   ?= 2m
@@ -18,7 +19,7 @@ demo: ## run the example application
 test: ## run the tests; no network, no AWS account
 	GORACE=atexit_sleep_ms=10 go test -race -p 4 -parallel 4 -shuffle=on ./...
 
-test-long: ## run every test in full: browsers, loads, allocations
+test-long: ## run every test in full: browsers, nginx, loads, allocations
 	$(LONG) -timeout 20m ./...
 	$(LONG) -race -run 'TestSoak' ./middleware
 

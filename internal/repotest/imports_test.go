@@ -32,6 +32,7 @@ var allowedImports = map[string][]string{
 	"internal/hosts":                   {},
 	"internal/browsertest":             {"internal/longtest"},
 	"internal/longtest":                {},
+	"internal/nginxtest":               {},
 	"internal/repotest":                {},
 	"internal/page":                    {},
 	"internal/percent":                 {},
