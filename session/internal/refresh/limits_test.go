@@ -261,6 +261,12 @@ func TestRepairsOfSignIn(t *testing.T) {
 	if !e.AllowRepair(one) || e.AllowRepair(same) || !e.AllowRepair(other) {
 		t.Error("a sign-in has one repair a minute")
 	}
+	// Without a name, the time of the sign-in tells it from others.
+	unnamed := e.tokenOf("", 0)
+	e.advance(time.Second)
+	if !e.AllowRepair(unnamed) || e.AllowRepair(unnamed) || !e.AllowRepair(e.tokenOf("", 0)) {
+		t.Error("a sign-in without a name has one repair a minute")
+	}
 	e.advance(time.Minute)
 	if !e.AllowRepair(same) {
 		t.Error("no repair a minute later")
