@@ -28,6 +28,11 @@ func (a *attacker) newest(lines []string) {
 	}
 }
 
+// device returns the cookies of a remembered device.
+func (a *attacker) device(i int) []string {
+	return []string{a.prefixed("ada.deviceKey=key") + fmt.Sprint(i), a.prefixed("ada.deviceGroupKey=group"), a.prefixed("ada.randomPasswordKey=password")}
+}
+
 // TestCallsDoNotGrowWithRequests sends thousands of requests of each kind that might make
 // Cognito be called. The calls stay within a bound. Meanwhile bob's remembered result is
 // kept, and afterwards he is refreshed, and signs out at Cognito.
@@ -90,10 +95,18 @@ func TestCallsDoNotGrowWithRequests(t *testing.T) {
 		{"an old access token with many device keys", 0, func(a *attacker) func(int) {
 			a.server.SetRotation(false, 0)
 			return func(i int) {
-				device := []string{a.prefixed("ada.deviceKey=key") + fmt.Sprint(i), a.prefixed("ada.deviceGroupKey=group"), a.prefixed("ada.randomPasswordKey=password")}
-				a.fetch(pageRequest(append(a.cookies("ada", a.set), device...)...))
+				a.fetch(pageRequest(append(a.cookies("ada", a.set), a.device(i)...)...))
 			}
 		}, 20},
+		{"a refused refresh token that has worked, with many device keys", 0, func(a *attacker) func(int) {
+			a.server.SetRotation(false, 0)
+			sendNewest(a, a.set.Access, "", nil)
+			return func(i int) {
+				a.failButKeys(cognitotest.Fault{Status: 400, Code: "NotAuthorizedException", Message: "Refresh Token has been revoked"})
+				a.fetchWith(pageRequest(append(a.cookies("ada", a.set), a.device(i)...)...), forced)
+				a.recover()
+			}
+		}, 1 + 2*20}, // a device key that may be wrong is left out once
 		{"forced, with one refresh token", 0, func(a *attacker) func(int) {
 			a.server.SetRotation(false, 0)
 			return func(int) { sendNewest(a, a.set.Access, "", forced) }

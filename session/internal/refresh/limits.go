@@ -23,7 +23,7 @@ const (
 	signInTTL      = 24 * time.Hour
 
 	maxTokenRefusals  = 5   // beside one access token, within refusalTTL
-	maxSignInRefusals = 20  // beside the older access tokens of a sign-in
+	maxSignInRefusals = 20  // beside the older access tokens of a sign-in, and of its tokens that have worked
 	maxFailures       = 40  // beside one access token, and of a sign-in, within failureWindow
 	maxRevocations    = 20  // beside one access token, and of a sign-in, within refusalTTL
 	maxSignInResults  = 20  // successful refreshes of a sign-in, within successWindow
@@ -154,7 +154,7 @@ func (l *limits) startCall(refreshToken string, shown *tokens.Token, client neti
 			return nil, fmt.Errorf("%w: too many calls have failed", ErrTooMany)
 		}
 	}
-	if g.worked == nil && !g.mayBeRefused(now) {
+	if !g.mayBeRefused(now) {
 		if err := l.demote(g, client, now); err != nil {
 			return nil, err
 		}
@@ -169,12 +169,13 @@ func (l *limits) startCall(refreshToken string, shown *tokens.Token, client neti
 	return g, nil
 }
 
-// mayBeRefused reports whether the limits on refusals allow another one.
+// mayBeRefused reports whether the limits on refusals allow another one. Refresh tokens
+// that have worked here are limited by themselves alone.
 func (g *grant) mayBeRefused(now time.Time) bool {
 	for i, u := range g.uses {
-		limit := maxTokenRefusals
-		if i > 0 {
-			limit = maxSignInRefusals
+		limit := maxSignInRefusals
+		if i == 0 && g.worked == nil {
+			limit = maxTokenRefusals
 		}
 		if u.refusals.count(now, refusalTTL)+u.running >= limit {
 			return false
