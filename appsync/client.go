@@ -25,6 +25,7 @@ package appsync
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,6 +37,7 @@ import (
 	"time"
 
 	"github.com/cognitogate/cognitogate/identity"
+	"github.com/cognitogate/cognitogate/internal/awscall"
 	"github.com/cognitogate/cognitogate/internal/hosts"
 	"github.com/cognitogate/cognitogate/session"
 )
@@ -154,11 +156,7 @@ func (c *Client) authorize(req *http.Request) (*http.Client, error) {
 	if err := hosts.Check(allowed, req); err != nil {
 		return nil, err
 	}
-	client := new(http.Client)
-	if c.HTTPClient != nil {
-		*client = *c.HTTPClient
-	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	client := awscall.WithoutRedirects(cmp.Or(c.HTTPClient, http.DefaultClient))
 	switch c.AuthMode {
 	case UserPool, OIDC:
 		if c.AuthToken != "" {

@@ -54,6 +54,17 @@ func RS256(key *rsa.PrivateKey) func(input []byte) []byte {
 	}
 }
 
+// Device returns an edit that makes a sign-in one on a remembered device. Access tokens
+// of the session name its key, and a refresh needs it. Keys look like
+// "eu-west-1_11111111-2222-4333-8444-555555555555".
+func Device(key string) func(*Draft) {
+	return func(d *Draft) {
+		if d.Use == tokens.Access {
+			d.Claims["device_key"] = key
+		}
+	}
+}
+
 // Issue starts a new session of the user and returns its tokens, as a sign-in
 // with s's app client would. A disabled user gets tokens too.
 //
@@ -63,6 +74,7 @@ func RS256(key *rsa.PrivateKey) func(input []byte) []byte {
 func (s *Server) Issue(username string, edits ...func(*Draft)) *tokens.Set {
 	drafts := s.draftSignIn("Issue", username)
 	drafts.edit(edits)
+	s.bindDevice(drafts)
 	return drafts.sign()
 }
 
@@ -70,6 +82,7 @@ func (s *Server) Issue(username string, edits ...func(*Draft)) *tokens.Set {
 type draftSet struct {
 	access, id *Draft
 	refresh    string
+	session    *userSession
 }
 
 // draftSignIn starts a session of the user and drafts its first tokens. method is
@@ -85,7 +98,14 @@ func (s *Server) draftSignIn(method, username string) *draftSet {
 	}
 	session, refresh := p.startSession(a, s.clientID, now)
 	access, id := p.draftTokens(session, now)
-	return &draftSet{access, id, refresh}
+	return &draftSet{access, id, refresh, session}
+}
+
+// bindDevice makes the session one of the device that an edit has named.
+func (s *Server) bindDevice(d *draftSet) {
+	s.userPool.mu.Lock()
+	defer s.userPool.mu.Unlock()
+	d.session.deviceKey, _ = d.access.Claims["device_key"].(string)
 }
 
 func (d *draftSet) edit(edits []func(*Draft)) {
@@ -110,17 +130,18 @@ func (p *userPool) draftTokens(s *userSession, now time.Time) (access, id *Draft
 			Use:    use,
 			Header: map[string]any{"kid": key.kid, "alg": "RS256"},
 			Claims: map[string]any{
-				"sub":        s.user.Attributes["sub"],
-				"iss":        p.issuer(),
-				"origin_jti": s.originID,
-				"event_id":   s.eventID,
-				"token_use":  string(use),
-				"auth_time":  s.authTime.Unix(),
-				"exp":        now.Add(p.lifetime).Unix(),
-				"iat":        now.Unix(),
-				"jti":        newUUID(),
+				"sub":       s.user.Attributes["sub"],
+				"iss":       p.issuer(),
+				"event_id":  s.eventID,
+				"token_use": string(use),
+				"auth_time": s.authTime.Unix(),
+				"exp":       now.Add(p.lifetime).Unix(),
+				"iat":       now.Unix(),
 			},
 			Sign: RS256(key.PrivateKey),
+		}
+		if !p.notRevocable[s.clientID] {
+			d.Claims["origin_jti"], d.Claims["jti"] = s.originID, newUUID()
 		}
 		if len(s.user.Groups) > 0 {
 			d.Claims["cognito:groups"] = slices.Clone(s.user.Groups) // an edit may write to it
@@ -131,6 +152,9 @@ func (p *userPool) draftTokens(s *userSession, now time.Time) (access, id *Draft
 	access.Claims["client_id"] = s.clientID
 	access.Claims["username"] = s.user.Username
 	access.Claims["scope"] = adminScope
+	if s.deviceKey != "" {
+		access.Claims["device_key"] = s.deviceKey
+	}
 	if s.scopes != nil {
 		access.Claims["scope"] = strings.Join(s.scopes, " ")
 		access.Claims["version"] = int64(2)

@@ -18,7 +18,7 @@ type accessClaims struct {
 	TokenUse  string `json:"token_use"`
 	Scope     string `json:"scope"`
 	Username  string `json:"username"`
-	OriginID  string `json:"origin_jti"`
+	EventID   string `json:"event_id"`
 	ExpiresAt int64  `json:"exp"`
 }
 
@@ -34,7 +34,7 @@ func (p *userPool) checkAccessToken(token, scope string, now time.Time) (*access
 	if json.Unmarshal(payload, claims) != nil {
 		return nil, nil, apiErrorf("NotAuthorizedException", "Invalid Access Token")
 	}
-	s := p.sessions[claims.OriginID]
+	s := p.sessions[claims.EventID]
 	reason := ""
 	switch {
 	case claims.TokenUse != "access", !p.ownsIssuer(claims.Issuer):

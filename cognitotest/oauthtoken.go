@@ -142,7 +142,7 @@ func (p *userPool) exchangeCode(req *loginRequest, clientID string) (*draftSet, 
 			edit(id)
 		}
 	}
-	return &draftSet{access, id, refresh}, nil
+	return &draftSet{access: access, id: id, refresh: refresh, session: session}, nil
 }
 
 // matchesVerifier checks a code verifier (RFC 7636 §4.6). A verifier for a code
@@ -166,12 +166,12 @@ func (p *userPool) exchangeRefreshToken(req *loginRequest, clientID string) (*dr
 	if token == "" {
 		return nil, &oauthError{"invalid_request", ""}
 	}
-	session, next, err := p.refresh(clientID, token, req.now)
+	session, next, err := p.refresh(clientID, token, "", req.now)
 	if err != nil {
 		return nil, &oauthError{"invalid_grant", ""}
 	}
 	access, id := p.draftTokens(session, req.now)
-	return &draftSet{access, id, next}, nil
+	return &draftSet{access: access, id: id, refresh: next, session: session}, nil
 }
 
 // revokeEndpoint is the revocation endpoint (RFC 7009).
@@ -187,7 +187,7 @@ func (p *userPool) revokeEndpoint(req *loginRequest) *response {
 	}
 	token := req.form.Get("token")
 	switch {
-	case token == "":
+	case token == "", p.notRevocable[clientID]:
 		return (&oauthError{"invalid_request", ""}).response(http.StatusBadRequest)
 	case strings.Count(token, ".") == 2:
 		return (&oauthError{"unsupported_token_type", ""}).response(http.StatusBadRequest)

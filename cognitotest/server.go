@@ -37,7 +37,8 @@ type userPool struct {
 	switched        bool   // see SwitchIssuer
 	clients         map[string]string
 	users           map[string]*account
-	sessions        map[string]*userSession             // by origin_jti
+	notRevocable    map[string]bool                     // app clients; see SetTokenRevocation
+	sessions        map[string]*userSession             // by event_id
 	refreshTokens   map[[sha256.Size]byte]*refreshToken // by hash: long tests have many
 	loginSettings   map[string]Login                    // by app client
 	codes           map[string]*authorizationCode
@@ -50,6 +51,7 @@ type userPool struct {
 	rotation        bool
 	grace           time.Duration
 	fault           func(op string) Fault
+	trigger         func(username string) string // see SetTrigger
 	calls           map[string]int
 }
 
@@ -66,6 +68,7 @@ func New(users ...User) *Server {
 		id:              fmt.Sprintf("eu-west-1_Emulator%d", n),
 		clients:         make(map[string]string),
 		users:           make(map[string]*account),
+		notRevocable:    make(map[string]bool),
 		sessions:        make(map[string]*userSession),
 		refreshTokens:   make(map[[sha256.Size]byte]*refreshToken),
 		loginSettings:   make(map[string]Login),
@@ -224,6 +227,16 @@ func (s *Server) SetRotation(on bool, grace time.Duration) {
 	s.userPool.mu.Lock()
 	defer s.userPool.mu.Unlock()
 	s.userPool.rotation, s.userPool.grace = on, grace
+}
+
+// SetTokenRevocation sets EnableTokenRevocation of s's app client, which is on by
+// default. Without it new tokens, also those of refreshes, have neither origin_jti nor
+// jti. RevokeToken answers UnsupportedOperationException then, and /oauth2/revoke
+// invalid_request.
+func (s *Server) SetTokenRevocation(enabled bool) {
+	s.userPool.mu.Lock()
+	defer s.userPool.mu.Unlock()
+	s.userPool.notRevocable[s.clientID] = !enabled
 }
 
 // Calls counts the requests for an operation since New, failed ones and faults

@@ -29,6 +29,7 @@ func (s *Server) SignIn(r *http.Request, username string, edits ...func(*Draft))
 	pairs := s.cookies(set, expiry)
 	if len(edits) > 0 {
 		drafts.edit(edits)
+		s.bindDevice(drafts)
 		edited := drafts.sign()
 		swap := strings.NewReplacer(set.Access, edited.Access, set.ID, edited.ID)
 		for i := range pairs {

@@ -20,6 +20,7 @@ type apiInput struct {
 	AuthParameters map[string]string
 	ClientID       string `json:"ClientId"`
 	ClientSecret   string
+	DeviceKey      string
 	RefreshToken   string
 	Token          string
 }
@@ -40,6 +41,9 @@ func (p *userPool) callOperation(op string, body []byte) *response {
 	in := new(apiInput)
 	if json.Unmarshal(body, in) != nil {
 		return apiErrorf("SerializationException", "Start of structure or map found where not expected.").response()
+	}
+	if err := in.validate(); err != nil {
+		return err.(*apiError).response()
 	}
 	now := p.time()
 	p.mu.Lock()
@@ -88,7 +92,7 @@ func (p *userPool) getTokensFromRefreshToken(in *apiInput, now time.Time) (func(
 	if err := p.checkSecret(in.ClientID, in.ClientSecret, "NotAuthorizedException"); err != nil {
 		return nil, err
 	}
-	s, next, err := p.refresh(in.ClientID, in.RefreshToken, now)
+	s, next, err := p.refresh(in.ClientID, in.RefreshToken, in.DeviceKey, now)
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +131,9 @@ func (p *userPool) passwordAuth(clientID string, params map[string]string, now t
 	if err := a.checkUsable(); err != nil {
 		return nil, err
 	}
+	if err := p.runTrigger(a.Username); err != nil {
+		return nil, err
+	}
 	s, refresh := p.startSession(a, clientID, now)
 	return p.authenticationResult(s, refresh, now), nil
 }
@@ -143,7 +150,7 @@ func (p *userPool) refreshAuth(clientID string, params map[string]string, now ti
 	if err := p.checkSecretHash(clientID, username, params["SECRET_HASH"]); err != nil {
 		return nil, err
 	}
-	s, _, err := p.refresh(clientID, token, now)
+	s, _, err := p.refresh(clientID, token, params["DEVICE_KEY"], now)
 	if err != nil {
 		return nil, err
 	}
@@ -157,6 +164,9 @@ func (p *userPool) revokeToken(in *apiInput, _ time.Time) (func() any, error) {
 	// Unlike the others, this operation has no NotAuthorizedException.
 	if err := p.checkSecret(in.ClientID, in.ClientSecret, "UnauthorizedException"); err != nil {
 		return nil, err
+	}
+	if p.notRevocable[in.ClientID] {
+		return nil, apiErrorf("UnsupportedOperationException", "Token revocation is not enabled for this client")
 	}
 	if strings.Count(in.Token, ".") == 2 {
 		return nil, apiErrorf("UnsupportedTokenTypeException", "Only refresh tokens can be revoked.")

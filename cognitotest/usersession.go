@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// userSession is one sign-in of a user, with all tokens of its origin_jti. Revoking
+// userSession is one sign-in of a user, with all tokens of its event_id. Revoking
 // one refresh token ends the whole session, as in Cognito.
 type userSession struct {
 	user              *account
@@ -18,6 +18,7 @@ type userSession struct {
 	expires           time.Time // of its refresh tokens
 	revoked           bool
 	scopes            []string // granted by the managed login; nil after a sign-in through the API
+	deviceKey         string   // of the remembered device, or empty
 }
 
 // refreshToken is one of a session's refresh tokens. Rotation adds new ones.
@@ -36,7 +37,7 @@ func (p *userPool) startSession(a *account, clientID string, now time.Time) (s *
 		authTime: now,
 		expires:  now.Add(p.refreshLifetime),
 	}
-	p.sessions[s.originID] = s
+	p.sessions[s.eventID] = s
 	return s, p.newRefreshToken(s)
 }
 
@@ -52,9 +53,9 @@ func (p *userPool) findRefreshToken(token string) *refreshToken {
 	return p.refreshTokens[sha256.Sum256([]byte(token))]
 }
 
-// refresh checks a refresh token and finds its session. With rotation, next is the
-// new refresh token, else empty. Called with p.mu held.
-func (p *userPool) refresh(clientID, token string, now time.Time) (s *userSession, next string, err error) {
+// refresh checks a refresh token with its device key and finds its session. With
+// rotation, next is the new refresh token, else empty. Called with p.mu held.
+func (p *userPool) refresh(clientID, token, deviceKey string, now time.Time) (s *userSession, next string, err error) {
 	t := p.findRefreshToken(token)
 	switch {
 	case t == nil || t.clientID != clientID:
@@ -67,7 +68,17 @@ func (p *userPool) refresh(clientID, token string, now time.Time) (s *userSessio
 		// Cognito refuses this token only. The session's newer ones stay valid.
 		return nil, "", apiErrorf("RefreshTokenReuseException", "Refresh token reuse detected")
 	}
+	switch {
+	case deviceKey == t.deviceKey:
+	case deviceKey == "":
+		return nil, "", apiErrorf("NotAuthorizedException", "Invalid Refresh Token")
+	default:
+		return nil, "", apiErrorf("NotAuthorizedException", "Invalid device key given.")
+	}
 	if err := t.user.checkUsable(); err != nil {
+		return nil, "", err
+	}
+	if err := p.runTrigger(t.user.Username); err != nil {
 		return nil, "", err
 	}
 	if p.rotation {

@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/cognitogate/cognitogate/internal/awscall"
+	"github.com/cognitogate/cognitogate/internal/background"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -40,11 +43,19 @@ func claimsDigest(t *tokens.Token) (digest, error) {
 // cacheEntry holds the credentials for one set of claims. Pool.mu guards it.
 type cacheEntry struct {
 	creds   Credentials
-	running *exchange // or nil
+	life    time.Duration // that creds had left when they came
+	running *exchange     // or nil
 
 	err        error // of the last exchange
 	errToken   string
 	retryAfter time.Time
+}
+
+// margins say how long before their expiry credentials are renewed, and how long before it
+// requests wait for that: at most half and a quarter of their life. Margins as long as the
+// life would make each request renew them, or wait.
+func (e *cacheEntry) margins() (renew, wait time.Duration) {
+	return min(renewBefore, e.life/2), min(waitBefore, e.life/4)
 }
 
 // exchange is one exchange of a token for credentials, which many requests may wait
@@ -68,8 +79,9 @@ func (p *Pool) cached(ctx context.Context, u user) (Credentials, *exchange, erro
 	}
 	now := p.opts.Now()
 	left := e.creds.Expires.Sub(now)
+	renew, wait := e.margins()
 	switch {
-	case left > renewBefore:
+	case left > renew:
 		return e.creds, nil, nil
 	case e.running != nil:
 	case e.failedRecently(u, now):
@@ -77,12 +89,12 @@ func (p *Pool) cached(ctx context.Context, u user) (Credentials, *exchange, erro
 			return e.creds, nil, nil
 		}
 		return Credentials{}, nil, e.err
-	case left <= waitBefore && ctx.Err() != nil:
+	case left <= wait && ctx.Err() != nil:
 		return Credentials{}, nil, fmt.Errorf("identity: %w", context.Cause(ctx))
 	default:
 		p.start(ctx, e, u)
 	}
-	if left > waitBefore {
+	if left > wait {
 		return e.creds, nil, nil
 	}
 	return e.creds, e.running, nil
@@ -98,21 +110,31 @@ func (e *cacheEntry) failedRecently(u user, now time.Time) bool {
 func (p *Pool) start(ctx context.Context, e *cacheEntry, u user) {
 	x := &exchange{done: make(chan struct{}), token: u.token}
 	e.running = x
-	go func() {
-		// The exchange keeps the values of ctx, such as a trace. It does not end with
-		// ctx, because other requests may wait for it.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), awscall.Timeout)
-		defer cancel()
-		x.creds, x.err = p.fetchCredentials(ctx, u)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		e.running = nil
-		e.err = x.err
-		if x.err != nil {
-			e.retryAfter, e.errToken = p.opts.Now().Add(failurePause), u.token
-		} else {
-			e.creds = x.creds
+	// The exchange keeps the values of ctx, such as a trace. It does not end with ctx,
+	// because other requests may wait for it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), awscall.Timeout)
+	task := background.Task{Name: "identity: an exchange", Logger: slog.Default(), Secrets: []string{u.token}}
+	task.Go(func() (err error) {
+		x.creds, err = p.fetchCredentials(ctx, u)
+		return err
+	}, func(err error) {
+		if failed := (*background.Panic)(nil); errors.As(err, &failed) {
+			err = fmt.Errorf("identity: %w: the exchange has panicked: %w", tokens.ErrUnavailable, failed)
 		}
-		close(x.done)
-	}()
+		p.finish(e, x, err)
+	}, func(error) { cancel() })
+}
+
+// finish ends an exchange.
+func (p *Pool) finish(e *cacheEntry, x *exchange, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer close(x.done)
+	e.running = nil
+	e.err, x.err = err, err
+	if err != nil {
+		e.retryAfter, e.errToken = p.opts.Now().Add(failurePause), x.token
+	} else {
+		e.creds, e.life = x.creds, x.creds.Expires.Sub(p.opts.Now())
+	}
 }

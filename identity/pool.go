@@ -23,9 +23,9 @@ import (
 )
 
 const (
-	// Credentials live for an hour. In their last ten minutes, when Amplify drops
-	// them, they are renewed in the background. In the last minute a request waits for
-	// the new ones.
+	// Credentials of AWS live for an hour. In their last ten minutes, when Amplify
+	// drops them, they are renewed in the background. In the last minute a request
+	// waits for the new ones. See cacheEntry.margins for shorter lives.
 	renewBefore = 10 * time.Minute
 	waitBefore  = time.Minute
 

@@ -297,8 +297,10 @@ func TestLongRequestRenewsOverTheNetwork(t *testing.T) {
 	ts := httptest.NewServer(server)
 	defer ts.Close()
 	server.SetURL(ts.URL)
-	server.SetCredentialsLifetime(30 * time.Second) // so that every request is in their last minute
-	identityPool, err := identity.NewPool(server.UserPool(), &identity.Options{Endpoint: ts.URL})
+	server.SetCredentialsLifetime(30 * time.Second)
+	now := &clock{now: time.Now()}
+	server.SetNow(now.Now)
+	identityPool, err := identity.NewPool(server.UserPool(), &identity.Options{Endpoint: ts.URL, Now: now.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,6 +311,7 @@ func TestLongRequestRenewsOverTheNetwork(t *testing.T) {
 		UsePathStyle: true,
 	})
 	for range 3 {
+		now.advance(30 * time.Second)
 		if _, err := files.PutObject(t.Context(), &s3.PutObjectInput{
 			Bucket: aws.String(server.Bucket()), Key: aws.String("public/part"), Body: strings.NewReader("part"),
 		}); err != nil {

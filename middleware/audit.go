@@ -48,6 +48,10 @@ type RouteGuard struct {
 // as public, which is the safe side. Audit calls every middleware once more, with a
 // handler that serves no request.
 //
+// chi serves "/users//edit" to the route "/users/{id}/edit", with an empty id. The pattern
+// "/users/:id/edit" does not select that path, so Audit calls the route public. Write
+// "/users/:id*/edit", which selects any number of segments, or put Require on the route.
+//
 // A Protect in a mounted router judges the path of that router too. Audit knows its
 // judgement of whole paths alone.
 //

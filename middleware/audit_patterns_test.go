@@ -120,6 +120,14 @@ func TestGuardOf(t *testing.T) {
 	if g := auth.GuardOf("GET", "admin"); g.By != "" || g.Public == "" || g.Reason == "" {
 		t.Errorf("no path: %+v", g)
 	}
+	// EscapedPath escapes parentheses that were escaped, and keeps others.
+	escapedOnly := newMatcherAuth(t, `/([\w%]*)`)
+	if g := escapedOnly.GuardOf("GET", "/a%28b"); g.By == "" {
+		t.Errorf("an escaped parenthesis: %+v", g)
+	}
+	if g := escapedOnly.GuardOf("GET", "/a(b"); g.By != "" {
+		t.Errorf("a parenthesis: %+v", g)
+	}
 	if g := newAuth(t).GuardOf("GET", "/x"); g.By != "every path" {
 		t.Errorf("without a matcher: %+v", g)
 	}

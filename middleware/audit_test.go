@@ -119,6 +119,24 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+// TestFindingOfTwoSlashes: it says what Protect does with such a path, and what to do.
+func TestFindingOfTwoSlashes(t *testing.T) {
+	auth := newMatcherAuth(t, "/((?!/|api/).*)")
+	for _, f := range auth.Findings() {
+		if g := auth.GuardOf("GET", f.Path); f.Path != "//x" || g.By == "" {
+			t.Errorf("%+v: %+v", f, g)
+		}
+		for _, text := range []string{"Protect guards them", "link to public pages with one slash"} {
+			if !strings.Contains(f.Msg, text) {
+				t.Errorf("%q does not say %q", f.Msg, text)
+			}
+		}
+	}
+	if g := auth.GuardOf("GET", "/api/x"); g.By != "" {
+		t.Errorf("with one slash: %+v", g)
+	}
+}
+
 // recorder is a testing.TB that records failures.
 type recorder struct {
 	testing.TB

@@ -3,8 +3,6 @@ package middleware
 import (
 	"net/url"
 
-	"golang.org/x/time/rate"
-
 	"github.com/cognitogate/cognitogate/matcher"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -25,7 +23,7 @@ type Auth struct {
 	exempt     []string        // paths that Protect lets through, exactly as written, without BasePath
 	routes     *routesSettings // nil without Origin
 
-	loopLogged *rate.Sometimes // once a minute
+	loopLogs *loopLogs
 }
 
 // Sessions returns the Manager of the sessions. Handlers begin or end sessions with

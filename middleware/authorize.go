@@ -34,7 +34,7 @@ func (a *Auth) redirectToLogin(w http.ResponseWriter, r *http.Request, endpoint 
 		return
 	}
 	q := r.URL.Query()
-	returnPath := a.returnPath(r)
+	returnPath := a.ReturnTo(r)
 	var s *session.Session
 	if q.Get("prompt") == "" {
 		var err error

@@ -42,7 +42,9 @@ func (a *Auth) urlWithoutBasePath(u *url.URL) (served *url.URL, ok bool) {
 // received counts, because a router may have changed r.URL. X-Forwarded-Prefix is never
 // read, because a client can send it.
 func (a *Auth) browserTarget(r *http.Request) (target string, ok bool) {
-	target = cmp.Or(r.RequestURI, r.URL.RequestURI())
+	if target = r.RequestURI; target == "" {
+		target = r.URL.RequestURI()
+	}
 	if !strings.HasPrefix(target, "/") { // the absolute form (RFC 9112 §3.2.2)
 		u, err := url.Parse(target)
 		if err != nil {
@@ -53,7 +55,11 @@ func (a *Auth) browserTarget(r *http.Request) (target string, ok bool) {
 	if a.cfg.BasePath == "" {
 		return target, true
 	}
-	switch path, _, _ := strings.Cut(target, "?"); path {
+	received, err := url.ParseRequestURI(target)
+	if err != nil {
+		return "", false
+	}
+	switch received.EscapedPath() {
 	case a.cfg.BasePath + r.URL.EscapedPath(): // http.StripPrefix leaves RequestURI as it is
 		return target, true
 	case r.URL.EscapedPath(): // a proxy has sent the path without BasePath

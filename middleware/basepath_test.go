@@ -42,6 +42,21 @@ var prefixTakers = map[string]func(prefix string, next http.Handler) http.Handle
 		r.Mount(prefix, http.StripPrefix(prefix, next))
 		return r
 	},
+	"chi in chi": func(prefix string, next http.Handler) http.Handler {
+		inner, r := chi.NewRouter(), chi.NewRouter()
+		inner.Mount("/", next)
+		r.Mount(prefix, http.StripPrefix(prefix, inner))
+		return r
+	},
+	"Route and Use": func(prefix string, next http.Handler) http.Handler {
+		r := chi.NewRouter()
+		r.Route(prefix, func(r chi.Router) {
+			r.Use(func(next http.Handler) http.Handler { return http.StripPrefix(prefix, next) })
+			r.Handle("/", next)
+			r.Handle("/*", next)
+		})
+		return r
+	},
 }
 
 // TestBasePath signs in and out below a prefix that is taken off in front of the guard.
@@ -141,6 +156,52 @@ func TestReturnPathUnderBasePath(t *testing.T) {
 		auth.Protect(publicRoute).ServeHTTP(w, r)
 		if got := w.Header().Get("Location"); got != tt.want {
 			t.Errorf("BasePath %q, %s served as %s: sent to %q (%d), want %q", tt.base, tt.received, tt.path, got, w.Code, tt.want)
+		}
+	}
+}
+
+// TestPathsUnderBasePath: whatever takes the prefix off, the same pages are public.
+func TestPathsUnderBasePath(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, target string
+		public          bool
+	}{
+		{"/((?!public).*)", "/app/public/a.txt", true},
+		{"/((?!public).*)", "/app/public/a%20b.txt", true},
+		{"/((?!public).*)", "/app/public/%C3%BC", true},
+		{"/((?!public).*)", "/app/x", false},
+		{"/((?!public).*)", "/app/publi%63", false},
+		{"/((?!public).*)", "/app/app/public", false},
+		{"/((?!app/public).*)", "/app/public", false}, // the matcher sees /public
+		{"/dashboard/:path*", "/app/", true},
+		{"/dashboard/:path*", "/app/x", true},
+		{"/dashboard/:path*", "/app/dashboard", false},
+		{"/dashboard/:path*", "/app/d%61shboard/x", false},
+		{"/app/:path*", "/app/u", true},
+		{"/app/:path*", "/app/%C3%BC", true},
+		{"/app/:path*", "/app/app/u", false},
+		{"/app/:path*", "/app/app", false},
+	} {
+		for name, taker := range prefixTakers {
+			auth := newAuth(t, func(cfg *cognito.Config) { cfg.BasePath, cfg.Matcher = "/app", []string{tt.pattern} })
+			r, ok := parseRequest("GET", tt.target)
+			if !ok {
+				t.Fatal(tt.target)
+			}
+			w := httptest.NewRecorder()
+			taker("/app", auth.Protect(publicRoute)).ServeHTTP(w, r)
+			if w.Code == http.StatusNotFound || (w.Code == http.StatusOK) != tt.public {
+				t.Errorf("%s, %s: %s: %d", name, tt.pattern, tt.target, w.Code)
+			}
+		}
+	}
+	// http.StripPrefix leaves nothing of BasePath itself, which is the home page.
+	for _, name := range []string{"http.StripPrefix", "chi and http.StripPrefix", "chi in chi"} {
+		for pattern, public := range map[string]bool{"/dashboard/:path*": true, "/": false, "/((?!$).*)": true} {
+			auth := newAuth(t, func(cfg *cognito.Config) { cfg.BasePath, cfg.Matcher = "/app", []string{pattern} })
+			if ran := handlerThatRan(t, prefixTakers[name]("/app", auth.Protect(publicRoute)), "GET", "/app") != ""; ran != public {
+				t.Errorf("%s, %s: /app is public: %v", name, pattern, ran)
+			}
 		}
 	}
 }

@@ -40,6 +40,7 @@ func (a *Auth) serveSignInCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.writeSignInMarker(w, f)
+	a.deleteHostCookie(w, a.redirectMarkerName())
 	if a.cfg.Cookies.SameSite == http.SameSiteStrictMode {
 		// A redirect would still belong to the navigation from the login's site, on
 		// which browsers send no Strict cookies. A page of ours begins a new one.

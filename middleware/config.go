@@ -87,7 +87,7 @@ type Config struct {
 	Cookies session.Cookies
 
 	// RefreshBefore is how long before its expiry a token is refreshed. Default 5
-	// seconds, like Amplify.
+	// seconds, like Amplify. At most half of the token's own life counts.
 	RefreshBefore time.Duration
 
 	// CacheBytes bounds the memory for verified sessions, which spare a request its

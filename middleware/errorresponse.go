@@ -29,8 +29,8 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 //
 // A redirect that would lead back to itself is never sent. A page says what is wrong if
 // the sign-in page is guarded, or its path has another slash at its end; if a user has
-// signed in twice within a minute through Routes and still has no session; and at the
-// third redirect within a minute that has changed nothing.
+// signed in twice within a minute through Routes and still has no session; and after
+// several redirects of one page within a minute that have changed nothing.
 //
 // Sec-Fetch-Mode tells a navigation. Without it, a navigation is a GET or HEAD whose
 // Accept names text/html, is "*/*" or is absent, or a form's POST, unless another header

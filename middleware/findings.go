@@ -63,7 +63,7 @@ func patternFindings(p *matcher.Pattern) (found []Finding) {
 		add("/x/y.z", "every path with a dot is left out")
 	}
 	if hasNegativeLookaround(source) && p.Match("/x") && !p.Match("//x") {
-		add("//x", "Protect guards every path that begins with two slashes, whatever the patterns say")
+		add("//x", "paths that begin with two slashes are left out, but Protect guards them: browsers take them for another host's; link to public pages with one slash")
 	}
 	for _, tail := range []string{"/(.*)", "/(.+)", "/:path+", "/:slug+"} {
 		if base, ok := strings.CutSuffix(source, tail); ok && base != "" && p.Match(base+"/x") && !p.Match(base) {

@@ -87,7 +87,7 @@ func (a *Auth) writeFlowCookie(w http.ResponseWriter, r *http.Request, f *flow) 
 		return fmt.Errorf("cognitogate: sign-in: Login.State is too long: %w", err)
 	}
 	a.deleteFlowsBefore(w, r, len(sealed))
-	a.setHostCookie(w, name, sealed, flowLifetime, http.SameSiteLaxMode)
+	a.setHostCookie(w, name, sealed, flowLifetime, a.hostCookieSameSite())
 	return nil
 }
 
@@ -156,21 +156,26 @@ func (a *Auth) takeFlow(w http.ResponseWriter, r *http.Request, state string) (f
 	return f, true
 }
 
-// setHostCookie sets a cookie of Routes: for this host, and hidden from scripts. A
-// flow's cookie is Lax even if the session's cookies are Strict, because the browser
-// reaches the callback from another site.
+// setHostCookie sets a cookie of Routes: for this host, and hidden from scripts. sameSite
+// is hostCookieSameSite, except for markers that travel with the session's cookies.
 func (a *Auth) setHostCookie(w http.ResponseWriter, name, value string, maxAge time.Duration, sameSite http.SameSite) {
 	http.SetCookie(w, &http.Cookie{
 		Name: name, Value: value, Path: "/", MaxAge: int(maxAge.Seconds()),
-		HttpOnly: true, Secure: !a.cfg.Cookies.Insecure, SameSite: sameSite,
+		HttpOnly: true, Secure: !a.cfg.Cookies.Insecure, SameSite: sameSite, Partitioned: a.cfg.Cookies.Partitioned,
 	})
 }
 
+// hostCookieSameSite is Lax even if the session's cookies are Strict, because the browser
+// reaches the callback from another site. It is None if theirs are, for a site in a frame.
+func (a *Auth) hostCookieSameSite() http.SameSite {
+	if a.cfg.Cookies.SameSite == http.SameSiteNoneMode {
+		return http.SameSiteNoneMode
+	}
+	return http.SameSiteLaxMode
+}
+
 func (a *Auth) deleteHostCookie(w http.ResponseWriter, name string) {
-	http.SetCookie(w, &http.Cookie{
-		Name: name, Path: "/", MaxAge: -1,
-		HttpOnly: true, Secure: !a.cfg.Cookies.Insecure, SameSite: http.SameSiteLaxMode,
-	})
+	a.setHostCookie(w, name, "", -time.Second, a.hostCookieSameSite())
 }
 
 // hexUTF16 encodes Login.State as Amplify does: the hex of each UTF-16 code unit,

@@ -60,6 +60,41 @@ func TestFlowCookie(t *testing.T) {
 	}
 }
 
+// TestRoutesCookiesFollowTheSession: in a frame, browsers keep only cookies of SameSite
+// None, and some only Partitioned ones. The cookies of Routes are needed there too, and so
+// are their deletions. With any other SameSite the flow is Lax.
+func TestRoutesCookiesFollowTheSession(t *testing.T) {
+	for _, test := range []struct {
+		mode        http.SameSite
+		partitioned bool
+		want        http.SameSite
+	}{
+		{0, false, http.SameSiteLaxMode},
+		{http.SameSiteDefaultMode, false, http.SameSiteLaxMode},
+		{http.SameSiteStrictMode, false, http.SameSiteLaxMode},
+		{http.SameSiteNoneMode, false, http.SameSiteNoneMode},
+		{http.SameSiteNoneMode, true, http.SameSiteNoneMode},
+	} {
+		env := newRoutesEnv(t, func(cfg *cognito.Config) { cfg.Cookies.SameSite, cfg.Cookies.Partitioned = test.mode, test.partitioned })
+		authorize, flow := env.startFlow("/api/auth/sign-in")
+		cookies := append([]*http.Cookie{flow}, env.get(env.completeLogin(authorize, "ada").RequestURI(), flow).Cookies()...)
+		names := make(map[string]bool)
+		for _, c := range cookies {
+			if strings.HasPrefix(c.Name, sessionCookiePrefix) {
+				continue
+			}
+			names[c.Name] = true
+			marker := strings.Contains(c.Name, ".signed-in.") && test.mode != 0 // has the session's
+			if c.Partitioned != test.partitioned || !c.Secure || c.SameSite != test.want && !marker {
+				t.Errorf("with %v: %v", test, c)
+			}
+		}
+		if len(names) != 3 { // the flow and two markers
+			t.Errorf("with %v: the cookies %v", test, names)
+		}
+	}
+}
+
 // TestFlowLastsTenMinutes: a flow is valid in its last second.
 func TestFlowLastsTenMinutes(t *testing.T) {
 	env := newRoutesEnv(t)

@@ -12,8 +12,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/time/rate"
-
 	"github.com/cognitogate/cognitogate/internal/configerr"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -183,5 +181,5 @@ func (a *Auth) configureDefaults(configErrors *configerr.List) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	a.loopLogged = &rate.Sometimes{Interval: time.Minute}
+	a.loopLogs = newLoopLogs()
 }

@@ -15,13 +15,15 @@ import (
 // maxPath is the longest path that is judged; a longer one is protected.
 const maxPath = 8 << 10
 
+func isTooLong(u *url.URL) bool { return len(u.Path) > maxPath || len(u.RawPath) > maxPath }
+
 // isPlain reports whether every router reads the URL's path in the same way. A plain
 // path has no escapes, no characters that need one, no dot segments, no empty
 // segments and no segment parameters. Only a plain path can be exempt: a path that
 // some router reads as another must not pass for the sign-in page.
 func isPlain(u *url.URL) bool {
 	p := u.Path
-	if u.RawPath != "" && u.RawPath != p || p == "" || p[0] != '/' || len(p) > maxPath {
+	if u.RawPath != "" && u.RawPath != p || p == "" || p[0] != '/' || isTooLong(u) {
 		return false
 	}
 	for i := range len(p) {
@@ -102,13 +104,16 @@ func requestPathForms(r *http.Request, routed []string) (list []string, ok bool)
 	if decoded == "" {
 		return nil, false // "*", or a CONNECT without a path: there is nothing to match
 	}
-	return newPathForms(append(routed, escaped, decoded, received, escapedAsNeeded(escaped)))
+	return newPathForms(append(routed, escaped, decoded, received))
 }
 
 // escapedAsNeeded returns an escaped path with other escapes only where a character needs
 // one. An escaped slash stays what it is: routers such as ServeMux decode one segment
 // after the other, and to them "/%75sers/a%2Fb" is the path of "/users/{id}".
 func escapedAsNeeded(escaped string) string {
+	if strings.IndexByte(escaped, '%') < 0 {
+		return escaped
+	}
 	segments := strings.Split(escaped, "/")
 	for i, segment := range segments {
 		if decoded, err := url.PathUnescape(segment); err == nil {
@@ -146,6 +151,7 @@ func newPathForms(paths []string) (list []string, ok bool) {
 // pathReadings are the ways in which a program behind the guard reads a path as another.
 var pathReadings = []func(string) string{
 	percent.DecodeLenient,
+	escapedAsNeeded,
 	withoutQuery,
 	func(p string) string { return strings.ReplaceAll(p, `\`, "/") },
 	withoutSegmentParams,

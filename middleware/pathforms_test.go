@@ -17,13 +17,16 @@ import (
 // formMatchers protect every path that has a private handler, and no public one. The
 // first includes, the second excludes.
 var formMatchers = [][]string{
-	{"/admin/:path*", "/app/admin/:path*", "/app/v1/admin/:path*", "/sign-in/:path*", "/app/sign-in/:path*", "/app/v1/sign-in/:path*"},
+	{
+		"/admin/:path*", "/app/admin/:path*", "/app/v1/admin/:path*", "/sign-in/:path*", "/app/sign-in/:path*", "/app/v1/sign-in/:path*",
+		"/users/:id", "/app/users/:id", "/app/v1/users/:id", "/files/:id/raw", "/app/files/:id/raw", "/app/v1/files/:id/raw",
+	},
 	{"/((?!public|app/public|app/v1/public|$|app$).*)"},
 }
 
 // formTest has the handlers of these tests behind one matcher.
 type formTest struct {
-	readers http.Handler // servers that read the path
+	readers []namedHandler // servers that read the path
 	routers []namedHandler
 }
 
@@ -54,7 +57,10 @@ func newFormTests(t testing.TB) (tests []formTest) {
 		routers := formRouters(auth)
 		maps.Copy(routers, routersThatRewriteBehind(auth))
 		maps.Copy(routers, placedGuards(auth))
-		test := formTest{readers: auth.Protect(readingServer())}
+		test := formTest{readers: []namedHandler{
+			{"servers", auth.Protect(readingServer())},
+			{"segments", auth.Protect(http.HandlerFunc(routeSegments))},
+		}}
 		for _, name := range slices.Sorted(maps.Keys(routers)) {
 			test.routers = append(test.routers, namedHandler{name, routers[name]})
 		}
@@ -87,7 +93,7 @@ func (test formTest) checkPrivate(t testing.TB, method, target string, routers .
 	if !ok {
 		return 0
 	}
-	for _, h := range slices.Concat(routers, []namedHandler{{"servers", test.readers}}) {
+	for _, h := range slices.Concat(routers, test.readers) {
 		switch header := ran(h, r); header.Get("Ran") {
 		case "private":
 			t.Errorf("%s: %s %q reached the private handler; %s", h.name, method, target, header.Get("Reader"))
@@ -113,6 +119,9 @@ var formTargets = []string{
 	"/admin%20%20", "/admin%C2%A0", "/admin%E3%80%80", "/admin%EF%BB%BF", "/admin%2520", "/admin%20%3fx", "/admin%1f", "/admin%7f", "/admin%C2%85", "/public%3f/../../admin", "/public%3b/../admin",
 	// Servers that read in another order: dot segments or parameters first, then escapes.
 	"/./%61dmin/%2E%2e/old/%C2%A0", "/x;%2fz/%61dmin/y", "/%61dmin;%2fpublic", "/app/x;%2f/%61dmin", "/public;%2f..%2fadmin", "/%25252561dmin", "/public%25252f..%25252fadmin",
+	// A segment with an escaped slash.
+	"/users/a%2Fb", "/users/a%2fb", "/%75sers/a%2Fb", "/%75s%65rs/%2F", "/users/%2F%3F", "/users/%61%2F;x", "/users/a%2Fb%5C", "/files/a%2Fb/raw", "/%66iles/%2F%2F/r%61w", "/app/users/a%2Fb", "/%61pp/v1/users/%2F",
+	"/users%2Fa", "/admin%2Fa/b", "/public%2F..%2Fadmin/x", "/users/a%2F..%2Fpublic", "/users/a%252Fb", "/users/a%2Fb%20", "/files/%2f%23/raw", "/users/http:%2F%2Fh%2Fadmin",
 	// Middlewares that rewrite.
 	"/en/admin", "/en/admin/x", "/en/app/admin", "/en/app/admin/x", "/en/app/en/admin", "/app/en/admin", "/app/en/v1/en/admin", "/app/v1/en/admin/x", "/en/app/en/v1/en/admin", "/en", "/en/", "/app/en", "/app/v1/en",
 	"/admin.html", "/admin/edit", "/app/admin.html", "/app/v1/admin/edit", "/app/v1/admin.json", "/app/old", "/app/v1/old/x", "/old", "/public/old", "/app/public/old/x", "/app/admin/public", "/app%2fadmin", "/app/%61dmin", "/app/v1/%2561dmin",
@@ -122,12 +131,13 @@ var formTargets = []string{
 // targetParts have fooled other guards.
 var targetParts = []string{
 	"/", "//", "admin", "public", "sign-in", "app", "v1", "en", "old", "edit", "x", ".json", ".html", ".png", "..", ".", "%2e", "%2E%2e", "%2f", "%5c", `\`, "%252f", "%252e", "%61dmin", "%2561dmin",
+	"users", "%75sers", "files", "%66iles", "raw", "%72aw", "a%2Fb", "%2F", "%2f%2F",
 	";", "..;", ";x", "%3b", "%00", "%ff", "%3f", "%253f", "?", "#", "%23", "%2523", " ", "%20", "%2520", "%09", "%0a", "%0d", "%7f", "%C2%A0", "@", "@h/", ":80", "http:", "/app/", "/public/", "/admin/",
 }
 
 func randomTarget(random *rand.Rand) string {
 	var target strings.Builder
-	target.WriteString([]string{"/", "/", "/", "/", "/", "/", "//", "http://h/", "http:///", "/app/", "/app/v1/", "/public/"}[random.IntN(12)])
+	target.WriteString([]string{"/", "/", "/", "/", "/", "/", "//", "http://h/", "http:///", "/app/", "/app/v1/", "/public/", "/users/", "/%75sers/", "/files/"}[random.IntN(15)])
 	for range 1 + random.IntN(7) {
 		target.WriteString(targetParts[random.IntN(len(targetParts))])
 		if random.IntN(2) == 0 {
@@ -178,7 +188,7 @@ func TestRandomPathForms(t *testing.T) {
 // every request.
 func TestPathFormRoutersServePublicPages(t *testing.T) {
 	for _, test := range newFormTests(t) {
-		for _, h := range slices.Concat(test.routers, []namedHandler{{"servers", test.readers}}) {
+		for _, h := range slices.Concat(test.routers, test.readers) {
 			served := false
 			for _, target := range []string{"/public/x", "/app/public/x", "/app/v1/public/x"} {
 				r, _ := parseRequest("GET", target)

@@ -137,3 +137,33 @@ func readingServer() http.Handler {
 		}
 	})
 }
+
+// routeSegments routes as [http.ServeMux] matches wildcards: it decodes every segment of
+// the escaped path on its own, so that a segment may contain a slash. It serves what
+// formRouter does, "/users/{id}" and "/files/{id}/raw", at the root, below /app and
+// below /app/v1. Unlike ServeMux, it redirects no path to a cleaned one.
+func routeSegments(w http.ResponseWriter, r *http.Request) {
+	segments := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
+	for i, segment := range segments {
+		var err error
+		if segments[i], err = url.PathUnescape(segment); err != nil {
+			return
+		}
+	}
+	for _, prefix := range []string{"app", "v1"} {
+		if segments[0] != prefix || len(segments) == 1 {
+			break
+		}
+		segments = segments[1:]
+	}
+	name, rest := segments[0], segments[1:]
+	switch {
+	case name == "admin",
+		name == "sign-in" && len(rest) > 0,
+		name == "users" && len(rest) == 1 && rest[0] != "",
+		name == "files" && len(rest) == 2 && rest[0] != "" && rest[1] == "raw":
+		privateHandler(w, r)
+	case name == "public", name == "sign-in":
+		publicHandler(w, r)
+	}
+}

@@ -62,6 +62,8 @@ func formRouters(auth *cognito.Auth) map[string]http.Handler {
 	wildcards.HandleFunc("/admin", privateHandler)
 	wildcards.HandleFunc("GET /admin/{name}", privateHandler)
 	wildcards.HandleFunc("/admin/{name}/{rest...}", privateHandler)
+	wildcards.HandleFunc("/users/{id}", privateHandler)
+	wildcards.HandleFunc("/files/{id}/raw", privateHandler)
 	wildcards.HandleFunc("/public/{rest...}", publicHandler)
 	stripped := chi.NewRouter()
 	stripped.Use(auth.Protect)

@@ -89,6 +89,13 @@ func TestServersBehindTheGuard(t *testing.T) {
 			t.Errorf("%s is let through, and a server %s", target, reader)
 		}
 	}
+	// ServeMux decodes one segment after the other, perhaps of a path that was decoded before.
+	one := newMatcherAuth(t, "/admin/:id").Protect(http.HandlerFunc(privateHandler))
+	for _, target := range []string{"/%61dmin/a%2Fb", "/%2561dmin/a%252Fb", "/%252561dmin/a%25252Fb", "/%2561dmin/a%252fb%3Fx", "/x/..;/%61dmin/a%2Fb", "/%2561dmin;a/a%252Fb"} {
+		if handlerThatRan(t, one, "GET", target) != "" {
+			t.Errorf("%s is let through", target)
+		}
+	}
 	for _, target := range []string{"/public;x", "/public/100%25", "/public/100%25;v=1", "/public/a%3fb"} {
 		if handlerThatRan(t, h, "GET", target) == "" {
 			t.Errorf("%s is not let through", target)

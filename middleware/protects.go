@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -15,6 +16,14 @@ import (
 func (a *Auth) protects(r *http.Request) bool {
 	if r.URL.Scheme != "" && r.URL.Host == "" {
 		return true // to browsers and Node.js, the host of http:///x/admin is x
+	}
+	if isTooLong(r.URL) {
+		return true // before any work on it
+	}
+	if r.URL.Path == "" && a.cfg.BasePath != "" { // http.StripPrefix leaves this of BasePath itself
+		root := *r
+		root.URL = &url.URL{Path: "/"}
+		r = &root
 	}
 	if rc := chi.RouteContext(r.Context()); rc != nil && (rc.RoutePath != "" || len(rc.RoutePatterns) > 0) {
 		return a.protectsRouted(rc, r)
@@ -33,21 +42,11 @@ func (a *Auth) protectsRouted(rc *chi.Context, r *http.Request) bool {
 	if !ok {
 		return true
 	}
-	if p := r.URL.Path; isPlain(r.URL) && routed.other == "" && a.isWhole(routed.whole, p) {
-		whole := p
-		if len(p) < len(routed.whole) {
-			whole = string(routed.whole)
-		}
-		return !a.isExempt(p) && (a.selectsPlain(p, r) || a.includesPart(whole, routed.starts, r))
+	routed = routed.withoutBasePath(a.cfg.BasePath, r)
+	if p := r.URL.Path; isPlain(r.URL) && string(routed.whole) == p && routed.other == "" {
+		return !a.isExempt(p) && (a.selectsPlain(p, r) || a.includesPart(p, routed.starts, r))
 	}
 	return a.matcher == nil || a.selectsAnyForm(&routed, r)
-}
-
-// isWhole reports whether the whole path by which chi has routed a request is p, or p with
-// the BasePath that http.StripPrefix has taken off below a router of chi.
-func (a *Auth) isWhole(whole []byte, p string) bool {
-	return string(whole) == p || len(whole) == len(a.cfg.BasePath)+len(p) &&
-		string(whole[:len(a.cfg.BasePath)]) == a.cfg.BasePath && string(whole[len(a.cfg.BasePath):]) == p
 }
 
 // selectsPlain reports whether the matcher selects a plain path. Such a path has one
@@ -59,7 +58,7 @@ func (a *Auth) selectsPlain(p string, r *http.Request) bool {
 
 // includesPart reports whether the matcher selects the part of a plain path on which a
 // mounted router acts.
-func (a *Auth) includesPart(whole string, starts []int, r *http.Request) bool {
+func (a *Auth) includesPart(p string, starts []int, r *http.Request) bool {
 	if a.inclusions == nil {
 		return false
 	}
@@ -67,7 +66,7 @@ func (a *Auth) includesPart(whole string, starts []int, r *http.Request) bool {
 	parts := forms[:0]
 	for _, start := range starts {
 		if start > 0 {
-			parts = appendWithoutSlash(parts, partOf(whole, start))
+			parts = appendWithoutSlash(parts, partOf(p, start))
 		}
 	}
 	return a.inclusions.MatchPaths(parts, r)

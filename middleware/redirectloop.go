@@ -1,49 +1,64 @@
 package middleware
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
+	"log/slog"
 	"net/http"
 	"net/url"
-	"path"
+	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
 )
 
-// A redirect to the sign-in page must not lead back to itself. A page says what is
-// wrong instead.
+// A redirect to the sign-in page must not lead back to itself. A page says what is wrong
+// instead: at once where the path shows it, and otherwise when the browser has come back
+// several times.
+
+// loopLogs allow one line a minute of each kind.
+type loopLogs struct{ nearExempt, guarded, repeated rate.Sometimes }
+
+func newLoopLogs() *loopLogs {
+	l := new(loopLogs)
+	l.nearExempt.Interval, l.guarded.Interval, l.repeated.Interval = time.Minute, time.Minute, time.Minute
+	return l
+}
 
 // serveInsteadOfLoop answers a page request with a page if the redirect to the sign-in
 // page would lead back, and reports whether it did.
 func (a *Auth) serveInsteadOfLoop(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case isPlain(r.URL) && a.isNearExempt(r.URL.Path):
-		a.logLoop(r, "a path is let through with another slash at its end only")
+		a.loopLogs.nearExempt.Do(func() {
+			a.logLoop(r, slog.LevelError, "a redirect to the sign-in page would lead back: the path is let through with another slash at its end only")
+		})
 		a.serveNearExemptPage(w, r)
 	case a.isSignInPath(r):
-		a.logLoop(r, "the sign-in page is guarded, or BasePath is missing")
+		a.loopLogs.guarded.Do(func() {
+			a.logLoop(r, slog.LevelError, "a redirect to the sign-in page would lead back: the sign-in page is guarded, or BasePath is missing")
+		})
 		a.serveGuardedSignInPage(w, r)
 	case a.isSignInLoop(r):
 		a.serveLoopPage(w, r)
 	case a.isRepeatedRedirect(w, r):
-		a.serveHTMLPage(w, r, http.StatusBadRequest, htmlPage{
-			Title: "You are not signed in",
-			Text:  "This page has sent you to the sign-in page twice, and each time you have come back without a new sign-in.",
-			Again: a.signInURL(r),
+		a.loopLogs.repeated.Do(func() {
+			a.logLoop(r, slog.LevelWarn, "a browser was redirected to the sign-in page again and again")
 		})
+		a.serveRepeatedRedirectPage(w, r)
 	default:
 		return false
 	}
 	return true
 }
 
-// logLoop logs a mistake of the configuration that a request has shown.
-func (a *Auth) logLoop(r *http.Request, what string) {
-	a.loopLogged.Do(func() {
-		a.cfg.Logger.Error("cognitogate: a redirect to the sign-in page would lead back: "+what, "path", r.URL.Path, "SignIn", a.cfg.SignIn, "BasePath", a.cfg.BasePath)
-	})
+func (a *Auth) logLoop(r *http.Request, level slog.Level, message string) {
+	asked := r.URL.Path[:min(len(r.URL.Path), 256)]
+	a.cfg.Logger.Log(r.Context(), level, "cognitogate: "+message, "path", asked, "SignIn", a.cfg.SignIn, "BasePath", a.cfg.BasePath)
 }
 
 // isSignInPath reports whether the path of a refused request is where signed-out users are
@@ -54,25 +69,9 @@ func (a *Auth) isSignInPath(r *http.Request) bool {
 	if !ok {
 		return false
 	}
-	p, query, _ := strings.Cut(target, "?")
-	if a.routes != nil {
-		dir, slug := path.Split(strings.TrimSuffix(p, "/"))
-		if _, ok := routeHandlers[slug]; ok && dir == a.cfg.RoutesPath+"/" {
-			return true
-		}
-	}
-	signIn := a.signIn.Path
-	if a.signIn.Host == "" && (p == signIn || p == otherSlash(signIn)) {
-		return true
-	}
-	// A proxy that takes a prefix off, or adds one, hides that this is the sign-in page. The
-	// redirect to it has come back if the return path is this very path.
-	values, err := url.ParseQuery(query)
-	if err != nil || signIn == "" || !strings.HasSuffix(signIn, p) && !strings.HasSuffix(p, signIn) {
-		return false
-	}
-	to, err := url.Parse(values.Get(a.cfg.ReturnParam))
-	return err == nil && to.EscapedPath() == p
+	p, _, _ := strings.Cut(target, "?")
+	signIn := a.signIn.EscapedPath()
+	return a.isRoute(p) || a.signIn.Host == "" && (p == signIn || p == otherSlash(signIn))
 }
 
 // serveGuardedSignInPage names the cures for a request for which isSignInPath is true.
@@ -87,36 +86,86 @@ func (a *Auth) serveGuardedSignInPage(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// A browser may hold a session that this server refuses and does not delete, because
-// another program may have renewed it. The sign-in page, which verifies nothing, may
-// believe in that session and send the browser back at once. The redirect marker is a
-// cookie that counts such redirects: "1" or "2", followed by a digest of the path and of
-// the tokens.
+// A browser may come back from the sign-in page without a session, again and again. The
+// sign-in page may believe in a session that this server refuses or does not see. A proxy
+// may change the path, so that the sign-in page is one of the guarded pages here. The
+// redirect marker is a cookie that counts redirects. It has an entry for each of the
+// latest pages and tokens: a digit, and the start of a digest.
+const (
+	redirectMarkerLifetime = time.Minute
+	maxMarkerEntries       = 4
+	markerEntryLength      = 1 + 11
 
-const redirectMarkerLifetime = time.Minute
+	// With tokens, two redirects have changed nothing. Without, a user may reload a page,
+	// or a browser restore several tabs of it.
+	maxRedirectsWithTokens = 2
+	maxRedirects           = 8
+)
 
-// isRepeatedRedirect reports whether the browser has been redirected twice within a
-// minute from this path with these tokens. Otherwise it counts this redirect, if the
-// answer leaves tokens in the browser.
+func (a *Auth) redirectMarkerName() string { return a.hostCookieName("redirected") }
+
+// isRepeatedRedirect reports whether the browser was redirected from this page with these
+// tokens too often within a minute. Otherwise it counts this redirect.
 func (a *Auth) isRepeatedRedirect(w http.ResponseWriter, r *http.Request) bool {
-	tokens := a.sessions.CookieDigest(r)
-	if tokens == "" || a.sessions.SetsCookies(w.Header()) {
-		return false
+	tokens, limit := a.sessions.CookieDigest(r), maxRedirects
+	if tokens != "" {
+		limit = maxRedirectsWithTokens
 	}
-	sum := sha256.Sum256([]byte(tokens + " " + r.URL.Path))
-	digest := base64.RawURLEncoding.EncodeToString(sum[:16])
-	name, count := a.hostCookieName("redirected"), "1"
-	for _, h := range r.Header["Cookie"] {
-		for n, value, rest := cookie.NextOf(h, name); n != ""; n, value, rest = cookie.NextOf(rest, name) {
-			switch {
-			case n != name:
-			case value == "2."+digest:
-				return true
-			case value == "1."+digest:
-				count = "2"
-			}
+	sum := sha256.Sum256([]byte(tokens + " " + a.pageOf(r.URL)))
+	digest := base64.RawURLEncoding.EncodeToString(sum[:8])
+	name, count := a.redirectMarkerName(), 0
+	var others []string
+	for _, entry := range markerEntries(r, name) {
+		if entry[1:] == digest {
+			count = max(count, int(entry[0]-'0'))
+		} else {
+			others = append(others, entry)
 		}
 	}
-	a.setHostCookie(w, name, count+"."+digest, redirectMarkerLifetime, http.SameSiteLaxMode)
+	if count >= limit {
+		return true
+	}
+	entries := append([]string{string(rune('1'+count)) + digest}, others...)
+	value := strings.Join(entries[:min(len(entries), maxMarkerEntries)], ".")
+	a.setHostCookie(w, name, value, redirectMarkerLifetime, cmp.Or(a.cfg.Cookies.SameSite, http.SameSiteLaxMode))
 	return false
+}
+
+// pageOf returns what tells pages apart: the path, and the query without the return path,
+// which grows at every turn of some loops.
+func (a *Auth) pageOf(u *url.URL) string {
+	p := u.Path[:min(len(u.Path), maxPath)]
+	if u.RawQuery == "" || len(u.RawQuery) > maxReturnPath {
+		return p
+	}
+	query := u.Query()
+	query.Del(a.cfg.ReturnParam)
+	return p + "?" + query.Encode()
+}
+
+// markerEntries returns the entries of the redirect marker in a request.
+func markerEntries(r *http.Request, markerName string) (entries []string) {
+	for _, h := range r.Header["Cookie"] {
+		for name, value, rest := cookie.NextOf(h, markerName); name != ""; name, value, rest = cookie.NextOf(rest, markerName) {
+			if name != markerName || len(value) > maxMarkerEntries*(markerEntryLength+1) {
+				continue
+			}
+			entries = append(entries, strings.Split(value, ".")...)
+		}
+	}
+	return slices.DeleteFunc(entries, func(entry string) bool {
+		return len(entry) != markerEntryLength || entry[0] < '1' || entry[0] > '9'
+	})
+}
+
+func (a *Auth) serveRepeatedRedirectPage(w http.ResponseWriter, r *http.Request) {
+	a.serveHTMLPage(w, r, http.StatusBadRequest, htmlPage{
+		Title: "You are not signed in",
+		Text:  "This page has sent you to the sign-in page several times, and you have come back without a session that this site accepts.",
+		Causes: []string{
+			"The sign-in page may take you for signed in already. The operator has to configure Amplify with ssr: true, so that its session is in cookies, and with the domain of this site.",
+			"A proxy may change the path. The operator has to say so with Config.BasePath, and to write SignIn and RoutesPath as browsers see them.",
+		},
+		Again: a.signInURL(r),
+	})
 }

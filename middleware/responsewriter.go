@@ -50,7 +50,22 @@ func (a *Auth) guardWriter(w http.ResponseWriter, r *http.Request) (http.Respons
 
 func (w *responseWriter) base() *responseWriter { return w }
 
-func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+// Unwrap leads http.ResponseController past a writer without Hijack to one that has it.
+func (w *responseWriter) Unwrap() http.ResponseWriter { return unwrapped{w.ResponseWriter, w} }
+
+// unwrapped is the writer around a responseWriter. It completes the header when
+// http.ResponseController takes the connection.
+type unwrapped struct {
+	http.ResponseWriter
+	inner *responseWriter
+}
+
+func (u unwrapped) Unwrap() http.ResponseWriter { return u.ResponseWriter }
+
+func (u unwrapped) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	u.inner.complete(http.StatusSwitchingProtocols)
+	return http.NewResponseController(u.ResponseWriter).Hijack()
+}
 
 // PrivateNoStore implements [cookie.Answer].
 func (w *responseWriter) PrivateNoStore() { w.setCacheControl(cookie.Private) }
@@ -59,7 +74,9 @@ func (w *responseWriter) PrivateNoStore() { w.setCacheControl(cookie.Private) }
 // before is void. Handlers find it in the header, and may replace it.
 func (w *responseWriter) setCacheControl(value string) {
 	w.cacheControl = value
-	w.values.SetCacheControl(w.Header(), value)
+	h := w.Header()
+	cookie.DeleteTargetedCacheControl(h)
+	w.values.SetCacheControl(h, value)
 }
 
 // Lines implements [cookie.Answer].
@@ -94,7 +111,7 @@ func (w *responseWriter) complete(status int) {
 		if len(cc) != 1 || cc[0] != cookie.Private && cc[0] != cookie.Uncached {
 			w.values.SetCacheControl(h, cookie.Private)
 		}
-		deleteTargetedCacheControl(h)
+		cookie.DeleteTargetedCacheControl(h)
 	case w.cacheControl == "":
 	case len(cc) == 0 || len(cc) == 1 && cc[0] == "":
 		w.values.SetCacheControl(h, w.cacheControl)
@@ -109,16 +126,6 @@ func (w *responseWriter) complete(status int) {
 		// http.MaxBytesReader tells only net/http's own writer to close the connection.
 		// Otherwise the client would go on to send what is too large.
 		h.Set("Connection", "close")
-	}
-}
-
-// deleteTargetedCacheControl deletes what caches obey rather than Cache-Control: the
-// headers of RFC 9213, and those that it replaces.
-func deleteTargetedCacheControl(h http.Header) {
-	for name := range h {
-		if strings.HasSuffix(name, "Cdn-Cache-Control") || name == "Surrogate-Control" || name == "X-Accel-Expires" {
-			delete(h, name)
-		}
 	}
 }
 
@@ -141,7 +148,9 @@ func (w *responseWriter) writeInformational(status int) {
 	setValues(h, "Cache-Control", without(cacheControl, func(value string) bool { return value == w.cacheControl }))
 	setValues(h, "Vary", without(vary, func(value string) bool { return value == "Cookie" || value == "Cookie, Authorization" }))
 	setValues(h, "Set-Cookie", without(lines, func(line string) bool {
-		return w.sessions.SetsCookies(http.Header{"Set-Cookie": {line}})
+		// A handler may use several app clients.
+		isKept := func(kept *cookie.Lines) bool { return strings.HasPrefix(line, kept.Prefix) }
+		return w.sessions.SetsCookies(http.Header{"Set-Cookie": {line}}) || slices.ContainsFunc(w.lines, isKept)
 	}))
 	w.ResponseWriter.WriteHeader(status)
 	setValues(h, "Cache-Control", cacheControl)

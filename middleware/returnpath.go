@@ -46,6 +46,10 @@ func (a *Auth) signInURL(r *http.Request) string {
 // ReturnParam if it is a path of this site, otherwise AfterSignIn. It reads r.Form if
 // the form has been parsed, and the query if not. It never names another site, so
 // that you may redirect to it.
+//
+// A path of Routes is refused: a link could sign a user in and out again. A path with
+// dot segments is refused, because browsers send none, and a router that cleans
+// "/.//evil.example" may redirect to "//evil.example".
 func (a *Auth) ReturnTo(r *http.Request) string {
 	if a.cfg.ReturnParam == "-" {
 		return a.cfg.AfterSignIn
@@ -58,27 +62,9 @@ func (a *Auth) ReturnTo(r *http.Request) string {
 	if len(to) > maxReturnPath || !isLocalPath(to) {
 		return a.cfg.AfterSignIn
 	}
-	return to
-}
-
-// returnPath returns [Auth.ReturnTo] for a sign-in through Routes, or AfterSignIn in
-// two cases. A path of a route is refused: a link could sign a user in and out again.
-// A path with dot segments is refused, because browsers send none, and a router that
-// cleans "/.//evil.example" may redirect to "//evil.example".
-func (a *Auth) returnPath(r *http.Request) string {
-	to := a.ReturnTo(r)
 	u, err := url.Parse(to)
-	if err != nil {
+	if err != nil || hasDotSegment(u.Path) || a.isRoute(path.Clean(u.Path)) {
 		return a.cfg.AfterSignIn
-	}
-	dir, slug := path.Split(path.Clean(u.Path))
-	if _, ok := routeHandlers[slug]; ok && dir == a.cfg.RoutesPath+"/" {
-		return a.cfg.AfterSignIn
-	}
-	for segment := range strings.SplitSeq(u.Path, "/") {
-		if segment == "." || segment == ".." {
-			return a.cfg.AfterSignIn
-		}
 	}
 	return to
 }

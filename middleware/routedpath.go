@@ -3,6 +3,7 @@ package middleware
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -54,6 +55,27 @@ func newRoutedPath(rc *chi.Context, r *http.Request, whole []byte, starts []int)
 		mounted.other = string(endpoint.whole)
 	}
 	return mounted, ok
+}
+
+// withoutBasePath takes BasePath off the whole path if http.StripPrefix has done so with
+// the URL's, in a mount of exactly BasePath. The matcher knows paths without it.
+func (routed routedPath) withoutBasePath(base string, r *http.Request) routedPath {
+	n := len(base)
+	if n == 0 || !slices.Contains(routed.starts, n) || string(routed.whole[:n]) != base {
+		return routed
+	}
+	rest := routed.whole[n:]
+	if len(rest) == 0 {
+		rest = rootPath
+	}
+	if string(rest) != cmp.Or(r.URL.RawPath, r.URL.Path) {
+		return routed
+	}
+	starts := make([]int, len(routed.starts))
+	for i, start := range routed.starts {
+		starts[i] = max(start-n, 0)
+	}
+	return routedPath{whole: rest, starts: starts, other: routed.other}
 }
 
 // lastPart returns the part of the path on which the last router acts.

@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -179,6 +180,25 @@ func TestFormsOfAPathAreBounded(t *testing.T) {
 			if len(forms) > 32 || total > 64<<10 {
 				t.Errorf("%.40s: %d forms of %d bytes, judged: %t", p, len(forms), total, ok)
 			}
+		}
+	}
+}
+
+// TestLongPathsCostLittle: they are protected whatever they say, and anybody can send one.
+func TestLongPathsCostLittle(t *testing.T) {
+	h := newMatcherAuth(t, documented).Protect(http.HandlerFunc(publicHandler))
+	for _, unit := range []string{"/", "/!", "/%41", "/%2541%252F", ";x", "%3f"} {
+		r, ok := parseRequest("GET", "/x"+strings.Repeat(unit, 900_000/len(unit)))
+		if !ok {
+			t.Fatal(unit)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		runtime.ReadMemStats(&after)
+		if bytes := after.TotalAlloc - before.TotalAlloc; bytes > 64<<10 || w.Header().Get("Ran") != "" {
+			t.Errorf("%q again and again: %d, %d bytes of memory", unit, w.Code, bytes)
 		}
 	}
 }

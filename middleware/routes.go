@@ -46,6 +46,13 @@ func (a *Auth) Routes() http.Handler {
 	return http.HandlerFunc(a.serveRoute)
 }
 
+// isRoute reports whether a path, as browsers see it, is that of a route.
+func (a *Auth) isRoute(p string) bool {
+	dir, slug := path.Split(strings.TrimSuffix(p, "/"))
+	_, ok := routeHandlers[slug]
+	return ok && a.routes != nil && dir == a.cfg.RoutesPath+"/"
+}
+
 func (a *Auth) serveRoute(w http.ResponseWriter, r *http.Request) {
 	cookie.NoStore(w.Header())
 	dir, slug := path.Split(strings.TrimSuffix(r.URL.Path, "/"))

@@ -68,6 +68,13 @@ func TestConfigErrorsOfRoutesNameTheField(t *testing.T) {
 		{"cookies of a subdomain", func(c *cognito.Config) { c.Cookies.Domain = "a.app.example.com" }, "Cookies.Domain"},
 		{"cookies of a name that ends alike", func(c *cognito.Config) { c.Cookies.Domain = "p.example.com" }, "Cookies.Domain"},
 		{"cookies of a top-level domain", func(c *cognito.Config) { c.Cookies.Domain = "com" }, "Cookies.Domain"},
+		{"cookies of a public suffix", func(c *cognito.Config) { c.Origin, c.Cookies.Domain = "https://d1.amplifyapp.com", "amplifyapp.com" }, "Cookies.Domain"},
+		{"cookies of a top-level domain that nobody lists", func(c *cognito.Config) { c.Origin, c.Cookies.Domain = "https://app.intranet", "intranet" }, "Cookies.Domain"},
+		{"cookies of localhost", func(c *cognito.Config) { c.Origin, c.Cookies.Domain = "http://localhost:8080", "localhost" }, ""},
+		{"cookies of a path beside the routes", func(c *cognito.Config) { c.Cookies.Path = "/app" }, "Cookies.Path"},
+		{"cookies of a path that begins alike", func(c *cognito.Config) { c.Cookies.Path = "/ap" }, "Cookies.Path"},
+		{"cookies of a path that holds the routes", func(c *cognito.Config) { c.Cookies.Path, c.BasePath = "/app", "/app" }, ""},
+		{"partitioned cookies that are Lax", func(c *cognito.Config) { c.Cookies.Partitioned = true }, "Cookies.Partitioned"},
 		{"cookies of the domain above", func(c *cognito.Config) { c.Cookies.Domain = ".Example.com" }, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

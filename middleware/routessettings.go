@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cognitogate/cognitogate/internal/configerr"
+	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/seal"
 )
 
@@ -34,13 +35,11 @@ func newRoutesSettings(cfg *Config, origin *url.URL, configErrors *configerr.Lis
 	if cfg.UserPool.Domain == "" && !strings.HasPrefix(cfg.SignIn, "https://") {
 		configErrors.Add("UserPool.Domain", "is required with Origin: the host of the managed login")
 	}
-	if d := strings.ToLower(strings.TrimPrefix(cfg.Cookies.Domain, ".")); d != "" && d != origin.Hostname() {
-		switch {
-		case !strings.HasSuffix(origin.Hostname(), "."+d):
-			configErrors.Add("Cookies.Domain", "%q does not hold the host of Origin", cfg.Cookies.Domain)
-		case !strings.Contains(d, "."):
-			configErrors.Add("Cookies.Domain", "%q is a whole top-level domain, for which browsers take no cookies", cfg.Cookies.Domain)
-		}
+	if d := strings.ToLower(strings.TrimPrefix(cfg.Cookies.Domain, ".")); d != "" && d != origin.Hostname() && !strings.HasSuffix(origin.Hostname(), "."+d) {
+		configErrors.Add("Cookies.Domain", "%q does not hold the host of Origin", cfg.Cookies.Domain)
+	}
+	if p := cfg.Cookies.Path; p != "" && !cookie.PathMatches(p, cfg.RoutesPath+"/sign-out") {
+		configErrors.Add("Cookies.Path", "%q does not hold RoutesPath: a sign-out would see no cookies", p)
 	}
 	s.setFlowSealer(cfg, configErrors)
 	s.setRedirectURIs(cfg, configErrors)

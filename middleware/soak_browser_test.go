@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -228,7 +229,8 @@ func (b *soakBrowser) send(ctx context.Context, k soakRequest, cookies []*http.C
 		return nil, "", false
 	}
 	defer resp.Body.Close()
-	b.jar.SetCookies(b.origin, resp.Cookies())
+	// The jar's clock is the real one, by which all redirects are within a minute.
+	b.jar.SetCookies(b.origin, slices.DeleteFunc(resp.Cookies(), isRedirectMarker))
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		b.w.cancelled.Add(1)
@@ -259,7 +261,7 @@ func (b *soakBrowser) ask(ctx context.Context, k soakRequest, refusable bool) in
 		name, _ := url.PathUnescape(c.Name)
 		value, _ := url.PathUnescape(c.Value)
 		switch deleted := c.MaxAge < 0; {
-		case strings.HasPrefix(name, "__Host-cognitogate.redirected."):
+		case isRedirectMarker(c):
 		case !k.page && deleted:
 			wrong("a script's answer deletes " + name)
 		case strings.Contains(name, "."+user+"."):
@@ -305,6 +307,10 @@ func (b *soakBrowser) ask(ctx context.Context, k soakRequest, refusable bool) in
 		wrong("neither")
 	}
 	return resp.StatusCode
+}
+
+func isRedirectMarker(c *http.Cookie) bool {
+	return strings.Contains(c.Name, "cognitogate.redirected.")
 }
 
 func (b *soakBrowser) signIn(name string) {

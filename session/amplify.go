@@ -22,6 +22,7 @@ const (
 	slotClockDrift     slot = "clockDrift"
 	slotDetails        slot = "signInDetails"
 	slotOAuth          slot = "oauthMetadata"
+	slotUserData       slot = "userData" // Amplify v5: the user's attributes
 	slotDeviceKey      slot = "deviceKey"
 	slotDeviceGroup    slot = "deviceGroupKey"
 	slotDevicePassword slot = "randomPasswordKey"
@@ -29,7 +30,7 @@ const (
 
 // clearedSlots are cleared with a session. Device cookies stay: they belong to the
 // browser and its user, not to a sign-in.
-var clearedSlots = []slot{slotAccess, slotID, slotRefresh, slotClockDrift, slotDetails, slotOAuth}
+var clearedSlots = []slot{slotAccess, slotID, slotRefresh, slotClockDrift, slotDetails, slotOAuth, slotUserData}
 
 // fallbackUser is the user's name that Amplify takes without LastAuthUser.
 const fallbackUser = "username"

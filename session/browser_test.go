@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"golang.org/x/net/publicsuffix"
+
 	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -22,7 +24,7 @@ type browser struct {
 }
 
 func newBrowser() *browser {
-	storage, err := cookiejar.New(nil)
+	storage, err := cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List})
 	if err != nil {
 		panic(err)
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -40,6 +41,8 @@ type Config struct {
 
 	// RefreshBefore is how long before its expiry a token is refreshed. Default 5 seconds,
 	// like Amplify; negative means after it. Handlers that call other services want more.
+	// At most half of the token's own life counts: tokens of five minutes are refreshed
+	// every two and a half minutes at most.
 	RefreshBefore time.Duration
 
 	// CacheBytes bounds the memory for verified sessions, which spare a request its
@@ -73,8 +76,14 @@ type Config struct {
 // what Amplify's browser client writes.
 type Cookies struct {
 	// Domain makes the cookies those of a domain and its subdomains. It must equal
-	// the domain given to Amplify's CookieStorage. Default: the host alone.
+	// the domain given to Amplify's CookieStorage. Default: the host alone. It must not
+	// be a public suffix, such as "co.uk" or "amplifyapp.com": browsers keep no cookies
+	// for one.
 	Domain string
+
+	// Path is where browsers send the cookies: to this path and those below it. It must
+	// equal the path given to Amplify's CookieStorage. Default "/".
+	Path string
 
 	// SameSite is Lax by default; http.SameSiteDefaultMode leaves it out.
 	SameSite http.SameSite
@@ -83,6 +92,11 @@ type Cookies struct {
 	// as in browsers. It does not prolong the session: the refresh token decides.
 	MaxAge time.Duration
 
+	// UntilClosed leaves MaxAge out, so that browsers forget the cookies when they are
+	// closed. Set it if Amplify's CookieStorage has expires: null. Otherwise the first
+	// refresh here would have the browser keep the cookies for MaxAge.
+	UntilClosed bool
+
 	// HTTPOnly hides the cookies from scripts, and writes only the four that hold
 	// tokens and LastAuthUser. Never set it with Amplify JS signing in in the
 	// browser: it could neither read, overwrite nor delete such cookies.
@@ -90,6 +104,12 @@ type Cookies struct {
 
 	// Insecure leaves out Secure: for development on plain HTTP only.
 	Insecure bool
+
+	// Partitioned gives the cookies of a site in a frame a storage of their own beneath
+	// each site that frames it (CHIPS). It needs SameSite None and Secure. Amplify's
+	// CookieStorage cannot write such cookies: set it only if users sign in on the
+	// server.
+	Partitioned bool
 }
 
 // FetchOptions change how a session is fetched. nil means the zero value.
@@ -170,7 +190,8 @@ func isSamePool(a, b tokens.UserPool) bool {
 }
 
 func (c Cookies) withDefaults() Cookies {
-	c.Domain = strings.TrimPrefix(c.Domain, ".") // RFC 6265bis ignores the dot
+	c.Domain = strings.ToLower(strings.TrimPrefix(c.Domain, ".")) // RFC 6265bis ignores the dot
+	c.Path = cmp.Or(c.Path, "/")
 	if c.SameSite == 0 {
 		c.SameSite = http.SameSiteLaxMode
 	}
@@ -182,8 +203,15 @@ func (c Cookies) withDefaults() Cookies {
 }
 
 func (c Cookies) validate(wrong *configerr.List) {
-	if c.Domain != "" && !cookie.IsDomain(strings.TrimPrefix(c.Domain, ".")) {
+	switch domain := c.withDefaults().Domain; {
+	case c.Domain == "":
+	case !cookie.IsDomain(domain):
 		wrong.Add("Cookies.Domain", `%q is not a domain like "example.com"`, c.Domain)
+	case cookie.IsPublicSuffix(domain):
+		wrong.Add("Cookies.Domain", "%q is a public suffix, for which browsers keep no cookies", c.Domain)
+	}
+	if c.Path != "" && !cookie.IsPath(c.Path) {
+		wrong.Add("Cookies.Path", `%q is not a path like "/app"`, c.Path)
 	}
 	if c.SameSite < 0 || c.SameSite > http.SameSiteNoneMode {
 		wrong.Add("Cookies.SameSite", "%d is not a mode of net/http", c.SameSite)
@@ -193,5 +221,11 @@ func (c Cookies) validate(wrong *configerr.List) {
 	}
 	if c.MaxAge < 0 || c.MaxAge > 0 && c.MaxAge < time.Second {
 		wrong.Add("Cookies.MaxAge", "%v is not a positive number of seconds", c.MaxAge)
+	}
+	if c.UntilClosed && c.MaxAge > 0 {
+		wrong.Add("Cookies.UntilClosed", "leaves MaxAge out, and MaxAge is set")
+	}
+	if c.Partitioned && (c.SameSite != http.SameSiteNoneMode || c.Insecure) {
+		wrong.Add("Cookies.Partitioned", "needs SameSite None and Secure, without which browsers refuse such cookies")
 	}
 }

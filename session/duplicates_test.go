@@ -80,7 +80,7 @@ func TestPlantedDuplicates(t *testing.T) {
 						if id := s.IDToken(); id != nil && id.Username() != "ada" {
 							t.Error("the ID token is another user's")
 						}
-						if kind != "empty" && !strings.Contains(e.logs.String(), "Cookies.Domain must equal") {
+						if kind != "empty" && !strings.Contains(e.logs.String(), "Cookies.Domain and Cookies.Path must equal") {
 							t.Error("nothing is logged")
 						}
 					})

@@ -23,7 +23,7 @@ import (
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	cookies := m.layout.parse(r.Header, nil)
 	users := cookies.users()
-	m.layout.clearAll(w, cookies, users)
+	m.layout.clearAll(w, r.Host, cookies, users)
 	// Browsers keep whole pages for their back button, no-store or not, and show them
 	// without asking (W3C Clear Site Data §3.1).
 	w.Header().Set("Clear-Site-Data", `"cache"`)

@@ -142,7 +142,7 @@ func (m *Manager) sessionOf(r *userResult, signOutCount uint64) *Session {
 		if len(r.user.refresh) > 0 {
 			token = r.refreshToken()
 		}
-		m.store(s, token, r.user.device(), signOutCount)
+		m.store(s, token, signOutCount)
 	}
 	return s
 }
@@ -158,9 +158,9 @@ func (m *Manager) wantsRefresh(result *userResult, opts *FetchOptions, r *http.R
 	}
 	token, now := result.refreshToken(), m.now()
 	switch {
-	case m.refresher.HasNewerResult(token, result.user.device(), result.access):
+	case m.refresher.HasNewerResult(token, result.access):
 		return true
-	case m.refresher.IsExpiring(result.access, now), result.id != nil && m.refresher.IsExpiring(result.id, now), result.idState == idExpired:
+	case m.refresher.IsDue(result.access, token, now), result.id != nil && m.refresher.IsDue(result.id, token, now), result.idState == idExpired:
 		return !m.refresher.IsPaused(token, result.access.Subject())
 	}
 	return result.idState == idBroken && m.refresher.AllowRepair(result.access)

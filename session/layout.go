@@ -29,10 +29,10 @@ func newLayout(clientID string, attributes Cookies, log *slog.Logger) *layout {
 	return l
 }
 
-// answer returns what writes the cookies of an answer.
-func (l *layout) answer(w http.ResponseWriter, request requestCookies) *answerCookies {
+// answer returns what writes the cookies of an answer to a request for host.
+func (l *layout) answer(w http.ResponseWriter, host string, request requestCookies) *answerCookies {
 	cookie.MarkPrivate(w)
-	a := &answerCookies{names: l.names, attributes: l.attributes, tooLarge: l.warnOfTooLarge, header: w.Header(), request: request}
+	a := &answerCookies{names: l.names, attributes: l.attributes, tooLarge: l.warnOfTooLarge, header: w.Header(), request: request, host: host}
 	if guarded := cookie.AnswerOf(w); guarded != nil {
 		a.kept = guarded.Lines(l.prefix)
 	}
@@ -52,14 +52,14 @@ func (l *layout) warnOfTooLarge(slot slot, size int) {
 // cookies that carry the user's name, and LastAuthUser only if there was none.
 // clockDrift describes the browser's clock and stays as it is. isEnded reports whether
 // the tokens' sign-in was ended.
-func (l *layout) writeRefreshed(answer http.ResponseWriter, request requestCookies, u *userCookies, got *refresh.Tokens, page bool, isEnded func() bool) {
-	w := l.answer(answer, request)
+func (l *layout) writeRefreshed(answer http.ResponseWriter, host string, request requestCookies, u *userCookies, got *refresh.Tokens, page bool, isEnded func() bool) {
+	w := l.answer(answer, host, request)
 	if !w.mayRefresh(isEnded) {
 		return
 	}
 	user := u.user
 	if page {
-		w.deleteHostOnlyFrom = 2
+		w.deleteElsewhereFrom = 2
 	}
 	if page || request.count("", slotLastAuthUser) == 0 {
 		w.set("", slotLastAuthUser, user)
@@ -79,13 +79,13 @@ func (l *layout) writeRefreshed(answer http.ResponseWriter, request requestCooki
 			w.deleteOtherSpellings(user, slot)
 		}
 	}
-	w.keep()
+	w.finish()
 }
 
 // writeSignIn writes a new session and deletes every earlier one of this app client.
-func (l *layout) writeSignIn(answer http.ResponseWriter, request requestCookies, user string, set *tokens.Set) {
-	w := l.answer(answer, request)
-	w.deleteHostOnlyFrom = 1
+func (l *layout) writeSignIn(answer http.ResponseWriter, host string, request requestCookies, user string, set *tokens.Set) {
+	w := l.answer(answer, host, request)
+	w.deleteElsewhereFrom = 1
 	w.settle()
 	w.set("", slotLastAuthUser, user)
 	w.set(user, slotAccess, set.Access)
@@ -96,25 +96,25 @@ func (l *layout) writeSignIn(answer http.ResponseWriter, request requestCookies,
 		w.set(user, slotRefresh, set.Refresh)
 	}
 	w.deleteOthers()
-	w.keep()
+	w.finish()
 }
 
 // clear deletes the sessions of the users. LastAuthUser goes too, because it names a
 // session that is over.
-func (l *layout) clear(answer http.ResponseWriter, request requestCookies, users []userCookies) {
-	w := l.answer(answer, request)
+func (l *layout) clear(answer http.ResponseWriter, host string, request requestCookies, users []userCookies) {
+	w := l.answer(answer, host, request)
 	w.clearUsers(users)
-	w.keep()
+	w.finish()
 }
 
 // clearAll deletes the sessions of the users, and every other one of this app client. It
 // replaces the lines that the answer has so far, such as those of a refresh.
-func (l *layout) clearAll(answer http.ResponseWriter, request requestCookies, users []userCookies) {
-	w := l.answer(answer, request)
+func (l *layout) clearAll(answer http.ResponseWriter, host string, request requestCookies, users []userCookies) {
+	w := l.answer(answer, host, request)
 	w.settle()
 	w.clearUsers(users)
 	w.deleteOthers()
-	w.keep()
+	w.finish()
 }
 
 // warnOfDuplicates says once a minute that a cookie comes twice. One is never renewed.
@@ -122,7 +122,7 @@ func (l *layout) warnOfDuplicates(request requestCookies, users []userCookies) {
 	several := len(users) > 1 || len(users[0].access) > 1 || len(users[0].refresh) > 1
 	if several && request.haveDuplicates() {
 		l.logDuplicates.Do(func() {
-			l.log.Warn("session: a cookie comes twice: Cookies.Domain must equal the domain given to Amplify's CookieStorage")
+			l.log.Warn("session: a cookie comes twice: Cookies.Domain and Cookies.Path must equal the domain and path given to Amplify's CookieStorage")
 		})
 	}
 }

@@ -69,6 +69,9 @@ func TestCallsDoNotGrowWithRequests(t *testing.T) {
 		{"an old access token with many refresh tokens, at once", 0, func(a *attacker) func(int) {
 			return func(i int) { a.fetch(scriptRequest(a.cookies("ada", junk(a, i))...)) }
 		}, 5 + 1},
+		{"an old access token with many refresh tokens and device keys", 59 * time.Second, func(a *attacker) func(int) {
+			return func(i int) { a.fetch(scriptRequest(append(a.cookies("ada", junk(a, i)), a.device(i)...)...)) }
+		}, 6 + demoted}, // a call may be two: with the device key and without it
 		{"sign-outs with many refresh tokens", 59 * time.Second, func(a *attacker) func(int) {
 			return func(i int) { a.end(scriptRequest(a.cookies("ada", junk(a, i))...)) }
 		}, 20 + demoted},

@@ -124,9 +124,9 @@ func (m *Manager) isEnded(c *cachedSession) bool {
 
 // store caches a session from cookies that was verified when signOutCount sign-ins had
 // been ended. It drops it again if a refresh that replaces it has begun meanwhile.
-func (m *Manager) store(s *Session, refreshToken, deviceKey string, signOutCount uint64) {
+func (m *Manager) store(s *Session, refreshToken string, signOutCount uint64) {
 	m.cache.put(inCookies, s, signOutCount)
-	if m.refresher.IsSuperseded(refreshToken, deviceKey, s.access) {
+	if m.refresher.IsSuperseded(refreshToken, s.access) {
 		m.cache.drop(inCookies, s.access.Raw())
 	}
 }

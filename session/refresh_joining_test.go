@@ -251,12 +251,12 @@ func TestTwoFetchesOfOneRequest(t *testing.T) {
 	}
 }
 
-// TestDevicesAreRefreshedApart refreshes with and without the cookies of a remembered
-// device.
-func TestDevicesAreRefreshedApart(t *testing.T) {
+// TestDevicesShareRefreshes refreshes with and without the cookies of a remembered device.
+// The device belongs to a call, and not to what requests share.
+func TestDevicesShareRefreshes(t *testing.T) {
 	e := newEnv(t, nil)
 	old := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
-	device := append(old[:4:4], e.prefixed("ada.deviceKey=k"), e.prefixed("ada.deviceGroupKey=g"), e.prefixed("ada.randomPasswordKey=p"))
+	device := e.deviceCookies(old, plantedDevice)
 	for range 2 {
 		for _, cookies := range [][]string{old, device} {
 			if s, _, err := e.fetch(scriptRequest(cookies...)); err != nil {
@@ -264,7 +264,7 @@ func TestDevicesAreRefreshedApart(t *testing.T) {
 			}
 		}
 	}
-	if n := e.server.Calls(opRefresh); n != 2 {
+	if n := e.server.Calls(opRefresh); n != 1 {
 		t.Errorf("%d calls", n)
 	}
 }

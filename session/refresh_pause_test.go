@@ -90,14 +90,14 @@ func TestPauseIsShort(t *testing.T) {
 // browser has missed. The remembered tokens are about to expire too.
 func TestPauseWithExpiringResult(t *testing.T) {
 	e := newEnv(t, func(c *session.Config) { c.RefreshBefore = 4 * time.Minute })
-	e.server.SetLifetime(5 * time.Minute)
+	e.server.SetLifetime(3 * time.Minute)
 	e.server.SetRotation(true, 0)
 	r := pageRequest(e.cookies("ada", e.server.Issue("ada"))...)
-	e.advance(61 * time.Second)
+	e.advance(91 * time.Second)
 	if _, _, err := e.fetch(r); err != nil || e.server.Calls(opRefresh) != 1 { // the browser misses the answer
 		t.Fatal(err)
 	}
-	e.advance(61 * time.Second)
+	e.advance(88 * time.Second)
 	e.fail(down)
 	e.fetch(r)
 	before := e.server.Calls(opRefresh)

@@ -71,14 +71,15 @@ func (f *refreshFlow) refreshUser(ctx context.Context, result *userResult) *Sess
 		got, err := f.try(ctx, result, token)
 		switch {
 		case got != nil:
-			f.m.layout.writeRefreshed(f.w, f.cookies, result.user, got, f.page, func() bool {
+			f.m.layout.writeRefreshed(f.w, f.r.Host, f.cookies, result.user, got, f.page, func() bool {
 				return f.m.refresher.IsEnded(got.Access) || f.m.refresher.IsTokenEnded(got.Refresh)
 			})
 			s := newSession(got.Access, got.ID, result.user.signInDetails())
-			f.m.store(s, got.Refresh, result.user.device(), f.signOutCount) // the browser's next request shows it
+			f.m.store(s, got.Refresh, f.signOutCount) // the browser's next request shows it
 			return s
 		case refresh.SignedOut(err):
 			f.refused = true
+			f.keepCookies = f.keepCookies || result.hasSeveralDevices()
 		case errors.Is(err, errOtherUser):
 			// Another user's refresh token stands among this user's cookies.
 		case errors.Is(err, refresh.ErrEnded):
@@ -100,7 +101,7 @@ func (f *refreshFlow) refreshUser(ctx context.Context, result *userResult) *Sess
 // try exchanges one refresh token. Only tokens that Cognito is asked about count as
 // tries. Otherwise two planted ones would hide the user's own for ever.
 func (f *refreshFlow) try(ctx context.Context, result *userResult, token string) (*refresh.Tokens, error) {
-	if err := f.m.refresher.Refusal(token); err != nil {
+	if err := f.m.refresher.Refusal(token, result.device()); err != nil {
 		return nil, err
 	}
 	if f.tries == maxTries {
@@ -109,7 +110,7 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 	}
 	f.tries++
 	req := refresh.Request{
-		RefreshToken: token, DeviceKey: result.user.device(), Upgrade: page.IsUpgrade(f.r),
+		RefreshToken: token, Device: result.device(), Upgrade: page.IsUpgrade(f.r),
 		Genuine: result.genuine, Client: f.m.clientAddress(f.r),
 		Force: f.opts.ForceRefresh, Metadata: f.opts.ClientMetadata,
 	}
@@ -152,7 +153,7 @@ func (f *refreshFlow) serveUnrefreshed() (*Session, error) {
 // has signed in anew. The next page clears what is still refused.
 func (f *refreshFlow) reportSignedOut(err error, clear bool) error {
 	if clear && f.page {
-		f.m.layout.clear(f.w, f.cookies, f.users)
+		f.m.layout.clear(f.w, f.r.Host, f.cookies, f.users)
 	}
 	return signedOutBecause(err)
 }

@@ -15,6 +15,10 @@ const (
 	maxCookies = 256 // of our app client
 	maxUsers   = 4   // different values of LastAuthUser
 	maxRevoked = 4   // refresh tokens that one sign-out revokes
+
+	// maxRefreshToken bounds refresh tokens and device keys in bytes. No cookie can hold a
+	// longer one, and Cognito issues none.
+	maxRefreshToken = 4096
 )
 
 // requestCookie is one cookie of our app client, as the browser sent it.
@@ -60,12 +64,17 @@ func (c *requestCookie) isOf(user string) bool {
 }
 
 // text returns the cookie's value, decoded. As in Amplify, a value that is empty or cannot
-// be decoded is absent. signInDetails stay encoded; see Session.User.
+// be decoded is absent. signInDetails stay encoded; see Session.User. A refresh token or
+// device key that is too long is nobody's, and is not sent to Cognito.
 func (c *requestCookie) text() (string, bool) {
 	if c.slot == slotDetails {
 		return c.value, c.value != "" && percent.Valid(c.value)
 	}
 	text, ok := percent.Decode(c.value)
+	switch c.slot {
+	case slotRefresh, slotDeviceKey, slotDeviceGroup, slotDevicePassword:
+		ok = ok && len(text) <= maxRefreshToken
+	}
 	return text, ok && text != ""
 }
 
@@ -213,8 +222,8 @@ func (cookies requestCookies) haveDuplicates() bool {
 	return false
 }
 
-// device returns the device key to refresh with. Amplify sends it only when all three
-// cookies of a remembered device are there.
+// device returns the device key of the cookies. As in Amplify there is one only if all
+// three cookies of a remembered device are there.
 func (u *userCookies) device() string {
 	if len(u.deviceKey) == 0 || len(u.deviceGroup) == 0 || len(u.devicePassword) == 0 {
 		return ""

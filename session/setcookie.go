@@ -16,10 +16,12 @@ type answerCookies struct {
 	header     http.Header
 	kept       *cookie.Lines // by a guard for this answer, or nil
 	request    requestCookies
+	host       string // the request's
+	deletions  deletions
 
-	// With a Domain, writing a cookie also deletes the host-only cookie of its name, if
-	// the request carried the name at least this often. 0 means never.
-	deleteHostOnlyFrom int
+	// Writing a cookie also deletes it in every other scope, if the request carried it
+	// at least this often. 0 means never.
+	deleteElsewhereFrom int
 }
 
 // set writes a cookie in Amplify's spelling.
@@ -29,9 +31,9 @@ func (w *answerCookies) set(user string, slot slot, value string) {
 	if size := len(name) + len(value); size > cookie.MaxBytes {
 		w.tooLarge(slot, size)
 	}
-	w.put(name, w.attributes.Line(name, value))
-	if w.attributes.Domain != "" && w.deleteHostOnlyFrom > 0 && w.request.count(user, slot) >= w.deleteHostOnlyFrom {
-		w.expire(name, "")
+	w.put(w.attributes.Line(name, value))
+	if w.deleteElsewhereFrom > 0 && w.request.count(user, slot) >= w.deleteElsewhereFrom {
+		w.deletions.add(deletion{name: name, slot: slot, carried: true, written: true})
 	}
 }
 
@@ -45,8 +47,8 @@ func (w *answerCookies) clearUsers(users []userCookies) {
 // clear deletes one user's session and LastAuthUser.
 func (w *answerCookies) clear(user string) {
 	for _, slot := range clearedSlots {
-		always := slot == slotAccess || slot == slotID || slot == slotRefresh || !w.attributes.HTTPOnly
-		w.delete(user, slot, always)
+		isToken := slot == slotAccess || slot == slotID || slot == slotRefresh
+		w.delete(user, slot, isToken || !w.attributes.HTTPOnly && slot != slotUserData)
 	}
 	w.delete("", slotLastAuthUser, true)
 }
@@ -55,11 +57,11 @@ func (w *answerCookies) clear(user string) {
 // deletes Amplify's own spelling in any case.
 func (w *answerCookies) delete(user string, slot slot, always bool) {
 	if always {
-		w.deleteName(w.name(user, slot))
+		w.deletions.add(deletion{name: w.name(user, slot), slot: slot})
 	}
 	for i := range w.request {
 		if c := &w.request[i]; c.slot == slot && (slot == slotLastAuthUser || c.isOf(user)) {
-			w.deleteName(c.name)
+			w.deleteCarried(c)
 		}
 	}
 }
@@ -70,7 +72,7 @@ func (w *answerCookies) deleteOtherSpellings(user string, slot slot) {
 	name := w.name(user, slot)
 	for i := range w.request {
 		if c := &w.request[i]; c.slot == slot && c.name != name && c.isOf(user) {
-			w.deleteName(c.name)
+			w.deleteCarried(c)
 		}
 	}
 }
@@ -80,7 +82,7 @@ func (w *answerCookies) deleteOtherSpellings(user string, slot slot) {
 func (w *answerCookies) deleteOthers() {
 	for i := range w.request {
 		if c := &w.request[i]; slices.Contains(clearedSlots, c.slot) && !w.isSetHere(c.name) {
-			w.deleteName(c.name)
+			w.deleteCarried(c)
 		}
 	}
 }
@@ -93,22 +95,8 @@ func (w *answerCookies) isSetHere(name string) bool {
 	})
 }
 
-// deleteName deletes a cookie in every scope that we or Amplify may have written it in:
-// a deletion only reaches the cookie with its own Domain.
-func (w *answerCookies) deleteName(name string) {
-	if domain := w.attributes.Domain; domain != "" {
-		w.expire(name, domain)
-	}
-	w.expire(name, "")
-}
-
-func (w *answerCookies) expire(name, domain string) {
-	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return // browsers keep no such name, and a header must not hold it
-	}
-	deletion := w.attributes
-	deletion.MaxAge, deletion.Domain = 0, domain
-	w.put(name, deletion.Line(name, ""))
+func (w *answerCookies) deleteCarried(c *requestCookie) {
+	w.deletions.add(deletion{name: c.name, slot: c.slot, carried: true})
 }
 
 // settle takes out the lines that the answer has so far, such as those of a refresh by
@@ -134,16 +122,29 @@ func (w *answerCookies) mayRefresh(isEnded func() bool) bool {
 
 // put adds a line and takes out an earlier one for the same name and scope. RFC 6265
 // §4.1.1 allows one, and a sign-out replaces a refresh on the same answer.
-func (w *answerCookies) put(name, line string) {
-	hasDomain := strings.Contains(line, "; Domain=")
+func (w *answerCookies) put(line string) {
 	w.header["Set-Cookie"] = append(slices.DeleteFunc(w.header["Set-Cookie"], func(old string) bool {
-		n, _, _ := strings.Cut(old, "=")
-		return n == name && strings.Contains(old, "; Domain=") == hasDomain
+		return w.isOwnLine(old) && cookie.SameCookie(old, line)
 	}), line)
 }
 
-// keep has the guard put the lines back if a handler loses them.
-func (w *answerCookies) keep() {
+// finish adds the deletions, and has the guard put all lines back if a handler loses
+// them. The deletions come before the new values: cookie jars by the older RFC 6265 §5.3
+// take the cookie of the host alone for that with the host as its Domain, so that the
+// deletion of one deletes the other.
+func (w *answerCookies) finish() {
+	if deletions := w.deletions.lines(w.attributes, w.host); deletions != nil {
+		var others, own []string
+		for _, line := range w.header["Set-Cookie"] {
+			switch {
+			case !w.isOwnLine(line):
+				others = append(others, line)
+			case !slices.ContainsFunc(deletions, func(d string) bool { return cookie.SameCookie(d, line) }):
+				own = append(own, line)
+			}
+		}
+		w.header["Set-Cookie"] = slices.Concat(others, deletions, own)
+	}
 	if w.kept != nil {
 		w.kept.Replace(w.header["Set-Cookie"])
 	}

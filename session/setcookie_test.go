@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,20 +33,27 @@ func TestTooLargeCookieIsLogged(t *testing.T) {
 	}
 }
 
-// TestCookieAttributes writes and deletes with each setting of Config.Cookies.
+// TestCookieAttributes writes and deletes with each setting of Config.Cookies. scopes are
+// those of the deletions, without what all of them have.
 func TestCookieAttributes(t *testing.T) {
 	t.Parallel()
+	const parents = "Path=/ Domain=app.example.com, Path=/ Domain=example.com"
 	for _, test := range []struct {
-		cookies           session.Cookies
-		setting, deletion string
+		cookies                   session.Cookies
+		setting, scopes, deletion string
 	}{
-		{session.Cookies{}, "Path=/; Max-Age=31536000; Secure; SameSite=Lax", "Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Secure; SameSite=Lax"},
-		{session.Cookies{Insecure: true, SameSite: http.SameSiteDefaultMode}, "Path=/; Max-Age=31536000", "Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0"},
-		{session.Cookies{Domain: ".example.com", MaxAge: 500 * 24 * time.Hour}, "Path=/; Max-Age=34560000; Domain=example.com; Secure; SameSite=Lax",
-			"Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Domain=example.com; Secure; SameSite=Lax"},
+		{session.Cookies{}, "Path=/; Max-Age=31536000; Secure; SameSite=Lax", "Path=/, " + parents, "; Secure; SameSite=Lax"},
+		{session.Cookies{Insecure: true, SameSite: http.SameSiteDefaultMode}, "Path=/; Max-Age=31536000", "Path=/, " + parents, ""},
+		{session.Cookies{Domain: ".Example.com", MaxAge: 500 * 24 * time.Hour}, "Path=/; Max-Age=34560000; Domain=example.com; Secure; SameSite=Lax",
+			"Path=/, " + parents, "; Secure; SameSite=Lax"},
 		{session.Cookies{HTTPOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: time.Hour}, "Path=/; Max-Age=3600; Secure; HttpOnly; SameSite=Strict",
-			"Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Secure; HttpOnly; SameSite=Strict"},
-		{session.Cookies{SameSite: http.SameSiteNoneMode}, "Path=/; Max-Age=31536000; Secure; SameSite=None", "Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Secure; SameSite=None"},
+			"Path=/, " + parents, "; Secure; HttpOnly; SameSite=Strict"},
+		{session.Cookies{SameSite: http.SameSiteNoneMode}, "Path=/; Max-Age=31536000; Secure; SameSite=None", "Path=/, " + parents, "; Secure; SameSite=None"},
+		{session.Cookies{UntilClosed: true}, "Path=/; Secure; SameSite=Lax", "Path=/, " + parents, "; Secure; SameSite=Lax"},
+		{session.Cookies{Path: "/app"}, "Path=/app; Max-Age=31536000; Secure; SameSite=Lax",
+			"Path=/, " + parents + ", Path=/app, Path=/app Domain=app.example.com, Path=/app Domain=example.com", "; Secure; SameSite=Lax"},
+		{session.Cookies{SameSite: http.SameSiteNoneMode, Partitioned: true}, "Path=/; Max-Age=31536000; Secure; SameSite=None; Partitioned",
+			"Path=/, " + parents + ", Path=/ Partitioned, Path=/ Domain=app.example.com Partitioned, Path=/ Domain=example.com Partitioned", "; Secure; SameSite=None"},
 	} {
 		e := newEnv(t, func(c *session.Config) { c.Cookies = test.cookies })
 		w := httptest.NewRecorder()
@@ -60,20 +68,41 @@ func TestCookieAttributes(t *testing.T) {
 				t.Errorf("%+v sets with %q", test.cookies, attributes)
 			}
 		}
+		_, lines, err := e.fetchWith(pageRequest(cookies...), forced)
+		if err != nil || len(lines) != 4 {
+			t.Errorf("%+v: a refresh writes %.200q, %v", test.cookies, lines, err)
+		}
+		for _, line := range lines {
+			if _, attributes, _ := strings.Cut(line, "; "); attributes != test.setting {
+				t.Errorf("%+v: a refresh sets with %q", test.cookies, attributes)
+			}
+		}
 		w = httptest.NewRecorder()
 		if err := e.manager.End(w, pageRequest(cookies...)); err != nil {
 			t.Error(err)
 		}
-		found := 0
+		scopes := make(map[string][]string) // of the deletions, by name
 		for _, line := range w.Header()["Set-Cookie"] {
-			if _, attributes, _ := strings.Cut(line, "; "); attributes == test.deletion {
-				found++
-			} else if test.cookies.Domain == "" || strings.Contains(attributes, "Domain=") {
+			name, attributes, _ := strings.Cut(line, "=; ")
+			rest, partitioned := strings.CutSuffix(attributes, "; Partitioned")
+			rest, ok := strings.CutSuffix(rest, test.deletion)
+			path, domain, deletes := strings.Cut(rest, "; Max-Age=0")
+			if !ok || !deletes || strings.Contains(path, ";") {
 				t.Errorf("%+v deletes with %q", test.cookies, attributes)
 			}
+			scope := path + strings.Replace(domain, ";", "", 1)
+			if partitioned {
+				scope += " Partitioned"
+			}
+			scopes[name] = append(scopes[name], scope)
 		}
-		if found < 4 {
-			t.Errorf("%+v: %d deletions", test.cookies, found)
+		want := strings.Split(test.scopes, ", ")
+		slices.Sort(want)
+		for _, name := range []string{"LastAuthUser", "ada.accessToken", "ada.idToken", "ada.refreshToken"} {
+			got := scopes[e.prefixed(name)]
+			if slices.Sort(got); !slices.Equal(got, want) {
+				t.Errorf("%+v: %s is deleted in %q, want %q", test.cookies, name, got, want)
+			}
 		}
 		if w.Header().Get("Cache-Control") != "private, no-store" || w.Header().Get("Vary") != "Cookie" {
 			t.Error("the answer may be cached")
@@ -93,8 +122,8 @@ func TestHTTPOnlyHidesEveryCookie(t *testing.T) {
 	deletions, _ := e.end(pageRequest(cookies...))
 	checkDeleted(t, deletions, []string{e.prefixed("LastAuthUser"), e.prefixed("ada.accessToken"), e.prefixed("ada.idToken"),
 		e.prefixed("ada.refreshToken"), e.prefixed("ada.signInDetails"), e.prefixed("ada.clockDrift")})
-	if len(deletions) != 6 {
-		t.Errorf("%q", deletions)
+	if n := len(e.changes(deletions)); n != 6 {
+		t.Errorf("%d names: %q", n, deletions)
 	}
 	for _, line := range append(lines, deletions...) {
 		if !strings.Contains(line, "; HttpOnly") {

@@ -21,7 +21,7 @@ func TestEndedTokensAreRefused(t *testing.T) {
 		e := newEnv(t, func(c *session.Config) { c.RefreshBefore = 50 * time.Minute })
 		e.server.SetRotation(rotation, time.Minute)
 		first, other := e.server.Issue("ada"), e.server.Issue("ada")
-		e.advance(20 * time.Minute)
+		e.advance(30*time.Minute + time.Second)
 		_, lines, err := e.fetch(pageRequest(e.cookies("ada", first)...)) // refreshed early
 		if err != nil {
 			t.Fatal(err)

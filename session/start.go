@@ -34,7 +34,7 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set)
 	if access.Username() == "" {
 		return nil, fmt.Errorf("session: start: %w", errNoUser)
 	}
-	m.layout.writeSignIn(w, m.layout.parse(r.Header, nil), access.Username(), set)
+	m.layout.writeSignIn(w, r.Host, m.layout.parse(r.Header, nil), access.Username(), set)
 	return newSession(access, id, ""), nil
 }
 

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
@@ -42,6 +43,7 @@ type userResult struct {
 	user     *userCookies
 	position int           // of the access token among its duplicates
 	access   *tokens.Token // in stateValid and stateExpired
+	issued   *tokens.Token // the access token if Cognito certainly issued it
 	err      error         // why the state is not stateValid
 
 	id      *tokens.Token // a valid ID token of the same user
@@ -124,12 +126,12 @@ func (m *Manager) verifyAccess(ctx context.Context, raw string, checksLeft *int)
 		if m.refresher.IsEnded(token) { // an answer after the sign-out has restored the cookies
 			return userResult{state: stateRefused, err: refresh.ErrEnded, subject: token.Subject(), genuine: token}
 		}
-		return userResult{state: stateValid, access: token, subject: token.Subject(), genuine: token}
+		return userResult{state: stateValid, access: token, issued: token, subject: token.Subject(), genuine: token}
 	}
 	if refusal == nil || refusal.Reason == tokens.NotYetValid {
 		return userResult{state: stateUndecided, err: err}
 	}
-	result := userResult{state: stateRefused, err: err}
+	result := userResult{state: stateRefused, err: err, issued: issued}
 	if refusal.Token != nil {
 		result.subject, result.genuine = refusal.Token.Subject(), refusal.Token
 	}
@@ -216,6 +218,24 @@ func (m *Manager) verifyRaw(ctx context.Context, raw string, use tokens.Use, che
 		*checksLeft--
 	}
 	return nil, err
+}
+
+// device returns the device to refresh with. Only without a claim of a verified token a
+// cookie says it: anybody who can set a cookie could otherwise stop the refreshes.
+func (r *userResult) device() refresh.Device {
+	if r.issued != nil {
+		if key := r.issued.DeviceKey(); key != "" {
+			return refresh.Device{Key: key, Claimed: true}
+		}
+	}
+	return refresh.Device{Key: r.user.device()}
+}
+
+// hasSeveralDevices reports whether several device keys may be the session's, so that a
+// refusal of one says nothing of it.
+func (r *userResult) hasSeveralDevices() bool {
+	keys := r.user.deviceKey
+	return !r.device().Claimed && slices.ContainsFunc(keys, func(key string) bool { return key != keys[0] })
 }
 
 // refreshToken returns the one that stands beside the access token. There must be one.

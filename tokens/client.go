@@ -73,7 +73,7 @@ func (c *Client) Refresh(ctx context.Context, refresh string, opts *RefreshOptio
 		in.ClientMetadata = opts.ClientMetadata
 	}
 	var set *Set
-	err := c.call(ctx, "GetTokensFromRefreshToken", refresh, func(ctx context.Context) error {
+	err := c.call(ctx, "GetTokensFromRefreshToken", []string{refresh, aws.ToString(in.DeviceKey)}, func(ctx context.Context) error {
 		out, err := c.api.GetTokensFromRefreshToken(ctx, in)
 		if err != nil {
 			return err
@@ -97,7 +97,7 @@ func (c *Client) Refresh(ctx context.Context, refresh string, opts *RefreshOptio
 // the refresh token any longer nor the access tokens made from it. If the app client
 // has revocation switched off, Revoke does nothing and returns nil.
 func (c *Client) Revoke(ctx context.Context, refresh string) error {
-	err := c.call(ctx, "RevokeToken", refresh, func(ctx context.Context) error {
+	err := c.call(ctx, "RevokeToken", []string{refresh}, func(ctx context.Context) error {
 		_, err := c.api.RevokeToken(ctx, &cip.RevokeTokenInput{
 			ClientId:     aws.String(c.userPool.ClientID),
 			ClientSecret: optional(c.userPool.ClientSecret),
@@ -113,7 +113,7 @@ func (c *Client) Revoke(ctx context.Context, refresh string) error {
 
 // GlobalSignOut ends all sessions of the access token's user.
 func (c *Client) GlobalSignOut(ctx context.Context, access string) error {
-	return c.call(ctx, "GlobalSignOut", access, func(ctx context.Context) error {
+	return c.call(ctx, "GlobalSignOut", []string{access}, func(ctx context.Context) error {
 		_, err := c.api.GlobalSignOut(ctx, &cip.GlobalSignOutInput{AccessToken: aws.String(access)})
 		return err
 	})
@@ -123,7 +123,7 @@ func (c *Client) GlobalSignOut(ctx context.Context, access string) error {
 // token needs the scope aws.cognito.signin.user.admin.
 func (c *Client) UserAttributes(ctx context.Context, access string) (map[string]string, error) {
 	var attributes map[string]string
-	err := c.call(ctx, "GetUser", access, func(ctx context.Context) error {
+	err := c.call(ctx, "GetUser", []string{access}, func(ctx context.Context) error {
 		out, err := c.api.GetUser(ctx, &cip.GetUserInput{AccessToken: aws.String(access)})
 		if err != nil {
 			return err
@@ -137,10 +137,10 @@ func (c *Client) UserAttributes(ctx context.Context, access string) (map[string]
 	return attributes, err
 }
 
-// call makes a call that sends a token, and tells the hook of it.
-func (c *Client) call(ctx context.Context, op, token string, do func(context.Context) error) (err error) {
+// call makes a call that sends these credentials, and tells the hook of it.
+func (c *Client) call(ctx context.Context, op string, secrets []string, do func(context.Context) error) (err error) {
 	start := c.opts.Now()
-	call := awscall.Call{Op: op, Secrets: []string{token, c.userPool.ClientSecret}, Repeat: hadNoEffect}
+	call := awscall.Call{Op: op, Secrets: append(secrets, c.userPool.ClientSecret), Repeat: hadNoEffect}
 	if failure := call.Do(ctx, do); failure != nil {
 		err = callError(failure)
 	}

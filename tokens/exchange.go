@@ -2,12 +2,16 @@ package tokens
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/http"
+	"net/url"
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/cognitogate/cognitogate/internal/awscall"
+	"github.com/cognitogate/cognitogate/internal/redact"
 )
 
 const (
@@ -33,14 +37,12 @@ func (c *Client) Exchange(ctx context.Context, code, verifier, redirectURI strin
 	start := c.opts.Now()
 	limited, cancel := context.WithTimeout(ctx, exchangeTimeout)
 	defer cancel()
-	// The library takes its HTTP client from the context. A token endpoint sends no
-	// redirect. Following one would carry the code and the client secret elsewhere.
-	client := *c.opts.HTTPClient
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	limited = context.WithValue(limited, oauth2.HTTPClient, &client)
+	// The library takes its HTTP client from the context.
+	limited = context.WithValue(limited, oauth2.HTTPClient, awscall.WithoutRedirects(c.opts.HTTPClient))
 	token, err := cfg.Exchange(limited, code, oauth2.VerifierOption(verifier))
 	if err != nil {
-		err = exchangeError(err)
+		credentials := base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(c.userPool.ClientID) + ":" + url.QueryEscape(c.userPool.ClientSecret)))
+		err = exchangeError(err, code, verifier, c.userPool.ClientSecret, credentials)
 	}
 	if c.opts.Hooks.Called != nil {
 		c.opts.Hooks.Called(ctx, opToken, c.opts.Now().Sub(start), err)
@@ -55,13 +57,13 @@ func (c *Client) Exchange(ctx context.Context, code, verifier, redirectURI strin
 
 // exchangeError returns the error that an error of the token endpoint means (RFC 6749
 // §5.2). The library's own text is dropped: it quotes the answer's body, which may
-// hold tokens.
-func exchangeError(err error) error {
+// hold tokens. The rest may quote the secrets that were sent.
+func exchangeError(err error, secrets ...string) error {
 	var refused *oauth2.RetrieveError
 	if !errors.As(err, &refused) {
-		return fmt.Errorf("%w: %s: %w", ErrUnavailable, opToken, err)
+		return fmt.Errorf("%w: %s: %w", ErrUnavailable, opToken, redact.Error(err, secrets...))
 	}
-	e := &APIError{Op: opToken, Code: refused.ErrorCode, Message: refused.ErrorDescription}
+	e := &APIError{Op: opToken, Code: redact.Text(refused.ErrorCode, secrets...), Message: redact.Text(refused.ErrorDescription, secrets...)}
 	if refused.Response != nil {
 		e.Status = refused.Response.StatusCode
 	}

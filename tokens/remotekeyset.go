@@ -6,12 +6,16 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/cognitogate/cognitogate/internal/awscall"
+	"github.com/cognitogate/cognitogate/internal/background"
 )
 
 const (
@@ -210,20 +214,38 @@ func (s *issuerKeys) fetch(seen *fetchedKeys, forUnknownKid bool) (*keyFetch, er
 	}
 	s.startedAt = now
 	s.running = &keyFetch{done: make(chan struct{})}
-	go s.run(s.running)
+	s.run(s.running)
 	return s.running, nil
 }
 
-// run fetches the key set. It uses no request's context: the request that started
-// the fetch may be cancelled while others wait.
+// run fetches the key set in the background. It uses no request's context: the request
+// that started the fetch may be cancelled while others wait.
 func (s *issuerKeys) run(fetch *keyFetch) {
 	ctx, cancel := context.WithTimeout(context.Background(), keysFetchTimeout)
-	defer cancel()
-	keys, err := s.download(ctx)
-	if err != nil {
-		err = fmt.Errorf("%w: key set of %s: %w", ErrUnavailable, s.issuer, err)
-	}
+	var keys map[string]*rsa.PublicKey
+	task := background.Task{Name: "tokens: a fetch of a key set", Logger: slog.Default()}
+	task.Go(func() (err error) {
+		keys, err = s.download(ctx)
+		return err
+	}, func(err error) {
+		if err != nil {
+			err = fmt.Errorf("%w: key set of %s: %w", ErrUnavailable, s.issuer, err)
+		}
+		s.finish(fetch, keys, err)
+	}, func(error) {
+		if s.opts.Hooks.KeysFetched != nil {
+			s.opts.Hooks.KeysFetched(ctx, s.issuer, len(keys), fetch.err)
+		}
+	}, func(error) {
+		close(fetch.done)
+		cancel()
+	})
+}
+
+// finish notes how a fetch ended.
+func (s *issuerKeys) finish(fetch *keyFetch, keys map[string]*rsa.PublicKey, err error) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if err != nil {
 		backoff := min(keysBackoffMin<<min(s.failures, 5), keysBackoffMax)
 		backoff -= rand.N(backoff / 4) // spreads the requests of replicas
@@ -233,14 +255,8 @@ func (s *issuerKeys) run(fetch *keyFetch) {
 		s.failures = 0
 		s.replace(keys)
 	}
-	s.lastErr = err
-	fetch.err = err
+	s.lastErr, fetch.err = err, err
 	s.running = nil
-	s.mu.Unlock()
-	if s.opts.Hooks.KeysFetched != nil {
-		s.opts.Hooks.KeysFetched(ctx, s.issuer, len(keys), err)
-	}
-	close(fetch.done)
 }
 
 // replace makes keys the current set. A key that stays remains the same *publicKey.
@@ -280,7 +296,7 @@ func (s *issuerKeys) download(ctx context.Context) (map[string]*rsa.PublicKey, e
 		return nil, err
 	}
 	req.Header.Set("Accept", "application/json")
-	resp, err := s.opts.HTTPClient.Do(req)
+	resp, err := awscall.WithoutRedirects(s.opts.HTTPClient).Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -81,6 +81,29 @@ func (t *Token) OriginID() string { return t.originID }
 // authorization request sent. It is empty without the claim.
 func (t *Token) Nonce() string { return t.nonce }
 
+// DeviceKey returns "device_key" of an access token: the remembered device on which the
+// user signed in. A refresh needs it; see [RefreshOptions]. It is empty without the claim.
+// DeviceKey reads the token again at each call.
+func (t *Token) DeviceKey() string {
+	_, rest, _ := strings.Cut(t.raw, ".")
+	part, _, _ := strings.Cut(rest, ".")
+	payload, err := base64.RawURLEncoding.DecodeString(part)
+	if err != nil || t.use != Access {
+		return ""
+	}
+	members, err := appendJSONMembers(nil, string(payload))
+	if err != nil {
+		return ""
+	}
+	for _, m := range members {
+		if m.name == "device_key" && m.value[0] == '"' {
+			key, _ := unquote(m.value)
+			return key
+		}
+	}
+	return ""
+}
+
 // Groups returns a copy of "cognito:groups", in the order of the token.
 func (t *Token) Groups() []string { return slices.Clone(t.groups) }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -98,5 +99,40 @@ func TestTokenCannotBeChanged(t *testing.T) {
 		default:
 			t.Errorf("%s returns a %s, which may be memory of the Token", name, result.Type())
 		}
+	}
+}
+
+// TestDeviceKey reads the claim of access tokens alone, and only as a string.
+func TestDeviceKey(t *testing.T) {
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	v, err := tokens.NewVerifier(server.UserPool(), &tokens.Options{HTTPClient: server.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name  string
+		value any
+		want  string
+	}{
+		{"device_key", "eu-west-1_1111", "eu-west-1_1111"},
+		{"device_key", "a\"\u00e9\n", "a\"\u00e9\n"},
+		{"device_key", "", ""},
+		{"device_key", nil, ""},
+		{"device_key", int64(1), ""},
+		{"device_key", []string{"eu-west-1_1111"}, ""},
+		{"Device_Key", "eu-west-1_1111", ""},
+		{"custom:device_key", "eu-west-1_1111", ""},
+	} {
+		set := server.Issue("ada", func(d *cognitotest.Draft) { d.Claims[test.name] = test.value })
+		access, err := v.Verify(t.Context(), set.Access, tokens.Access)
+		if err != nil || access.DeviceKey() != test.want {
+			t.Errorf("%s %v: %v, %v", test.name, test.value, access, err)
+		}
+		if id, err := v.Verify(t.Context(), set.ID, tokens.ID); err != nil || id.DeviceKey() != "" {
+			t.Errorf("%s %v of an ID token: %v, %v", test.name, test.value, id, err)
+		}
+	}
+	if key := new(tokens.Token).DeviceKey(); key != "" {
+		t.Errorf("of the zero Token: %q", key)
 	}
 }

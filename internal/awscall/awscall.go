@@ -9,12 +9,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http/httptrace"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/cognitogate/cognitogate/internal/redact"
 )
 
 // Timeout bounds a call with all its attempts.
@@ -34,7 +35,8 @@ type Call struct {
 	Op string
 
 	// Secrets are the credentials that the call sends. Error messages of Cognito
-	// quote parameters that fail validation, so a Failure contains none of them.
+	// quote parameters that fail validation, and a transport's error may quote a
+	// request. So no text of a Failure contains one of them.
 	Secrets []string
 
 	// Repeat reports whether a second attempt may follow this failed one.
@@ -99,7 +101,8 @@ func (c Call) attempt(ctx context.Context, do func(context.Context) error) *Fail
 	var unreadable *smithy.DeserializationError
 	switch {
 	case errors.As(err, &answer):
-		failure.Code, failure.Message = answer.ErrorCode(), c.redact(answer.ErrorMessage())
+		failure.Code = redact.Text(answer.ErrorCode(), c.Secrets...)
+		failure.Message = redact.Text(answer.ErrorMessage(), c.Secrets...)
 	case errors.As(err, &unreadable):
 		// The SDK's error quotes the answer and keeps a part of it. That part may
 		// hold tokens or credentials.
@@ -108,19 +111,10 @@ func (c Call) attempt(ctx context.Context, do func(context.Context) error) *Fail
 			failure.Err = fmt.Errorf("unreadable answer with status %d", failure.Status)
 		}
 	default:
-		failure.Err = err
+		failure.Err = redact.Error(err, c.Secrets...)
 		failure.Unsent = ctx.Err() == nil && !maybeSent()
 	}
 	return failure
-}
-
-func (c Call) redact(message string) string {
-	for _, secret := range c.Secrets {
-		if secret != "" {
-			message = strings.ReplaceAll(message, secret, "…")
-		}
-	}
-	return message
 }
 
 // traceSent returns a context for requests, and a function that reports whether one

@@ -8,14 +8,21 @@ import (
 const maxAnswer = 1 << 20 // bytes
 
 // HTTPClient is an HTTP client for the SDK. It cuts off long answers, which the SDK
-// would read whole. It follows no redirect, which would carry a token elsewhere.
+// would read whole. It follows no redirect.
 type HTTPClient struct{ client http.Client }
 
 // NewHTTPClient returns an HTTPClient that sends requests like c.
 func NewHTTPClient(c *http.Client) *HTTPClient {
-	bounded := &HTTPClient{*c}
-	bounded.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return bounded
+	return &HTTPClient{*WithoutRedirects(c)}
+}
+
+// WithoutRedirects returns a client that sends requests like c and follows no redirect.
+// The services send none. Following one would carry a token, a code or a client secret
+// elsewhere, or fetch keys from another origin, perhaps by plain HTTP.
+func WithoutRedirects(c *http.Client) *http.Client {
+	direct := *c
+	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &direct
 }
 
 // Do sends a request.

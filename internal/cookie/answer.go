@@ -102,6 +102,10 @@ func (l *Lines) addTo(h http.Header, target string) {
 	h["Set-Cookie"] = append(all, missing...)
 }
 
+// SameCookie reports whether two Set-Cookie lines, which have a Path, are for the same
+// cookie of a browser.
+func SameCookie(a, b string) bool { return identityOf(a, "/") == identityOf(b, "/") }
+
 // identity tells a browser's cookies apart (RFC 6265bis §5.7).
 type identity struct {
 	name, domain, path string

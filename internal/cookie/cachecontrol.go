@@ -53,10 +53,10 @@ func namesCookie(line string) bool {
 	return false
 }
 
-// PrivateNoStore marks an answer as [Private].
+// PrivateNoStore marks an answer as [Private]. What was said about caching before is void.
 func PrivateNoStore(h http.Header) { setCacheControl(h, Private) }
 
-// NoStore marks an answer as [Uncached].
+// NoStore marks an answer as [Uncached]. What was said about caching before is void.
 func NoStore(h http.Header) { setCacheControl(h, Uncached) }
 
 // Vary says that the answer depends on the request's cookies.
@@ -67,9 +67,22 @@ func Vary(h http.Header) {
 }
 
 func setCacheControl(h http.Header, cacheControl string) {
+	DeleteTargetedCacheControl(h)
 	if is := h["Cache-Control"]; len(is) == 1 && is[0] == cacheControl {
 		Vary(h)
 		return
 	}
 	new(Values).SetCacheControl(h, cacheControl)
+}
+
+// DeleteTargetedCacheControl deletes what some caches obey rather than Cache-Control: the
+// headers of RFC 9213, all of which end with it, and older ones.
+func DeleteTargetedCacheControl(h http.Header) {
+	for name := range h {
+		const suffix = "-Cache-Control"
+		if len(name) > len(suffix) && strings.EqualFold(name[len(name)-len(suffix):], suffix) ||
+			name == "Surrogate-Control" || name == "Edge-Control" || name == "X-Accel-Expires" {
+			delete(h, name)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package cookie
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,28 +16,31 @@ const MaxBytes = 4096
 
 // Attributes are those of a Set-Cookie line (RFC 6265bis §4.1.2).
 type Attributes struct {
-	Domain   string // "" for the host alone
-	SameSite http.SameSite
-	MaxAge   time.Duration
-	HTTPOnly bool
-	Insecure bool // leaves out Secure
+	Domain      string // "" for the host alone
+	Path        string // "" for "/"
+	SameSite    http.SameSite
+	MaxAge      time.Duration
+	UntilClosed bool // leaves out Max-Age, so that the cookie ends with the browser
+	HTTPOnly    bool
+	Insecure    bool // leaves out Secure
+	Partitioned bool
 }
 
-// Line returns a Set-Cookie line for the whole site. With a MaxAge of zero or less it
-// deletes the cookie. http.SetCookie writes nothing for a name that is no token, so such
-// a cookie could never be deleted. Nothing in the line can be split if name and value
-// are encoded, or come from a request's header.
+// Line returns a Set-Cookie line. With a MaxAge of zero or less, and without UntilClosed,
+// it deletes the cookie. http.SetCookie writes nothing for a name that is no token, so
+// such a cookie could never be deleted. Nothing in the line can be split if name and
+// value are encoded, or come from a request's header.
 func (a Attributes) Line(name, value string) string {
 	b := make([]byte, 0, len(name)+len(value)+96)
 	b = append(b, name...)
 	b = append(b, '=')
 	b = append(b, value...)
-	b = append(b, "; Path=/"...)
-	if a.MaxAge <= 0 {
-		b = append(b, "; Expires=Thu, 01 Jan 1970 00:00:00 GMT"...)
+	b = append(b, "; Path="...)
+	b = append(b, cmp.Or(a.Path, "/")...)
+	if !a.UntilClosed {
+		b = append(b, "; Max-Age="...)
+		b = strconv.AppendInt(b, int64(max(a.MaxAge, 0)/time.Second), 10)
 	}
-	b = append(b, "; Max-Age="...)
-	b = strconv.AppendInt(b, int64(max(a.MaxAge, 0)/time.Second), 10)
 	if a.Domain != "" {
 		b = append(b, "; Domain="...)
 		b = append(b, a.Domain...)
@@ -55,23 +59,10 @@ func (a Attributes) Line(name, value string) string {
 	case http.SameSiteNoneMode:
 		b = append(b, "; SameSite=None"...)
 	}
+	if a.Partitioned {
+		b = append(b, "; Partitioned"...)
+	}
 	return string(b)
-}
-
-// IsDomain reports whether s can be a Domain attribute: labels of letters, digits and
-// hyphens (RFC 1034 §3.5), without a dot in front.
-func IsDomain(s string) bool {
-	if s == "" || len(s) > 253 {
-		return false
-	}
-	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool {
-			return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-		}) {
-			return false
-		}
-	}
-	return true
 }
 
 // Forward returns the Cookie header that a browser would send after it has seen the

@@ -19,10 +19,10 @@ import (
 var fileOrder = map[string][]string{
 	"session": {
 		"fetch.go", "start.go", "end.go", "forwardcookies.go", "refreshflow.go", "verify.go", "transport.go", "context.go", "manager.go",
-		"layout.go", "setcookie.go", "requestcookies.go", "amplify.go", "cache.go",
+		"layout.go", "setcookie.go", "deletions.go", "requestcookies.go", "amplify.go", "cache.go",
 		"session.go", "errors.go", "config.go", "doc.go",
 	},
-	"session/internal/refresh": {"refresh.go", "end.go", "engine.go", "signouts.go", "limits.go", "results.go", "origin.go", "ratelimits.go", "errors.go"},
+	"session/internal/refresh": {"refresh.go", "end.go", "engine.go", "signouts.go", "devices.go", "limits.go", "margin.go", "results.go", "origin.go", "ratelimits.go", "errors.go"},
 }
 
 func TestFileOrder(t *testing.T) {

@@ -32,7 +32,8 @@ type Config struct {
 	// runs. It must not serve the token from a cache any more, and must not block.
 	Superseded func(access string)
 
-	// Margin is how long before its expiry a token counts as expiring.
+	// Margin is how long before its expiry a token counts as expiring. At most half of
+	// the token's life counts.
 	Margin time.Duration
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -49,6 +50,7 @@ type Engine struct {
 
 	*limits
 	*signOuts
+	*devices
 
 	mu      sync.Mutex
 	results results
@@ -65,6 +67,7 @@ func New(cfg Config) *Engine {
 		cfg:      cfg,
 		limits:   newLimits(cfg.Now),
 		signOuts: newSignOuts(cfg.Now),
+		devices:  newDevices(cfg.Now),
 		results:  newResults(),
 	}
 	e.logClock.Interval, e.logAnswer.Interval, e.logConfig.Interval = time.Minute, time.Minute, time.Minute
@@ -81,7 +84,23 @@ func (e *Engine) Size() (running, results, undelivered int) {
 
 // IsExpiring reports whether a token expires within the Margin.
 func (e *Engine) IsExpiring(t *tokens.Token, now time.Time) bool {
-	return now.Add(e.cfg.Margin).After(t.ExpiresAt())
+	return isExpiring(t, e.cfg.Margin, now)
+}
+
+// IsDue reports whether a token that is shown with this refresh token is expiring and did
+// not just come with a refresh.
+func (e *Engine) IsDue(t *tokens.Token, refreshToken string, now time.Time) bool {
+	if !e.IsExpiring(t, now) {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, call := range [...]*refreshCall{e.results.byToken[refreshToken], e.results.byNewToken[refreshToken]} {
+		if call != nil && call.brought(t) {
+			return call.isExpiring(t, e.cfg.Margin, now)
+		}
+	}
+	return true
 }
 
 // NoteDelivered notes that a browser has shown this access token. Results are kept
@@ -107,17 +126,17 @@ func (e *Engine) NoteDelivered(access string) {
 // tokens than the access token shown, or may have: its answer could not be verified, or
 // was lost. The browser has missed the answer then. With rotation its refresh token is
 // worth nothing soon, and without this it would find out when the access token expires.
-func (e *Engine) HasNewerResult(refreshToken, deviceKey string, shown *tokens.Token) bool {
+func (e *Engine) HasNewerResult(refreshToken string, shown *tokens.Token) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	call := e.results.find(refreshToken, deviceKey)
+	call := e.results.byToken[refreshToken]
 	switch {
 	case call == nil && !e.replyWasLost(refreshToken, shown.Subject()):
 		return false
 	case call == nil:
 	case call.isRunning() || !call.supersedes(shown):
 		return false
-	case call.tokens != nil && !e.IsExpiring(call.tokens.Access, e.cfg.Now()):
+	case call.tokens != nil && !call.isExpiring(call.tokens.Access, e.cfg.Margin, e.cfg.Now()):
 		return true
 	}
 	// Another call to Cognito is needed, which waits while refreshes are paused.
@@ -127,10 +146,10 @@ func (e *Engine) HasNewerResult(refreshToken, deviceKey string, shown *tokens.To
 // IsSuperseded reports whether a refresh that runs, or is remembered, replaces the
 // access token shown with this refresh token. Do not cache its session: a browser that
 // shows it again has missed the answer.
-func (e *Engine) IsSuperseded(refreshToken, deviceKey string, shown *tokens.Token) bool {
+func (e *Engine) IsSuperseded(refreshToken string, shown *tokens.Token) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if call := e.results.find(refreshToken, deviceKey); call != nil {
+	if call := e.results.byToken[refreshToken]; call != nil {
 		return call.supersedes(shown)
 	}
 	return e.replyWasLost(refreshToken, shown.Subject())

@@ -19,7 +19,6 @@ var (
 	// errTooOften reports a sign-in or a user with too many successful refreshes.
 	errTooOften = fmt.Errorf("%w: refreshed too often", ErrTooMany)
 
-	errPanicked = fmt.Errorf("%w: a refresh has panicked", tokens.ErrUnavailable)
 	errNoUser   = fmt.Errorf("%w: a refreshed token names no user", tokens.ErrUnavailable)
 	errTwoUsers = fmt.Errorf("%w: refreshed tokens name two users", tokens.ErrUnavailable)
 )
@@ -47,4 +46,20 @@ func wasAnswered(err error) bool {
 func willNeverVerify(err error) bool {
 	var refusal *tokens.VerifyError
 	return errors.Is(err, errNoUser) || errors.Is(err, errTwoUsers) || errors.As(err, &refusal) && refusal.Reason.Final()
+}
+
+// mayRefuseDevice reports whether an error may be about the device key. Cognito's messages
+// do not always tell.
+func mayRefuseDevice(err error) bool {
+	var api *tokens.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	switch api.Code {
+	case "NotAuthorizedException":
+		return api.SignedOut()
+	case "InvalidParameterException", "ResourceNotFoundException":
+		return true
+	}
+	return false
 }

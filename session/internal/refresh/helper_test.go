@@ -24,11 +24,14 @@ type env struct {
 	t        *testing.T
 	server   *cognitotest.Server
 	verifier *tokens.Verifier
+	config   refresh.Config
 
 	// exchange answers a call. The default issues tokens for ada and rotates.
 	exchange func(refreshToken string) (*tokens.Set, error)
 	// verifyErr makes the verification of new tokens fail.
 	verifyErr error
+	verify    func() error // called first; may be nil
+	revoke    func()       // called by a revocation; may be nil
 
 	adas *tokens.Token // an access token that the test's requests show
 
@@ -52,7 +55,7 @@ func newEnv(t *testing.T) *env {
 	}
 	e.verifier = verifier
 	e.exchange = func(refreshToken string) (*tokens.Set, error) { return e.issue("ada", refreshToken+"'"), nil }
-	e.Engine = refresh.New(refresh.Config{
+	e.config = refresh.Config{
 		Exchange: func(_ context.Context, refreshToken string, _ *tokens.RefreshOptions) (*tokens.Set, error) {
 			e.mu.Lock()
 			e.exchanged = append(e.exchanged, refreshToken)
@@ -61,13 +64,21 @@ func newEnv(t *testing.T) *env {
 		},
 		Revoke: func(_ context.Context, refreshToken string) error {
 			e.mu.Lock()
-			defer e.mu.Unlock()
 			e.revoked = append(e.revoked, refreshToken)
+			e.mu.Unlock()
+			if e.revoke != nil {
+				e.revoke()
+			}
 			return nil
 		},
 		Verify: func(ctx context.Context, raw string, use tokens.Use) (*tokens.Token, error) {
 			if e.verifyErr != nil {
 				return nil, e.verifyErr
+			}
+			if e.verify != nil {
+				if err := e.verify(); err != nil {
+					return nil, err
+				}
 			}
 			return verifier.Verify(ctx, raw, use)
 		},
@@ -84,7 +95,8 @@ func newEnv(t *testing.T) *env {
 			defer e.mu.Unlock()
 			e.sources = append(e.sources, source)
 		},
-	})
+	}
+	e.Engine = refresh.New(e.config)
 	e.adas = e.accessToken("ada")
 	return e
 }

@@ -50,7 +50,7 @@ type limits struct {
 	now func() time.Time
 
 	mu           sync.Mutex
-	refusals     recent.Map[hash, error] // by refresh token
+	refusals     recent.Map[hash, error] // by refresh token and device key
 	accessTokens recent.Map[hash, *uses]
 	signIns      recent.Map[hash, *signInLimits]
 	users        recent.Map[hash, *userLimits]
@@ -138,8 +138,8 @@ func record[V any](m *recent.Map[hash, *V], key hash, now time.Time) *V {
 // startCall allows a call, or says why there is none. shown is a genuine token of the
 // session that asks, or nil. client is the address that asks; the zero Addr is not
 // limited by itself. The caller hands the grant to finishCall.
-func (l *limits) startCall(refreshToken string, shown *tokens.Token, client netip.Addr) (*grant, error) {
-	if err := l.Refusal(refreshToken); err != nil {
+func (l *limits) startCall(refreshToken, deviceKey string, shown *tokens.Token, client netip.Addr) (*grant, error) {
+	if err := l.refusal(refreshToken, deviceKey); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
@@ -227,6 +227,17 @@ func networkOf(client netip.Addr) (netip.Prefix, bool) {
 	return network, err == nil && client.IsValid()
 }
 
+// allowWithoutDevice allows the second try of a call whose device key was refused. The
+// first try counts as a refusal.
+func (l *limits) allowWithoutDevice(g *grant) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, u := range g.uses {
+		u.refusals.add(l.now(), refusalTTL)
+	}
+	return !g.once
+}
+
 // finishCall notes how a call ended. A refused token is not tried again for a while. A
 // lost reply is noted because the call may have had its effect.
 func (l *limits) finishCall(g *grant, call *refreshCall) {
@@ -235,7 +246,7 @@ func (l *limits) finishCall(g *grant, call *refreshCall) {
 	now, refused := l.now(), Refused(call.err)
 	switch {
 	case refused:
-		l.refusals.Put(hashOf(call.refreshToken), call.err, now)
+		l.refusals.Put(sessionKey(call.refreshToken, call.deviceKey), call.err, now)
 	case call.err != nil && !wasAnswered(call.err):
 		l.lostReplies.Put(sessionKey(call.refreshToken, call.subject), struct{}{}, now)
 	}
@@ -326,11 +337,12 @@ func (l *limits) replyWasLost(refreshToken, subject string) bool {
 	return l.lostReplies.Len() > 0 && l.lostReplies.Has(sessionKey(refreshToken, subject), l.now())
 }
 
-// Refusal returns Cognito's refusal of the refresh token within the last minute, or nil.
-func (l *limits) Refusal(refreshToken string) error {
+// refusal returns Cognito's refusal, within the last minute, of the refresh token with the
+// device key. It returns nil if there was none. Another key may not be refused.
+func (l *limits) refusal(refreshToken, deviceKey string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err, _ := l.refusals.Get(hashOf(refreshToken), l.now())
+	err, _ := l.refusals.Get(sessionKey(refreshToken, deviceKey), l.now())
 	return err
 }
 

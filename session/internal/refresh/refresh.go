@@ -6,18 +6,18 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/cognitogate/cognitogate/internal/awscall"
+	"github.com/cognitogate/cognitogate/internal/background"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
 // Request is what one HTTP request wants refreshed.
 type Request struct {
 	RefreshToken string
-	DeviceKey    string
+	Device       Device
 	Presented    string // the access token in the request's cookies
 
 	// Genuine is a token of the session that Cognito has certainly issued: an access
@@ -63,6 +63,9 @@ func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, err err
 				got, err = nil, ErrEnded
 			}
 			e.mu.Unlock()
+			if source == SourceJoined && Refused(err) && req.Device.Claimed && call.deviceKey != req.Device.Key {
+				continue // the call had another request's device key
+			}
 		case <-ctx.Done():
 			err = fmt.Errorf("%w: %w", tokens.ErrUnavailable, ctx.Err())
 		}
@@ -83,7 +86,7 @@ func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refresh
 	// Follow the rotations to the newest refresh token. A refresh token that leads to
 	// itself is not rotated.
 	for range maxRotations {
-		call := e.results.find(req.RefreshToken, req.DeviceKey)
+		call := e.results.byToken[req.RefreshToken]
 		switch {
 		case call == nil && !e.IsTokenEnded(req.RefreshToken):
 			return e.start(ctx, req, nil)
@@ -100,7 +103,7 @@ func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refresh
 			return call, SourceJoined, nil
 		case call.tokens == nil: // already exchanged, only to be verified
 			return e.start(ctx, req, call)
-		case call.number > after && !e.IsExpiring(call.tokens.Access, now) && call.tokens.Access.Raw() != req.Presented:
+		case call.number > after && !call.isExpiring(call.tokens.Access, e.cfg.Margin, now) && call.tokens.Access.Raw() != req.Presented:
 			if call = e.newestResult(call, now); req.Upgrade {
 				call.keepForLong()
 			}
@@ -118,8 +121,7 @@ func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refresh
 func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall) (*refreshCall, Source, error) {
 	// Copies, because parts of a request's header would keep the whole header in memory.
 	call := &refreshCall{
-		refreshToken: strings.Clone(req.RefreshToken), deviceKey: strings.Clone(req.DeviceKey),
-		subject: req.subject(), keepLong: req.Upgrade, done: make(chan struct{}),
+		refreshToken: strings.Clone(req.RefreshToken), subject: req.subject(), keepLong: req.Upgrade, done: make(chan struct{}),
 	}
 	ctx = context.WithoutCancel(ctx)
 	var granted *grant
@@ -130,7 +132,7 @@ func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall)
 			return nil, "", fmt.Errorf("%w at once", ErrTooMany)
 		}
 		var err error
-		if granted, err = e.startCall(req.RefreshToken, req.Genuine, req.Client); err != nil {
+		if granted, err = e.startCall(req.RefreshToken, e.keyFor(req.RefreshToken, req.Device), req.Genuine, req.Client); err != nil {
 			if kept := e.results.newestOf(req.RefreshToken); errors.Is(err, errTooOften) && kept.isUsable(e.cfg.Now()) {
 				return kept, SourceKept, nil
 			}
@@ -149,40 +151,69 @@ func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall)
 		e.cfg.Superseded(origin.tokens.Access.Raw())
 	}
 	call.number = e.lastNumber.Add(1)
-	e.results.byToken[call.refreshToken] = append(e.results.byToken[call.refreshToken], call)
+	e.results.byToken[call.refreshToken] = call
 	e.running.Add(1)
-	go e.run(ctx, call, granted, maps.Clone(req.Metadata))
+	e.run(ctx, call, granted, Device{strings.Clone(req.Device.Key), req.Device.Claimed}, maps.Clone(req.Metadata))
 	return call, SourceCall, nil
 }
 
-// run makes the call and verifies its answer. It does not run on a request's context: a
-// request that is cancelled must not take the refresh from the others. A panic in a
-// hook or a transport must not end the process, because no server recovers it here.
-func (e *Engine) run(ctx context.Context, call *refreshCall, granted *grant, metadata map[string]string) {
+// run makes the call and verifies its answer, in the background. It does not run on a
+// request's context: a request that is cancelled must not take the refresh from the others.
+func (e *Engine) run(ctx context.Context, call *refreshCall, granted *grant, device Device, metadata map[string]string) {
 	limited, cancel := context.WithTimeout(ctx, Timeout)
-	defer cancel()
 	set, called := call.unverified, call.unverified == nil
-	got, err := (*Tokens)(nil), errPanicked
-	defer func() {
-		if p := recover(); p != nil {
-			e.cfg.Logger.Error("session: a refresh has panicked", "panic", p, "stack", string(debug.Stack()))
+	var got *Tokens
+	deviceKey, revoke := device.Key, false
+	task := background.Task{Name: "session: a refresh", Logger: e.cfg.Logger, Secrets: []string{call.refreshToken, device.Key}}
+	task.Go(func() (err error) {
+		if called {
+			if set, deviceKey, err = e.exchange(limited, call, granted, device, metadata); err != nil {
+				return err
+			}
 		}
-	}()
-	defer func() {
-		if e.finish(call, granted, got, set, err) {
+		got, err = e.verify(limited, set, call.refreshToken)
+		return err
+	}, func(err error) {
+		if set == nil {
+			e.logDeployment(err)
+		}
+	}, func(err error) {
+		if failed := (*background.Panic)(nil); errors.As(err, &failed) {
+			err = fmt.Errorf("%w: a refresh has panicked: %w", tokens.ErrUnavailable, failed)
+		}
+		call.deviceKey = deviceKey
+		revoke = e.finish(call, granted, got, set, err)
+	}, func(error) {
+		if revoke {
 			// The sign-out has finished, and its revocation came too early for these tokens.
 			_ = e.cfg.Revoke(ctx, call.newestToken())
 		}
-	}()
-	if called {
-		set, err = e.cfg.Exchange(limited, call.refreshToken, &tokens.RefreshOptions{DeviceKey: call.deviceKey, ClientMetadata: metadata})
-		if err != nil {
-			e.logDeployment(err)
-			return
+	}, func(error) { cancel() })
+}
+
+// Refusal returns Cognito's refusal, within the last minute, of the refresh token with the
+// device key that would be sent now. It returns nil if there was none.
+func (e *Engine) Refusal(refreshToken string, device Device) error {
+	return e.refusal(refreshToken, e.keyFor(refreshToken, device))
+}
+
+// exchange exchanges the call's refresh token. If Cognito refuses the key of a cookie, it
+// tries again without one. It returns the key that was sent last.
+func (e *Engine) exchange(ctx context.Context, call *refreshCall, granted *grant, device Device, metadata map[string]string) (set *tokens.Set, key string, err error) {
+	key = e.keyFor(call.refreshToken, device)
+	set, err = e.cfg.Exchange(ctx, call.refreshToken, &tokens.RefreshOptions{DeviceKey: key, ClientMetadata: metadata})
+	if key != "" && !device.Claimed && mayRefuseDevice(err) {
+		e.noteRefused(call.refreshToken, key)
+		if !e.allowWithoutDevice(granted) {
+			return nil, key, fmt.Errorf("%w: the device key was refused", ErrTooMany)
 		}
-		err = errPanicked
+		key = ""
+		set, err = e.cfg.Exchange(ctx, call.refreshToken, &tokens.RefreshOptions{ClientMetadata: metadata})
 	}
-	got, err = e.verify(limited, set, call.refreshToken)
+	if err == nil && key != device.Key && set.Refresh != "" {
+		e.noteRefused(set.Refresh, device.Key) // the cookie stays in the browser
+	}
+	return set, key, err
 }
 
 // finish ends a call and remembers its result. It reports whether the new tokens are
@@ -283,8 +314,8 @@ func (e *Engine) logDeployment(err error) {
 // about to expire. e.mu is held.
 func (e *Engine) newestResult(call *refreshCall, now time.Time) *refreshCall {
 	for range maxRotations {
-		next := e.results.find(call.tokens.Refresh, call.deviceKey)
-		if next == nil || next == call || next.tokens == nil || e.IsExpiring(next.tokens.Access, now) {
+		next := e.results.byToken[call.tokens.Refresh]
+		if next == nil || next == call || next.tokens == nil || next.isExpiring(next.tokens.Access, e.cfg.Margin, now) {
 			break
 		}
 		call = next

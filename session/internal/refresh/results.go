@@ -1,7 +1,6 @@
 package refresh
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,8 +39,8 @@ type Tokens struct {
 // refreshCall is one exchange of a refresh token: running, or finished with a result
 // that is remembered.
 type refreshCall struct {
-	refreshToken string // as exchanged
-	deviceKey    string
+	refreshToken string        // as exchanged
+	deviceKey    string        // that was sent; set when done is closed
 	subject      string        // of the request that started the call
 	origin       origin        // what was known of it; that of the tokens, once verified
 	number       uint64        // orders calls; clocks can be set back
@@ -111,7 +110,7 @@ func (c *refreshCall) supersedes(shown *tokens.Token) bool {
 // results hold the calls that run and those that have finished a short while ago. The
 // Engine's mutex guards them, except for the last two.
 type results struct {
-	byToken    map[string][]*refreshCall        // by the exchanged refresh token, one for each device key
+	byToken    map[string]*refreshCall          // by the exchanged refresh token
 	byNewToken map[string]*refreshCall          // by the refresh token that rotation brought
 	finished   recent.Queue[hash, *refreshCall] // by user
 	sweptAt    time.Time
@@ -122,20 +121,10 @@ type results struct {
 
 func newResults() results {
 	return results{
-		byToken:    make(map[string][]*refreshCall),
+		byToken:    make(map[string]*refreshCall),
 		byNewToken: make(map[string]*refreshCall),
 		finished:   recent.Queue[hash, *refreshCall]{Max: maxResults, Share: resultShare},
 	}
-}
-
-// find returns the call of a refresh token and device key.
-func (r *results) find(refreshToken, deviceKey string) *refreshCall {
-	for _, call := range r.byToken[refreshToken] {
-		if call.deviceKey == deviceKey {
-			return call
-		}
-	}
-	return nil
 }
 
 // addFinished keeps a finished call that has brought tokens.
@@ -156,8 +145,7 @@ func (r *results) addFinished(call *refreshCall) {
 
 // remove forgets a call.
 func (r *results) remove(call *refreshCall) {
-	rest := slices.DeleteFunc(r.byToken[call.refreshToken], func(other *refreshCall) bool { return other == call })
-	if r.byToken[call.refreshToken] = rest; len(rest) == 0 {
+	if r.byToken[call.refreshToken] == call {
 		delete(r.byToken, call.refreshToken)
 	}
 	if next := call.newestToken(); r.byNewToken[next] == call {
@@ -190,19 +178,14 @@ func (r *results) sweep(now time.Time) {
 // the call that is about to bring another.
 func (r *results) newestToken(refreshToken string) (newest string, running *refreshCall) {
 	for range maxRotations {
-		next := refreshToken
-		for _, call := range r.byToken[refreshToken] {
-			if call.isRunning() {
-				return refreshToken, call
-			}
-			if call.newestToken() != refreshToken {
-				next = call.newestToken()
-			}
+		call := r.byToken[refreshToken]
+		switch {
+		case call != nil && call.isRunning():
+			return refreshToken, call
+		case call == nil || call.newestToken() == refreshToken:
+			return refreshToken, nil
 		}
-		if next == refreshToken {
-			break
-		}
-		refreshToken = next
+		refreshToken = call.newestToken()
 	}
 	return refreshToken, nil
 }
@@ -212,13 +195,8 @@ func (r *results) newestToken(refreshToken string) (newest string, running *refr
 func (r *results) newestOf(refreshToken string) *refreshCall {
 	newest := r.byNewToken[refreshToken]
 	for range maxRotations {
-		var next *refreshCall
-		for _, call := range r.byToken[refreshToken] {
-			if call.hasIssued() && (next == nil || call.number > next.number) {
-				next = call
-			}
-		}
-		if next == nil {
+		next := r.byToken[refreshToken]
+		if next == nil || !next.hasIssued() {
 			break
 		}
 		if newest = next; next.newestToken() == refreshToken {
@@ -245,7 +223,7 @@ func (r *results) markEnded(refreshToken string) (chain []string, access []*toke
 		if previous := r.byNewToken[token]; previous != nil && !previous.ended {
 			chain = append(chain, previous.refreshToken)
 		}
-		for _, call := range r.byToken[token] {
+		if call := r.byToken[token]; call != nil {
 			if next := call.newestToken(); !call.ended && !call.isRunning() && next != token {
 				chain = append(chain, next)
 			}

@@ -92,14 +92,14 @@ func TestSupersededTokens(t *testing.T) {
 			{"newer", e.accessToken("ada"), false},
 			{"another user's", bobs, false},
 		} {
-			if is := e.IsSuperseded("a", "", test.shown); is != test.want {
+			if is := e.IsSuperseded("a", test.shown); is != test.want {
 				t.Errorf("rotation %t, %s: superseded %t", rotation, test.name, is)
 			}
-			if has := e.HasNewerResult("a", "", test.shown); has != test.want {
+			if has := e.HasNewerResult("a", test.shown); has != test.want {
 				t.Errorf("rotation %t, %s: has a newer result %t", rotation, test.name, has)
 			}
 		}
-		if e.IsSuperseded("b", "", older) || e.HasNewerResult("b", "", older) {
+		if e.IsSuperseded("b", older) || e.HasNewerResult("b", older) {
 			t.Error("another refresh token has a result")
 		}
 	}
@@ -121,18 +121,18 @@ func TestLostReply(t *testing.T) {
 		if _, err := e.refreshWith(refresh.Request{RefreshToken: "a", Genuine: shown}); !errors.Is(err, test.err) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if has := e.HasNewerResult("a", "", shown); has != test.want {
+		if has := e.HasNewerResult("a", shown); has != test.want {
 			t.Errorf("%s: %t", name, has)
 		}
-		if e.HasNewerResult("a", "", e.accessToken("bob")) {
+		if e.HasNewerResult("a", e.accessToken("bob")) {
 			t.Errorf("%s: for another user", name)
 		}
 		e.Pause("a", shown.Subject())
-		if e.HasNewerResult("a", "", shown) {
+		if e.HasNewerResult("a", shown) {
 			t.Errorf("%s: while refreshes are paused", name)
 		}
 		e.advance(time.Minute)
-		if e.HasNewerResult("a", "", shown) {
+		if e.HasNewerResult("a", shown) {
 			t.Errorf("%s: after the longest grace", name)
 		}
 	}
