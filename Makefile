@@ -6,6 +6,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME   ?= 2m
 SOAK       ?= 10m
 CLIENT      = examples/amplify-client
+EMULATORS   = internal/emulatortest/npm
 LONG        = COGNITOGATE_LONG=1 go test -count=1
 
 help: ## list the targets
@@ -23,13 +24,15 @@ test-long: ## run every test in full: browsers, nginx, loads, allocations
 	$(LONG) -timeout 20m ./...
 	$(LONG) -race -run 'TestSoak' ./middleware
 
-interop: ## drive the real aws-amplify in Chromium; wants npm
+interop: ## drive the real aws-amplify in Chromium, and an emulator; wants npm
 	@if command -v npm >/dev/null; then \
 		npm --prefix $(CLIENT) ci --ignore-scripts --no-audit --no-fund && \
 		npm --prefix $(CLIENT) run build && \
-		INTEROP=1 $(LONG) -run TestInterop ./examples/chi-app; \
+		INTEROP=1 $(LONG) -run TestInterop ./examples/chi-app && \
+		npm --prefix $(EMULATORS) ci --ignore-scripts --no-audit --no-fund && \
+		INTEROP=1 $(LONG) ./internal/emulatortest; \
 	else \
-		echo "npm is not installed, so the real aws-amplify is not driven" >&2; \
+		echo "npm is not installed, so neither aws-amplify nor an emulator is driven" >&2; \
 		test "$$CI" != true; \
 	fi
 

@@ -53,6 +53,7 @@ type userPool struct {
 	fault           func(op string) Fault
 	trigger         func(username string) string // see SetTrigger
 	calls           map[string]int
+	removed         map[string]bool // operations; see RemoveOperation
 }
 
 // userPools counts the user pools of the process. Each gets an id of its own, and
@@ -227,6 +228,18 @@ func (s *Server) SetRotation(on bool, grace time.Duration) {
 	s.userPool.mu.Lock()
 	defer s.userPool.mu.Unlock()
 	s.userPool.rotation, s.userPool.grace = on, grace
+}
+
+// RemoveOperation makes the user pool API answer UnknownOperationException for an
+// operation, named as for [Server.Calls]. Some emulators lack GetTokensFromRefreshToken
+// like this.
+func (s *Server) RemoveOperation(op string) {
+	s.userPool.mu.Lock()
+	defer s.userPool.mu.Unlock()
+	if s.userPool.removed == nil {
+		s.userPool.removed = make(map[string]bool)
+	}
+	s.userPool.removed[op] = true
 }
 
 // SetTokenRevocation sets EnableTokenRevocation of s's app client, which is on by

@@ -47,7 +47,10 @@ func (p *userPool) callOperation(op string, body []byte) *response {
 	}
 	now := p.time()
 	p.mu.Lock()
-	output, err := operations[op](p, in, now)
+	output, err := (func() any)(nil), error(apiErrorf("UnknownOperationException", ""))
+	if !p.removed[op] {
+		output, err = operations[op](p, in, now)
+	}
 	p.mu.Unlock()
 	if err != nil {
 		return err.(*apiError).response()

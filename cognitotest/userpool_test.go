@@ -207,6 +207,17 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+func TestRemoveOperation(t *testing.T) {
+	server := cognitotest.New(ada)
+	server.RemoveOperation("GetTokensFromRefreshToken")
+	for op, want := range map[string]string{"GetTokensFromRefreshToken": "UnknownOperationException", "GetUser": "NotAuthorizedException"} {
+		resp := post(t, server.Client(), awsURL, op, `{"AccessToken":"x","RefreshToken":"x"}`)
+		if code := resp.Headers["x-amzn-errortype"]; code != want || server.Calls(op) != 1 {
+			t.Errorf("%s: %q, want %q; %d calls", op, code, want, server.Calls(op))
+		}
+	}
+}
+
 // post calls an operation as Amplify does, and returns the response decoded like a
 // recorded one.
 func post(t *testing.T, client *http.Client, url, op, body string) recordedResponse {

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/cognitogate/cognitogate/session"
-	"github.com/cognitogate/cognitogate/tokens"
 )
 
 // routeParams are the query parameters that sign-in and sign-up read beside
@@ -28,36 +27,31 @@ func (a *Auth) serveSignUp(w http.ResponseWriter, r *http.Request) {
 
 // redirectToLogin starts a flow and sends the browser to the managed login. A
 // signed-in user is sent on instead, unless the link has a prompt: then the user
-// wants to sign in anew, perhaps as another one.
+// wants to sign in anew, perhaps as another one. A session that cannot be told never
+// stands in the way of a new one.
 func (a *Auth) redirectToLogin(w http.ResponseWriter, r *http.Request, endpoint string) {
 	if a.redirectToOrigin(w, r) {
 		return
 	}
 	q := r.URL.Query()
 	returnPath := a.ReturnTo(r)
-	var s *session.Session
+	var err error
 	if q.Get("prompt") == "" {
-		var err error
-		s, err = a.sessions.Fetch(w, r, nil) // refreshed cookies stay on w
-		if errors.Is(err, tokens.ErrUnavailable) {
-			a.refuse(w, r, err)
-			return
-		}
-		if s != nil {
+		if _, err = a.sessions.Fetch(w, r, nil); err == nil { // refreshed cookies stay on w
 			redirect(w, r, returnPath)
 			return
 		}
 	} else {
-		s, _ = a.sessions.Fetch(nil, r, nil)
+		_, err = a.sessions.Fetch(nil, r, nil)
 	}
 	f := newFlow(returnPath)
-	f.Repeated = s == nil && a.signInMarker(r) != ""
+	f.Repeated = errors.Is(err, session.ErrSignedOut) && a.signInMarker(r) != ""
 	if a.cfg.Login.State != nil {
 		if state := a.cfg.Login.State(r); state != "" {
 			f.State += "-" + hexUTF16(state)
 		}
 	}
-	if err := a.writeFlowCookie(w, r, f); err != nil {
+	if err = a.writeFlowCookie(w, r, f); err != nil {
 		a.cfg.Logger.Error("cognitogate: a sign-in cannot begin", "error", err)
 		a.refuse(w, r, err)
 		return

@@ -220,9 +220,15 @@ func TestSignInDuringAnOutage(t *testing.T) {
 		return cognitotest.Fault{}
 	}
 	env.server.SetFault(down)
-	b.openURL("/api/auth/sign-in?next=/dashboard")
-	if b.status != http.StatusServiceUnavailable || b.header.Get("Retry-After") == "" || b.header["Set-Cookie"] != nil {
-		t.Errorf("an old session that cannot be refreshed: %d %v", b.status, b.header)
+	b.openURL("/dashboard")
+	if b.status != http.StatusServiceUnavailable {
+		t.Errorf("a page: %d", b.status)
+	}
+	for _, route := range []string{"sign-in", "sign-up", "sign-in?prompt=login"} {
+		b.openURL("/api/auth/" + route)
+		if b.status != http.StatusOK || b.url.Host == host {
+			t.Errorf("%s, with an old session that cannot be refreshed: %d at %s", route, b.status, b.url)
+		}
 	}
 	env.server.SetFault(nil)
 	b.openURL("/dashboard")
@@ -241,6 +247,54 @@ func TestSignInDuringAnOutage(t *testing.T) {
 	env.server.SetFault(nil)
 	b.followLink(signInLinkIn(t, b.body))
 	b.expectPage("/dashboard", "Hello, ada") // the login knows who it is
+}
+
+// TestDoubtsDoNotBlockSignIn has a browser hold an old session that nobody can tell
+// anything about, for every reason there is. Its user can sign in anew.
+func TestDoubtsDoNotBlockSignIn(t *testing.T) {
+	for name, doubt := range map[string]struct {
+		op    string // that fails
+		fault cognitotest.Fault
+		edit  func(*cognitotest.Draft)
+	}{
+		"a trigger refuses the user": {opRefresh, cognitotest.Fault{Code: "UserLambdaValidationException"}, cognitotest.Expired},
+		"a trigger fails":            {opRefresh, cognitotest.Fault{Code: "UnexpectedLambdaException"}, cognitotest.Expired},
+		"a parameter is refused":     {opRefresh, cognitotest.Fault{Code: "InvalidParameterException"}, cognitotest.Expired},
+		"Cognito throttles":          {opRefresh, cognitotest.Fault{Status: 429}, cognitotest.Expired},
+		"the client secret is wrong": {opRefresh, cognitotest.Fault{Code: "NotAuthorizedException", Message: "Unable to verify secret hash for client 1abc"}, cognitotest.Expired},
+		"the keys cannot be fetched": {"JWKS", cognitotest.Fault{Status: 503}, nil},
+		"a token is not yet valid":   {"", cognitotest.Fault{}, func(d *cognitotest.Draft) { d.Claims["nbf"] = d.Claims["exp"] }},
+		"an issuer that nobody uses": {"", cognitotest.Fault{}, func(d *cognitotest.Draft) {
+			d.Claims["iss"] = "https://issuer-" + strings.TrimPrefix(d.Claims["iss"].(string), "https://")
+		}},
+		"an issuer of another pool": {"", cognitotest.Fault{}, func(d *cognitotest.Draft) { d.Claims["iss"] = "https://issuer.example" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := newRoutesEnv(t)
+			prefix := sessionCookiePrefix + env.server.UserPool().ClientID
+			set := env.server.Issue("ada", doubt.edit)
+			cookies := []*http.Cookie{
+				{Name: prefix + ".LastAuthUser", Value: "ada"}, {Name: prefix + ".ada.accessToken", Value: set.Access}, {Name: prefix + ".ada.refreshToken", Value: set.Refresh},
+			}
+			env.server.SetFault(func(op string) cognitotest.Fault {
+				if op == doubt.op {
+					return doubt.fault
+				}
+				return cognitotest.Fault{}
+			})
+			defer env.server.SetFault(nil)
+			for _, route := range []string{"sign-in", "sign-up", "sign-in?prompt=login"} {
+				resp := env.get("/api/auth/"+route, cookies...)
+				to := resp.Header.Get("Location")
+				if resp.StatusCode != http.StatusFound || to != "/" && !strings.HasPrefix(to, env.server.UserPool().LoginURL()) {
+					t.Errorf("%s: %d to %q", route, resp.StatusCode, to)
+				}
+				if doubt.op != "" && !strings.HasPrefix(to, env.server.UserPool().LoginURL()) {
+					t.Errorf("%s: to %q", route, to)
+				}
+			}
+		})
+	}
 }
 
 // TestTokensThatSayAClockIsWrong: if tokens of this exchange have expired, a clock is

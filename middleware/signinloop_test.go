@@ -42,6 +42,40 @@ func TestPageInsteadOfALoop(t *testing.T) {
 	}
 }
 
+// TestSignInDuringAnOutageIsNoLoop signs in a second time within a minute. The browser
+// holds the session's cookies, but Cognito cannot refresh them.
+func TestSignInDuringAnOutageIsNoLoop(t *testing.T) {
+	env := newRoutesEnv(t)
+	client := env.server.UserPool().ClientID
+	set := env.server.Issue("ada", cognitotest.Expired)
+	held := []*http.Cookie{
+		{Name: markerCookiePrefix + client, Value: "1"}, {Name: sessionCookiePrefix + client + ".LastAuthUser", Value: "ada"},
+		{Name: sessionCookiePrefix + client + ".ada.accessToken", Value: set.Access}, {Name: sessionCookiePrefix + client + ".ada.refreshToken", Value: set.Refresh},
+	}
+	env.server.SetFault(func(op string) cognitotest.Fault {
+		if op == opRefresh {
+			return cognitotest.Fault{Status: 503}
+		}
+		return cognitotest.Fault{}
+	})
+	defer env.server.SetFault(nil)
+	for _, loop := range []bool{false, true} {
+		if loop {
+			held = held[:1] // the browser has dropped the session's cookies
+		}
+		authorize, flow := env.startFlow("/api/auth/sign-in", held...)
+		resp := env.get(env.completeLogin(authorize, "ada").RequestURI(), flow)
+		for _, c := range resp.Cookies() {
+			if strings.HasPrefix(c.Name, markerCookiePrefix) && (c.Value == "2") != loop {
+				t.Errorf("the marker is %q, want a loop: %t", c.Value, loop)
+			}
+		}
+		if sessionUser(resp) != "ada" {
+			t.Errorf("loop %t: not signed in: %d", loop, resp.StatusCode)
+		}
+	}
+}
+
 func TestLoopOfATokenThatIsTooLarge(t *testing.T) {
 	env := newRoutesEnv(t)
 	var groups []string

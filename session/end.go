@@ -40,7 +40,7 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	defer stop()
 	var errs []error
 	for _, token := range refreshTokens {
-		err := m.refresher.Revoke(ctx, waiting, token, v.genuine, m.clientAddress(r))
+		err := m.refresher.Revoke(ctx, waiting, token, v.genuineToken, m.clientAddress(r))
 		if err != nil && !refresh.SignedOut(err) {
 			errs = append(errs, err)
 		}
@@ -59,7 +59,7 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 // end a session, because anybody may have found it.
 func (m *Manager) validTokens(ctx context.Context, cookies requestCookies) (valid []*tokens.Token) {
 	for _, raw := range cookies.all(slotAccess) {
-		if t, err := m.verifier.Verify(ctx, raw, tokens.Access); err == nil && t.Username() != "" {
+		if t, err := m.verifyToken(ctx, raw, tokens.Access); err == nil && t.Username() != "" {
 			valid = append(valid, t)
 		}
 	}

@@ -120,7 +120,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	case stateNone:
 		return nil, signedOutBecause(nil)
 	case stateRefused:
-		return nil, f.reportSignedOut(v.err, !v.notAllChecked)
+		return nil, f.reportSignedOut(v.err, !v.notAllChecked && !v.keepsForeign())
 	case stateUndecided:
 		return nil, unavailable(v.undecidedErr)
 	}
@@ -181,7 +181,7 @@ func (m *Manager) verifyBearer(ctx context.Context, raw string) (*Session, error
 		return s, nil
 	}
 	signOutCount := m.refresher.SignOutCount()
-	token, err := m.verifier.Verify(ctx, strings.Clone(raw), tokens.Access)
+	token, err := m.verifyToken(ctx, strings.Clone(raw), tokens.Access)
 	switch {
 	case err == nil && m.refresher.IsEnded(token):
 		return nil, signedOutBecause(refresh.ErrEnded)

@@ -2,12 +2,15 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -25,8 +28,10 @@ type Manager struct {
 	refresher *refresh.Engine
 	bearer    bool
 	now       func() time.Time
+	logger    *slog.Logger
 
 	clientAddress func(*http.Request) netip.Addr
+	logForeign    rate.Sometimes
 }
 
 // NewManager returns a Manager, or a [*tokens.ConfigError] for each mistake in cfg,
@@ -65,9 +70,11 @@ func NewManager(cfg Config) (*Manager, error) {
 		cache:    newCache(cfg.CacheBytes),
 		bearer:   cfg.Bearer,
 		now:      cfg.Now,
+		logger:   cfg.Logger,
 
 		clientAddress: cfg.ClientAddress,
 	}
+	m.logForeign.Interval = time.Minute
 	for _, issuer := range cfg.UserPool.IssuerURLs() {
 		m.issuers[issuer] = true
 	}
@@ -98,6 +105,23 @@ func (m *Manager) cached(how arrival, access, id, details string) *Session {
 	}
 	m.refresher.NoteDelivered(access)
 	return s
+}
+
+// verifyToken verifies a token that has come with a request. It logs that tokens of this
+// app client come from another issuer, which looks like a wrong user pool.
+func (m *Manager) verifyToken(ctx context.Context, raw string, use tokens.Use) (*tokens.Token, error) {
+	token, err := m.verifier.Verify(ctx, raw, use)
+	if err == nil {
+		return token, nil
+	}
+	var refusal *tokens.VerifyError
+	if errors.As(err, &refusal) && refusal.ForeignIssuer != "" {
+		m.logForeign.Do(func() {
+			m.logger.Error("session: a token of this app client names another issuer: UserPool.ID may be wrong, or the token is forged; its cookies are kept",
+				"issuer", fmt.Sprintf("%q", refusal.ForeignIssuer), "configured", m.userPool.IssuerURL())
+		})
+	}
+	return nil, err
 }
 
 // isTrusted reports whether the keys that signed a session's tokens are still trusted.

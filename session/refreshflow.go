@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/cognitogate/cognitogate/internal/page"
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
@@ -35,7 +37,7 @@ type refreshFlow struct {
 // run tries the refresh tokens of the best user's cookies. Without a valid access token
 // it goes on with those of the other users that LastAuthUser names.
 func (f *refreshFlow) run(ctx context.Context) (*Session, error) {
-	f.keepCookies, f.undecidedErr = f.v.notAllChecked, f.v.undecidedErr
+	f.keepCookies, f.undecidedErr = f.v.notAllChecked || f.v.keepsForeign(), f.v.undecidedErr
 	if s := f.refreshUser(ctx, &f.v.userResult); s != nil {
 		return s, nil
 	}
@@ -61,13 +63,14 @@ func (f *refreshFlow) run(ctx context.Context) (*Session, error) {
 // refreshUser returns the session that one of the user's refresh tokens brings. If none
 // does, it notes what is known of them and returns nil.
 func (f *refreshFlow) refreshUser(ctx context.Context, result *userResult) *Session {
+	refreshTokens := slices.DeleteFunc(slices.Clone(result.user.refreshTokens(result.position)), isMalformed)
 	switch {
 	case result.state == stateNone, result.state == stateRefused, result.state == stateUndecided:
 		return nil
-	case result.state == stateUnknown && len(result.user.refresh) == 0:
+	case result.state == stateUnknown && len(refreshTokens) == 0:
 		f.keepCookies = true // its key may become known
 	}
-	for _, token := range result.user.refreshTokens(result.position) {
+	for _, token := range refreshTokens {
 		got, err := f.try(ctx, result, token)
 		switch {
 		case got != nil:
@@ -88,6 +91,10 @@ func (f *refreshFlow) refreshUser(ctx context.Context, result *userResult) *Sess
 			// Rotation has replaced the token. The browser may have newer cookies by
 			// now, and a deletion might delete those.
 			f.keepCookies = true
+		case errors.Is(err, refresh.ErrUserRefused):
+			f.keepCookies, f.callFailed = true, true // the refusal may be lifted
+		case refresh.IsUserRefusal(err): // perhaps of a planted refresh token alone
+			f.undecidedErr, f.callFailed = err, true
 		case errors.Is(err, refresh.ErrTooMany):
 			f.undecidedErr = err
 		default:
@@ -96,6 +103,15 @@ func (f *refreshFlow) refreshUser(ctx context.Context, result *userResult) *Sess
 		f.lastErr = err
 	}
 	return nil
+}
+
+// isMalformed reports whether a value is no refresh token. The pattern is that of the API
+// reference of GetTokensFromRefreshToken. Cognito would refuse such a value as a parameter,
+// which says nothing about a session.
+func isMalformed(refreshToken string) bool {
+	return refreshToken == "" || strings.ContainsFunc(refreshToken, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_=.", r))
+	})
 }
 
 // try exchanges one refresh token. Only tokens that Cognito is asked about count as
@@ -111,7 +127,7 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 	f.tries++
 	req := refresh.Request{
 		RefreshToken: token, Device: result.device(), Upgrade: page.IsUpgrade(f.r),
-		Genuine: result.genuine, Client: f.m.clientAddress(f.r),
+		Genuine: result.genuineToken, Client: f.m.clientAddress(f.r),
 		Force: f.opts.ForceRefresh, Metadata: f.opts.ClientMetadata,
 	}
 	if len(result.user.access) > 0 {

@@ -27,13 +27,20 @@ type result struct {
 	Cookies    map[string]string `json:",omitempty"` // changes in the browser
 }
 
-// replay sends the request of a record.
-func (rec *record) replay(t *testing.T, replies []exchange) result {
+// replay sends the request of a record, after that of an earlier one if it is not nil.
+func (rec *record) replay(t *testing.T, replies []exchange, earlier *record) result {
 	t.Helper()
 	cognito := &recordedCognito{jwks: rec.JWKS, replies: replies}
 	m, err := rec.newManager(cognito)
 	if err != nil {
 		return result{Session: "no manager"}
+	}
+	if earlier != nil {
+		r := httptest.NewRequest(earlier.Request.Method, earlier.Request.URL, nil)
+		r.Header.Set("Cookie", earlier.Request.Headers["cookie"])
+		if _, err := m.Fetch(nil, r, nil); err != nil {
+			t.Error("the earlier record: ", err)
+		}
 	}
 	r := httptest.NewRequest(rec.Request.Method, rec.Request.URL, nil)
 	r.Header.Set("Accept", "text/html") // Next.js renders pages; the records hold the cookies alone
@@ -198,6 +205,7 @@ type deviation struct {
 	Text    string
 	Records map[string]struct {
 		result         // Cookies: the names' last parts, which are "set" or "cleared"
+		Later  *result // once a token of the user pool has been verified; before, as recorded
 		After  *result // when Cognito answers a refresh that the record has no reply to
 	}
 }
@@ -234,16 +242,24 @@ func TestReplay(t *testing.T) {
 		}
 	}
 	replies := repliesByRefreshToken(records)
+	valid := records[slices.IndexFunc(records, func(rec *record) bool { return rec.Name == "valid-session" })]
 	for _, rec := range records {
 		d := deviations[rec.Name]
 		delete(deviations, rec.Name)
 		t.Run(rec.Name, func(t *testing.T) {
-			got, recorded := rec.replay(t, rec.Cognito), rec.recorded(t)
+			got, recorded := rec.replay(t, rec.Cognito, nil), rec.recorded(t)
 			same := equal(got, recorded)
 			if d == nil {
 				if !same {
 					t.Errorf("got      %v\nrecorded %v", short(got), short(recorded))
 				}
+				return
+			}
+			if later := d.Records[rec.Name].Later; later != nil {
+				if !same {
+					t.Errorf("at first %v\nrecorded %v", short(got), short(recorded))
+				}
+				rec.compare(t, rec.replay(t, rec.Cognito, valid), *later, d)
 				return
 			}
 			if same {
@@ -260,7 +276,7 @@ func TestReplay(t *testing.T) {
 				}
 				return
 			}
-			got = rec.replay(t, []exchange{reply})
+			got = rec.replay(t, []exchange{reply}, nil)
 			if want.After == nil {
 				want.After = new(result)
 			}

@@ -40,7 +40,7 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set)
 
 // verifyNew verifies a token that Cognito has issued a moment ago.
 func (m *Manager) verifyNew(ctx context.Context, raw string, use tokens.Use) (*tokens.Token, error) {
-	token, err := m.verifier.Verify(ctx, raw, use)
+	token, err := m.verifyToken(ctx, raw, use)
 	var refusal *tokens.VerifyError
 	switch {
 	case errors.As(err, &refusal) && !refusal.Reason.Final():

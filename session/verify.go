@@ -46,10 +46,11 @@ type userResult struct {
 	issued   *tokens.Token // the access token if Cognito certainly issued it
 	err      error         // why the state is not stateValid
 
-	id      *tokens.Token // a valid ID token of the same user
-	idState idTokenState
-	subject string        // the session's user, if Cognito certainly issued some token of it
-	genuine *tokens.Token // such a token: the access token, else an ID token
+	id           *tokens.Token // a valid ID token of the same user
+	idState      idTokenState
+	subject      string        // the session's user, if Cognito certainly issued some token of it
+	genuineToken *tokens.Token // such a token: the access token, else an ID token
+	foreign      bool          // the access token may show that the user pool's id is wrong
 }
 
 // verification is the best userResult of a request's cookies, with what must be known of
@@ -60,7 +61,13 @@ type verification struct {
 	checksLeft    int          // signatures that may still be checked
 	undecidedErr  error        // some access token cannot be verified now
 	notAllChecked bool         // there are more access tokens than may be checked
+	genuine       bool         // Cognito certainly issued some access token
+	foreign       bool         // some access token may show that the user pool's id is wrong
 }
+
+// keepsForeign reports whether all cookies must stay, because the configured user pool may
+// be a wrong one. A genuine token shows that it is not.
+func (v *verification) keepsForeign() bool { return v.foreign && !v.genuine }
 
 // verifyUsers verifies what the cookies hold. The best state wins, and among valid or
 // expired access tokens the latest.
@@ -94,6 +101,8 @@ func (m *Manager) verifyUser(ctx context.Context, u *userCookies, v *verificatio
 		}
 		result := m.verifyAccess(ctx, raw, &v.checksLeft)
 		result.user, result.position = u, position
+		v.genuine = v.genuine || result.subject != ""
+		v.foreign = v.foreign || result.foreign
 		if result.state == stateUndecided && v.undecidedErr == nil {
 			v.undecidedErr = result.err
 		}
@@ -124,16 +133,16 @@ func (m *Manager) verifyAccess(ctx context.Context, raw string, checksLeft *int)
 	}
 	if err == nil {
 		if m.refresher.IsEnded(token) { // an answer after the sign-out has restored the cookies
-			return userResult{state: stateRefused, err: refresh.ErrEnded, subject: token.Subject(), genuine: token}
+			return userResult{state: stateRefused, err: refresh.ErrEnded, subject: token.Subject(), genuineToken: token}
 		}
-		return userResult{state: stateValid, access: token, issued: token, subject: token.Subject(), genuine: token}
+		return userResult{state: stateValid, access: token, issued: token, subject: token.Subject(), genuineToken: token}
 	}
 	if refusal == nil || refusal.Reason == tokens.NotYetValid {
 		return userResult{state: stateUndecided, err: err}
 	}
-	result := userResult{state: stateRefused, err: err, issued: issued}
+	result := userResult{state: stateRefused, err: err, issued: issued, foreign: refusal.ForeignIssuer != ""}
 	if refusal.Token != nil {
-		result.subject, result.genuine = refusal.Token.Subject(), refusal.Token
+		result.subject, result.genuineToken = refusal.Token.Subject(), refusal.Token
 	}
 	switch refusal.Reason {
 	case tokens.Expired:
@@ -179,7 +188,7 @@ func (m *Manager) verifyID(ctx context.Context, r *userResult, checksLeft *int) 
 		}
 	}
 	if !known && claims == 1 {
-		r.subject, r.genuine = claimed.Subject(), claimed
+		r.subject, r.genuineToken = claimed.Subject(), claimed
 	}
 }
 
@@ -204,7 +213,7 @@ func (m *Manager) verifyRaw(ctx context.Context, raw string, use tokens.Use, che
 	if m.cache.Cache != nil {
 		raw = strings.Clone(raw) // a part of the header would keep all of it in memory
 	}
-	token, err := m.verifier.Verify(ctx, raw, use)
+	token, err := m.verifyToken(ctx, raw, use)
 	if err == nil {
 		*checksLeft--
 		return token, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
@@ -26,6 +27,8 @@ type Client struct {
 	userPool UserPool
 	opts     Options
 	api      *cip.Client
+
+	refreshesByInitiateAuth atomic.Bool // the Endpoint has no newer operation
 }
 
 // NewClient returns a Client for the user pool's app client. It makes no request. The
@@ -50,48 +53,6 @@ func NewClient(userPool UserPool, opts *Options) (*Client, error) {
 
 // UserPool returns the user pool and app client that c calls.
 func (c *Client) UserPool() UserPool { return c.userPool }
-
-// RefreshOptions are the optional parameters of a refresh.
-type RefreshOptions struct {
-	// DeviceKey is the key of a remembered device, if the session has one.
-	DeviceKey string
-	// ClientMetadata is handed to the user pool's Lambda triggers.
-	ClientMetadata map[string]string
-}
-
-// Refresh exchanges a refresh token for new tokens (GetTokensFromRefreshToken). They
-// are not verified. Set.Refresh is empty unless the app client rotates refresh
-// tokens; keep the old one then.
-func (c *Client) Refresh(ctx context.Context, refresh string, opts *RefreshOptions) (*Set, error) {
-	in := &cip.GetTokensFromRefreshTokenInput{
-		ClientId:     aws.String(c.userPool.ClientID),
-		ClientSecret: optional(c.userPool.ClientSecret),
-		RefreshToken: aws.String(refresh),
-	}
-	if opts != nil {
-		in.DeviceKey = optional(opts.DeviceKey)
-		in.ClientMetadata = opts.ClientMetadata
-	}
-	var set *Set
-	err := c.call(ctx, "GetTokensFromRefreshToken", []string{refresh, aws.ToString(in.DeviceKey)}, func(ctx context.Context) error {
-		out, err := c.api.GetTokensFromRefreshToken(ctx, in)
-		if err != nil {
-			return err
-		}
-		// The answer may be a challenge, which a server cannot meet for a browser.
-		r := out.AuthenticationResult
-		if r == nil || aws.ToString(r.AccessToken) == "" {
-			return errors.New("the answer has no access token")
-		}
-		set = &Set{
-			Access:  aws.ToString(r.AccessToken),
-			ID:      aws.ToString(r.IdToken),
-			Refresh: aws.ToString(r.RefreshToken),
-		}
-		return nil
-	})
-	return set, err
-}
 
 // Revoke ends the session of a refresh token (RevokeToken): Cognito accepts neither
 // the refresh token any longer nor the access tokens made from it. If the app client
@@ -170,7 +131,7 @@ func hadNoEffect(f *awscall.Failure) bool {
 		return f.Unsent
 	}
 	e := apiError(f)
-	return !e.refusesToken() && (e.Throttled() || e.Status >= 500 && e.Code != awscall.NoCode)
+	return !e.refusesToken() && !e.unknownOperation() && (e.Throttled() || e.Status >= 500 && e.Code != awscall.NoCode)
 }
 
 func apiError(f *awscall.Failure) *APIError {

@@ -96,6 +96,34 @@ func TestErrorAnswers(t *testing.T) {
 	}
 }
 
+// TestErrorCodesOfLists checks answers with several codes, as a proxy makes them of a
+// header that comes twice. The first code counts, as in Amplify.
+func TestErrorCodesOfLists(t *testing.T) {
+	const reuse = "RefreshTokenReuseException"
+	for name, fault := range map[string]cognitotest.Fault{
+		"one code":           {Code: reuse},
+		"twice":              {Code: reuse + "," + reuse},
+		"with a blank":       {Code: reuse + ", " + reuse},
+		"with a namespace":   {Code: "com.amazonaws.cognito#" + reuse + ",com.amazonaws.cognito#" + reuse},
+		"with URLs":          {Code: reuse + ":http://internal.amazon.com/," + reuse + ":http://internal.amazon.com/"},
+		"then another":       {Code: reuse + ",ns#NotAuthorizedException:http://internal.amazon.com/#x"},
+		"in the body's type": {Status: 400, Body: `{"__type":"` + reuse + `,` + reuse + `","message":"m"}`},
+		"in the body's code": {Status: 400, Body: `{"code":"` + reuse + `,NotAuthorizedException","message":"m"}`},
+		"an empty second":    {Code: reuse + ","},
+	} {
+		t.Run(name, func(t *testing.T) {
+			runClientTest(t, func(ct *clientTest) {
+				ct.setFault(fault)
+				_, err := ct.refresh(ct.Context())
+				var answer *tokens.APIError
+				if !errors.As(err, &answer) || answer.Code != reuse || answer.SignedOut() || errors.Is(err, tokens.ErrUnavailable) {
+					t.Errorf("%v", err)
+				}
+			})
+		})
+	}
+}
+
 // TestErrorPages checks answers of proxies. They do not tell whether the call had an
 // effect, so the attempt is not repeated, unless the answer is about throttling.
 func TestErrorPages(t *testing.T) {

@@ -70,6 +70,11 @@ type VerifyError struct {
 	// day signed this token, and nothing else is wrong. Cognito issued the token, but
 	// trusts the key no longer.
 	Retired bool
+	// ForeignIssuer is set with BadIssuer if the token names this app client, and the
+	// Verifier has not verified any token of its user pool yet. Then UserPool.ID or its
+	// region may be wrong, or the token is forged. Do not delete it. ForeignIssuer is the
+	// token's "iss", cut to 120 characters; quote it in logs.
+	ForeignIssuer string
 	// Err says more. It may be nil.
 	Err error
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/rsa"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -77,6 +78,24 @@ func (s *RemoteKeySet) key(ctx context.Context, issuer, kid string) (*publicKey,
 		return nil, UnknownKey
 	}
 	return keys.key(ctx, kid)
+}
+
+// hasFetched reports whether the issuer has served its key set.
+func (s *RemoteKeySet) hasFetched(issuer string) bool {
+	keys := s.issuers[issuer]
+	return keys != nil && keys.current.Load() != nil
+}
+
+// fetchOnce fetches the issuer's key set, unless it has served one.
+func (s *RemoteKeySet) fetchOnce(ctx context.Context, issuer string) error {
+	if s.hasFetched(issuer) {
+		return nil
+	}
+	_, err := s.key(ctx, issuer, "")
+	if err != nil && !errors.Is(err, UnknownKey) {
+		return err
+	}
+	return nil
 }
 
 // retiredKey returns a key that has left the issuer's key set within the last day.
@@ -290,6 +309,10 @@ func (s *issuerKeys) replace(keys map[string]*rsa.PublicKey) {
 	s.current.Store(&fetchedKeys{byID, now})
 }
 
+// errNoKeySet reports that an issuer publishes no key set: the updated issuer of a user
+// pool that has not switched to it, say. A proxy may answer the same.
+var errNoKeySet = errors.New("no key set")
+
 func (s *issuerKeys) download(ctx context.Context) (map[string]*rsa.PublicKey, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, keySetURL(s.issuer), nil)
 	if err != nil {
@@ -301,6 +324,9 @@ func (s *issuerKeys) download(ctx context.Context) (map[string]*rsa.PublicKey, e
 		return nil, err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusNotFound {
+		return nil, fmt.Errorf("%w: %s answers %s", errNoKeySet, req.URL, resp.Status)
+	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answers %s", req.URL, resp.Status)
 	}

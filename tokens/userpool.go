@@ -21,7 +21,8 @@ import (
 // without ClientSecret.
 type UserPool struct {
 	// ID is the user pool's id, "eu-west-1_AbCdEf123". Its part before the underscore
-	// is the region.
+	// is the region. With Endpoint and Issuer it may be an emulator's, like
+	// "local_AbCdEf12".
 	ID string
 
 	// ClientID is the id of the app client. Tokens of another app client of the same
@@ -43,7 +44,8 @@ type UserPool struct {
 
 	// Endpoint is an absolute URL that replaces the regional endpoint of the user pool
 	// API, such as "https://cognito-idp.eu-west-1.amazonaws.com". It is for FIPS, VPC
-	// endpoints and emulators. It changes neither the issuer nor the key set's URL.
+	// endpoints and emulators. It changes neither the issuer nor the key set's URL. An
+	// emulator without GetTokensFromRefreshToken is asked with InitiateAuth instead.
 	Endpoint string
 
 	// Issuer replaces the expected "iss" claim and the base of the key set's URL. It is
@@ -60,6 +62,9 @@ type UserPool struct {
 // and every region consists of lower-case words and a number.
 var userPoolID = regexp.MustCompile(`^[a-z]{2,}(?:-[a-z]+)+-[0-9]{1,2}_[0-9A-Za-z]+$`)
 
+// emulatorPoolID matches the ids of emulators, which name no region of AWS.
+var emulatorPoolID = regexp.MustCompile(`^[\w-]+_[0-9A-Za-z]+$`)
+
 // clientID matches app client ids, as Cognito's API reference has them. They become
 // parts of cookie names, so they are checked.
 var clientID = regexp.MustCompile(`^[0-9A-Za-z_+]{1,128}$`)
@@ -72,7 +77,7 @@ func (p UserPool) Validate() error {
 	}
 	if p.ID == "" {
 		add("ID", `is required, like "eu-west-1_AbCdEf123"`)
-	} else if !userPoolID.MatchString(p.ID) {
+	} else if !userPoolID.MatchString(p.ID) && !(p.Endpoint != "" && p.Issuer != "" && emulatorPoolID.MatchString(p.ID)) {
 		add("ID", `%q is not a user pool id like "eu-west-1_AbCdEf123"`, p.ID)
 	}
 	if p.ClientID == "" {

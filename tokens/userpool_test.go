@@ -43,6 +43,9 @@ func TestValidate(t *testing.T) {
 		edit(&p)
 		return p
 	}
+	emulator := func(p *tokens.UserPool) {
+		p.Endpoint, p.Issuer = "http://localhost:9229", "http://localhost:9229/local_2Xy0AbC"
+	}
 	for _, p := range []tokens.UserPool{
 		good,
 		with(func(p *tokens.UserPool) { p.ID = "us-gov-west-1_AbCdEf123" }),
@@ -56,12 +59,24 @@ func TestValidate(t *testing.T) {
 		with(func(p *tokens.UserPool) { p.Endpoint = "https://vpce-1.cognito-idp.eu-west-1.vpce.amazonaws.com" }),
 		with(func(p *tokens.UserPool) { p.Endpoint = "http://127.0.0.1:9229/base" }),
 		with(func(p *tokens.UserPool) { p.Issuer = "http://localhost:9229/eu-west-1_AbCdEf123" }),
+		with(func(p *tokens.UserPool) { emulator(p); p.ID = "local_2Xy0AbC" }),
+		with(func(p *tokens.UserPool) { emulator(p); p.ID = "us-east-1_a" }),
+		with(func(p *tokens.UserPool) { emulator(p); p.ID = "My-Pool_1" }),
 	} {
 		if err := p.Validate(); err != nil {
 			t.Errorf("%v: %v", p, err)
 		}
 	}
 	for _, p := range []tokens.UserPool{
+		with(func(p *tokens.UserPool) { p.ID = "local_2Xy0AbC" }),
+		with(func(p *tokens.UserPool) { emulator(p); p.ID, p.Endpoint = "local_2Xy0AbC", "" }),
+		with(func(p *tokens.UserPool) { emulator(p); p.ID, p.Issuer = "local_2Xy0AbC", "" }),
+		with(func(p *tokens.UserPool) { emulator(p); p.ID = "local" }),
+		with(func(p *tokens.UserPool) { emulator(p); p.ID = "local_" }),
+		with(func(p *tokens.UserPool) { emulator(p); p.ID = "_AbC" }),
+		with(func(p *tokens.UserPool) { emulator(p); p.ID = "local_a/../b" }),
+		with(func(p *tokens.UserPool) { emulator(p); p.ID = "local_a\n" }),
+		with(func(p *tokens.UserPool) { emulator(p); p.ID = "lo cal_a" }),
 		with(func(p *tokens.UserPool) { p.ID = "eu-west-1_" }),
 		with(func(p *tokens.UserPool) { p.ID = "_AbCdEf123" }),
 		with(func(p *tokens.UserPool) { p.ID = "eu-west-1_AbC/../x" }),

@@ -5,7 +5,6 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
@@ -20,7 +19,7 @@ const customKeyTTL = 5 * time.Minute
 // many goroutines at once.
 type Verifier struct {
 	userPool UserPool
-	issuers  []string
+	issuers  []acceptedIssuer
 	opts     Options
 	remote   *RemoteKeySet // opts.Keys if it is one; it knows which keys were removed
 	rs256    jws.Verifier
@@ -37,7 +36,12 @@ func NewVerifier(userPool UserPool, opts *Options) (*Verifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tokens: NewVerifier: %w", err)
 	}
-	v := &Verifier{userPool: userPool, issuers: userPool.IssuerURLs(), opts: opts.withDefaults(), rs256: rs256}
+	v := &Verifier{userPool: userPool, opts: opts.withDefaults(), rs256: rs256}
+	urls := userPool.IssuerURLs()
+	v.issuers = make([]acceptedIssuer, len(urls))
+	for i, url := range urls {
+		v.issuers[i].url, v.issuers[i].first = url, i == 0
+	}
 	if v.opts.Keys == nil {
 		v.opts.Keys = newRemoteKeySet(userPool, v.opts)
 	}
@@ -50,7 +54,8 @@ func (v *Verifier) UserPool() UserPool { return v.userPool }
 
 // Verify returns the verified token, or an error and no token. The error of a
 // refused token is a [*VerifyError]. If the keys cannot be fetched, the error wraps
-// [ErrUnavailable]. Verify checks in the order of the [Reason] constants; their
+// [ErrUnavailable]. A token can name an issuer that the user pool does not use. Its
+// missing keys are [UnknownKey] once another issuer's keys are there. Verify checks in the order of the [Reason] constants; their
 // comment names the one exception.
 func (v *Verifier) Verify(ctx context.Context, raw string, use Use) (*Token, error) {
 	refuse := func(reason Reason, err error) (*Token, error) {
@@ -70,12 +75,12 @@ func (v *Verifier) Verify(ctx context.Context, raw string, use Use) (*Token, err
 	if c.extension != "" {
 		return refuse(BadAlgorithm, errDetail{"header", c.extension})
 	}
-	i := slices.Index(v.issuers, claims.issuer)
-	if i < 0 {
-		return refuse(BadIssuer, errDetail{"iss", claims.issuer})
+	issuer := v.acceptedIssuer(claims.issuer)
+	if issuer == nil {
+		return nil, v.badIssuer(claims, use)
 	}
-	claims.issuer = v.issuers[i] // tokens share the string
-	key, err := v.key(ctx, claims.issuer, c.kid)
+	claims.issuer = issuer.url // tokens share the string
+	key, err := v.key(ctx, issuer, c.kid)
 	retired := false
 	if errors.Is(err, UnknownKey) {
 		key = v.retiredKey(claims.issuer, c.kid)
@@ -91,10 +96,13 @@ func (v *Verifier) Verify(ctx context.Context, raw string, use Use) (*Token, err
 		return refuse(BadSignature, nil)
 	}
 	reason, err := v.checkClaims(claims, use)
+	genuine = genuine && (reason == "" || reason == Expired)
+	if genuine {
+		issuer.noteVerified()
+	}
 	if retired {
 		// The token is refused in any case. The error says whether Cognito issued it:
 		// see VerifyError.Retired.
-		genuine = genuine && (reason == "" || reason == Expired)
 		refusal := &VerifyError{Reason: UnknownKey, Use: use, Retired: genuine, Err: errDetail{"retired kid", c.kid}}
 		if genuine {
 			refusal.Token = claims.token(raw, use, v.userPool.ClientID, key)
@@ -131,14 +139,28 @@ func (v *Verifier) checkClaims(c *claims, use Use) (Reason, error) {
 }
 
 // key returns the key that a token of an accepted issuer names.
-func (v *Verifier) key(ctx context.Context, issuer, kid string) (*publicKey, error) {
+func (v *Verifier) key(ctx context.Context, issuer *acceptedIssuer, kid string) (*publicKey, error) {
 	if kid == "" {
 		return nil, UnknownKey
 	}
-	if v.remote != nil {
-		return v.remote.key(ctx, issuer, kid)
+	waiting, cancel := ctx, context.CancelFunc(func() {})
+	if issuer.isSecondary() && v.anyServed() {
+		waiting, cancel = context.WithTimeout(ctx, secondaryKeysWait)
 	}
-	key, err := v.opts.Keys.Key(ctx, issuer, kid)
+	defer cancel()
+	key, err := v.askForKey(waiting, issuer, kid)
+	if errors.Is(err, ErrUnavailable) {
+		return nil, v.withoutKeys(ctx, issuer, err)
+	}
+	return key, err
+}
+
+// askForKey asks the key set for a key. The error is UnknownKey or wraps ErrUnavailable.
+func (v *Verifier) askForKey(ctx context.Context, issuer *acceptedIssuer, kid string) (*publicKey, error) {
+	if v.remote != nil {
+		return v.remote.key(ctx, issuer.url, kid)
+	}
+	key, err := v.opts.Keys.Key(ctx, issuer.url, kid)
 	if errors.Is(err, UnknownKey) {
 		return nil, UnknownKey
 	}
@@ -148,6 +170,9 @@ func (v *Verifier) key(ctx context.Context, issuer, kid string) (*publicKey, err
 	public, ok := key.(*rsa.PublicKey)
 	if !ok || public == nil || public.N == nil || public.N.BitLen() < minKeyBits {
 		return nil, UnknownKey
+	}
+	if !issuer.served.Load() {
+		issuer.served.Store(true)
 	}
 	return &publicKey{rsa: public, askedAt: v.opts.Now()}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http/httptrace"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -101,7 +102,7 @@ func (c Call) attempt(ctx context.Context, do func(context.Context) error) *Fail
 	var unreadable *smithy.DeserializationError
 	switch {
 	case errors.As(err, &answer):
-		failure.Code = redact.Text(answer.ErrorCode(), c.Secrets...)
+		failure.Code = redact.Text(errorCode(answer, response), c.Secrets...)
 		failure.Message = redact.Text(answer.ErrorMessage(), c.Secrets...)
 	case errors.As(err, &unreadable):
 		// The SDK's error quotes the answer and keeps a part of it. That part may
@@ -115,6 +116,27 @@ func (c Call) attempt(ctx context.Context, do func(context.Context) error) *Fail
 		failure.Unsent = ctx.Err() == nil && !maybeSent()
 	}
 	return failure
+}
+
+// errorCode returns the code of an error answer. A proxy may join two headers with the
+// code to a list, which the SDK takes for one code. As in Amplify, the first one counts.
+func errorCode(answer smithy.APIError, response *smithyhttp.ResponseError) string {
+	if response != nil && response.Response != nil && response.Response.Response != nil {
+		if header := response.HTTPResponse().Header.Get("X-Amzn-Errortype"); strings.Contains(header, ",") {
+			return firstCode(header)
+		}
+	}
+	return firstCode(answer.ErrorCode())
+}
+
+// firstCode returns the first code of a list. A code may have a namespace in front, which
+// ends with "#", and a URL behind, which begins with ":".
+func firstCode(list string) string {
+	code := list
+	if i := strings.IndexAny(list, ",:"); i >= 0 {
+		code = list[:i]
+	}
+	return strings.TrimSpace(code[strings.LastIndexByte(code, '#')+1:])
 }
 
 // traceSent returns a context for requests, and a function that reports whether one

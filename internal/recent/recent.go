@@ -47,6 +47,12 @@ func (m *Map[K, V]) Put(key K, value V, now time.Time) {
 	m.young[key] = entry[V]{value, now}
 }
 
+// Delete forgets the value that was put under key.
+func (m *Map[K, V]) Delete(key K) {
+	delete(m.young, key)
+	delete(m.old, key)
+}
+
 // Len returns how many values are remembered, with those that have become too old and
 // are not forgotten yet.
 func (m *Map[K, V]) Len() int { return len(m.young) + len(m.old) }

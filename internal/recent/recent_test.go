@@ -53,3 +53,20 @@ func TestMapForgetsTheOldest(t *testing.T) {
 		}
 	}
 }
+
+func TestMapDeletes(t *testing.T) {
+	m := recent.Map[int, int]{Keep: time.Hour, Max: 2}
+	m.Delete(1)
+	for k := range 4 { // 0 and 1 are the older half
+		m.Put(k, k, start)
+	}
+	m.Put(1, 5, start)
+	for _, k := range []int{1, 2} {
+		if m.Delete(k); m.Has(k, start) {
+			t.Errorf("%d is still remembered", k)
+		}
+	}
+	if !m.Has(3, start) {
+		t.Error("another value is forgotten")
+	}
+}

@@ -31,6 +31,7 @@ var allowedImports = map[string][]string{
 	"internal/redact":                  {},
 	"internal/clockcache":              {},
 	"internal/cookie":                  {"internal/percent"},
+	"internal/emulatortest":            {},
 	"internal/hosts":                   {},
 	"internal/browsertest":             {"internal/longtest"},
 	"internal/longtest":                {},

@@ -51,6 +51,7 @@ type Engine struct {
 	*limits
 	*signOuts
 	*devices
+	userRefusals *userRefusals
 
 	mu      sync.Mutex
 	results results
@@ -64,11 +65,12 @@ type Engine struct {
 // New returns an Engine.
 func New(cfg Config) *Engine {
 	e := &Engine{
-		cfg:      cfg,
-		limits:   newLimits(cfg.Now),
-		signOuts: newSignOuts(cfg.Now),
-		devices:  newDevices(cfg.Now),
-		results:  newResults(),
+		cfg:          cfg,
+		limits:       newLimits(cfg.Now),
+		signOuts:     newSignOuts(cfg.Now),
+		devices:      newDevices(cfg.Now),
+		userRefusals: newUserRefusals(cfg.Now),
+		results:      newResults(),
 	}
 	e.logClock.Interval, e.logAnswer.Interval, e.logConfig.Interval = time.Minute, time.Minute, time.Minute
 	return e

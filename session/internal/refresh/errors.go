@@ -12,6 +12,10 @@ var (
 	// finishes later must not bring it back.
 	ErrEnded = errors.New("the session was signed out")
 
+	// ErrUserRefused reports a user whom Cognito has refused to refresh for a while, when it
+	// has refreshed others meanwhile. The tokens may be good again some day.
+	ErrUserRefused = errors.New("this user's refreshes are refused by Cognito")
+
 	// ErrTooMany reports a refresh token that Cognito was not asked about, because a
 	// limit is reached.
 	ErrTooMany = fmt.Errorf("%w: too many refresh tokens", tokens.ErrUnavailable)
@@ -33,6 +37,14 @@ func SignedOut(err error) bool {
 func Refused(err error) bool {
 	var api *tokens.APIError
 	return errors.As(err, &api) && (api.SignedOut() || api.Code == "RefreshTokenReuseException")
+}
+
+// IsUserRefusal reports whether Cognito refuses this user's refresh in a way that may have
+// to do with this user alone, or with everybody: a trigger says no, or a parameter is
+// refused. A trigger that fails or answers nonsense is an outage.
+func IsUserRefusal(err error) bool {
+	var api *tokens.APIError
+	return errors.As(err, &api) && (api.Code == "UserLambdaValidationException" || api.Code == "InvalidParameterException")
 }
 
 // wasAnswered reports whether Cognito has said why it does not refresh. Without an answer

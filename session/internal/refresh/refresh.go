@@ -168,8 +168,9 @@ func (e *Engine) run(ctx context.Context, call *refreshCall, granted *grant, dev
 	task.Go(func() (err error) {
 		if called {
 			if set, deviceKey, err = e.exchange(limited, call, granted, device, metadata); err != nil {
-				return err
+				return e.userRefusals.judge(call.refreshToken, err)
 			}
+			e.userRefusals.noteSuccess(call.refreshToken)
 		}
 		got, err = e.verify(limited, set, call.refreshToken)
 		return err
