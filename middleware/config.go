@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/cognitogate/cognitogate/matcher"
@@ -96,6 +97,14 @@ type Config struct {
 	// Bearer accepts "Authorization: Bearer <access token>" beside cookies. The cookies
 	// of a request with such a header are not read, and it is never redirected.
 	Bearer bool
+
+	// ClientAddress returns the address of the client that a request comes from. Default
+	// the address in RemoteAddr. It limits how often one client may have Cognito asked
+	// about refresh tokens without a genuine token beside them: twice a second. Behind a
+	// proxy, RemoteAddr is the proxy's, and all such clients have one limit. Return what
+	// your proxy says then, never what a client can write itself. Of an IPv6 address the
+	// first 64 bits count. The zero Addr is unknown, and not limited by itself.
+	ClientAddress func(*http.Request) netip.Addr
 
 	// ErrorHandler answers requests that a guard refuses. err wraps
 	// session.ErrSignedOut, tokens.ErrUnavailable or [ErrForbidden]. With the last,

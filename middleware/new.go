@@ -99,6 +99,7 @@ func sessionConfig(cfg *Config) session.Config {
 		RefreshBefore: cfg.RefreshBefore,
 		CacheBytes:    cfg.CacheBytes,
 		Bearer:        cfg.Bearer,
+		ClientAddress: cfg.ClientAddress,
 		Now:           cfg.Now,
 		Logger:        cfg.Logger,
 		Hooks:         cfg.Hooks.Session,

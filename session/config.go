@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -51,6 +52,14 @@ type Config struct {
 	// Bearer accepts "Authorization: Bearer <access token>" (RFC 6750) too. Such a
 	// token alone decides: no cookie is read, nothing is refreshed or written.
 	Bearer bool
+
+	// ClientAddress returns the address of the client that a request comes from. Default
+	// the address in RemoteAddr. It limits how often one client may have Cognito asked
+	// about refresh tokens without a genuine token beside them: twice a second. Behind a
+	// proxy, RemoteAddr is the proxy's, and all such clients have one limit. Return what
+	// your proxy says then, never what a client can write itself. Of an IPv6 address the
+	// first 64 bits count. The zero Addr is unknown, and not limited by itself.
+	ClientAddress func(*http.Request) netip.Addr
 
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
@@ -150,6 +159,12 @@ func (cfg *Config) margin() time.Duration {
 		return defaultRefreshBefore
 	}
 	return max(cfg.RefreshBefore, 0)
+}
+
+// remoteAddress returns the address in a request's RemoteAddr, or the zero Addr.
+func remoteAddress(r *http.Request) netip.Addr {
+	address, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return address.Addr()
 }
 
 // validate returns everything that is wrong, joined.

@@ -58,11 +58,11 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	}
 	var errs []error
 	for i, token := range refreshTokens {
-		subject := ""
+		var genuine *tokens.Token
 		if i == 0 {
-			subject = v.subject
+			genuine = v.genuineToken
 		}
-		switch err := m.refresher.Revoke(ctx, half, token, subject); {
+		switch err := m.refresher.Revoke(ctx, half, token, genuine, m.clientAddress(r)); {
 		case err == nil, refresh.SignedOut(err):
 		case i == 0:
 			errs = append(errs, err)

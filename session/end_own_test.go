@@ -61,7 +61,9 @@ func TestOwnSessionIsEndedFirst(t *testing.T) {
 				planted = append(planted, plant(e, i))
 			}
 			_, err := e.end(pageRequest(append(planted, cookies...)...))
-			if many := strings.HasPrefix(name, "a hundred"); errors.Is(err, session.ErrNotAllEnded) != many || errors.Is(err, tokens.ErrUnavailable) {
+			// Two revocations a second are made for somebody who has shown nothing.
+			many := strings.Contains(name, "refresh tokens") || strings.HasPrefix(name, "a hundred")
+			if errors.Is(err, session.ErrNotAllEnded) != many || errors.Is(err, tokens.ErrUnavailable) {
 				t.Errorf("%s, expired %v: %v", name, expired, err)
 			}
 			if !e.isRevoked(set.Refresh) {

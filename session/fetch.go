@@ -175,7 +175,7 @@ func (m *Manager) wantsRefresh(result *userResult, opts *FetchOptions, r *http.R
 	case m.refresher.IsDue(result.access, token, now), result.id != nil && m.refresher.IsDue(result.id, token, now), result.idState == idExpired:
 		return !m.refresher.IsPaused(token, result.access.Subject())
 	}
-	return result.idState == idBroken && m.refresher.AllowRepair(token)
+	return result.idState == idBroken && m.refresher.AllowRepair(result.access)
 }
 
 // fetchBearer verifies a bearer token, which alone decides: no cookie is read or written,

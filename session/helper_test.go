@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -194,9 +195,13 @@ func (e *env) cookies(user string, set *tokens.Set) []string {
 	}
 }
 
-// pageRequest returns a navigation with cookies.
+var clients atomic.Uint32 // addresses of requests
+
+// pageRequest returns a navigation with cookies, from a client of its own.
 func pageRequest(cookies ...string) *http.Request {
 	r := httptest.NewRequest("GET", site, nil)
+	client := clients.Add(1)
+	r.RemoteAddr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(client >> 16), byte(client >> 8), byte(client)}), 443).String()
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
 	if len(cookies) > 0 {
 		r.Header.Set("Cookie", strings.Join(cookies, "; "))

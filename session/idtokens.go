@@ -17,7 +17,8 @@ func (m *Manager) verifyID(ctx context.Context, r *userResult, c *checks) {
 	}
 	m.checkIDs(ctx, r, c)
 	known := r.subject != ""
-	claimed, best := "", rankOther+1
+	var claimed *tokens.Token // nil if several users are claimed equally well
+	best := rankOther + 1
 	for i := range r.ids {
 		result := r.ids[i]
 		switch t := result.token; {
@@ -30,9 +31,9 @@ func (m *Manager) verifyID(ctx context.Context, r *userResult, c *checks) {
 			}
 			switch fit := rankOfID(t, r.user.user); {
 			case fit < best:
-				claimed, best = t.Subject(), fit
-			case fit == best && claimed != t.Subject():
-				claimed = ""
+				claimed, best = t, fit
+			case fit == best && claimed != nil && claimed.Subject() != t.Subject():
+				claimed = nil
 			}
 		}
 		if i == 0 || result.state < r.idState {
@@ -42,7 +43,10 @@ func (m *Manager) verifyID(ctx context.Context, r *userResult, c *checks) {
 	if known {
 		return
 	}
-	if r.subject = claimed; r.id != nil && r.id.Subject() != claimed {
+	if r.genuineToken = claimed; claimed != nil {
+		r.subject = claimed.Subject()
+	}
+	if r.id != nil && r.id.Subject() != r.subject {
 		r.id = nil
 	}
 }

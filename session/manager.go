@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -30,7 +32,8 @@ type Manager struct {
 	now       func() time.Time
 	logger    *slog.Logger
 
-	logForeign rate.Sometimes
+	clientAddress func(*http.Request) netip.Addr
+	logForeign    rate.Sometimes
 }
 
 // NewManager returns a Manager, or a [*tokens.ConfigError] for each mistake in cfg,
@@ -44,6 +47,9 @@ func NewManager(cfg Config) (*Manager, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
+	}
+	if cfg.ClientAddress == nil {
+		cfg.ClientAddress = remoteAddress
 	}
 	opts := &tokens.Options{HTTPClient: cfg.HTTPClient, Now: cfg.Now}
 	var err error
@@ -69,6 +75,8 @@ func NewManager(cfg Config) (*Manager, error) {
 		bearer:   cfg.Bearer,
 		now:      cfg.Now,
 		logger:   cfg.Logger,
+
+		clientAddress: cfg.ClientAddress,
 	}
 	m.logForeign.Interval = time.Minute
 	for _, issuer := range cfg.UserPool.IssuerURLs() {

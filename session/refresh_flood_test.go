@@ -46,7 +46,7 @@ func TestFloodWithOneUsersToken(t *testing.T) {
 				release()
 			}
 		})
-		if n := e.server.Calls(opRefresh); n < 5 || n > 5+40 {
+		if n := e.server.Calls(opRefresh); n != 5+1 { // and one a second
 			t.Errorf("%d calls", n)
 		}
 		before := e.server.Calls(opRefresh)
@@ -62,7 +62,7 @@ func TestFloodWithOneUsersToken(t *testing.T) {
 		e.advance(time.Minute)
 		before = e.server.Calls(opRefresh)
 		e.flood(1, 100, "bob", bobs, func(cookies []string) { e.fetch(scriptRequest(cookies...)) })
-		if n := e.server.Calls(opRefresh) - before; n != 5 {
+		if n := e.server.Calls(opRefresh) - before; n != 5+1 {
 			t.Errorf("%d calls in a later minute", n)
 		}
 		e.advance(time.Minute)
@@ -89,13 +89,14 @@ func TestFloodWhileCognitoFails(t *testing.T) {
 				adas, bobs := e.server.Issue("ada", cognitotest.Expired), e.server.Issue("bob", cognitotest.Expired)
 				e.fetch(scriptRequest(e.cookies("bob", &tokens.Set{Access: bobs.Access})...)) // fetches the keys
 				e.fail(test.fault)
-				e.flood(8, longtest.Scale(200, 1000), "bob", bobs, func(cookies []string) {
+				e.flood(5, longtest.Scale(200, 1000), "bob", bobs, func(cookies []string) {
 					if s, _, err := e.fetch(scriptRequest(cookies...)); !errors.Is(err, tokens.ErrUnavailable) {
 						t.Errorf("%v, %v", s, err)
 					}
 				})
-				// Eight calls may be running when the fortieth has failed.
-				if n := e.server.Calls(opRefresh); n < 40*test.calls || n > (40+8)*test.calls {
+				// Five calls may be running when the fortieth has failed. More at once might
+				// all be refused, and would be beyond the limit on refusals.
+				if n := e.server.Calls(opRefresh); n < 40*test.calls || n > (40+5)*test.calls {
 					t.Errorf("%d calls", n)
 				}
 				e.recover()
@@ -122,10 +123,10 @@ func TestFloodOfSignOutsWithOneUsersToken(t *testing.T) {
 			t.Errorf("bob's cookies are not cleared: %v", e.changes(lines))
 		}
 	})
-	if n := e.server.Calls(opRevoke); n > 20 {
+	if n := e.server.Calls(opRevoke); n != 20+1 { // and one a second
 		t.Errorf("%d calls", n)
 	}
-	if _, err := e.end(scriptRequest(e.cookies("ada", adas)...)); err != nil || e.server.Calls(opRevoke) != 21 {
+	if _, err := e.end(scriptRequest(e.cookies("ada", adas)...)); err != nil || e.server.Calls(opRevoke) != 22 {
 		t.Errorf("ada's sign-out: %v, %d calls", err, e.server.Calls(opRevoke))
 	}
 }
@@ -137,11 +138,11 @@ func TestFloodWithoutTokens(t *testing.T) {
 	set := e.server.Issue("ada", cognitotest.Expired)
 	for i := range 200 {
 		_, _, err := e.fetch(scriptRequest(e.prefixed("LastAuthUser=x"), e.prefixed("x.refreshToken=")+fmt.Sprint("random", i)))
-		if i >= 40 && !errors.Is(err, tokens.ErrUnavailable) {
+		if i >= 120 && !errors.Is(err, tokens.ErrUnavailable) {
 			t.Fatalf("request %d: %v", i, err)
 		}
 	}
-	if n := e.server.Calls(opRefresh); n != 40 {
+	if n := e.server.Calls(opRefresh); n != 120 {
 		t.Errorf("%d calls at once", n)
 	}
 	if s, _, err := e.fetch(pageRequest(e.cookies("ada", set)...)); err != nil {
@@ -151,7 +152,7 @@ func TestFloodWithoutTokens(t *testing.T) {
 	for i := range 100 {
 		e.fetch(scriptRequest(e.prefixed("LastAuthUser=x"), e.prefixed("x.refreshToken=")+fmt.Sprint("later", i)))
 	}
-	if n := e.server.Calls(opRefresh); n != 40+1+20 {
+	if n := e.server.Calls(opRefresh); n != 120+1+20 {
 		t.Errorf("%d calls after a second", n)
 	}
 }
@@ -168,7 +169,7 @@ func TestFloodOfSignOutsWithoutTokens(t *testing.T) {
 		}
 		e.end(scriptRequest(e.prefixed("LastAuthUser=x"), e.prefixed("x.refreshToken=")+fmt.Sprint("other", i)))
 	}
-	if n := e.server.Calls(opRefresh) + e.server.Calls(opRevoke); n > 40 {
+	if n := e.server.Calls(opRefresh) + e.server.Calls(opRevoke); n != 120 {
 		t.Errorf("%d calls to Cognito", n)
 	}
 	if s, _, err := e.fetch(pageRequest(e.cookies("ada", set)...)); err != nil {
@@ -197,7 +198,7 @@ func TestFloodAfterKeyRotation(t *testing.T) {
 			t.Errorf("a session of a retired key: %v", s)
 		}
 	})
-	if n := e.server.Calls(opRefresh); n > 5 {
+	if n := e.server.Calls(opRefresh); n != 5+1 {
 		t.Errorf("%d refreshes for one user", n)
 	}
 	if s, _, err := e.fetch(pageRequest(e.cookies("ada", adas)...)); err != nil || s.User().Username != "ada" {

@@ -197,7 +197,8 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 		return nil, errOtherUser
 	}
 	req := refresh.Request{
-		RefreshToken: token, Device: result.device(), Subject: result.subject, Upgrade: page.IsUpgrade(f.r),
+		RefreshToken: token, Device: result.device(), Upgrade: page.IsUpgrade(f.r),
+		Genuine: result.genuineToken, Client: f.m.clientAddress(f.r),
 		Force: f.opts.ForceRefresh, Metadata: f.opts.ClientMetadata,
 	}
 	if len(result.user.access) > 0 {

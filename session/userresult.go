@@ -128,9 +128,10 @@ type userResult struct {
 	rank     rank          // of the access token
 	err      error         // why the state is not stateValid
 
-	id      *tokens.Token // a valid ID token of the same user
-	idState idTokenState
-	subject string // the session's user, if Cognito certainly issued some token of it
+	id           *tokens.Token // a valid ID token of the same user
+	idState      idTokenState
+	subject      string        // the session's user, if Cognito certainly issued some token of it
+	genuineToken *tokens.Token // such a token: the access token, else an ID token
 
 	one   [1]accessResult // nearly always there is one of each
 	oneID [1]idResult
@@ -184,7 +185,7 @@ func (r *userResult) choose() {
 	a := &r.all[best]
 	r.state, r.position, r.err = a.state, best, a.err
 	if fitting != nil {
-		r.rank, r.subject = fitting.rank, a.token.Subject()
+		r.rank, r.subject, r.genuineToken = fitting.rank, a.token.Subject(), a.token
 	}
 	if a.state == stateValid || a.state == stateExpired {
 		r.access = a.token

@@ -60,13 +60,21 @@ type Failure struct {
 	Unsent bool
 }
 
+// withoutRepeat is the key of a context's value.
+type withoutRepeat struct{}
+
+// WithoutRepeat returns a context whose calls are not repeated, whatever Repeat says.
+func WithoutRepeat(ctx context.Context) context.Context {
+	return context.WithValue(ctx, withoutRepeat{}, true)
+}
+
 // Do runs do, which makes the call with a client of the SDK, in at most two attempts.
 // The client must not repeat requests itself. Do returns nil after a success.
 func (c Call) Do(ctx context.Context, do func(context.Context) error) *Failure {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	failure := c.attempt(ctx, do)
-	if failure == nil || ctx.Err() != nil || !c.Repeat(failure) {
+	if failure == nil || ctx.Err() != nil || ctx.Value(withoutRepeat{}) != nil || !c.Repeat(failure) {
 		return failure
 	}
 	select {

@@ -92,6 +92,17 @@ func TestCancelledCallIsNotRepeated(t *testing.T) {
 	}
 }
 
+func TestWithoutRepeat(t *testing.T) {
+	attempts := 0
+	awscall.Call{Op: "Get", Repeat: always}.Do(awscall.WithoutRepeat(t.Context()), func(context.Context) error {
+		attempts++
+		return errors.New("failed")
+	})
+	if attempts != 1 {
+		t.Errorf("%d attempts", attempts)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	closed := errors.New("connection closed")
 	call := awscall.Call{Op: "Get", Secrets: []string{"", "s3cr3t", "token"}, Repeat: never}

@@ -1,5 +1,5 @@
-// Package recent remembers values in bounded memory: a [Map] by age, and an [LRU] by
-// use.
+// Package recent remembers values in bounded memory: a [Map] by age, an [LRU] by use,
+// and a [Queue] in order, with a share for each owner.
 package recent
 
 import "time"

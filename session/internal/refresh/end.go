@@ -2,8 +2,9 @@ package refresh
 
 import (
 	"context"
-	"fmt"
+	"net/netip"
 
+	"github.com/cognitogate/cognitogate/internal/awscall"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -25,10 +26,14 @@ func (e *Engine) EndRefreshTokens(refreshTokens []string) (refreshed []*tokens.T
 
 // Revoke has Cognito revoke the newest refresh token that rotation has made of this
 // one. It waits for a running refresh until waiting ends; a refresh that finishes later
-// revokes its own tokens. subject is the session's user if a token of it was verified.
-func (e *Engine) Revoke(ctx, waiting context.Context, refreshToken, subject string) error {
-	if !e.allowRevocation(subject) {
-		return fmt.Errorf("%w to be revoked", ErrTooMany)
+// revokes its own tokens. genuine and client are as in a Request.
+func (e *Engine) Revoke(ctx, waiting context.Context, refreshToken string, genuine *tokens.Token, client netip.Addr) error {
+	once, err := e.allowRevocation(refreshToken, genuine, client)
+	if err != nil {
+		return err
+	}
+	if once {
+		ctx = awscall.WithoutRepeat(ctx)
 	}
 	return e.cfg.Revoke(ctx, e.newestOfEnded(waiting, refreshToken))
 }

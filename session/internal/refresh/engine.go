@@ -73,7 +73,7 @@ func New(cfg Config) *Engine {
 		signOuts:     newSignOuts(cfg.Now),
 		devices:      newDevices(cfg.Now),
 		userRefusals: newUserRefusals(cfg.Now),
-		results:      results{byToken: make(map[string]*refreshCall), byNewToken: make(map[string]*refreshCall)},
+		results:      newResults(),
 	}
 	e.logClock.Interval, e.logAnswer.Interval, e.logConfig.Interval = time.Minute, time.Minute, time.Minute
 	return e

@@ -20,6 +20,9 @@ var (
 	// limit is reached.
 	ErrTooMany = fmt.Errorf("%w: too many refresh tokens", tokens.ErrUnavailable)
 
+	// errTooOften reports a sign-in or a user with too many successful refreshes.
+	errTooOften = fmt.Errorf("%w: refreshed too often", ErrTooMany)
+
 	errNoUser   = fmt.Errorf("%w: a refreshed token names no user", tokens.ErrUnavailable)
 	errTwoUsers = fmt.Errorf("%w: refreshed tokens name two users", tokens.ErrUnavailable)
 )

@@ -33,6 +33,8 @@ type env struct {
 	verify    func() error // called first; may be nil
 	revoke    func()       // called by a revocation; may be nil
 
+	adas *tokens.Token // an access token that the test's requests show
+
 	mu        sync.Mutex
 	now       time.Time
 	exchanged []string // refresh tokens
@@ -101,6 +103,7 @@ func newEnv(t *testing.T) *env {
 		},
 	}
 	e.Engine = refresh.New(e.config)
+	e.adas = e.accessToken("ada")
 	return e
 }
 
@@ -135,7 +138,7 @@ func (e *env) accessToken(user string) *tokens.Token {
 
 // refresh refreshes with a refresh token of ada's.
 func (e *env) refresh(refreshToken string) (*refresh.Tokens, error) {
-	return e.refreshWith(refresh.Request{RefreshToken: refreshToken, Subject: "ada"})
+	return e.refreshWith(refresh.Request{RefreshToken: refreshToken, Genuine: e.adas})
 }
 
 func (e *env) refreshWith(req refresh.Request) (*refresh.Tokens, error) {

@@ -1,14 +1,13 @@
 package refresh
 
 import (
-	"crypto/sha256"
 	"fmt"
+	"net/netip"
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/cognitogate/cognitogate/internal/recent"
+	"github.com/cognitogate/cognitogate/tokens"
 )
 
 // Timeout bounds a whole refresh, verification included.
@@ -20,107 +19,314 @@ const (
 	failureWindow  = 10 * time.Second
 	pauseTTL       = 10 * time.Second
 	lostReplyTTL   = time.Minute // the longest grace of a rotated refresh token
-	maxRefusals    = 5           // of a user's refresh tokens, within refusalTTL
-	maxFailures    = 40          // of a user's calls, within failureWindow
-	maxRevocations = 20          // of a user's refresh tokens, within refusalTTL
-	maxRunning     = 40          // calls of a user at once
-	unverifiedRate = 20          // calls a second without a verified token
-	maxNotes       = 4096        // entries of half a memory
+	clientTTL      = time.Minute
+	signInTTL      = 24 * time.Hour
+
+	maxTokenRefusals  = 5   // beside one access token, within refusalTTL
+	maxSignInRefusals = 20  // beside the older access tokens of a sign-in, and of its tokens that have worked
+	maxFailures       = 40  // beside one access token, and of a sign-in, within failureWindow
+	maxRevocations    = 20  // beside one access token, and of a sign-in, within refusalTTL
+	maxSignInResults  = 20  // successful refreshes of a sign-in, within successWindow
+	maxUserResults    = 200 // successful refreshes of a user
+
+	maxNotes   = 4096 // entries of half a memory
+	maxSignIns = 8192 // the same, of the memory of sign-ins
+	maxWorked  = 16384
+	// workedShare is how many refresh tokens of a sign-in are known to have worked: an
+	// exchanged one and the one that rotation brought, twice.
+	workedShare = 4
 )
 
 // limits decide which refresh tokens Cognito is asked about. Nobody can spend Cognito's
 // quota through this process, and nobody can lock another user out. All memory is
 // bounded.
+//
+// A client can show tokens that it does not own: old, found or planted ones. So refusals
+// and failures count against the access token that was shown, and against its sign-in
+// unless the token is the sign-in's latest. A refresh token that has worked here belongs
+// to whoever shows it, and other tokens cannot use up its calls. Its successes count
+// against the sign-in that Cognito's answer names.
 type limits struct {
-	now        func() time.Time
-	unverified *rate.Limiter
+	now func() time.Time
 
-	mu          sync.Mutex
-	refusals    recent.Map[hash, error] // by refresh token and device key
-	users       recent.Map[hash, *userLimits]
-	repairs     recent.Map[hash, struct{}] // refresh tokens that a broken ID token has used
-	paused      recent.Map[hash, struct{}] // sessions that are not refreshed for a while
-	lostReplies recent.Map[hash, struct{}] // refresh tokens that a lost reply may have replaced
+	mu           sync.Mutex
+	refusals     recent.Map[hash, error] // by refresh token and device key
+	accessTokens recent.Map[hash, *uses]
+	signIns      recent.Map[hash, *signInLimits]
+	users        recent.Map[hash, *userLimits]
+	clients      recent.Map[netip.Prefix, *bucket]
+	worked       map[hash]*recent.Item[hash, workedToken]
+	workedOrder  recent.Queue[hash, workedToken] // by sign-in
+	repairs      recent.Map[hash, struct{}]      // sign-ins that a broken ID token has refreshed
+	paused       recent.Map[hash, struct{}]      // sessions that are not refreshed for a while
+	lostReplies  recent.Map[hash, struct{}]      // refresh tokens that a lost reply may have replaced
+
+	demoted, unverified bucket
 }
 
-// userLimits count the calls for a user who has shown a genuine token. Such a token
-// may be old or stolen, so it does not allow calls without end.
-type userLimits struct {
-	running     int
-	refusals    counter
-	failures    counter // other errors, so that a throttling Cognito can recover
-	revocations counter
+// workedToken is a refresh token that has worked here.
+type workedToken struct {
+	token  hash
+	origin origin
+	at     time.Time
 }
 
 func newLimits(now func() time.Time) *limits {
 	return &limits{
-		now:         now,
-		unverified:  rate.NewLimiter(unverifiedRate, maxRunning),
-		refusals:    recent.Map[hash, error]{Keep: refusalTTL, Max: maxNotes},
-		users:       recent.Map[hash, *userLimits]{Keep: refusalTTL, Max: maxNotes},
-		repairs:     recent.Map[hash, struct{}]{Keep: repairInterval, Max: maxNotes},
-		paused:      recent.Map[hash, struct{}]{Keep: pauseTTL, Max: maxNotes},
-		lostReplies: recent.Map[hash, struct{}]{Keep: lostReplyTTL, Max: maxNotes},
+		now:          now,
+		refusals:     recent.Map[hash, error]{Keep: refusalTTL, Max: maxNotes},
+		accessTokens: recent.Map[hash, *uses]{Keep: refusalTTL, Max: maxNotes},
+		signIns:      recent.Map[hash, *signInLimits]{Keep: signInTTL, Max: maxSignIns},
+		users:        recent.Map[hash, *userLimits]{Keep: successWindow, Max: maxNotes},
+		clients:      recent.Map[netip.Prefix, *bucket]{Keep: clientTTL, Max: maxNotes},
+		worked:       make(map[hash]*recent.Item[hash, workedToken]),
+		workedOrder:  recent.Queue[hash, workedToken]{Max: maxWorked, Share: workedShare},
+		repairs:      recent.Map[hash, struct{}]{Keep: repairInterval, Max: maxNotes},
+		paused:       recent.Map[hash, struct{}]{Keep: pauseTTL, Max: maxNotes},
+		lostReplies:  recent.Map[hash, struct{}]{Keep: lostReplyTTL, Max: maxNotes},
 	}
 }
 
-// user returns a user's limits. l.mu is held.
-func (l *limits) user(subject string, now time.Time) *userLimits {
-	key := hashOf(subject)
-	u, ok := l.users.Get(key, now)
+// grant is what a call has taken from the limits.
+type grant struct {
+	origin origin
+	uses   []*uses      // they count how the call ends
+	worked *workedToken // nil if the refresh token has not worked here
+
+	signIn *signInLimits // nil if no token of the sign-in is known
+	user   *userLimits
+
+	once bool      // the call is not repeated
+	rate []*bucket // a call that succeeds is given back to them
+}
+
+// grant returns a grant that has taken nothing. shown is a genuine token, or nil. l.mu
+// is held.
+func (l *limits) grant(refreshToken string, shown *tokens.Token, now time.Time) *grant {
+	g := &grant{origin: unknownOrigin(refreshToken), worked: l.workedToken(refreshToken, now)}
+	switch {
+	case g.worked != nil:
+		g.origin = g.worked.origin
+	case shown != nil:
+		g.origin = originOf(shown)
+	default:
+		return g
+	}
+	g.signIn, g.user = record(&l.signIns, g.origin.signIn, now), record(&l.users, g.origin.user, now)
+	if g.worked != nil {
+		g.uses = []*uses{&g.signIn.worked}
+		return g
+	}
+	g.uses = []*uses{record(&l.accessTokens, hashOf(shown.Raw()), now)}
+	if g.signIn.noteIssued(shown) {
+		return g // older tokens must not use up the calls of the latest
+	}
+	g.uses = append(g.uses, &g.signIn.shown)
+	return g
+}
+
+// record returns the value under key, or puts a new one there.
+func record[V any](m *recent.Map[hash, *V], key hash, now time.Time) *V {
+	value, ok := m.Get(key, now)
 	if !ok {
-		u = new(userLimits)
+		value = new(V)
 	}
-	l.users.Put(key, u, now)
-	return u
+	m.Put(key, value, now)
+	return value
 }
 
-// startCall allows a call, or says why there is none. The caller hands the result to
-// finishCall; it is nil without a subject.
-func (l *limits) startCall(refreshToken, deviceKey, subject string) (*userLimits, error) {
+// startCall allows a call, or says why there is none. shown is a genuine token of the
+// session that asks, or nil. client is the address that asks; the zero Addr is not
+// limited by itself. The caller hands the grant to finishCall.
+func (l *limits) startCall(refreshToken, deviceKey string, shown *tokens.Token, client netip.Addr) (*grant, error) {
 	if err := l.refusal(refreshToken, deviceKey); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	if subject == "" {
-		if !l.unverified.AllowN(now, 1) {
-			return nil, fmt.Errorf("%w without a genuine token", ErrTooMany)
+	g := l.grant(refreshToken, shown, now)
+	if g.signIn != nil && (g.signIn.reach(maxSignInResults, now) || g.user.reach(maxUserResults, now)) {
+		return nil, errTooOften
+	}
+	for _, u := range g.uses {
+		if u.failures.count(now, failureWindow) >= maxFailures {
+			return nil, fmt.Errorf("%w: too many calls have failed", ErrTooMany)
 		}
-		return nil, nil
 	}
-	u := l.user(subject, now)
-	// The running calls may all be refused.
-	if u.refusals.count(now, refusalTTL) >= maxRefusals || u.failures.count(now, failureWindow) >= maxFailures || u.running >= maxRunning {
-		return nil, fmt.Errorf("%w of one user", ErrTooMany)
+	if !g.mayBeRefused(now) {
+		if err := l.demote(g, client, now); err != nil {
+			return nil, err
+		}
 	}
-	u.running++
-	return u, nil
+	for _, u := range g.uses {
+		u.running++
+	}
+	if g.worked != nil {
+		g.signIn.refreshing++
+		g.user.refreshing++
+	}
+	return g, nil
+}
+
+// mayBeRefused reports whether the limits on refusals allow another one. Refresh tokens
+// that have worked here are limited by themselves alone.
+func (g *grant) mayBeRefused(now time.Time) bool {
+	for i, u := range g.uses {
+		limit := maxSignInRefusals
+		if i == 0 && g.worked == nil {
+			limit = maxTokenRefusals
+		}
+		if u.refusals.count(now, refusalTTL)+u.running >= limit {
+			return false
+		}
+	}
+	return len(g.uses) > 0
+}
+
+// demote allows a call by rate alone. l.mu is held.
+func (l *limits) demote(g *grant, client netip.Addr, now time.Time) error {
+	g.once = true
+	if g.user != nil {
+		if !g.user.demoted.allows(now, demotedUserRate) || !l.demoted.allows(now, demotedRate) {
+			return fmt.Errorf("%w of one sign-in", ErrTooMany)
+		}
+		g.rate = []*bucket{&g.user.demoted, &l.demoted}
+	} else {
+		if !l.unverified.allows(now, unverifiedRate) {
+			return fmt.Errorf("%w without a genuine token", ErrTooMany)
+		}
+		g.rate = []*bucket{&l.unverified}
+		if network, ok := networkOf(client); ok {
+			limit, known := l.clients.Get(network, now)
+			if !known {
+				limit = new(bucket)
+			}
+			if !limit.allows(now, clientRate) {
+				return fmt.Errorf("%w without a genuine token from one address", ErrTooMany)
+			}
+			l.clients.Put(network, limit, now)
+			g.rate = append(g.rate, limit)
+		}
+	}
+	for _, b := range g.rate {
+		b.take()
+	}
+	return nil
+}
+
+// networkOf returns what one client has of the addresses: an IPv4 address, or the 64
+// bits of a network of IPv6 (RFC 6177). It returns false for the zero Addr.
+func networkOf(client netip.Addr) (netip.Prefix, bool) {
+	client = client.Unmap()
+	bits := client.BitLen()
+	if client.Is6() {
+		bits = 64
+	}
+	network, err := client.Prefix(bits)
+	return network, err == nil && client.IsValid()
+}
+
+// allowWithoutDevice allows the second try of a call whose device key was refused. The
+// first try counts as a refusal.
+func (l *limits) allowWithoutDevice(g *grant) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, u := range g.uses {
+		u.refusals.add(l.now(), refusalTTL)
+	}
+	return !g.once
 }
 
 // finishCall notes how a call ended. A refused token is not tried again for a while. A
 // lost reply is noted because the call may have had its effect.
-func (l *limits) finishCall(u *userLimits, refreshToken, deviceKey, subject string, err error) {
+func (l *limits) finishCall(g *grant, call *refreshCall) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now, refused := l.now(), Refused(err)
+	now, refused := l.now(), Refused(call.err)
 	switch {
 	case refused:
-		l.refusals.Put(sessionKey(refreshToken, deviceKey), err, now)
-	case err != nil && !wasAnswered(err):
-		l.lostReplies.Put(sessionKey(refreshToken, subject), struct{}{}, now)
+		l.refusals.Put(sessionKey(call.refreshToken, call.deviceKey), call.err, now)
+	case call.err != nil && !wasAnswered(call.err):
+		l.lostReplies.Put(sessionKey(call.refreshToken, call.subject), struct{}{}, now)
 	}
-	if u == nil {
+	for _, u := range g.uses {
+		u.running--
+	}
+	if g.worked != nil {
+		g.signIn.refreshing--
+		g.user.refreshing--
+	}
+	if call.hasIssued() {
+		for _, b := range g.rate {
+			b.giveBack()
+		}
+		record(&l.signIns, call.origin.signIn, now).refreshed.add(now, successWindow)
+		record(&l.users, call.origin.user, now).refreshed.add(now, successWindow)
 		return
 	}
-	u.running--
-	switch {
-	case refused:
-		u.refusals.add(now, refusalTTL)
-	case err != nil:
-		u.failures.add(now, failureWindow)
+	for _, u := range g.uses {
+		if refused {
+			u.refusals.add(now, refusalTTL)
+		} else {
+			u.failures.add(now, failureWindow)
+		}
 	}
+}
+
+// noteWorked notes that a call has brought tokens: for its origin, the exchanged refresh
+// token and the new one have worked here.
+func (l *limits) noteWorked(call *refreshCall) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	for _, token := range []string{call.refreshToken, call.newestToken()} {
+		key := hashOf(token)
+		if known := l.worked[key]; known != nil {
+			l.workedOrder.Remove(known)
+		}
+		added, displaced := l.workedOrder.Add(call.origin.signIn, workedToken{key, call.origin, now})
+		if displaced != nil {
+			delete(l.worked, displaced.Value.token)
+		}
+		l.worked[key] = added
+	}
+	if call.tokens != nil {
+		record(&l.signIns, call.origin.signIn, now).noteIssued(call.tokens.Access)
+	}
+}
+
+// workedToken returns a refresh token that has worked here within a day, or nil. l.mu is
+// held.
+func (l *limits) workedToken(refreshToken string, now time.Time) *workedToken {
+	known := l.worked[hashOf(refreshToken)]
+	if known == nil || now.Sub(known.Value.at).Abs() >= signInTTL {
+		return nil
+	}
+	return &known.Value
+}
+
+// allowRevocation allows a revocation and counts it. once says that the call must not be
+// repeated. Nothing is given back for a success, because Cognito may answer so to a
+// revocation of any text.
+func (l *limits) allowRevocation(refreshToken string, shown *tokens.Token, client netip.Addr) (once bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	g := l.grant(refreshToken, shown, now)
+	within := len(g.uses) > 0
+	for _, u := range g.uses {
+		within = within && u.revocations.count(now, refusalTTL) < maxRevocations
+	}
+	if !within {
+		if err := l.demote(g, client, now); err != nil {
+			return false, fmt.Errorf("%w to be revoked", err)
+		}
+	}
+	for _, u := range g.uses {
+		u.revocations.add(now, refusalTTL)
+	}
+	return g.once, nil
 }
 
 // replyWasLost reports whether the reply to a recent refresh for this user was lost.
@@ -140,12 +346,12 @@ func (l *limits) refusal(refreshToken, deviceKey string) error {
 	return err
 }
 
-// AllowRepair allows one refresh for a broken ID token per refresh token and minute.
-// Otherwise every request with that ID token would call Cognito.
-func (l *limits) AllowRepair(refreshToken string) bool {
+// AllowRepair allows one refresh for a broken ID token per sign-in and minute. Otherwise
+// every request with that ID token would call Cognito.
+func (l *limits) AllowRepair(access *tokens.Token) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	key, now := hashOf(refreshToken), l.now()
+	key, now := originOf(access).signIn, l.now()
 	if l.repairs.Has(key, now) {
 		return false
 	}
@@ -167,55 +373,4 @@ func (l *limits) IsPaused(refreshToken, subject string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.paused.Has(sessionKey(refreshToken, subject), l.now())
-}
-
-// allowRevocation allows a revocation and counts it. Without a subject it counts as a
-// call without a verified token.
-func (l *limits) allowRevocation(subject string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.now()
-	if subject == "" {
-		return l.unverified.AllowN(now, 1)
-	}
-	u := l.user(subject, now)
-	if u.revocations.count(now, refusalTTL) >= maxRevocations {
-		return false
-	}
-	u.revocations.add(now, refusalTTL)
-	return true
-}
-
-// counter counts events since the first of them, for a window of time.
-type counter struct {
-	n     int
-	since time.Time
-}
-
-func (c *counter) count(now time.Time, window time.Duration) int {
-	if age := now.Sub(c.since); age < 0 || age >= window { // age < 0: the clock was set back
-		c.n = 0
-	}
-	return c.n
-}
-
-func (c *counter) add(now time.Time, window time.Duration) {
-	if c.count(now, window) == 0 {
-		c.since = now
-	}
-	c.n++
-}
-
-// hash stands for a refresh token, so that memory holds none for longer than needed.
-type hash [sha256.Size]byte
-
-func hashOf(s string) hash { return sha256.Sum256([]byte(s)) }
-
-// sessionKey stands for a refresh token in one user's cookies. The same token planted
-// in another user's cookies says nothing about this user's session.
-func sessionKey(refreshToken, subject string) hash {
-	var both [2 * sha256.Size]byte
-	a, b := hashOf(refreshToken), hashOf(subject)
-	copy(both[copy(both[:], a[:]):], b[:])
-	return sha256.Sum256(both[:])
 }

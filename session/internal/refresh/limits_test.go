@@ -1,92 +1,286 @@
-package refresh
+package refresh_test
 
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
+	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/internal/longtest"
+	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// TestCallsOfOneUserAreLimited makes calls for users until none is allowed. The memory of
-// the limits is bounded too.
-func TestCallsOfOneUserAreLimited(t *testing.T) {
-	now := time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
-	l := newLimits(func() time.Time { return now })
-	refused := &tokens.APIError{Code: "NotAuthorizedException", Message: "Invalid Refresh Token"}
-	down := fmt.Errorf("down: %w", tokens.ErrUnavailable)
-	n := 0
-	// calls makes up to 1000 calls for a user and counts those that are allowed.
-	calls := func(user string, err error) (made int) {
-		for range 1000 {
-			n++
-			token := fmt.Sprint(n)
-			limits, refusal := l.startCall(token, "", user)
-			if refusal != nil {
-				if !errors.Is(refusal, tokens.ErrUnavailable) {
-					t.Error(refusal)
-				}
-				return made
-			}
-			made++
-			l.finishCall(limits, token, "", user, err)
-		}
-		return made
-	}
-	for _, step := range []struct {
-		name  string
-		after time.Duration
-		err   error
-		want  int
-	}{
-		{"refused", 0, refused, 5},
-		{"refused a moment ago", 0, refused, 0},
-		{"half a minute later", 30 * time.Second, nil, 0},
-		{"a minute later", 30 * time.Second, refused, 5},
-		{"the clock is set back", -time.Hour, refused, 5},
-		{"the clock is set forth", 2 * time.Hour, nil, 1000},
-		{"in an outage", 0, down, 40},
-		{"ten seconds later in the outage", 10 * time.Second, down, 40},
-		{"the clock is set back a little", -20 * time.Second, down, 40},
-		{"after the outage", 10 * time.Second, nil, 1000},
-	} {
-		now = now.Add(step.after)
-		if got := calls("ada", step.err); got != step.want {
-			t.Errorf("%s: %d calls, want %d", step.name, got, step.want)
-		}
-	}
-	calls("bob", refused)
-	if got := calls("ada", nil); got != 1000 {
-		t.Errorf("bob's refusals leave ada %d calls", got)
-	}
+var (
+	errRefused = &tokens.APIError{Code: "NotAuthorizedException", Message: "Invalid Refresh Token"}
+	errDown    = fmt.Errorf("down: %w", tokens.ErrUnavailable)
+)
 
-	var running []*userLimits
-	for i := range 1000 {
-		limits, err := l.startCall(fmt.Sprint("at once", i), "", "ada")
-		if err != nil {
-			break
+// tokenOf returns an expired access token of ada's, of a sign-in, that was issued so
+// long before others. Without a sign-in it names none.
+func (e *env) tokenOf(signIn string, before time.Duration) *tokens.Token {
+	e.t.Helper()
+	set := e.server.Issue("ada", func(d *cognitotest.Draft) {
+		if d.Use == tokens.ID {
+			d.Claims = nil
+			return
 		}
-		running = append(running, limits)
+		d.Claims["origin_jti"] = signIn
+		if signIn == "" {
+			delete(d.Claims, "origin_jti")
+		}
+		d.Claims["iat"] = d.Claims["iat"].(int64) - int64(before/time.Second)
+	})
+	token, err := e.verifier.Verify(e.t.Context(), set.Access, tokens.Access)
+	if err != nil {
+		e.t.Fatal(err)
 	}
-	if len(running) != maxRunning {
-		t.Errorf("%d calls at once", len(running))
+	return token
+}
+
+// count sends requests, each with a new refresh token that Cognito answers with err. It
+// returns how many calls they caused.
+func (e *env) count(requests int, err error, shown ...*tokens.Token) int {
+	e.t.Helper()
+	before, exchange := len(e.exchanged), e.exchange
+	defer func() { e.exchange = exchange }()
+	e.exchange = func(string) (*tokens.Set, error) { return nil, err }
+	for i := range requests {
+		req := refresh.Request{RefreshToken: fmt.Sprint("junk", len(e.exchanged), "of", i)}
+		if len(shown) > 0 {
+			req.Genuine = shown[i%len(shown)]
+		}
+		if _, got := e.refreshWith(req); got != err && !errors.Is(got, tokens.ErrUnavailable) {
+			e.t.Errorf("request %d: %v", i, got)
+		}
 	}
-	for i := range longtest.Scale(20_000, 100_000) { // other users come and go meanwhile
-		limits, err := l.startCall("token", "", fmt.Sprint("user", i))
+	return len(e.exchanged) - before
+}
+
+func TestRefusalsAndFailures(t *testing.T) {
+	e := newEnv(t)
+	latest := e.tokenOf("one", 0)
+	var older []*tokens.Token
+	for i := range 10 {
+		older = append(older, e.tokenOf("one", time.Duration(1+i)*time.Second))
+	}
+	unnamed, later := e.tokenOf("", 0), e.tokenOf("two", 0)
+	e.count(1, errDown, latest)
+	for _, step := range []struct {
+		name     string
+		after    time.Duration
+		err      error
+		requests int
+		shown    []*tokens.Token
+		want     int
+	}{
+		{"refused, with one token", 0, errRefused, 100, older[:1], 5 + 1}, // and one a second of the user
+		{"refused, with older tokens of the sign-in", 0, errRefused, 100, older, 20 - 5 - 1},
+		{"a second later", time.Second, errRefused, 100, older, 1},
+		{"with the latest token of the sign-in", 0, errRefused, 100, []*tokens.Token{latest}, 5},
+		{"with a token of another sign-in", 0, errRefused, 100, []*tokens.Token{later}, 5},
+		{"with a token that names no sign-in", 0, errRefused, 100, []*tokens.Token{unnamed}, 5},
+		{"half a minute later", 30 * time.Second, errRefused, 100, older, 1},
+		{"a minute later", time.Minute, errRefused, 100, older[:1], 5 + 1},
+		{"the clock is set back", -time.Hour, errRefused, 100, older[:1], 5 + 1},
+		{"failing", 2 * time.Hour, errDown, 100, older[:1], 40},
+		{"failing, with older tokens of the sign-in", 0, errDown, 100, older, 0},
+		{"failing, with the latest token", 0, errDown, 100, []*tokens.Token{latest}, 40},
+		{"failing, ten seconds later", 10 * time.Second, errDown, 100, older, 40},
+		{"failing, the clock is set back a little", -20 * time.Second, errDown, 100, older, 40},
+	} {
+		e.advance(step.after)
+		if n := e.count(step.requests, step.err, step.shown...); n != step.want {
+			t.Errorf("%s: %d calls, want %d", step.name, n, step.want)
+		}
+	}
+}
+
+// TestDemotedUsersShareOneRate has many users reach their limits.
+func TestDemotedUsersShareOneRate(t *testing.T) {
+	e := newEnv(t)
+	var shown []*tokens.Token
+	for i := range 15 {
+		user := fmt.Sprint("user", i)
+		e.server.SetUser(cognitotest.User{Username: user})
+		shown = append(shown, e.accessToken(user))
+	}
+	e.count(5*len(shown), errRefused, shown...)
+	if n := e.count(100, errRefused, shown...); n != 10 {
+		t.Errorf("%d calls at once", n)
+	}
+	e.advance(time.Second)
+	if n := e.count(100, errRefused, shown...); n != 10 {
+		t.Errorf("%d calls a second later", n)
+	}
+}
+
+// TestSuccessfulRefreshesAreLimited refreshes sign-ins of one user as often as possible.
+// Beyond the limit, Cognito is not asked, and the newest valid result is served.
+func TestSuccessfulRefreshesAreLimited(t *testing.T) {
+	e := newEnv(t)
+	issued := make(map[string]string) // refresh token to sign-in
+	e.exchange = func(refreshToken string) (*tokens.Set, error) {
+		if refreshToken == "bobs" {
+			return e.issue("bob", "bobs'"), nil
+		}
+		signIn := issued[refreshToken]
+		set := &tokens.Set{Access: e.tokenOf(signIn, 0).Raw(), Refresh: refreshToken + "'"}
+		issued[set.Refresh] = signIn
+		return set, nil
+	}
+	bobs := refresh.Request{RefreshToken: "bobs", Genuine: e.accessToken("bob")}
+	if _, err := e.refreshWith(bobs); err != nil {
+		t.Fatal(err)
+	}
+	for signIn := range 11 {
+		token := fmt.Sprint("sign-in", signIn, "-")
+		issued[token] = token
+		var last *refresh.Tokens
+		before := len(e.exchanged)
+		for i := range 30 {
+			got, err := e.refreshWith(refresh.Request{RefreshToken: token, Genuine: e.adas})
+			if signIn < 10 && err != nil || signIn == 10 && !errors.Is(err, refresh.ErrTooMany) {
+				t.Fatalf("sign-in %d, request %d: %v", signIn, i, err)
+			}
+			if err == nil {
+				if i >= 20 && got != last {
+					t.Fatalf("sign-in %d, request %d: another result", signIn, i)
+				}
+				last, token = got, got.Refresh
+			}
+		}
+		want := 20
+		if signIn == 10 { // beyond 200 of the user
+			want = 0
+		}
+		if n := len(e.exchanged) - before; n != want {
+			t.Errorf("sign-in %d: %d calls, want %d", signIn, n, want)
+		}
+	}
+	if _, results, _ := e.Size(); results != 128+1 {
+		t.Errorf("%d results, want 128 of one user and one of the other", results)
+	}
+	before := len(e.exchanged)
+	if _, err := e.refreshWith(bobs); err != nil || len(e.exchanged) != before {
+		t.Errorf("bob's result: %v, %d calls", err, len(e.exchanged)-before)
+	}
+	e.advance(time.Minute)
+	if _, err := e.refreshWith(refresh.Request{RefreshToken: "sign-in10-", Genuine: e.adas}); err != nil {
+		t.Errorf("a minute later: %v", err)
+	}
+}
+
+// TestResultOfAnotherTokenIsNotServed asks with another refresh token beside the same
+// access token. What the first has brought is served to its owner only.
+func TestResultOfAnotherTokenIsNotServed(t *testing.T) {
+	e := newEnv(t)
+	e.exchange = func(refreshToken string) (*tokens.Set, error) {
+		return &tokens.Set{Access: e.tokenOf(e.adas.OriginID(), 0).Raw(), Refresh: refreshToken + "'"}, nil
+	}
+	token := "a"
+	for range 25 {
+		token = e.mustRefresh(token).Refresh
+	}
+	if got, err := e.refresh("other"); !errors.Is(err, refresh.ErrTooMany) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if got, err := e.refresh(token); err != nil || got.Refresh != token {
+		t.Errorf("the owner: %v, %v", got, err)
+	}
+	e.EndRefreshTokens([]string{token})
+	if got, err := e.refresh(token); !errors.Is(err, refresh.ErrEnded) {
+		t.Errorf("after a sign-out: %v, %v", got, err)
+	}
+}
+
+// TestExpiredResultIsNotServed has tokens expire at once. Beyond the limit nothing is
+// served then.
+func TestExpiredResultIsNotServed(t *testing.T) {
+	e := newEnv(t)
+	e.server.SetLifetime(10 * time.Second)
+	defer e.server.SetLifetime(time.Hour)
+	e.exchange = func(refreshToken string) (*tokens.Set, error) {
+		return &tokens.Set{Access: e.tokenOf("one", 0).Raw(), Refresh: refreshToken}, nil
+	}
+	for range 20 {
+		if _, err := e.refreshWith(refresh.Request{RefreshToken: "a", Force: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.advance(9 * time.Second)
+	if _, err := e.refresh("a"); err != nil {
+		t.Errorf("a second before the expiry: %v", err)
+	}
+	e.advance(time.Second)
+	if _, err := e.refresh("a"); !errors.Is(err, refresh.ErrTooMany) {
+		t.Errorf("at the expiry: %v", err)
+	}
+}
+
+// TestRotationChainIsShort refreshes a sign-in as often as the limits allow. Following its
+// rotations takes few steps, and the oldest remembered token leads to the newest tokens.
+func TestRotationChainIsShort(t *testing.T) {
+	e := newEnv(t)
+	e.exchange = func(refreshToken string) (*tokens.Set, error) {
+		return &tokens.Set{Access: e.tokenOf("one", 0).Raw(), Refresh: fmt.Sprint(len(e.exchanged))}, nil
+	}
+	token, all := "0", []string{"0"}
+	most := 0
+	for range longtest.Scale(400, 4090) {
+		got, err := e.refresh(token)
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.finishCall(limits, "token", "", "ada", nil)
+		if got.Refresh != token {
+			token = got.Refresh
+			all = append(all, token)
+		}
+		_, results, _ := e.Size()
+		most = max(most, results)
+		e.advance(time.Second / 2)
 	}
-	if n := l.users.Len(); n > 2*maxNotes {
-		t.Errorf("the limits of %d users are remembered", n)
+	if most > 64 {
+		t.Errorf("%d results of one sign-in", most)
 	}
-	for _, limits := range running {
-		l.finishCall(limits, "token", "", "ada", nil)
-		if limits.running < 0 {
-			t.Fatal("more calls have finished than were started")
+	if len(all) < most {
+		t.Fatal("the limits allow too few refreshes for this test")
+	}
+	before := len(e.exchanged)
+	if got, err := e.refresh(all[len(all)-30]); err != nil || got.Refresh != token || len(e.exchanged) != before {
+		t.Errorf("an old refresh token leads to %v, %v", got, err)
+	}
+	t.Logf("%d results at most", most)
+}
+
+func TestRepairsOfSignIn(t *testing.T) {
+	e := newEnv(t)
+	one, same, other := e.tokenOf("one", 0), e.tokenOf("one", time.Second), e.tokenOf("two", 0)
+	if !e.AllowRepair(one) || e.AllowRepair(same) || !e.AllowRepair(other) {
+		t.Error("a sign-in has one repair a minute")
+	}
+	// Without a name, the time of the sign-in tells it from others.
+	unnamed := e.tokenOf("", 0)
+	e.advance(time.Second)
+	if !e.AllowRepair(unnamed) || e.AllowRepair(unnamed) || !e.AllowRepair(e.tokenOf("", 0)) {
+		t.Error("a sign-in without a name has one repair a minute")
+	}
+	e.advance(time.Minute)
+	if !e.AllowRepair(same) {
+		t.Error("no repair a minute later")
+	}
+}
+
+// TestRevocationsWithoutToken have the limits of all calls without a genuine token.
+func TestRevocationsWithoutToken(t *testing.T) {
+	e := newEnv(t)
+	client := netip.MustParseAddr("203.0.113.7")
+	for i := range 10 {
+		err := e.Revoke(t.Context(), t.Context(), fmt.Sprint("junk", i), nil, client)
+		if i < 2 && err != nil || i >= 2 && !errors.Is(err, refresh.ErrTooMany) {
+			t.Errorf("revocation %d: %v", i, err)
 		}
 	}
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"strings"
 	"time"
 
+	"github.com/cognitogate/cognitogate/internal/awscall"
 	"github.com/cognitogate/cognitogate/internal/background"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -17,10 +19,24 @@ type Request struct {
 	RefreshToken string
 	Device       Device
 	Presented    string // the access token in the request's cookies
-	Subject      string // the session's user, if some token of it was verified
-	Upgrade      bool   // the answer may carry no cookies
-	Force        bool   // a result of an earlier call will not do
-	Metadata     map[string]string
+
+	// Genuine is a token of the session that Cognito has certainly issued: an access
+	// token, valid or expired, or else an ID token. It is nil if there is none.
+	Genuine *tokens.Token
+	// Client is the address that the request comes from. The zero Addr is unknown.
+	Client netip.Addr
+
+	Upgrade  bool // the answer may carry no cookies
+	Force    bool // a result of an earlier call will not do
+	Metadata map[string]string
+}
+
+// subject returns the session's user, if it is known.
+func (r *Request) subject() string {
+	if r.Genuine == nil {
+		return ""
+	}
+	return r.Genuine.Subject()
 }
 
 // Refresh returns new tokens for the request: of a call that it joins, of a result that
@@ -85,9 +101,9 @@ func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refresh
 	defer e.mu.Unlock()
 	now := e.cfg.Now()
 	e.results.sweep(now)
-	// Follow the rotations to the newest refresh token. There are at most as many as
-	// results; a refresh token that leads to itself is not rotated.
-	for range maxResults {
+	// Follow the rotations to the newest refresh token. A refresh token that leads to
+	// itself is not rotated.
+	for range maxRotations {
 		call := e.results.byToken[req.RefreshToken]
 		switch {
 		case call == nil && !e.IsTokenEnded(req.RefreshToken):
@@ -123,18 +139,25 @@ func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refresh
 func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall) (*refreshCall, Source, error) {
 	// Copies, because parts of a request's header would keep the whole header in memory.
 	call := &refreshCall{
-		refreshToken: strings.Clone(req.RefreshToken), subject: req.Subject, keepLong: req.Upgrade, done: make(chan struct{}),
+		refreshToken: strings.Clone(req.RefreshToken), subject: req.subject(), keepLong: req.Upgrade, done: make(chan struct{}),
 	}
-	var user *userLimits
+	ctx = context.WithoutCancel(ctx)
+	var granted *grant
 	if previous != nil && previous.unverified != nil {
-		call.unverified, call.keepUntil = previous.unverified, previous.keepUntil
+		call.unverified, call.keepUntil, call.origin = previous.unverified, previous.keepUntil, previous.origin
 	} else {
 		if e.running.Load() >= maxResults {
 			return nil, "", fmt.Errorf("%w at once", ErrTooMany)
 		}
 		var err error
-		if user, err = e.startCall(req.RefreshToken, e.keyFor(req.RefreshToken, req.Device), req.Subject); err != nil {
+		if granted, err = e.startCall(req.RefreshToken, e.keyFor(req.RefreshToken, req.Device), req.Genuine, req.Client); err != nil {
+			if kept := e.results.newestOf(req.RefreshToken); errors.Is(err, errTooOften) && kept.isUsable(e.cfg.Now()) {
+				return kept, SourceKept, nil
+			}
 			return nil, "", err
+		}
+		if call.origin = granted.origin; granted.once {
+			ctx = awscall.WithoutRepeat(ctx)
 		}
 	}
 	if previous != nil {
@@ -148,13 +171,13 @@ func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall)
 	call.number = e.lastNumber.Add(1)
 	e.results.byToken[call.refreshToken] = call
 	e.running.Add(1)
-	e.run(context.WithoutCancel(ctx), call, user, Device{strings.Clone(req.Device.Key), req.Device.Claimed}, maps.Clone(req.Metadata))
+	e.run(ctx, call, granted, Device{strings.Clone(req.Device.Key), req.Device.Claimed}, maps.Clone(req.Metadata))
 	return call, SourceCall, nil
 }
 
 // run makes the call and verifies its answer, in the background. It does not run on a
 // request's context: a request that is cancelled must not take the refresh from the others.
-func (e *Engine) run(ctx context.Context, call *refreshCall, user *userLimits, device Device, metadata map[string]string) {
+func (e *Engine) run(ctx context.Context, call *refreshCall, granted *grant, device Device, metadata map[string]string) {
 	limited, cancel := context.WithTimeout(ctx, Timeout)
 	set, called := call.unverified, call.unverified == nil
 	var got *Tokens
@@ -162,7 +185,7 @@ func (e *Engine) run(ctx context.Context, call *refreshCall, user *userLimits, d
 	task := background.Task{Name: "session: a refresh", Logger: e.cfg.Logger, Secrets: []string{call.refreshToken, device.Key}}
 	task.Go(func() (err error) {
 		if called {
-			if set, deviceKey, err = e.exchange(limited, call, device, metadata); err != nil {
+			if set, deviceKey, err = e.exchange(limited, call, granted, device, metadata); err != nil {
 				return e.userRefusals.judge(call.refreshToken, err)
 			}
 			e.userRefusals.noteSuccess(call.refreshToken)
@@ -178,7 +201,7 @@ func (e *Engine) run(ctx context.Context, call *refreshCall, user *userLimits, d
 			err = fmt.Errorf("%w: a refresh has panicked: %w", tokens.ErrUnavailable, failed)
 		}
 		call.deviceKey = deviceKey
-		revoke = e.finish(call, user, called, got, set, err)
+		revoke = e.finish(call, granted, got, set, err)
 	}, func(error) {
 		if revoke {
 			// The sign-out has finished, and its revocation came too early for these tokens.
@@ -195,11 +218,14 @@ func (e *Engine) Refusal(refreshToken string, device Device) error {
 
 // exchange exchanges the call's refresh token. If Cognito refuses the key of a cookie, it
 // tries again without one. It returns the key that was sent last.
-func (e *Engine) exchange(ctx context.Context, call *refreshCall, device Device, metadata map[string]string) (set *tokens.Set, key string, err error) {
+func (e *Engine) exchange(ctx context.Context, call *refreshCall, granted *grant, device Device, metadata map[string]string) (set *tokens.Set, key string, err error) {
 	key = e.keyFor(call.refreshToken, device)
 	set, err = e.cfg.Exchange(ctx, call.refreshToken, &tokens.RefreshOptions{DeviceKey: key, ClientMetadata: metadata})
 	if key != "" && !device.Claimed && mayRefuseDevice(err) {
 		e.noteRefused(call.refreshToken, key)
+		if !e.allowWithoutDevice(granted) {
+			return nil, key, fmt.Errorf("%w: the device key was refused", ErrTooMany)
+		}
 		key = ""
 		set, err = e.cfg.Exchange(ctx, call.refreshToken, &tokens.RefreshOptions{ClientMetadata: metadata})
 	}
@@ -210,29 +236,30 @@ func (e *Engine) exchange(ctx context.Context, call *refreshCall, device Device,
 }
 
 // finish ends a call and remembers its result. It reports whether the new tokens are
-// left to be revoked.
-func (e *Engine) finish(call *refreshCall, user *userLimits, called bool, got *Tokens, set *tokens.Set, err error) (revoke bool) {
+// left to be revoked. granted is nil if Cognito was not called.
+func (e *Engine) finish(call *refreshCall, granted *grant, got *Tokens, set *tokens.Set, err error) (revoke bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	defer close(call.done)
 	e.running.Add(-1)
 	now := e.cfg.Now()
-	if called {
-		e.finishCall(user, call.refreshToken, call.deviceKey, call.subject, err)
-	}
 	call.finishedAt = now
 	if call.tokens, call.unverified, call.err = got, set, err; got != nil {
-		call.unverified = nil
+		call.unverified, call.origin = nil, originOf(got.Access)
 	}
-	if called || !willNeverVerify(err) {
+	if granted != nil {
+		e.finishCall(granted, call)
+	}
+	if granted != nil || !willNeverVerify(err) {
 		// An answer that waits for its keys, or for the clock, is kept while somebody
 		// asks for it: its refresh token may be the only good one.
 		call.keepUntil = now.Add(resultMaxTTL)
 	}
-	if call.tokens == nil && call.unverified == nil {
-		e.results.remove(call) // Cognito issued nothing
+	if !call.hasIssued() {
+		e.results.remove(call)
 		return call.revokeWhenDone && !Refused(err)
 	}
+	e.noteWorked(call)
 	e.results.addFinished(call)
 	if call.ended {
 		e.endToken(call.newestToken())
@@ -305,7 +332,7 @@ func (e *Engine) logDeployment(err error) {
 // newestResult follows a result through later refreshes to the newest one that is not
 // about to expire. e.mu is held.
 func (e *Engine) newestResult(call *refreshCall, now time.Time) *refreshCall {
-	for range maxResults {
+	for range maxRotations {
 		next := e.results.byToken[call.tokens.Refresh]
 		if next == nil || next == call || next.tokens == nil || next.isExpiring(next.tokens.Access, e.cfg.Margin, now) || !e.cfg.Trusted(next.tokens) {
 			break

@@ -1,11 +1,11 @@
 package refresh
 
 import (
-	"container/list"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/cognitogate/cognitogate/internal/recent"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -13,6 +13,8 @@ const (
 	resultMinTTL  = 30 * time.Second // for requests that are on their way
 	resultMaxTTL  = 2 * time.Minute  // for a browser that has not shown the new tokens
 	maxResults    = 4096             // and as many running calls
+	resultShare   = 128              // results of one user
+	maxRotations  = 64               // of a refresh token that are followed; the limits allow 60 in resultMaxTTL
 	sweepInterval = time.Second
 )
 
@@ -40,6 +42,7 @@ type refreshCall struct {
 	refreshToken string        // as exchanged
 	deviceKey    string        // that was sent; set when done is closed
 	subject      string        // of the request that started the call
+	origin       origin        // what was known of it; that of the tokens, once verified
 	number       uint64        // orders calls; clocks can be set back
 	done         chan struct{} // closed when the next three are set
 
@@ -50,13 +53,21 @@ type refreshCall struct {
 	// The Engine's mutex guards these.
 	finishedAt     time.Time // zero while the call runs
 	keepUntil      time.Time
-	element        *list.Element // in results.finished
-	keepLong       bool          // a request joined whose answer may carry no cookies
-	ended          bool          // by a sign-out
-	revokeWhenDone bool          // a sign-out has stopped waiting
+	item           *recent.Item[hash, *refreshCall] // in results.finished
+	keepLong       bool                             // a request joined whose answer may carry no cookies
+	ended          bool                             // by a sign-out
+	revokeWhenDone bool                             // a sign-out has stopped waiting
 }
 
 func (c *refreshCall) isRunning() bool { return c.finishedAt.IsZero() }
+
+// hasIssued reports whether Cognito has issued tokens, verified or not.
+func (c *refreshCall) hasIssued() bool { return c.tokens != nil || c.unverified != nil }
+
+// isUsable reports whether a call, which may be nil, has brought tokens that are valid.
+func (c *refreshCall) isUsable(now time.Time) bool {
+	return c != nil && !c.ended && !c.isRunning() && c.tokens != nil && now.Before(c.tokens.Access.ExpiresAt())
+}
 
 // newestToken returns the refresh token that a finished call leads to.
 func (c *refreshCall) newestToken() string {
@@ -99,21 +110,29 @@ func (c *refreshCall) supersedes(shown *tokens.Token) bool {
 // results hold the calls that run and those that have finished a short while ago. The
 // Engine's mutex guards them, except for the last two.
 type results struct {
-	byToken    map[string]*refreshCall // by the exchanged refresh token
-	byNewToken map[string]*refreshCall // by the refresh token that rotation brought
-	finished   list.List               // of *refreshCall, oldest first
+	byToken    map[string]*refreshCall          // by the exchanged refresh token
+	byNewToken map[string]*refreshCall          // by the refresh token that rotation brought
+	finished   recent.Queue[hash, *refreshCall] // by user
 	sweptAt    time.Time
 
 	undelivered      sync.Map // access tokens that no browser has shown yet, to *refreshCall
 	undeliveredCount atomic.Int64
 }
 
+func newResults() results {
+	return results{
+		byToken:    make(map[string]*refreshCall),
+		byNewToken: make(map[string]*refreshCall),
+		finished:   recent.Queue[hash, *refreshCall]{Max: maxResults, Share: resultShare},
+	}
+}
+
 // addFinished keeps a finished call that has brought tokens.
 func (r *results) addFinished(call *refreshCall) {
-	for r.finished.Len() >= maxResults {
-		r.remove(r.finished.Front().Value.(*refreshCall))
+	item, displaced := r.finished.Add(call.origin.user, call)
+	if call.item = item; displaced != nil {
+		r.remove(displaced.Value)
 	}
-	call.element = r.finished.PushBack(call)
 	if next := call.newestToken(); next != call.refreshToken {
 		r.byNewToken[next] = call
 	}
@@ -132,8 +151,8 @@ func (r *results) remove(call *refreshCall) {
 	if next := call.newestToken(); r.byNewToken[next] == call {
 		delete(r.byNewToken, next)
 	}
-	if call.element != nil {
-		r.finished.Remove(call.element)
+	if call.item != nil {
+		r.finished.Remove(call.item)
 	}
 	r.forgetUndelivered(call)
 }
@@ -144,9 +163,8 @@ func (r *results) sweep(now time.Time) {
 		return
 	}
 	r.sweptAt = now
-	for element := r.finished.Front(); element != nil; {
-		call := element.Value.(*refreshCall)
-		element = element.Next()
+	for item := range r.finished.All() {
+		call := item.Value
 		switch {
 		case now.After(call.keepUntil):
 			r.remove(call)
@@ -159,7 +177,7 @@ func (r *results) sweep(now time.Time) {
 // newestToken follows the rotations of a refresh token. It returns the newest one, or
 // the call that is about to bring another.
 func (r *results) newestToken(refreshToken string) (newest string, running *refreshCall) {
-	for range maxResults {
+	for range maxRotations {
 		call := r.byToken[refreshToken]
 		switch {
 		case call != nil && call.isRunning():
@@ -170,6 +188,23 @@ func (r *results) newestToken(refreshToken string) (newest string, running *refr
 		refreshToken = call.newestToken()
 	}
 	return refreshToken, nil
+}
+
+// newestOf returns the newest result that a refresh token leads to, or that brought it.
+// It is nil if there is none.
+func (r *results) newestOf(refreshToken string) *refreshCall {
+	newest := r.byNewToken[refreshToken]
+	for range maxRotations {
+		next := r.byToken[refreshToken]
+		if next == nil || !next.hasIssued() {
+			break
+		}
+		if newest = next; next.newestToken() == refreshToken {
+			break
+		}
+		refreshToken = next.newestToken()
+	}
+	return newest
 }
 
 func (r *results) forgetUndelivered(call *refreshCall) {
