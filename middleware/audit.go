@@ -2,9 +2,7 @@ package middleware
 
 import (
 	"cmp"
-	"net/http"
 	"net/url"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -40,7 +38,8 @@ type RouteGuard struct {
 //
 // An automaton of a route or pattern may have 4096 states. A route that needs more
 // counts as unguarded. So does a route with two adjacent parameters, or with \b in an
-// expression. RouteGuard.Reason says so.
+// expression, and an unguarded mount that a route replaces for all methods: chi hides its
+// middlewares. RouteGuard.Reason says so.
 //
 // Rules with conditions do not count, because a client chooses what it sends. Audit
 // recognises guards that are mounted as they are, with Use or With. It does not see a
@@ -61,120 +60,40 @@ type RouteGuard struct {
 // gives the router another path.
 func (a *Auth) Audit(routes chi.Routes) []RouteGuard {
 	audit := &routeAudit{
-		pathAudit: newPathAudit(a), guards: a, root: routes,
-		listed: make(map[string]bool), replaced: make(map[string]bool), mounts: make(map[string]bool), languages: make(map[string]compiledRoute),
+		pathAudit: newPathAudit(a), guards: a,
+		mountHandler: newMountHandler(), languages: make(map[string]compiledRoute),
 	}
-	audit.walk(routes, nil, guardsBefore{})
+	audit.root = audit.walk(routes, nil, nil, guardsBefore{})
+	slices.SortFunc(audit.routes, func(x, y *auditedRoute) int {
+		return cmp.Or(cmp.Compare(x.pattern(), y.pattern()), cmp.Compare(x.method, y.method), cmp.Compare(x.place(), y.place()))
+	})
 	var report []RouteGuard
 	for _, route := range audit.routes {
 		g := RouteGuard{Method: route.method, Route: route.pattern(), By: route.guards.require}
 		if g.By == "" {
 			g.By, g.Public, g.Reason = audit.guardedBy(route)
 		}
+		if g.By == "" && g.Reason == "" && route.guards.unknown {
+			g.Reason = "it cannot be decided: a route has replaced the mount, and hides its middlewares"
+		}
 		report = append(report, g)
 	}
-	slices.SortStableFunc(report, func(x, y RouteGuard) int {
-		return cmp.Or(cmp.Compare(x.Route, y.Route), cmp.Compare(x.Method, y.Method))
-	})
 	return report
 }
 
 // routeAudit is one call of Audit.
 type routeAudit struct {
 	*pathAudit
-	guards    *Auth // whose guards count
-	root      chi.Routes
-	routes    []auditedRoute
-	listed    map[string]bool // methods and patterns in routes
-	replaced  map[string]bool // those of them that stand in for a mount
-	mounts    map[string]bool // the patterns of mounts, without "/*"
-	languages map[string]compiledRoute
-}
-
-type auditedRoute struct {
-	method string
-	mounts []string // the patterns of the mounts above it, without "/*"
-	last   string   // the pattern in its router
-	bare   []string // the patterns of mounts whose own path, without a slash, can reach it
-	guards guardsBefore
-}
-
-func (r *auditedRoute) pattern() string { return strings.Join(r.mounts, "") + r.last }
-
-// guardsBefore says which guards of the Auth stand before a handler.
-type guardsBefore struct {
-	require string // what the last Require asks for; "" without one
-	protect bool
-	mounted bool // a Protect stands in a mounted router
-}
-
-// walk lists the routes of a router, below a path and behind guards. It differs from
-// chi.Walk in three ways: it calls each middleware once, it does not take the
-// middlewares of an inline router for every route's, and it lists routes that replace
-// a mount's.
-func (audit *routeAudit) walk(router chi.Routes, mounts []string, outer guardsBefore) {
-	if !isInline(router) {
-		outer = audit.addGuards(outer, router.Middlewares(), len(mounts) > 0)
-	}
-	for _, route := range router.Routes() {
-		for method, h := range route.Handlers {
-			if method == "*" {
-				continue // every other method is listed, and SubRoutes are below
-			}
-			r := auditedRoute{method: method, mounts: mounts, last: route.Pattern, guards: audit.addChainGuards(outer, h, len(mounts) > 0)}
-			r.bare = mountsServedWithoutSlash(mounts, route.Pattern, route.SubRoutes == nil)
-			audit.listed[method+" "+r.pattern()] = true
-			audit.replaced[method+" "+r.pattern()] = route.SubRoutes != nil
-			audit.routes = append(audit.routes, r)
-		}
-		if route.SubRoutes != nil {
-			below := append(slices.Clip(mounts), strings.TrimSuffix(route.Pattern, "/*"))
-			audit.mounts[strings.Join(below, "")] = true
-			audit.walk(route.SubRoutes, below, audit.addChainGuards(outer, route.Handlers["*"], len(mounts) > 0))
-		}
-	}
-}
-
-// isInline reports whether With or Group has returned the router. An inline router
-// shares all routes with the router it was made from. chi tells them apart by an
-// unexported field.
-func isInline(router chi.Routes) bool {
-	mux, ok := router.(*chi.Mux)
-	if !ok {
-		return false
-	}
-	field := reflect.ValueOf(mux).Elem().FieldByName("inline")
-	return field.Kind() == reflect.Bool && field.Bool()
-}
-
-// addChainGuards adds the guards that With has put before a handler.
-func (audit *routeAudit) addChainGuards(outer guardsBefore, h http.Handler, mounted bool) guardsBefore {
-	if chain, ok := h.(*chi.ChainHandler); ok {
-		return audit.addGuards(outer, chain.Middlewares, mounted)
-	}
-	return outer
-}
-
-// addGuards adds the guards of this Auth among middlewares. It recognises a guard by
-// the type of the handler that the middleware returns.
-func (audit *routeAudit) addGuards(outer guardsBefore, middlewares chi.Middlewares, mounted bool) guardsBefore {
-	for _, middleware := range middlewares {
-		g, ok := middleware(http.NotFoundHandler()).(*guard)
-		switch {
-		case !ok || g.auth != audit.guards:
-		case g.kind == kindRequire:
-			outer.require = cmp.Or(g.what, outer.require, "signed in")
-		case g.kind == kindProtect:
-			outer.protect = true
-			outer.mounted = outer.mounted || mounted
-		}
-	}
-	return outer
+	guards       *Auth // whose guards count
+	root         *auditedRouter
+	routes       []*auditedRoute
+	mountHandler uintptr // the function of every handler that Mount makes
+	languages    map[string]compiledRoute
 }
 
 // guardedBy judges the paths of a route. It returns the pattern that guards them, or
 // a public one of them.
-func (audit *routeAudit) guardedBy(route auditedRoute) (by, public, reason string) {
+func (audit *routeAudit) guardedBy(route *auditedRoute) (by, public, reason string) {
 	pattern := route.pattern()
 	full := audit.compile(pattern)
 	if !route.guards.protect {
@@ -187,10 +106,6 @@ func (audit *routeAudit) guardedBy(route auditedRoute) (by, public, reason strin
 			})
 		}
 		return "", cmp.Or(public, pattern), ""
-	}
-	if audit.mounts[pattern] && !audit.replaced[route.method+" "+pattern] {
-		// chi's Find gives one pattern to this route and to the mount.
-		return "", pattern, "it cannot be decided: a router is mounted at the pattern of this route"
 	}
 	if public, reason = audit.publicPath(route, full, false); public != "" {
 		return "", public, reason
@@ -240,7 +155,7 @@ func mountsServedWithoutSlash(mounts []string, last string, mayBeMount bool) (pa
 
 // publicPath returns a public path of a route among those of a language. isMount says
 // that the language is that of a mount without a slash.
-func (audit *routeAudit) publicPath(route auditedRoute, language compiledRoute, isMount bool) (public, reason string) {
+func (audit *routeAudit) publicPath(route *auditedRoute, language compiledRoute, isMount bool) (public, reason string) {
 	search := pathSearch{
 		pattern: route.pattern(),
 		reaches: func(p string) bool { return audit.reaches(route, p) },
@@ -252,8 +167,11 @@ func (audit *routeAudit) publicPath(route auditedRoute, language compiledRoute, 
 		},
 		escape: escapedTarget,
 		taker: func(p string) (string, bool) {
-			taker, served := audit.taker(route.method, p)
-			return taker, served || taker != "" || !isMount // or chi does not serve the mount without a slash
+			found := audit.root.find(route.method, p)
+			if found.route == nil && route.router.isBelow(found.router) {
+				return "", !isMount // or chi does not serve the mount without a slash
+			}
+			return found.pattern, true
 		},
 		compile: audit.compile,
 	}
@@ -276,26 +194,7 @@ func (audit *routeAudit) selectsPart(p string) bool {
 	return false
 }
 
-// reaches reports whether the router sends a path to a route. chi gives the path of a
-// mount without a slash no route's name.
-func (audit *routeAudit) reaches(route auditedRoute, p string) bool {
-	taker, served := audit.taker(route.method, p)
-	return served && (taker == route.pattern() || !audit.listed[route.method+" "+taker] && slices.Contains(route.bare, taker))
-}
-
-// taker returns the pattern by which the router decides about a path. served is false
-// if no handler takes it. The pattern then is that of a mount, or "".
-func (audit *routeAudit) taker(method, p string) (pattern string, served bool) {
-	rc := chi.NewRouteContext()
-	found := audit.root.Find(rc, method, p)
-	for i, level := range rc.RoutePatterns {
-		if audit.replaced[method+" "+pattern+level] {
-			return pattern + level, true // Find looks into the mount nevertheless
-		}
-		if i < len(rc.RoutePatterns)-1 {
-			level = strings.TrimSuffix(level, "/*")
-		}
-		pattern += level
-	}
-	return pattern, found != ""
+// reaches reports whether chi sends a path to a route.
+func (audit *routeAudit) reaches(route *auditedRoute, p string) bool {
+	return audit.root.find(route.method, p).route == route
 }

@@ -133,15 +133,7 @@ func endOfParam(pattern string) int {
 // chiValue returns the JavaScript of a parameter's value that has an expression. The
 // value begins where before ends, which matches nothing longer, and ends at tail.
 func chiValue(expression, before string, tail byte) (string, error) {
-	if expression != "" { // chi writes the anchors in this way
-		if expression[0] != '^' {
-			expression = "^" + expression
-		}
-		if expression[len(expression)-1] != '$' {
-			expression += "$"
-		}
-	}
-	re, err := syntax.Parse(expression, syntax.Perl)
+	re, err := syntax.Parse(anchored(expression), syntax.Perl)
 	if err != nil {
 		return "", err
 	}

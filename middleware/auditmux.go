@@ -85,65 +85,88 @@ func (audit *muxAudit) register(source string) (reason string) {
 	return ""
 }
 
-// unescapedInPath matches, in an escaped path, what EscapedPath writes of a segment.
-const unescapedInPath = `(?:[\w\-.~$&+,:;=@]|%[0-9A-F]{2})`
+const (
+	// unescapedInPath matches, in an escaped path, what EscapedPath writes of a segment.
+	unescapedInPath = `(?:[\w\-.~$&+,:;=@]|%[0-9A-F]{2})`
+	// notOneSlash stands before a segment that does not decode to "/". The mux takes
+	// such a segment for the slash at the end of a path, which no wildcard {name} takes.
+	notOneSlash = `(?!%2F(?:\/|$))`
+)
 
 // compile makes two languages: of decoded paths, as long as no escaped slash is in a
 // wildcard, and of escaped paths with such a slash.
 //
-// A mux redirects a path with empty segments, but not for CONNECT.
+// A mux redirects a path with empty segments, but not for CONNECT. It takes an empty
+// segment inside a pattern for a wildcard.
 func (p *muxPattern) compile(audit *pathAudit) {
-	var may, must, escaped strings.Builder
-	write := func(toMay, toMust, toEscaped string) {
-		may.WriteString(toMay)
-		must.WriteString(toMust)
-		escaped.WriteString(toEscaped)
+	var decoded, escaped struct{ may, must strings.Builder }
+	write := func(decodedMay, decodedMust, escapedMay, escapedMust string) {
+		decoded.may.WriteString(decodedMay)
+		decoded.must.WriteString(decodedMust)
+		escaped.may.WriteString(escapedMay)
+		escaped.must.WriteString(escapedMust)
 	}
-	write("^", "^", "^")
+	write("^", "^", "^", "^")
 	segments := strings.Split(p.path[1:], "/")
+	alwaysEscaped := false // every path of the pattern has an escaped slash
+	oddSlash := escapedSlash
 	for i, segment := range segments {
-		write(`\/`, `\/`, `\/`)
+		write(`\/`, `\/`, `\/`, `\/`)
 		last := i == len(segments)-1
+		name, isWildcard := strings.CutPrefix(segment, "{")
+		if unescaped, err := url.PathUnescape(segment); err == nil && !isWildcard {
+			segment = unescaped
+		}
 		switch {
-		case segment == "{$}":
-		case segment == "" && last, strings.HasSuffix(segment, "...}"):
-			write(`[^]*`, `(?:[^\/]+(?:\/[^\/]+)*\/?)?`, `(?:`+unescapedInPath+`|\/)*`)
-		case strings.HasPrefix(segment, "{") && last:
-			write(`[^\/]+`, `[^\/]+`, unescapedInPath+"+")
-		case strings.HasPrefix(segment, "{"):
-			write(`[^\/]*`, `[^\/]+`, unescapedInPath+"+")
+		case name == "$}", segment == "/" && last:
+			// The guard judges "/x/%2F" as "/x/" too, unless x has an escaped slash.
+			write("", "", "(?:%2F)?", "(?:%2F)?")
+			oddSlash = escapedSlashInside
+		case segment == "" && last, strings.HasSuffix(name, "...}"):
+			rest := `(?:` + unescapedInPath + `|\/)*`
+			write(`[^]*`, `(?:[^\/]+(?:\/[^\/]+)*\/?)?`, rest, rest)
+		case isWildcard && last:
+			value := notOneSlash + unescapedInPath + "+"
+			write(`[^\/]+`, `[^\/]+`, value, value)
+		case isWildcard, segment == "":
+			value := notOneSlash + unescapedInPath
+			write(`[^\/]*`, `[^\/]+`, value+"*", value+"+")
 		default:
-			if decoded, err := url.PathUnescape(segment); err == nil {
-				segment = decoded
-			}
 			literal, err := quoteRoute(segment)
 			if err != nil {
 				p.decoded.err = err
 				return
 			}
 			inEscaped, _ := quoteRoute(escapedSegment(segment))
-			write(literal, literal, inEscaped)
+			write(literal, literal, inEscaped, inEscaped)
+			alwaysEscaped = alwaysEscaped || strings.Contains(segment, "/")
 		}
 	}
-	write("$", "$", "$")
+	write("$", "$", "$", "$")
 	if p.method != "" && p.method != http.MethodConnect {
-		may = must
+		decoded.may, escaped.may = decoded.must, escaped.must
 	}
-	if slices.ContainsFunc(segments, func(s string) bool { return strings.Contains(strings.ToUpper(s), "%2F") }) {
-		// Every path of the pattern has an escaped slash.
-	} else if p.decoded.routeLanguage, p.decoded.err = compileRoute(may.String(), must.String()); p.decoded.err == nil {
-		p.decoded.holes = audit.holes(p.decoded.may)
+	if !alwaysEscaped {
+		p.decoded.routeLanguage, p.decoded.err = compileRoute(decoded.may.String(), decoded.must.String())
+		if p.decoded.err == nil {
+			p.decoded.holes = audit.holes(p.decoded.may)
+		}
 	}
-	if p.escaped.routeLanguage, p.escaped.err = compileRoute(escaped.String(), escaped.String()); p.escaped.err != nil {
+	if p.escaped.routeLanguage, p.escaped.err = compileRoute(escaped.may.String(), escaped.must.String()); p.escaped.err != nil {
 		return
 	}
-	withSlash, err := automaton.Intersection(p.escaped.may, escapedSlash)
+	withSlash, err := automaton.Intersection(p.escaped.may, oddSlash)
 	if p.escaped.err = err; err == nil {
 		p.escaped.holes = audit.holes(withSlash)
 	}
 }
 
-var escapedSlash, _ = automaton.Compile("%2F")
+// escapedSlash matches escaped paths with a slash in a segment. escapedSlashInside wants one
+// before the end. Protect guards every path that begins with two slashes.
+var (
+	escapedSlash, _       = automaton.Compile(`^\/(?!%2F|%5C)[^]*%2F`)
+	escapedSlashInside, _ = automaton.Compile(`^\/(?!%2F|%5C)[^]*%2F[^]`)
+)
 
 // escapedSegment escapes a segment of a path.
 func escapedSegment(segment string) string {
