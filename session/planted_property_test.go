@@ -22,7 +22,8 @@ const maxPlanted = 16
 
 // TestNoPlantedCookieTakesASession plants random sets of cookies in a browser. A victim
 // with a valid session is served at once, and one with a refreshable session is
-// refreshed, perhaps after several requests. Nothing of hers is deleted.
+// refreshed, perhaps after several requests. Nothing of hers is deleted. Her sign-out ends
+// her session, in this process and at Cognito.
 func TestNoPlantedCookieTakesASession(t *testing.T) {
 	t.Parallel()
 	inParallel(2, 2, func(i int) {
@@ -33,7 +34,11 @@ func TestNoPlantedCookieTakesASession(t *testing.T) {
 			cases = longtest.Scale(40, 3_000)
 		}
 		for seed := 0; seed < cases && !t.Failed(); seed++ {
-			w.newCase(uint64(seed)).visit()
+			c := w.newCase(uint64(seed))
+			c.visit()
+			if rotation { // the session is this case's alone
+				c.signOut()
+			}
 		}
 	})
 }
@@ -349,6 +354,32 @@ func (c *plantedCase) visit() {
 	}
 	s, err := c.newProcess().Fetch(httptest.NewRecorder(), c.ownRequest(), nil)
 	c.check(s, err)
+}
+
+// signOut has the victim sign out among the planted cookies.
+func (c *plantedCase) signOut() {
+	r := pageRequest(c.cookiesFor(plantedPage)...)
+	r.URL.Path = "/dashboard/reports/today"
+	w := httptest.NewRecorder()
+	if err := c.manager.End(w, r); errors.Is(err, tokens.ErrUnavailable) {
+		c.errorf("her sign-out: %v", err)
+	}
+	for _, line := range w.Header()["Set-Cookie"] {
+		c.setCookie(plantedPage, line)
+	}
+	for _, pair := range c.cookiesFor(site) {
+		if name, value, _ := strings.Cut(pair, "="); c.own[name] == value && !strings.HasSuffix(name, "LastAuthUser") {
+			c.errorf("after her sign-out the browser has her %s", name)
+		}
+	}
+	for name, value := range c.own {
+		if strings.HasSuffix(name, ".refreshToken") && !c.isRevoked(value) {
+			c.errorf("her refresh token is not revoked")
+		}
+	}
+	if s, err := c.manager.Fetch(httptest.NewRecorder(), c.ownRequest(), nil); !errors.Is(err, session.ErrSignedOut) {
+		c.errorf("copies of her cookies: %v, %v", s, err)
+	}
 }
 
 // check checks that the session is the victim's.

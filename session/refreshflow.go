@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/cognitogate/cognitogate/internal/page"
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
@@ -91,7 +90,7 @@ func (f *refreshFlow) run(ctx context.Context) (*Session, error) {
 func (f *refreshFlow) refreshUsers(ctx context.Context, users []*userResult) *Session {
 	orders := make([][]string, len(users))
 	for i, result := range users {
-		order := slices.DeleteFunc(slices.Clone(f.m.refreshOrder(result)), isMalformed)
+		order := f.m.refreshOrder(result)
 		switch {
 		case result.state == stateNone, result.state == stateRefused, result.state == stateUndecided:
 			continue
@@ -164,15 +163,6 @@ func (f *refreshFlow) tryNext(ctx context.Context, result *userResult, token str
 	}
 	f.lastErr = err
 	return nil
-}
-
-// isMalformed reports whether a value is no refresh token. The pattern is that of the API
-// reference of GetTokensFromRefreshToken. Cognito would refuse such a value as a parameter,
-// which says nothing about a session.
-func isMalformed(refreshToken string) bool {
-	return refreshToken == "" || strings.ContainsFunc(refreshToken, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_=.", r))
-	})
 }
 
 // isAboutToken reports whether a failed refresh may be the fault of its parameters, so

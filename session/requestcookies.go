@@ -3,6 +3,7 @@ package session
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
@@ -64,17 +65,28 @@ func (c *requestCookie) isOf(user string) bool {
 
 // text returns the cookie's value, decoded. As in Amplify, a value that is empty or cannot
 // be decoded is absent. signInDetails stay encoded; see Session.User. A refresh token or
-// device key that is too long is nobody's, and is not sent to Cognito.
+// device key that is too long, or no such thing, is nobody's and is not sent to Cognito.
 func (c *requestCookie) text() (string, bool) {
 	if c.slot == slotDetails {
 		return c.value, c.value != "" && percent.Valid(c.value)
 	}
 	text, ok := percent.Decode(c.value)
 	switch c.slot {
-	case slotRefresh, slotDeviceKey, slotDeviceGroup, slotDevicePassword:
+	case slotRefresh:
+		ok = ok && len(text) <= maxRefreshToken && !isMalformed(text)
+	case slotDeviceKey, slotDeviceGroup, slotDevicePassword:
 		ok = ok && len(text) <= maxRefreshToken
 	}
 	return text, ok && text != ""
+}
+
+// isMalformed reports whether a value is no refresh token. The pattern is that of the API
+// reference of GetTokensFromRefreshToken. Cognito would refuse such a value as a parameter,
+// which says nothing about a session.
+func isMalformed(refreshToken string) bool {
+	return strings.ContainsFunc(refreshToken, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_=.", r))
+	})
 }
 
 // lastAuthUser returns the user that a LastAuthUser cookie names. A value that cannot be
