@@ -64,7 +64,7 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 		}
 		switch err := m.refresher.Revoke(ctx, half, token, genuine, m.clientAddress(r)); {
 		case err == nil, refresh.SignedOut(err):
-		case i == 0 && (len(own) == 1 || !isAboutToken(err)): // among several, it may be a planted one
+		case i == 0 && (len(own) < 2 || !isAboutToken(err)): // among several, it may be a planted one
 			errs = append(errs, err)
 		default:
 			leftOver = true

@@ -38,7 +38,7 @@ func (a *attacker) device(i int) []string {
 // kept, and afterwards he is refreshed, and signs out at Cognito.
 func TestCallsDoNotGrowWithRequests(t *testing.T) {
 	t.Parallel()
-	requests := longtest.Scale(200, 10_000)
+	requests := longtest.Scale(160, 10_000)
 	// Within a minute a user's calls beyond the limits are one, and one a second.
 	const demoted = 1 + 59
 	junk := func(a *attacker, i int) *tokens.Set {

@@ -21,7 +21,7 @@ func TestMarginIsHalfOfTheLife(t *testing.T) {
 	step := 60 * time.Second / time.Duration(longtest.Scale(2, 6))
 	for _, before := range []time.Duration{10 * time.Minute, life, 48 * time.Hour}[:longtest.Scale(1, 3)] {
 		for _, rotation := range []bool{false, true} {
-			for _, script := range []bool{false, true} {
+			for _, script := range []bool{false, true}[:longtest.Scale(1, 2)] {
 				for ahead, want := range map[time.Duration]int{0: 8, -4 * time.Minute: 4, 3 * time.Minute: 20, 4 * time.Minute: 40} {
 					t.Run(fmt.Sprintf("%v before, rotation %t, scripts %t, %v ahead", before, rotation, script, ahead), func(t *testing.T) {
 						e := newEnv(t, func(c *session.Config) { c.RefreshBefore = before })

@@ -17,7 +17,7 @@ func TestLimitsAreBounded(t *testing.T) {
 	down := fmt.Errorf("down: %w", tokens.ErrUnavailable)
 	owner := unknownOrigin("owner")
 	l.noteWorked(&refreshCall{refreshToken: "owned", origin: owner})
-	for i := range longtest.Scale(30_000, 300_000) {
+	for i := range longtest.Scale(20_000, 300_000) {
 		now = now.Add(50 * time.Millisecond)
 		client := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 		call := &refreshCall{refreshToken: fmt.Sprint("token", i), err: down}
