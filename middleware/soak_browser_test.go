@@ -211,7 +211,7 @@ func (b *soakBrowser) send(ctx context.Context, k soakRequest, cookies []*http.C
 		b.w.Fatal(err)
 	}
 	r.Header.Set("Sec-Fetch-Mode", map[bool]string{true: "navigate", false: "cors"}[k.page])
-	for _, c := range cookies {
+	for _, c := range append(b.planted(cookies), cookies...) {
 		r.AddCookie(c)
 	}
 	b.w.requests.Add(1)
@@ -307,10 +307,6 @@ func (b *soakBrowser) ask(ctx context.Context, k soakRequest, refusable bool) in
 		wrong("neither")
 	}
 	return resp.StatusCode
-}
-
-func isRedirectMarker(c *http.Cookie) bool {
-	return strings.Contains(c.Name, "cognitogate.redirected.")
 }
 
 func (b *soakBrowser) signIn(name string) {
