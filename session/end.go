@@ -47,24 +47,21 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	half, stop := context.WithTimeout(ctx, refresh.Timeout/2)
 	defer stop()
 	v := m.verifyUsers(half, users, all)
-	own := m.ownRefreshTokens(v)
-	refreshTokens, leftOver := ownFirst(own, cookies.all(slotRefresh))
-	m.refresher.EndSignIns(m.refresher.EndRefreshTokens(refreshTokens))
+	shown, leftOver := m.refreshTokensOf(v, cookies)
+	for _, s := range shown {
+		m.refresher.EndSignIns(m.refresher.EndRefreshTokens([]string{s.token}))
+		if s.genuine != nil {
+			m.refresher.EndText(s.genuine, s.token)
+		}
+	}
 	if m.endAccessTokens(half, v, cookies) {
 		leftOver = true
 	}
-	if v.access != nil && len(own) > 0 {
-		m.refresher.EndText(v.access, own[0])
-	}
 	var errs []error
-	for i, token := range refreshTokens {
-		var genuine *tokens.Token
-		if i < len(own) {
-			genuine = v.genuineToken
-		}
-		switch err := m.refresher.Revoke(ctx, half, token, genuine, m.clientAddress(r)); {
+	for i, s := range shown {
+		switch err := m.refresher.Revoke(ctx, half, s.token, s.genuine, m.clientAddress(r)); {
 		case err == nil, refresh.SignedOut(err):
-		case i == 0 && (len(own) < 2 || !isAboutToken(err)): // among several, it may be a planted one
+		case i == 0 && (!s.oneOfSeveral || !isAboutToken(err)):
 			errs = append(errs, err)
 		default:
 			leftOver = true
@@ -79,39 +76,49 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// ownRefreshTokens returns the refresh tokens that may be the user's own session's. The
-// first one most likely is.
-func (m *Manager) ownRefreshTokens(v *verification) []string {
-	if v.user == nil {
-		return nil
-	}
-	return m.refreshOrder(v.userResult)
+// shownRefreshToken is a refresh token of a request that signs out.
+type shownRefreshToken struct {
+	token        string
+	genuine      *tokens.Token // a token of the same user that Cognito has issued, or nil
+	oneOfSeveral bool          // under one name; some may be planted
 }
 
-// ownFirst returns the own texts and then all others, each once, up to maxEnded. more
-// reports whether some were left out.
-func ownFirst(own, all []string) (list []string, more bool) {
-	for _, text := range slices.Concat(own, all) {
+// refreshTokensOf returns the refresh tokens in the cookies, each once, up to maxEnded:
+// those of the user's own session, then those of other names that genuine tokens vouch
+// for, then the rest. leftOver reports whether some were left out.
+func (m *Manager) refreshTokensOf(v *verification, cookies requestCookies) (shown []shownRefreshToken, leftOver bool) {
+	add := func(s shownRefreshToken) {
 		switch {
-		case slices.Contains(list, text):
-		case len(list) == maxEnded:
-			return list, true
+		case slices.ContainsFunc(shown, func(other shownRefreshToken) bool { return other.token == s.token }):
+		case len(shown) == maxEnded:
+			leftOver = true
 		default:
-			list = append(list, text)
+			shown = append(shown, s)
 		}
 	}
-	return list, false
+	for _, vouched := range []bool{true, false} {
+		for _, r := range v.users {
+			if (r.genuineToken != nil) == vouched {
+				for _, token := range m.refreshOrder(r) {
+					add(shownRefreshToken{token, r.genuineToken, len(r.user.refresh) > 1})
+				}
+			}
+		}
+	}
+	for _, token := range cookies.all(slotRefresh) {
+		add(shownRefreshToken{token: token})
+	}
+	return shown, leftOver
 }
 
 // endAccessTokens ends the sign-ins of the valid access tokens in the cookies, those of
 // duplicates and of users that LastAuthUser does not name too. An expired token ends only
 // its text, because anybody may have found it. It reports whether some were left.
 func (m *Manager) endAccessTokens(ctx context.Context, v *verification, cookies requestCookies) (leftOver bool) {
-	var own []string
-	if v.access != nil {
-		own = []string{v.access.Raw()}
+	all := accessTokensOf(v, cookies)
+	if len(all) > maxEnded {
+		all, leftOver = all[:maxEnded], true
 	}
-	all, leftOver := ownFirst(own, cookies.all(slotAccess))
 	var unverified []string
 	for _, raw := range all {
 		token, err := m.verifyToken(ctx, raw, tokens.Access)
@@ -120,11 +127,10 @@ func (m *Manager) endAccessTokens(ctx context.Context, v *verification, cookies 
 		case err == nil && token.Username() != "":
 			m.refresher.EndSignIns([]*tokens.Token{token})
 		case err == nil: // a program's
-		case errors.As(err, &refusal):
-			if refusal.Token != nil {
-				m.refresher.EndText(refusal.Token, raw)
-			}
-		case len(unverified) < maxUnverified: // there are no keys now
+		case errors.As(err, &refusal) && refusal.Token != nil:
+			m.refresher.EndText(refusal.Token, raw)
+		case refusal != nil && refusal.Reason.Final(): // it never was a session's
+		case len(unverified) < maxUnverified: // its key may become known
 			unverified = append(unverified, raw)
 		default:
 			leftOver = true
@@ -132,4 +138,31 @@ func (m *Manager) endAccessTokens(ctx context.Context, v *verification, cookies 
 	}
 	m.refresher.EndUnverified(unverified)
 	return leftOver
+}
+
+// accessTokensOf returns the access tokens in the cookies, each once: the user's own
+// session's, then one of each name that LastAuthUser has before another of one, then the
+// rest.
+func accessTokensOf(v *verification, cookies requestCookies) (list []string) {
+	add := func(raw string) {
+		if !slices.Contains(list, raw) {
+			list = append(list, raw)
+		}
+	}
+	if v.access != nil {
+		add(v.access.Raw())
+	}
+	for position, more := 0, true; more; position++ {
+		more = false
+		for _, r := range v.users {
+			if position < len(r.user.access) {
+				add(r.user.access[position])
+				more = true
+			}
+		}
+	}
+	for _, raw := range cookies.all(slotAccess) {
+		add(raw)
+	}
+	return list
 }

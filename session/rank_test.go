@@ -254,3 +254,66 @@ func TestFaultOfOneRefreshToken(t *testing.T) {
 		t.Errorf("%v, %v", s, err)
 	}
 }
+
+// TestEndedTokenBesideUndecided plants an older token of ada's that was signed out. Her own
+// cannot be judged in an outage, so nothing is cleared.
+func TestEndedTokenBesideUndecided(t *testing.T) {
+	for _, plant := range []bool{false, true} {
+		e := newEnv(t, nil)
+		ended := e.server.Issue("ada")
+		e.end(pageRequest(e.cookies("ada", ended)...))
+		e.server.AddKeys()
+		own := e.server.Issue("ada")
+		e.fail(down) // neither keys nor refreshes
+		cookies := e.cookies("ada", own)
+		if plant {
+			cookies = append([]string{e.prefixed("ada.accessToken=") + ended.Access}, cookies...)
+		}
+		e.advance(11 * time.Second)
+		_, lines, err := e.fetch(pageRequest(cookies...))
+		if !errors.Is(err, tokens.ErrUnavailable) || len(lines) > 0 {
+			t.Errorf("planted %v, in an outage: %v; %v", plant, err, e.changes(lines))
+		}
+	}
+}
+
+// TestUnknownKeyBesidePlantedExpired: after the keys were replaced, ada's token cannot be
+// judged. An expired token of another user does not decide whose the session is.
+func TestUnknownKeyBesidePlantedExpired(t *testing.T) {
+	for _, plant := range []bool{false, true} {
+		e := newEnv(t, nil)
+		e.server.SetRotation(true, 0)
+		own := e.server.Issue("ada")
+		e.server.RotateKeys()
+		mallory := e.server.Issue("bob")
+		e.advance(2 * time.Hour)
+		cookies := e.cookies("ada", own)
+		if plant {
+			cookies = append(cookies, e.prefixed("ada.accessToken=")+mallory.Access)
+		}
+		s, lines, err := e.fetch(pageRequest(cookies...))
+		if err != nil || s.User().Username != "ada" {
+			t.Errorf("planted %v: %v, %v, %v", plant, s, err, e.changes(lines))
+		}
+	}
+}
+
+// TestUnknownKeyBesidePlantedEnded is the same with a token whose sign-in was ended.
+func TestUnknownKeyBesidePlantedEnded(t *testing.T) {
+	for _, plant := range []bool{false, true} {
+		e := newEnv(t, nil)
+		own := e.server.Issue("ada")
+		e.server.RotateKeys()
+		e.advance(2 * time.Hour)
+		mallory := e.server.Issue("bob")
+		e.end(pageRequest(e.cookies("bob", mallory)...))
+		cookies := e.cookies("ada", own)
+		if plant {
+			cookies = append(cookies, e.prefixed("ada.accessToken=")+mallory.Access)
+		}
+		s, lines, err := e.fetch(pageRequest(cookies...))
+		if err != nil || s.User().Username != "ada" {
+			t.Errorf("planted %v: %v, %v, %v", plant, s, err, e.changes(lines))
+		}
+	}
+}

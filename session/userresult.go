@@ -164,10 +164,17 @@ func (r *userResult) choose() {
 			fitting = a
 		}
 	}
+	// A token that does not fit the name, or was signed out, says nothing while another one
+	// cannot be judged: that one may be the user's own. A valid one is served all the same,
+	// because anybody can make a token that cannot be judged.
+	if fitting != nil && (fitting.ended || fitting.rank == rankOther && fitting.state != stateValid) && r.hasUnjudged() {
+		fitting = nil
+	}
 	best := -1
 	for i := range r.all {
 		a := &r.all[i]
 		switch {
+		case fitting == nil && a.token != nil && r.hasUnjudged():
 		case !a.checked, fitting != nil && (a.token == nil || a.token.Subject() != fitting.token.Subject()):
 		case best < 0:
 			best = i
@@ -190,6 +197,13 @@ func (r *userResult) choose() {
 	if a.state == stateValid || a.state == stateExpired {
 		r.access = a.token
 	}
+}
+
+// hasUnjudged reports whether an access token cannot be judged now.
+func (r *userResult) hasUnjudged() bool {
+	return slices.ContainsFunc(r.all, func(a accessResult) bool {
+		return a.checked && a.token == nil && (a.state == stateUndecided || a.state == stateUnknown)
+	})
 }
 
 // subjects counts the subjects of the genuine access tokens, up to two.

@@ -31,6 +31,9 @@ type Config struct {
 	// Trusted reports whether the keys that signed a result's tokens are still trusted.
 	Trusted func(*Tokens) bool
 
+	// Secrets are what no log may quote, beside tokens.
+	Secrets []string
+
 	// Superseded is told of an access token that a refresh replaces, before the refresh
 	// runs. It must not serve the token from a cache any more, and must not block.
 	Superseded func(access string)

@@ -182,7 +182,7 @@ func (e *Engine) run(ctx context.Context, call *refreshCall, granted *grant, dev
 	set, called := call.unverified, call.unverified == nil
 	var got *Tokens
 	deviceKey, revoke := device.Key, false
-	task := background.Task{Name: "session: a refresh", Logger: e.cfg.Logger, Secrets: []string{call.refreshToken, device.Key}}
+	task := background.Task{Name: "session: a refresh", Logger: e.cfg.Logger, Secrets: append([]string{call.refreshToken, device.Key}, e.cfg.Secrets...)}
 	task.Go(func() (err error) {
 		if called {
 			if set, deviceKey, err = e.exchange(limited, call, granted, device, metadata); err != nil {

@@ -32,10 +32,11 @@ type signOuts struct {
 }
 
 // subjectSignOuts bound the entries of one subject. Beyond that, all sign-ins of the
-// subject that began until a time are ended.
+// subject that began until a time are ended. Texts do not count for that: whoever has
+// found one old token could end all sign-ins with it. Texts beyond the bound are forgotten.
 type subjectSignOuts struct {
-	entries int
-	until   time.Time
+	signIns, texts int
+	until          time.Time
 }
 
 func newSignOuts(now func() time.Time) *signOuts {
@@ -71,21 +72,44 @@ func (s *signOuts) EndSignIns(access []*tokens.Token) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range access {
-		if key := signInKey(t); key != "" {
-			s.end(&s.signIns, hashOf(key), t)
-		} else {
-			s.end(&s.texts, hashOf(t.Raw()), t)
+		key := signInKey(t)
+		if key == "" {
+			s.endText(t, t.Raw())
+			continue
+		}
+		if now := s.now(); !s.signIns.Has(hashOf(key), now) {
+			s.count.Add(1)
+			subject := s.subject(t, now)
+			if subject.signIns < maxOfSubject {
+				subject.signIns++
+				s.signIns.Put(hashOf(key), struct{}{}, now)
+			} else {
+				subject.until = now
+			}
 		}
 	}
 }
 
-// EndText ends the text of a token in the cookies of a verified access token: of that one,
-// or of the refresh token beside it. It ends nothing else of the sign-in, because anybody
+// EndText ends the text of a token in the cookies of a genuine token: of that one, or of a
+// refresh token beside it. It ends nothing else of the sign-in, because anybody
 // may have found an expired access token.
-func (s *signOuts) EndText(access *tokens.Token, text string) {
+func (s *signOuts) EndText(genuine *tokens.Token, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.end(&s.texts, hashOf(text), access)
+	s.endText(genuine, text)
+}
+
+// endText is EndText. s.mu is held.
+func (s *signOuts) endText(genuine *tokens.Token, text string) {
+	key, now := hashOf(text), s.now()
+	if s.texts.Has(key, now) {
+		return
+	}
+	if subject := s.subject(genuine, now); subject.texts < maxOfSubject {
+		subject.texts++
+		s.texts.Put(key, struct{}{}, now)
+		s.count.Add(1)
+	}
 }
 
 // EndUnverified ends access tokens that cannot be verified now, for ten minutes.
@@ -98,24 +122,15 @@ func (s *signOuts) EndUnverified(access []string) {
 	}
 }
 
-// end notes that something of a subject was ended. s.mu is held.
-func (s *signOuts) end(memory *recent.Map[hash, struct{}], key hash, t *tokens.Token) {
-	now := s.now()
-	if memory.Has(key, now) {
-		return
-	}
-	s.count.Add(1)
-	subject, ok := s.subjects.Get(hashOf(t.Subject()), now)
+// subject returns what is noted of a token's subject. s.mu is held.
+func (s *signOuts) subject(t *tokens.Token, now time.Time) *subjectSignOuts {
+	key := hashOf(t.Subject())
+	subject, ok := s.subjects.Get(key, now)
 	if !ok {
 		subject = new(subjectSignOuts)
 	}
-	if subject.entries < maxOfSubject {
-		subject.entries++
-		memory.Put(key, struct{}{}, now)
-	} else {
-		subject.until = now
-	}
-	s.subjects.Put(hashOf(t.Subject()), subject, now)
+	s.subjects.Put(key, subject, now)
+	return subject
 }
 
 // IsEnded reports whether a verified access token, or its sign-in, was ended. Refresh

@@ -7,39 +7,61 @@ import (
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// TestSignOutsOfOneSubjectAreBounded: beyond a thousand, they end all earlier sign-ins of
-// that subject, and displace nothing of others.
-func TestSignOutsOfOneSubjectAreBounded(t *testing.T) {
+// verified returns a verified access token of a user's sign-in.
+func (e *env) verified(user, originID string) *tokens.Token {
+	e.t.Helper()
+	raw := e.server.Issue(user, func(d *cognitotest.Draft) { d.Claims["origin_jti"] = originID }).Access
+	token, err := e.verifier.Verify(e.t.Context(), raw, tokens.Access)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return token
+}
+
+// TestTextsOfOneSubjectAreBounded: an old token of ada's, with texts that mean nothing,
+// ends no sign-in of hers and displaces nothing.
+func TestTextsOfOneSubjectAreBounded(t *testing.T) {
 	e := newEnv(t)
-	verified := func(user string, originID string) *tokens.Token {
-		raw := e.server.Issue(user, func(d *cognitotest.Draft) { d.Claims["origin_jti"] = originID }).Access
-		token, err := e.verifier.Verify(t.Context(), raw, tokens.Access)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return token
+	bobs, kept, old := e.verified("bob", "bob's"), e.verified("ada", "kept"), e.verified("ada", "old")
+	e.EndText(bobs, bobs.Raw())
+	for i := range 100_000 { // more than all memory
+		e.EndText(old, fmt.Sprint("junk", i))
 	}
-	bobs, kept := verified("bob", "bob's"), verified("ada", "kept")
+	if !e.IsEnded(bobs) || e.IsEnded(kept) || e.IsEnded(old) {
+		t.Errorf("ended: bob's %v, ada's other sign-in %v, the old one %v", e.IsEnded(bobs), e.IsEnded(kept), e.IsEnded(old))
+	}
+	if !e.IsTextEnded("junk0") || e.IsTextEnded("junk99999") {
+		t.Error("not the first thousand texts are remembered")
+	}
+	e.EndSignIns([]*tokens.Token{kept})
+	if !e.IsEnded(kept) {
+		t.Error("texts keep a sign-in from being ended")
+	}
+}
+
+// TestSignInsOfOneSubjectAreBounded: beyond a thousand sign-outs, all earlier sign-ins of
+// the subject are ended. Nothing of others is displaced.
+func TestSignInsOfOneSubjectAreBounded(t *testing.T) {
+	longtest.Only(t)
+	e := newEnv(t)
+	bobs, kept := e.verified("bob", "bob's"), e.verified("ada", "kept")
 	e.EndSignIns([]*tokens.Token{bobs})
-	one := verified("ada", "one")
-	for i := range 999 {
-		e.EndText(one, fmt.Sprint("text", i))
+	for i := range 1000 {
+		e.EndSignIns([]*tokens.Token{e.verified("ada", fmt.Sprint("sign-in", i))})
 	}
-	e.EndSignIns([]*tokens.Token{one})
-	if !e.IsEnded(one) || e.IsEnded(kept) {
+	if e.IsEnded(kept) {
 		t.Error("a thousand sign-outs are not remembered one by one")
 	}
-	for i := range 40_000 { // more than all memory
-		e.EndText(one, fmt.Sprint("more", i))
-	}
+	e.EndSignIns([]*tokens.Token{e.verified("ada", "one more")})
 	e.advance(time.Second)
-	if !e.IsEnded(one) || !e.IsEnded(kept) || !e.IsEnded(bobs) {
-		t.Errorf("ended: %v, an earlier sign-in: %v, bob's: %v", e.IsEnded(one), e.IsEnded(kept), e.IsEnded(bobs))
+	if !e.IsEnded(kept) || !e.IsEnded(bobs) {
+		t.Errorf("ended: an earlier sign-in %v, bob's %v", e.IsEnded(kept), e.IsEnded(bobs))
 	}
-	if later := verified("ada", "later"); e.IsEnded(later) {
+	if e.IsEnded(e.verified("ada", "later")) {
 		t.Error("a later sign-in is ended")
 	}
 }

@@ -1,0 +1,125 @@
+package session_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/session"
+)
+
+// TestSignOutWithoutKeysAmongPlantedTokens signs out while the key set fails. Unsigned tokens
+// of names that nobody uses take no place of the user's own.
+func TestSignOutWithoutKeysAmongPlantedTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, plant := range []bool{false, true} {
+			e := newEnv(t, nil)
+			set := e.server.Issue("ada")
+			cookies := e.cookies("ada", set)
+			all := cookies
+			if plant {
+				var planted []string
+				for i := range 4 {
+					planted = append(planted, fmt.Sprintf("%s=%s", e.prefixed(fmt.Sprintf("u%d.accessToken", i)), forge(set.ID, i)))
+				}
+				all = append(planted, cookies...)
+			}
+			e.failOnly(opKeys, down)
+			_, err := e.end(pageRequest(all...))
+			e.recover()
+			time.Sleep(time.Minute)
+			e.advance(time.Minute)
+			if s, _, err2 := e.fetch(pageRequest(cookies[:3]...)); !errors.Is(err2, session.ErrSignedOut) {
+				t.Errorf("planted %v, End: %v; copies of the cookies: %v, %v", plant, err, s, err2)
+			}
+		}
+	})
+}
+
+// TestSignOutOfATokenWithANewKey: the key of a token may not be known yet, and be known a
+// little later. Then the token is refused.
+func TestSignOutOfATokenWithANewKey(t *testing.T) {
+	e := newEnv(t, nil)
+	e.fetch(pageRequest(e.cookies("bob", e.server.Issue("bob"))...)) // has the old keys
+	e.server.AddKeys()
+	e.advance(time.Minute)
+	// Anybody makes the process fetch the key set.
+	junk := e.server.Issue("bob", func(d *cognitotest.Draft) { d.Header["kid"] = "junk" })
+	e.fetch(pageRequest(e.cookies("bob", junk)...))
+	e.server.RotateKeys()
+	set := e.server.Issue("ada")
+	cookies := e.cookies("ada", set)
+	e.advance(time.Second)
+	e.end(pageRequest(cookies...))
+	e.advance(11 * time.Second)
+	if s, _, err := e.fetch(pageRequest(cookies[:3]...)); !errors.Is(err, session.ErrSignedOut) {
+		t.Errorf("copies of the cookies: %v, %v", s, err)
+	}
+}
+
+// TestSignOutBesideAnotherSession: somebody else's newer session, and refresh tokens that mean
+// nothing, do not keep the user's own from being revoked.
+func TestSignOutBesideAnotherSession(t *testing.T) {
+	for _, plant := range []bool{false, true} {
+		e := newEnv(t, nil)
+		own := e.server.Issue("ada")
+		e.advance(time.Minute)
+		cookies := e.cookies("ada", own)
+		if plant {
+			planted := e.cookies("bob", e.server.Issue("bob"))
+			for i := range 3 {
+				planted = append(planted, fmt.Sprintf("%s=junk%d", e.prefixed("x.refreshToken"), i))
+			}
+			cookies = append(planted, cookies...)
+		}
+		_, err := e.end(pageRequest(cookies...))
+		if !e.isRevoked(own.Refresh) {
+			t.Errorf("planted %v: her refresh token is not revoked; End: %v", plant, err)
+		}
+	}
+}
+
+// TestSignOutOfExpiredBesideAnotherSession is the same for an expired session.
+func TestSignOutOfExpiredBesideAnotherSession(t *testing.T) {
+	for _, plant := range []bool{false, true} {
+		e := newEnv(t, nil)
+		own := e.server.Issue("ada")
+		e.advance(2 * time.Hour)
+		cookies := e.cookies("ada", own)
+		if plant {
+			planted := e.cookies("bob", e.server.Issue("bob"))
+			for i := range 3 {
+				planted = append(planted, fmt.Sprintf("%s=junk%d", e.prefixed("x.refreshToken"), i))
+			}
+			cookies = append(planted, cookies...)
+		}
+		_, err := e.end(pageRequest(cookies...))
+		e.advance(3 * time.Minute)
+		if s, _, err2 := e.fetch(pageRequest(e.cookies("ada", own)...)); err2 == nil {
+			t.Errorf("planted %v, End: %v; three minutes later %v", plant, err, s)
+		}
+	}
+}
+
+// TestSignOutWithoutRevocationAmongPlantedTokens: without token revocation the refresh token
+// goes on at Cognito. This process refuses what it brings.
+func TestSignOutWithoutRevocationAmongPlantedTokens(t *testing.T) {
+	for _, plant := range []bool{false, true} {
+		e := newEnv(t, nil)
+		e.server.SetTokenRevocation(false)
+		cookies := e.cookies("ada", e.server.Issue("ada"))
+		all := cookies
+		if plant {
+			all = append([]string{e.prefixed("ada.refreshToken=junk")}, cookies...)
+		}
+		e.advance(2 * time.Hour)
+		_, err := e.end(pageRequest(all...))
+		e.advance(5 * time.Minute)
+		if s, _, err2 := e.fetch(pageRequest(cookies...)); err2 == nil {
+			t.Errorf("planted %v, End: %v; five minutes later: %v", plant, err, s)
+		}
+	}
+}
