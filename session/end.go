@@ -38,8 +38,6 @@ const (
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	cookies := m.layout.parse(r.Header, nil)
 	users, all := cookies.users()
-	m.layout.clearAll(w, r.Host, cookies, users)
-
 	// A browser that does not wait for the answer has signed out nevertheless.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), refresh.Timeout)
 	defer cancel()
@@ -47,6 +45,7 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	half, stop := context.WithTimeout(ctx, refresh.Timeout/2)
 	defer stop()
 	v := m.verifyUsers(half, users, all)
+	m.layout.clearAll(w, r.Host, cookies, v.bestFirst())
 	shown, leftOver := m.refreshTokensOf(v, cookies)
 	for _, s := range shown {
 		m.refresher.EndSignIns(m.refresher.EndRefreshTokens([]string{s.token}))
@@ -74,6 +73,16 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("session: end: %w", err)
 	}
 	return nil
+}
+
+// bestFirst returns the users' cookies, beginning with the user's own session's: an answer
+// has room for so many deletions.
+func (v *verification) bestFirst() []userCookies {
+	users := make([]userCookies, len(v.users))
+	for i, r := range v.users {
+		users[i] = *r.user
+	}
+	return users
 }
 
 // shownRefreshToken is a refresh token of a request that signs out.

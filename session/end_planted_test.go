@@ -3,6 +3,8 @@ package session_test
 import (
 	"errors"
 	"fmt"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,5 +123,39 @@ func TestSignOutWithoutRevocationAmongPlantedTokens(t *testing.T) {
 		if s, _, err2 := e.fetch(pageRequest(cookies...)); err2 == nil {
 			t.Errorf("planted %v, End: %v; five minutes later: %v", plant, err, s)
 		}
+	}
+}
+
+// TestSignOutHasRoomForTheOwnCookies plants names whose deletions would take all the room that
+// an answer has for deletions.
+func TestSignOutHasRoomForTheOwnCookies(t *testing.T) {
+	e := newEnv(t, nil)
+	b := newBrowser()
+	set := e.server.Issue("ada")
+	b.setSession(e, "ada", set)
+	plantAt := func(path, pair string) {
+		b.setCookie("https://evil.example.com"+path, pair+"; Domain=example.com; Secure; Path="+path)
+	}
+	for i, n := range []int{1290, 250, 110, 40, 1, 2} {
+		path := []string{"/dashboard/reports/today", "/dashboard/reports/", "/dashboard/reports", "/dashboard/", "/dashboard", "/"}[i]
+		plantAt(path, e.prefixed("LastAuthUser=")+strings.Repeat("(", n))
+		plantAt(path, e.prefixed(strings.Repeat("%28", n)+".refreshToken=x"))
+	}
+	r := pageRequest(b.cookiesFor(plantedPage)...)
+	r.URL.Path = "/dashboard/reports/today"
+	w := httptest.NewRecorder()
+	e.manager.End(w, r)
+	for _, line := range w.Header()["Set-Cookie"] {
+		b.setCookie(plantedPage, line)
+	}
+	for _, pair := range b.cookiesFor(site) {
+		if strings.Contains(pair, ".ada.") {
+			t.Errorf("after her sign-out the browser has %.100s", pair)
+		}
+	}
+	// The sibling names her again; another replica serves the next user of this browser.
+	plantAt("/", e.prefixed("LastAuthUser=ada"))
+	if s, err := e.newManager(nil).Fetch(httptest.NewRecorder(), pageRequest(b.cookiesFor(site)...), nil); err == nil {
+		t.Errorf("another replica serves %s after the sign-out", s.User().Username)
 	}
 }
