@@ -317,3 +317,20 @@ func TestUnknownKeyBesidePlantedEnded(t *testing.T) {
 		}
 	}
 }
+
+// TestDeviceOfAPlantedToken plants a token of ada's phone, issued later. Its device key is
+// not that of the session here, so a refusal clears nothing.
+func TestDeviceOfAPlantedToken(t *testing.T) {
+	e := newEnv(t, nil)
+	own := e.server.Issue("ada")
+	e.advance(10 * time.Minute)
+	phone := e.server.Issue("ada", cognitotest.Device(adasDevice))
+	e.advance(3 * time.Hour)
+	cookies := append(e.cookies("ada", own), e.prefixed("ada.accessToken=")+phone.Access)
+	if _, lines, _ := e.fetch(pageRequest(cookies...)); e.cleared(lines) {
+		t.Errorf("%v", e.changes(lines))
+	}
+	if s, _, err := e.fetch(pageRequest(cookies[:4]...)); err != nil || s.User().Username != "ada" {
+		t.Errorf("afterwards: %v, %v", s, err)
+	}
+}

@@ -286,8 +286,14 @@ func (r *userResult) device() refresh.Device {
 }
 
 // hasSeveralDevices reports whether several device keys may be the session's, so that a
-// refusal of one says nothing of it.
+// refusal of one says nothing of it. A token of the user's other device may be planted.
 func (r *userResult) hasSeveralDevices() bool {
+	for i := range r.all {
+		chosen, other := r.all[r.position].token, r.all[i].token
+		if chosen != nil && other != nil && other.Subject() == chosen.Subject() && other.DeviceKey() != chosen.DeviceKey() {
+			return true
+		}
+	}
 	keys := r.user.deviceKey
 	return !r.device().Claimed && slices.ContainsFunc(keys, func(key string) bool { return key != keys[0] })
 }
