@@ -29,9 +29,9 @@ func TestNoPlantedCookieTakesASession(t *testing.T) {
 	inParallel(2, 2, func(i int) {
 		rotation := i == 1 // which costs new signatures in every case
 		w := newPlantedWorld(t, rotation)
-		cases := longtest.Scale(50, 17_000)
+		cases := longtest.Scale(25, 17_000)
 		if rotation {
-			cases = longtest.Scale(25, 3_000)
+			cases = longtest.Scale(12, 3_000)
 		}
 		for seed := 0; seed < cases && !t.Failed(); seed++ {
 			c := w.newCase(uint64(seed))
