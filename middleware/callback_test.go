@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -48,7 +49,7 @@ var attacks = []attack{
 		}
 		return callback, nil // the browser has been told to delete the flow
 	}},
-	{name: "replayed with a copy of the flow's cookie", exchanged: true, run: func(_ *testing.T, env *testEnv, flow *http.Cookie, authorize *url.URL) (*url.URL, []*http.Cookie) {
+	{name: "replayed with a copy of the flow's cookie", run: func(_ *testing.T, env *testEnv, flow *http.Cookie, authorize *url.URL) (*url.URL, []*http.Cookie) {
 		callback := env.completeLogin(authorize, "ada")
 		env.get(callback.RequestURI(), flow)
 		return callback, []*http.Cookie{flow}
@@ -202,5 +203,22 @@ func TestCallbackAttacks(t *testing.T) {
 				t.Error("no way to start again")
 			}
 		})
+	}
+}
+
+// TestFlowIsSpentByItsCallback: a program keeps the flow's cookie. Cognito is asked about
+// one code all the same.
+func TestFlowIsSpentByItsCallback(t *testing.T) {
+	env := newRoutesEnv(t)
+	authorize, flow := env.startFlow("/api/auth/sign-in")
+	state := authorize.Query().Get("state")
+	for i := range 20 {
+		resp := env.get(fmt.Sprintf("/api/auth/sign-in-callback?code=junk%d&state=%s", i, state), flow)
+		if resp.StatusCode != http.StatusBadRequest {
+			t.Errorf("callback %d: %d", i, resp.StatusCode)
+		}
+	}
+	if n := env.calls("Token"); n != 1 {
+		t.Errorf("Cognito is asked %d times", n)
 	}
 }

@@ -20,6 +20,8 @@ const (
 	flowLifetime = 10 * time.Minute
 	maxFlows     = 5 // tabs that sign in at the same time
 
+	maxSpentFlows = 8192 // that are remembered
+
 	// Proxies refuse a request whose Cookie line is longer than some 8 KiB, and
 	// anybody can make a link with a long return path.
 	maxFlowBytes  = 3 << 10
@@ -150,7 +152,7 @@ func (a *Auth) takeFlow(w http.ResponseWriter, r *http.Request, state string) (f
 	if found {
 		a.deleteHostCookie(w, name)
 	}
-	if f == nil || subtle.ConstantTimeCompare([]byte(f.State), []byte(state)) != 1 {
+	if f == nil || subtle.ConstantTimeCompare([]byte(f.State), []byte(state)) != 1 || !a.routes.spend(f.State) {
 		return nil, false
 	}
 	return f, true

@@ -6,10 +6,12 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cognitogate/cognitogate/internal/configerr"
 	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/internal/recent"
 	"github.com/cognitogate/cognitogate/internal/seal"
 )
 
@@ -21,11 +23,28 @@ type routesSettings struct {
 	flowSealer  *seal.Sealer
 	crossOrigin *http.CrossOriginProtection
 	now         func() time.Time
+
+	mu    sync.Mutex
+	spent recent.Map[string, struct{}] // states of flows whose callback has come
+}
+
+// spend reports whether this is the first callback of a flow in this process. A program
+// keeps a flow's cookie although the answer deletes it, and could have Cognito asked about
+// any number of codes.
+func (s *routesSettings) spend(state string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if s.spent.Has(state, now) {
+		return false
+	}
+	s.spent.Put(state, struct{}{}, now)
+	return true
 }
 
 // newRoutesSettings checks the fields that Routes reads.
 func newRoutesSettings(cfg *Config, origin *url.URL, configErrors *configerr.List) *routesSettings {
-	s := &routesSettings{origin: origin, now: cfg.Now}
+	s := &routesSettings{origin: origin, now: cfg.Now, spent: recent.Map[string, struct{}]{Keep: flowLifetime, Max: maxSpentFlows}}
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -18,7 +18,7 @@ import (
 // TestForgeriesFillNoMemory sends forged tokens of all kinds. Most are refused without a
 // signature check.
 func TestForgeriesFillNoMemory(t *testing.T) {
-	unchecked, checked := longtest.Scale(10_000, 1_000_000), longtest.Scale(500, 5000)
+	unchecked, checked := longtest.Scale(5000, 1_000_000), longtest.Scale(250, 5000)
 	e := newEnv(t, func(c *session.Config) { c.Logger = slog.New(slog.DiscardHandler) })
 	set := e.server.Issue("ada")
 	header, rest, _ := strings.Cut(set.Access, ".")

@@ -95,7 +95,7 @@ func TestEveryUsernameHasASession(t *testing.T) {
 // browsers hold.
 func TestEverySpellingIsReadAndDeleted(t *testing.T) {
 	t.Parallel()
-	names := []string{"ada", "carol@example.com", "gus(1)", "hal%41x", "a%b", "été", "a b", "a/b", "a.b@c.d", "LastAuthUser"}
+	names := []string{"carol@example.com", "gus(1)", "hal%41x", "été", "a.b@c.d", "ada", "a%b", "a b", "a/b", "LastAuthUser"}[:longtest.Scale(5, 10)]
 	var users []cognitotest.User
 	for _, name := range names {
 		users = append(users, cognitotest.User{Username: name})

@@ -37,7 +37,7 @@ func TestFloodWithOneUsersToken(t *testing.T) {
 		e.fetch(scriptRequest(e.cookies("bob", &tokens.Set{Access: bobs.Access})...)) // fetches the keys
 		release := e.hold(opRefresh)
 		var answered atomic.Int32
-		requests := longtest.Scale(1000, 10_000)
+		requests := longtest.Scale(500, 10_000)
 		e.flood(100, requests, "bob", bobs, func(cookies []string) {
 			if s, _, err := e.fetch(scriptRequest(cookies...)); err == nil {
 				t.Errorf("a session: %v", s)

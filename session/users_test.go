@@ -25,7 +25,7 @@ func TestUsersNeverMeet(t *testing.T) {
 }
 
 func usersNeverMeet(t *testing.T) {
-	users := longtest.Scale(100, 1000)
+	users := longtest.Scale(50, 1000)
 	all := make([]cognitotest.User, users)
 	for i := range all {
 		all[i].Username = fmt.Sprint("user", i)
