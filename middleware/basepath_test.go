@@ -11,6 +11,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/cognitogate/cognitogate/internal/longtest"
+	"github.com/cognitogate/cognitogate/matcher"
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
@@ -196,7 +197,17 @@ func TestPathsUnderBasePath(t *testing.T) {
 			}
 		}
 	}
-	// http.StripPrefix leaves nothing of BasePath itself, which is the home page.
+	// http.StripPrefix leaves nothing of BasePath itself, which is the home page. Its query
+	// counts all the same.
+	conditional := newAuth(t, func(cfg *cognito.Config) {
+		cfg.BasePath, cfg.Matcher, cfg.ClientConditions = "/app", nil, []string{"query"}
+		cfg.Rules = []matcher.Rule{{Source: "/", Has: []matcher.Condition{{Type: "query", Key: "private"}}}}
+	})
+	for target, public := range map[string]bool{"/app": true, "/app?private=1": false} {
+		if ran := handlerThatRan(t, http.StripPrefix("/app", conditional.Protect(publicRoute)), "GET", target) != ""; ran != public {
+			t.Errorf("%s is public: %v", target, ran)
+		}
+	}
 	for _, name := range []string{"http.StripPrefix", "chi and http.StripPrefix", "chi in chi"} {
 		for pattern, public := range map[string]bool{"/dashboard/:path*": true, "/": false, "/((?!$).*)": true} {
 			auth := newAuth(t, func(cfg *cognito.Config) { cfg.BasePath, cfg.Matcher = "/app", []string{pattern} })

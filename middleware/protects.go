@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -21,8 +20,9 @@ func (a *Auth) protects(r *http.Request) bool {
 		return true // before any work on it
 	}
 	if r.URL.Path == "" && a.cfg.BasePath != "" { // http.StripPrefix leaves this of BasePath itself
-		root := *r
-		root.URL = &url.URL{Path: "/"}
+		root, u := *r, *r.URL // conditions may ask for the query
+		u.Path, u.RawPath = "/", ""
+		root.URL = &u
 		r = &root
 	}
 	if rc := chi.RouteContext(r.Context()); rc != nil && (rc.RoutePath != "" || len(rc.RoutePatterns) > 0) {

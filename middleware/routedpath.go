@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"bytes"
 	"cmp"
 	"net/http"
 	"slices"
@@ -61,10 +62,10 @@ func newRoutedPath(rc *chi.Context, r *http.Request, whole []byte, starts []int)
 // the URL's, in a mount of exactly BasePath. The matcher knows paths without it.
 func (routed routedPath) withoutBasePath(base string, r *http.Request) routedPath {
 	n := len(base)
-	if n == 0 || !slices.Contains(routed.starts, n) || string(routed.whole[:n]) != base {
+	rest, ok := bytes.CutPrefix(routed.whole, []byte(base))
+	if n == 0 || !ok || !slices.Contains(routed.starts, n) {
 		return routed
 	}
-	rest := routed.whole[n:]
 	if len(rest) == 0 {
 		rest = rootPath
 	}

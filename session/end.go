@@ -28,9 +28,10 @@ const (
 // hold.
 //
 // End waits for a running refresh. For 24 hours this process refuses all tokens of the
-// sign-in, even if a late answer restores the cookies, or Cognito could not be reached. If
-// the key set cannot be fetched, it refuses the access tokens in the cookies for ten
-// minutes.
+// sign-in of a valid access token, even if a late answer restores the cookies, or Cognito
+// could not be reached. Of an expired one it refuses the refresh tokens beside it. If the
+// key set cannot be fetched, it refuses the access tokens in the cookies for ten minutes.
+// Without a genuine token, only the revocation lasts for longer than two minutes.
 //
 // End takes at most five seconds. The error is that of the own session's revocation, or
 // [ErrNotAllEnded], or both; the browser is signed out all the same. Without a genuine

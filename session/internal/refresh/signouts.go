@@ -35,6 +35,7 @@ type signOuts struct {
 // subject that began until a time are ended. Texts do not count for that: whoever has
 // found one old token could end all sign-ins with it. Texts beyond the bound are forgotten.
 type subjectSignOuts struct {
+	since          time.Time // of the counts, which are of one day
 	signIns, texts int
 	until          time.Time
 }
@@ -127,7 +128,9 @@ func (s *signOuts) subject(t *tokens.Token, now time.Time) *subjectSignOuts {
 	key := hashOf(t.Subject())
 	subject, ok := s.subjects.Get(key, now)
 	if !ok {
-		subject = new(subjectSignOuts)
+		subject = &subjectSignOuts{since: now}
+	} else if age := now.Sub(subject.since); age >= endedSignInTTL || age < 0 { // earlier entries are forgotten by now
+		subject = &subjectSignOuts{since: now, until: subject.until}
 	}
 	s.subjects.Put(key, subject, now)
 	return subject

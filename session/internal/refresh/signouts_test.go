@@ -43,6 +43,23 @@ func TestTextsOfOneSubjectAreBounded(t *testing.T) {
 	}
 }
 
+// TestBoundOfOneSubjectIsOfOneDay: a user who signs out often, for weeks, ends nothing else.
+func TestBoundOfOneSubjectIsOfOneDay(t *testing.T) {
+	e := newEnv(t)
+	old := e.verified("ada", "old")
+	for day := range 3 {
+		for i := range 600 {
+			e.EndText(old, fmt.Sprint("day", day, " ", i))
+		}
+		if last := fmt.Sprint("day", day, " 599"); !e.IsTextEnded(last) {
+			t.Errorf("%s is not remembered", last)
+		}
+		e.advance(12 * time.Hour)
+		e.EndText(old, fmt.Sprint("noon", day)) // the user is never away for a day
+		e.advance(12 * time.Hour)
+	}
+}
+
 // TestSignInsOfOneSubjectAreBounded: beyond a thousand sign-outs, all earlier sign-ins of
 // the subject are ended. Nothing of others is displaced.
 func TestSignInsOfOneSubjectAreBounded(t *testing.T) {
