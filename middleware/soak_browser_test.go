@@ -130,7 +130,14 @@ func (b *soakBrowser) confirm() (lost bool) {
 	if why == "" {
 		return false
 	}
-	if status := b.ask(context.Background(), soakReload, true); status != http.StatusTemporaryRedirect {
+	switch status := b.ask(context.Background(), soakReload, true); {
+	case status == http.StatusTemporaryRedirect:
+	case status == http.StatusServiceUnavailable: // Cognito has failed for a planted refresh token
+		b.refused.CompareAndSwap("", why)
+		return false
+	case status == http.StatusOK && strings.Contains(why, "this user's refreshes are refused"):
+		return false // the cookies were kept for it
+	default:
 		b.w.wrongf("%s was refused, and then answered %d: %s", b.user, status, why)
 		return false
 	}
