@@ -38,13 +38,18 @@ func (k keyPair) of(use tokens.Use) *signingKey {
 // generator makes the keys of all user pools of the process.
 var generator keyGenerator
 
-// keyGenerator makes RSA keys that are all different, and cheap. Primes are the
-// costly part of a key, and n primes make n(n-1)/2 keys. The keys are for tests
+// maxPrimes is for the keys of 60 user pools. The next ones get the same keys again.
+const maxPrimes = 16
+
+// keyGenerator makes RSA keys that differ from the 119 before, and are cheap. Primes are
+// the costly part of a key, and n primes make n(n-1)/2 keys. The keys are for tests
 // only: two public keys with a common prime reveal it.
 type keyGenerator struct {
 	mu     sync.Mutex
 	primes []*big.Int
-	i, j   int // primes of the latest key, i < j
+	i, j   int // primes of the latest new key, i < j
+	keys   []*signingKey
+	reused int
 }
 
 var publicExponent = big.NewInt(65537)
@@ -52,6 +57,10 @@ var publicExponent = big.NewInt(65537)
 func (g *keyGenerator) next() *signingKey {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if len(g.keys) == maxPrimes*(maxPrimes-1)/2 {
+		g.reused++
+		return g.keys[(g.reused-1)%len(g.keys)]
+	}
 	if g.i++; g.i >= g.j {
 		g.i, g.j = 0, g.j+1
 	}
@@ -68,7 +77,8 @@ func (g *keyGenerator) next() *signingKey {
 	// Cognito's key ids are base64 with padding. A hash of the key is unique, in
 	// later runs of a program too.
 	sum := sha256.Sum256(key.N.Bytes())
-	return &signingKey{kid: base64.StdEncoding.EncodeToString(sum[:]), PrivateKey: key}
+	g.keys = append(g.keys, &signingKey{kid: base64.StdEncoding.EncodeToString(sum[:]), PrivateKey: key})
+	return g.keys[len(g.keys)-1]
 }
 
 // newPrime returns a prime of 1024 bits. Its two top bits are set, so that the

@@ -156,7 +156,7 @@ func TestRulesWithoutConditionsShareOneMachine(t *testing.T) {
 	vectors, _ := compiledVectors()
 	var sources []string
 	for i, v := range vectors {
-		if i%longtest.Scale(9, 3) == 0 {
+		if i%longtest.Scale(27, 3) == 0 {
 			sources = append(sources, v.Source)
 		}
 	}

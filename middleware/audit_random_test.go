@@ -136,7 +136,7 @@ func TestAuditCertifiesNoReachableRoute(t *testing.T) {
 	g := routeGenerator{automatontest.New(12)}
 	var ran string
 	guarded, public, undecided, served := 0, 0, 0, 0
-	for range longtest.Scale(300, 100_000) / routes {
+	for range longtest.Scale(200, 100_000) / routes {
 		auth := g.randomAuth(t)
 		router := routerGenerator{g, auth, &ran}.router(routes)
 		certified := make(map[string]bool) // two routes may have one name
@@ -205,7 +205,7 @@ func TestAuditCertifiesNoReachableRoute(t *testing.T) {
 		}
 	}
 	t.Logf("%d guarded, %d public, %d undecided, %d requests served", guarded, public, undecided, served)
-	if guarded < 100 || public < 100 || undecided > guarded/3 {
+	if guarded < 60 || public < 60 || undecided > guarded/3 {
 		t.Error("the random routes test too little")
 	}
 }

@@ -107,6 +107,7 @@ func TestSignOutOfOtherSites(t *testing.T) {
 // many of them are left.
 func TestSignOutAlwaysClears(t *testing.T) {
 	slots := []string{"accessToken", "idToken", "refreshToken", "LastAuthUser"}
+	env := newRoutesEnv(t)
 	for _, fault := range []struct {
 		name  string
 		fault cognitotest.Fault
@@ -120,7 +121,7 @@ func TestSignOutAlwaysClears(t *testing.T) {
 	} {
 		for _, missing := range append([]string{""}, slots...) {
 			t.Run(fault.name+", without "+missing, func(t *testing.T) {
-				env := newRoutesEnv(t)
+				env.T = t
 				set := env.server.Issue("ada")
 				prefix := sessionCookiePrefix + env.server.UserPool().ClientID + "."
 				values := map[string]string{"ada.accessToken": set.Access, "ada.idToken": set.ID, "ada.refreshToken": set.Refresh, "LastAuthUser": "ada"}

@@ -111,6 +111,7 @@ func (rec *browserRecord) newManager(t *testing.T, clientID string, replies ...s
 // TestRecordedBrowserCookies fetches sessions of the Cookie headers that Chromium sent.
 // The real Amplify client had written the cookies.
 func TestRecordedBrowserCookies(t *testing.T) {
+	t.Parallel()
 	sessions := 0
 	for _, rec := range browserRecords(t) {
 		m := rec.newManager(t, rec.Config.ClientID)
@@ -158,6 +159,7 @@ func TestRecordedBrowserCookies(t *testing.T) {
 // TestRecordedBrowserSpelling refreshes and gets the tokens that the browser holds. The
 // cookies that we write equal those that Amplify's client has written, byte for byte.
 func TestRecordedBrowserSpelling(t *testing.T) {
+	t.Parallel()
 	for _, rec := range browserRecords(t) {
 		for _, step := range rec.Steps {
 			if !strings.HasPrefix(step.Step, "signIn") || strings.Contains(step.Step, "admin") {
@@ -202,6 +204,7 @@ func TestRecordedBrowserSpelling(t *testing.T) {
 // TestRecordedBrowserSignOut signs a browser out. The same cookies are left as after
 // Amplify's sign-out.
 func TestRecordedBrowserSignOut(t *testing.T) {
+	t.Parallel()
 	names := func(cookies []string) (names []string) {
 		for _, cookie := range cookies {
 			name, _, _ := strings.Cut(cookie, "=")

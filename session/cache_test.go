@@ -80,6 +80,7 @@ func BenchmarkCachedSession(b *testing.B) {
 // TestCachedSessionExpires asks for cached sessions as time goes by. The ID token expires
 // before the access token.
 func TestCachedSessionExpires(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	r := pageRequest(e.cookies("ada", e.server.Issue("ada", func(d *cognitotest.Draft) {
 		if d.Use == tokens.ID {
@@ -128,6 +129,7 @@ func TestCachedSessionExpires(t *testing.T) {
 // TestCachedSessionNeedsItsKeys removes the key of one session's access token and that of
 // another's ID token from the key set.
 func TestCachedSessionNeedsItsKeys(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	old := e.server.Issue("ada")
 	e.server.AddKeys()

@@ -13,6 +13,7 @@ import (
 
 // TestConfigMistakes reports every mistake by its field.
 func TestConfigMistakes(t *testing.T) {
+	t.Parallel()
 	_, err := session.NewManager(session.Config{
 		UserPool: tokens.UserPool{ID: "x"},
 		Cookies:  session.Cookies{Domain: "a b", SameSite: 9, MaxAge: -time.Second, Insecure: true},
@@ -32,6 +33,7 @@ func TestConfigMistakes(t *testing.T) {
 // TestCookieConfigMistakes has browsers refuse the cookies, or the session outlive what was
 // meant.
 func TestCookieConfigMistakes(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		cookies session.Cookies
 		field   string // "" if nothing is wrong

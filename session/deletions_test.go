@@ -46,7 +46,7 @@ func TestDeletionsReachEveryScope(t *testing.T) {
 	}
 	for host, domains := range hosts {
 		for _, domain := range []string{"", strings.Join(domains[max(0, len(domains)-1):], "")} {
-			for _, path := range []string{"/", "/app"} {
+			for _, path := range longtest.Scale([]string{"/app"}, []string{"/", "/app"}) {
 				e := newEnv(t, func(c *session.Config) { c.Cookies.Domain, c.Cookies.Path = domain, path })
 				scopes := scopesOf(path, domains...)
 				for i := range len(scopes) + 1 {
@@ -115,6 +115,7 @@ func testDeletions(t *testing.T, e *env, app string, held []string, event string
 // TestRefreshDeletesDuplicates has a browser hold a session in every scope. After a page's
 // refresh it holds the new tokens alone.
 func TestRefreshDeletesDuplicates(t *testing.T) {
+	t.Parallel()
 	const app = site + "app/x"
 	for _, cookies := range []session.Cookies{{}, {Domain: "example.com"}, {Path: "/app"}, {Domain: "app.example.com", Path: "/app"}} {
 		e := newEnv(t, func(c *session.Config) { c.Cookies = cookies })
@@ -149,6 +150,7 @@ func TestRefreshDeletesDuplicates(t *testing.T) {
 // browser sends the former cookies beside the new ones, for ever, unless a refresh deletes
 // them.
 func TestRefreshDeletesFormerScope(t *testing.T) {
+	t.Parallel()
 	const app = site + "app/x"
 	for _, test := range []struct {
 		former  string
@@ -189,6 +191,7 @@ func TestRefreshDeletesFormerScope(t *testing.T) {
 // TestDeletionsForAnyHost signs out at hosts that name no domain. The lines stay whole,
 // and none has a Domain.
 func TestDeletionsForAnyHost(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
 	for _, host := range []string{"", "localhost:80", "127.0.0.1:8080", "[::1]:8080", "[fe80::1%25en0]", "com", "co.uk:443", "..", "a\r\nSet-Cookie: b=c", "x;y", strings.Repeat("a.", 2000)} {
@@ -209,6 +212,7 @@ func TestDeletionsForAnyHost(t *testing.T) {
 // TestDeletionReplacesEarlierLine clears a session when the answer has a line that sets a
 // cookie of it, such as one of a refresh before.
 func TestDeletionReplacesEarlierLine(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
 	w := httptest.NewRecorder()
@@ -227,6 +231,7 @@ func TestDeletionReplacesEarlierLine(t *testing.T) {
 // TestDeletionsOfUnknownCookies signs out without most cookies. Those that the request did
 // not carry are deleted only where we write. A name that no header may hold is left out.
 func TestDeletionsOfUnknownCookies(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	lines, err := e.end(pageRequest(e.prefixed("LastAuthUser")+"=ada", e.prefixed("ada.accessToken")+"=x", e.prefixed("a\x01.accessToken")+"=x"))
 	if err != nil {
@@ -246,6 +251,7 @@ func TestDeletionsOfUnknownCookies(t *testing.T) {
 // TestDeletionsAreBounded bounds the header of an answer, which proxies refuse if it is
 // too long. The cookies that make a session are deleted all the same.
 func TestDeletionsAreBounded(t *testing.T) {
+	t.Parallel()
 	const user = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 	all := []string{"accessToken", "idToken", "refreshToken", "clockDrift", "signInDetails", "oauthMetadata", "userData"}
 	amplifys := all[:5]

@@ -78,6 +78,7 @@ func foreign(d *cognitotest.Draft) {
 // TestForeignIssuerIsClearedInTheEnd sends tokens of another issuer before and after a
 // token of the user pool has been verified.
 func TestForeignIssuerIsClearedInTheEnd(t *testing.T) {
+	t.Parallel()
 	for name, verify := range map[string]func(e *env) error{
 		"a valid session": func(e *env) error {
 			_, _, err := e.fetch(pageRequest(e.cookies("bob", e.server.Issue("bob"))...))
@@ -127,6 +128,7 @@ func TestForeignIssuerIsClearedInTheEnd(t *testing.T) {
 // TestForeignIssuerBesideGenuineTokens plants a token of another issuer beside ada's own,
 // in a process that has verified nothing. The outcome is that of her own tokens.
 func TestForeignIssuerBesideGenuineTokens(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		edit    func(*cognitotest.Draft)
 		revoked bool

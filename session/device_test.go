@@ -117,6 +117,7 @@ func TestDeviceKey(t *testing.T) {
 // access token is missing. The refusal clears the cookies, but not those of the device,
 // unless another key of several may be the right one.
 func TestRefusedDevice(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		cookies []string
 		clears  bool
@@ -153,6 +154,7 @@ func TestRefusedDevice(t *testing.T) {
 // TestLongRefreshTokens shows refresh tokens around the greatest length. Longer ones are
 // sent to Cognito neither to be refreshed nor to be revoked, and hide no other.
 func TestLongRefreshTokens(t *testing.T) {
+	t.Parallel()
 	for size, sent := range map[int]int{4095: 1, 4096: 1, 4097: 0, 900_000: 0} {
 		long := strings.Repeat("r", size)
 		e := newEnv(t, nil)
@@ -179,6 +181,7 @@ func TestLongRefreshTokens(t *testing.T) {
 // TestLogsQuoteNothingSent has Cognito refuse the parameters of a refresh and quote all of
 // them. TestMain searches the logs and errors.
 func TestLogsQuoteNothingSent(t *testing.T) {
+	t.Parallel()
 	for _, code := range []string{"InvalidParameterException", "InternalErrorException", "UserLambdaValidationException", "NotAuthorizedException"} {
 		e := newEnv(t, nil)
 		set := e.server.Issue("ada", cognitotest.Expired, cognitotest.Device(adasDevice))

@@ -52,7 +52,7 @@ func TestPlantedDuplicates(t *testing.T) {
 	} {
 		e := newEnv(t, nil) // one key set for all cases of a kind
 		for _, expired := range []bool{false, true} {
-			for _, n := range longtest.Scale([]int{3}, []int{1, 2, 3}) {
+			for _, n := range longtest.Scale([]int{2}, []int{1, 2, 3}) {
 				for _, where := range []string{"before", "behind"} {
 					t.Run(fmt.Sprintf("%d %s %s, expired %t", n, kind, where, expired), func(t *testing.T) {
 						e.manager = e.newManager(nil)
@@ -92,6 +92,7 @@ func TestPlantedDuplicates(t *testing.T) {
 // TestPlantedRefreshTokens plants refresh tokens alone. A request asks Cognito about two
 // of them. The next request passes over those that Cognito has refused.
 func TestPlantedRefreshTokens(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
 	for i := range 3 {
@@ -112,6 +113,7 @@ func TestPlantedRefreshTokens(t *testing.T) {
 // TestPlantedRefreshTokenOfAnotherUser plants bob's refresh token, which works, beside
 // ada's.
 func TestPlantedRefreshTokenOfAnotherUser(t *testing.T) {
+	t.Parallel()
 	for _, rotation := range []bool{false, true} {
 		e := newEnv(t, nil)
 		e.server.SetRotation(rotation, 0)
@@ -127,6 +129,7 @@ func TestPlantedRefreshTokenOfAnotherUser(t *testing.T) {
 // TestPlantedUser plants an expired session of bob's, newer than ada's, and names it in
 // another LastAuthUser. Cognito refuses its refresh token.
 func TestPlantedUser(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	own := e.cookies("ada", e.server.Issue("ada"))
 	e.advance(time.Minute)
@@ -147,6 +150,7 @@ func TestPlantedUser(t *testing.T) {
 // TestTooManyDuplicates sends more access tokens than signatures are checked for. Nothing
 // can be told and nothing is cleared while some are unchecked. The next request goes on.
 func TestTooManyDuplicates(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada")
 	cookies := []string{e.prefixed("LastAuthUser") + "=ada"}
@@ -169,6 +173,7 @@ func TestTooManyDuplicates(t *testing.T) {
 
 // TestLatestDuplicateWins sends two sessions of one user, as after a change of Domain.
 func TestLatestDuplicateWins(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	old := e.cookies("ada", e.server.Issue("ada"))
 	e.advance(time.Minute)

@@ -29,6 +29,7 @@ func (e *env) isRevoked(refreshToken string) bool {
 // TestOwnSessionIsEndedFirst plants cookies in front of a session's, which a sign-out
 // must end all the same.
 func TestOwnSessionIsEndedFirst(t *testing.T) {
+	t.Parallel()
 	for name, plant := range map[string]func(e *env, i int) string{
 		"refresh tokens of others": func(e *env, i int) string {
 			return fmt.Sprintf("%s=junk%d", e.prefixed(fmt.Sprintf("u%d.refreshToken", i)), i)
@@ -79,6 +80,7 @@ func TestOwnSessionIsEndedFirst(t *testing.T) {
 // TestSignOutWithoutKeys signs out while the key set hangs or fails. The refresh token is
 // revoked, and copies of the access token are refused once there are keys.
 func TestSignOutWithoutKeys(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]cognitotest.Fault{"hangs": {Delay: time.Hour}, "fails": down} {
 		synctest.Test(t, func(t *testing.T) {
 			e := newEnv(t, nil)
@@ -110,6 +112,7 @@ func TestSignOutWithoutKeys(t *testing.T) {
 // TestEndReportsItsOwnFailureApart: what somebody has planted is another error than the
 // user's own session.
 func TestEndReportsItsOwnFailureApart(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		fails  string // the refresh token whose revocation fails
 		own    bool
@@ -139,6 +142,7 @@ func TestEndReportsItsOwnFailureApart(t *testing.T) {
 
 // TestStartRefusesEndedTokens: an answer that begins a session may be late.
 func TestStartRefusesEndedTokens(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada")
 	e.end(pageRequest(e.cookies("ada", set)...))
@@ -158,6 +162,7 @@ func TestStartRefusesEndedTokens(t *testing.T) {
 // TestSessionInAContextEnds: a handler that signs out, or whose user does elsewhere, has
 // no session any more. Nor has one whose key was removed.
 func TestSessionInAContextEnds(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	fetch := func() (first, second error) {
 		r := pageRequest(e.cookies("ada", e.server.Issue("ada"))...)
@@ -191,6 +196,7 @@ func TestSessionInAContextEnds(t *testing.T) {
 // TestSignOutWithoutOriginID: app clients without token revocation issue tokens that do
 // not name their sign-in.
 func TestSignOutWithoutOriginID(t *testing.T) {
+	t.Parallel()
 	without := func(claims ...string) func(*cognitotest.Draft) {
 		return func(d *cognitotest.Draft) {
 			for _, claim := range claims {
@@ -229,6 +235,7 @@ func TestSignOutWithoutOriginID(t *testing.T) {
 // TestSignOutOfAnExpiredSessionLasts: it cannot be revoked during an outage. Hours later
 // its refresh token brings no session, although Cognito accepts it.
 func TestSignOutOfAnExpiredSessionLasts(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := e.cookies("ada", e.server.Issue("ada"))
 	e.fetch(pageRequest(cookies...))

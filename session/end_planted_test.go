@@ -16,6 +16,7 @@ import (
 // TestSignOutWithoutKeysAmongPlantedTokens signs out while the key set fails. Unsigned tokens
 // of names that nobody uses take no place of the user's own.
 func TestSignOutWithoutKeysAmongPlantedTokens(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, plant := range []bool{false, true} {
 			e := newEnv(t, nil)
@@ -44,6 +45,7 @@ func TestSignOutWithoutKeysAmongPlantedTokens(t *testing.T) {
 // TestSignOutOfATokenWithANewKey: the key of a token may not be known yet, and be known a
 // little later. Then the token is refused.
 func TestSignOutOfATokenWithANewKey(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	e.fetch(pageRequest(e.cookies("bob", e.server.Issue("bob"))...)) // has the old keys
 	e.server.AddKeys()
@@ -65,6 +67,7 @@ func TestSignOutOfATokenWithANewKey(t *testing.T) {
 // TestSignOutBesideAnotherSession: somebody else's newer session, and refresh tokens that mean
 // nothing, do not keep the user's own from being revoked.
 func TestSignOutBesideAnotherSession(t *testing.T) {
+	t.Parallel()
 	for _, plant := range []bool{false, true} {
 		e := newEnv(t, nil)
 		own := e.server.Issue("ada")
@@ -86,6 +89,7 @@ func TestSignOutBesideAnotherSession(t *testing.T) {
 
 // TestSignOutOfExpiredBesideAnotherSession is the same for an expired session.
 func TestSignOutOfExpiredBesideAnotherSession(t *testing.T) {
+	t.Parallel()
 	for _, plant := range []bool{false, true} {
 		e := newEnv(t, nil)
 		own := e.server.Issue("ada")
@@ -109,6 +113,7 @@ func TestSignOutOfExpiredBesideAnotherSession(t *testing.T) {
 // TestSignOutWithoutRevocationAmongPlantedTokens: without token revocation the refresh token
 // goes on at Cognito. This process refuses what it brings.
 func TestSignOutWithoutRevocationAmongPlantedTokens(t *testing.T) {
+	t.Parallel()
 	for _, plant := range []bool{false, true} {
 		e := newEnv(t, nil)
 		e.server.SetTokenRevocation(false)
@@ -129,6 +134,7 @@ func TestSignOutWithoutRevocationAmongPlantedTokens(t *testing.T) {
 // TestSignOutHasRoomForTheOwnCookies plants names whose deletions would take all the room that
 // an answer has for deletions.
 func TestSignOutHasRoomForTheOwnCookies(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	b := newBrowser()
 	set := e.server.Issue("ada")

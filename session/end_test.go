@@ -81,6 +81,7 @@ func checkDeleted(t *testing.T, lines, names []string) {
 // TestEndRevokes signs out with a browser that does not wait for the answer. Copies of
 // the cookies are worth nothing afterwards.
 func TestEndRevokes(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	r := pageRequest(e.cookies("ada", e.server.Issue("ada"))...)
 	ctx, cancel := context.WithCancel(r.Context())
@@ -97,6 +98,7 @@ func TestEndRevokes(t *testing.T) {
 // TestEndReplacesRefresh has a guard refresh and its handler sign out. The answer has one
 // line for a name and scope, and none that sets.
 func TestEndReplacesRefresh(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	r := pageRequest(e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))...)
 	w := httptest.NewRecorder()

@@ -68,6 +68,7 @@ func TestUnverifiedCookiesAreNoSession(t *testing.T) {
 
 // TestSessionInContext returns the session of a request's context until it expires.
 func TestSessionInContext(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	s, _, err := e.fetch(pageRequest(e.cookies("ada", e.server.Issue("ada"))...))
 	if err != nil {
@@ -89,6 +90,7 @@ func TestSessionInContext(t *testing.T) {
 
 // TestFetchWithoutWriter refreshes nothing.
 func TestFetchWithoutWriter(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada")
 	set.ID = "broken"
@@ -153,6 +155,7 @@ func TestBrokenIDTokenIsRepaired(t *testing.T) {
 // TestUpgradeIsNotRefreshedEarly fetches the session of an upgrade. Its answer, a 101,
 // may carry no cookies, so only an expired session is refreshed.
 func TestUpgradeIsNotRefreshedEarly(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := e.cookies("ada", e.server.Issue("ada"))
 	for _, test := range []struct {
@@ -177,6 +180,7 @@ func TestUpgradeIsNotRefreshedEarly(t *testing.T) {
 // TestUndecidedCookiesStay lists requests without a session whose cookies are not
 // cleared.
 func TestUndecidedCookiesStay(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	unknown := e.server.Issue("ada", func(d *cognitotest.Draft) { d.Header["kid"] = "new" })
 	early := e.server.Issue("ada", func(d *cognitotest.Draft) { d.Claims["nbf"] = e.clock().Add(time.Hour).Unix() })
@@ -201,6 +205,7 @@ func TestUndecidedCookiesStay(t *testing.T) {
 // TestMissingAccessTokenIsRefreshed sends a refresh token without an access token. Amplify
 // sees nobody there.
 func TestMissingAccessTokenIsRefreshed(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	set, bobs := e.server.Issue("ada"), e.server.Issue("bob")
 	for name, cookies := range map[string][]string{
@@ -221,6 +226,7 @@ func TestMissingAccessTokenIsRefreshed(t *testing.T) {
 
 // TestAnswerIsNotCached looks at the headers of an answer to a signed-in user.
 func TestAnswerIsNotCached(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	r := pageRequest(e.cookies("ada", e.server.Issue("ada"))...)
 	for vary, want := range map[string][]string{"": {"Cookie"}, "Accept": {"Accept", "Cookie"}, "accept, cookie": {"accept, cookie"}} {

@@ -13,6 +13,7 @@ import (
 // TestForwardCookies hands refreshed cookies to the next handler. A second Fetch does not
 // refresh again.
 func TestForwardCookies(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	r := pageRequest(append(e.cookies("ada", e.server.Issue("ada", cognitotest.Expired)), "theme=dark")...)
 	w := httptest.NewRecorder()
@@ -45,6 +46,7 @@ func TestForwardCookies(t *testing.T) {
 // TestForwardWithoutChange returns the request itself if the answer sets no cookie of a
 // session.
 func TestForwardWithoutChange(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	r := pageRequest(e.cookies("ada", e.server.Issue("ada"))...)
 	for _, h := range []http.Header{nil, {"Set-Cookie": {"theme=dark", "CognitoIdentityServiceProvider.another.LastAuthUser=bob"}}} {
@@ -55,6 +57,7 @@ func TestForwardWithoutChange(t *testing.T) {
 }
 
 func TestCookieTooLarge(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	name := e.prefixed("ada.accessToken")
 	fits := strings.Repeat("x", cookie.MaxBytes-len(name))

@@ -38,7 +38,7 @@ func (a *attacker) device(i int) []string {
 // kept, and afterwards he is refreshed, and signs out at Cognito.
 func TestCallsDoNotGrowWithRequests(t *testing.T) {
 	t.Parallel()
-	requests := longtest.Scale(160, 10_000)
+	requests := longtest.Scale(150, 10_000)
 	// Within a minute a user's calls beyond the limits are one, and one a second.
 	const demoted = 1 + 59
 	junk := func(a *attacker, i int) *tokens.Set {
@@ -161,7 +161,7 @@ func TestCallsDoNotGrowWithRequests(t *testing.T) {
 			return func(i int) { a.fetch(withoutTokens(a, i, fmt.Sprintf("203.0.%d.%d:4711", i>>8, i&255))) }
 		}, 120 + 20},
 	} {
-		if n%longtest.Scale(2, 1) > 0 {
+		if n%longtest.Scale(3, 1) > 0 {
 			continue
 		}
 		t.Run(test.name, func(t *testing.T) {
@@ -244,7 +244,7 @@ func TestOwnerIsNotLockedOut(t *testing.T) {
 				e.advance(5 * time.Minute)
 			}
 			shown := &tokens.Set{Access: test.shown(e, adas)}
-			for minute := range 3 {
+			for minute := range longtest.Scale(2, 3) {
 				if test.outage {
 					e.failButKeys(errorPage)
 				}
@@ -270,6 +270,7 @@ func TestOwnerIsNotLockedOut(t *testing.T) {
 // TestGlobalSignOutOfManyDevices signs a user out of fifty devices, which all ask at once.
 // Each is told, and the one that signs in anew is served.
 func TestGlobalSignOutOfManyDevices(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	var devices []*tokens.Set
 	for range 50 {
@@ -296,6 +297,7 @@ func TestGlobalSignOutOfManyDevices(t *testing.T) {
 // TestDemotedCallIsNotRepeated has Cognito throttle calls that only a rate allows. The
 // tokens.Client makes no second attempt then, which it does for others.
 func TestDemotedCallIsNotRepeated(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada", cognitotest.Expired)
 	junk := func(i int) *http.Request {
@@ -332,6 +334,7 @@ func TestDemotedCallIsNotRepeated(t *testing.T) {
 // TestSuccessIsGivenBack refreshes many sessions without a genuine token, and many of one
 // user beyond the limits, at one moment. Only failures use up the rates.
 func TestSuccessIsGivenBack(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	const client = "203.0.113.7:4711"
 	for i := range 10 {
@@ -358,6 +361,7 @@ func TestSuccessIsGivenBack(t *testing.T) {
 // TestClientAddress asks whose address counts: by default that of RemoteAddr. An unknown
 // address is not limited by itself.
 func TestClientAddress(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name    string
 		address func(*http.Request) netip.Addr

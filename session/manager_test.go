@@ -14,6 +14,7 @@ var errAny = errors.New("any error")
 // TestUserAttributes distinguishes a session that is over from a token without the scope
 // that Cognito asks for.
 func TestUserAttributes(t *testing.T) {
+	t.Parallel()
 	revoked := cognitotest.Fault{Status: 400, Code: "NotAuthorizedException", Message: "Access Token has been revoked"}
 	noScope := cognitotest.Fault{Status: 400, Code: "NotAuthorizedException", Message: "Access Token does not have required scopes"}
 	e := newEnv(t, nil)

@@ -130,6 +130,7 @@ func TestOutageServesValidTokens(t *testing.T) {
 
 // TestKeySetUnavailable has the key set fail from the start.
 func TestKeySetUnavailable(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, func(c *session.Config) { c.Bearer = true })
 	set := e.server.Issue("ada")
 	e.fail(down)
@@ -155,6 +156,7 @@ func TestKeySetUnavailable(t *testing.T) {
 // TestWrongClock has Cognito issue tokens that are expired by this server's clock. Nobody
 // is signed out, Cognito is asked once, and the log says how wrong the clock is.
 func TestWrongClock(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := e.cookies("ada", e.server.Issue("ada"))
 	if _, _, err := e.fetch(pageRequest(cookies...)); err != nil {

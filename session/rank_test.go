@@ -17,6 +17,7 @@ import (
 // TestRankOfPlantedTokens plants newer tokens of mallory's under the names of other users.
 // Her addresses are theirs, and not verified.
 func TestRankOfPlantedTokens(t *testing.T) {
+	t.Parallel()
 	address := map[string]string{"email": "grace@example.com", "phone_number": "+49151"}
 	unverified := map[string]string{"email": "grace@example.com", "phone_number": "+49151", "email_verified": "false", "phone_number_verified": "false"}
 	e := newEnv(t, nil, ada, cognitotest.User{Username: "7d55", Attributes: address}, cognitotest.User{Username: "mallory", Attributes: unverified})
@@ -36,6 +37,7 @@ func TestRankOfPlantedTokens(t *testing.T) {
 // TestLowerRankNeverStandsIn plants a valid session of bob's among ada's cookies, under
 // her name and under one that is nobody's. Hers has expired. It is hers or none.
 func TestLowerRankNeverStandsIn(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"ada", "somebody"} {
 		e := newEnv(t, nil)
 		own := e.cookies("ada", e.server.Issue("ada"))
@@ -77,6 +79,7 @@ func TestLowerRankNeverStandsIn(t *testing.T) {
 // TestNameThatNoTokenShows has ada signed in under an alias that is in no token. Expired
 // tokens of bob's are planted under his own name, with a refused refresh token.
 func TestNameThatNoTokenShows(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	bobs := e.server.Issue("bob", cognitotest.Expired)
 	bobs.Refresh = "refused"
@@ -96,6 +99,7 @@ func TestNameThatNoTokenShows(t *testing.T) {
 // TestPlantedWorkingRefreshTokens plants refresh tokens of bob's that work. Each is tried
 // once, and what Cognito gives for it deletes nothing.
 func TestPlantedWorkingRefreshTokens(t *testing.T) {
+	t.Parallel()
 	for _, rotation := range []bool{false, true} {
 		e := newEnv(t, nil)
 		e.server.SetRotation(rotation, 0)
@@ -125,6 +129,7 @@ func TestPlantedWorkingRefreshTokens(t *testing.T) {
 // TestRefreshTokenOfAnotherUserAlone shows one of bob's beside ada's expired access token.
 // Cognito is asked once, because with rotation each call would spend his.
 func TestRefreshTokenOfAnotherUserAlone(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
 	cookies[3] = e.prefixed("ada.refreshToken=") + e.server.Issue("bob").Refresh
@@ -139,6 +144,7 @@ func TestRefreshTokenOfAnotherUserAlone(t *testing.T) {
 // TestRememberedResultIsNoTry plants two refused refresh tokens before one that another
 // request has just refreshed.
 func TestRememberedResultIsNoTry(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	e.server.SetRotation(true, 0)
 	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
@@ -154,6 +160,7 @@ func TestRememberedResultIsNoTry(t *testing.T) {
 // TestKnownRefreshTokenIsTriedFirst plants refresh tokens beside a session that this
 // process has seen before, when it was valid or when it was begun.
 func TestKnownRefreshTokenIsTriedFirst(t *testing.T) {
+	t.Parallel()
 	for _, how := range []string{"seen", "begun", "refreshed"} {
 		e := newEnv(t, nil)
 		set := e.server.Issue("ada")
@@ -183,6 +190,7 @@ func TestKnownRefreshTokenIsTriedFirst(t *testing.T) {
 // TestPlantedNames plants names with tokens that are refused. One check each comes before
 // a second, and names do not displace each other.
 func TestPlantedNames(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada")
 	var planted []string
@@ -204,6 +212,7 @@ func TestPlantedNames(t *testing.T) {
 // TestBoundsClearNothing exceeds the bounds on cookies and names. What may be a session
 // stays.
 func TestBoundsClearNothing(t *testing.T) {
+	t.Parallel()
 	for name, n := range map[string]int{"ada.clockDrift=": 300, "LastAuthUser=": 40} {
 		e := newEnv(t, nil)
 		cookies := []string{e.prefixed("LastAuthUser=ada"), e.prefixed("ada.accessToken=x")}
@@ -220,6 +229,7 @@ func TestBoundsClearNothing(t *testing.T) {
 // TestLongRefreshTokensAreNobodys sends a refresh token that no cookie can hold, alone and
 // before ada's own.
 func TestLongRefreshTokensAreNobodys(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
 	long := e.prefixed("ada.refreshToken=") + strings.Repeat("A", 4097)
@@ -238,6 +248,7 @@ func TestLongRefreshTokensAreNobodys(t *testing.T) {
 // TestFaultOfOneRefreshToken plants a refresh token whose parameters Cognito refuses,
 // which says nothing about the session. The next one is tried all the same.
 func TestFaultOfOneRefreshToken(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
 	calls := 0
@@ -258,6 +269,7 @@ func TestFaultOfOneRefreshToken(t *testing.T) {
 // TestEndedTokenBesideUndecided plants an older token of ada's that was signed out. Her own
 // cannot be judged in an outage, so nothing is cleared.
 func TestEndedTokenBesideUndecided(t *testing.T) {
+	t.Parallel()
 	for _, plant := range []bool{false, true} {
 		e := newEnv(t, nil)
 		ended := e.server.Issue("ada")
@@ -280,6 +292,7 @@ func TestEndedTokenBesideUndecided(t *testing.T) {
 // TestUnknownKeyBesidePlantedExpired: after the keys were replaced, ada's token cannot be
 // judged. An expired token of another user does not decide whose the session is.
 func TestUnknownKeyBesidePlantedExpired(t *testing.T) {
+	t.Parallel()
 	for _, plant := range []bool{false, true} {
 		e := newEnv(t, nil)
 		e.server.SetRotation(true, 0)
@@ -300,6 +313,7 @@ func TestUnknownKeyBesidePlantedExpired(t *testing.T) {
 
 // TestUnknownKeyBesidePlantedEnded is the same with a token whose sign-in was ended.
 func TestUnknownKeyBesidePlantedEnded(t *testing.T) {
+	t.Parallel()
 	for _, plant := range []bool{false, true} {
 		e := newEnv(t, nil)
 		own := e.server.Issue("ada")
@@ -321,6 +335,7 @@ func TestUnknownKeyBesidePlantedEnded(t *testing.T) {
 // TestDeviceOfAPlantedToken plants a token of ada's phone, issued later. Its device key is
 // not that of the session here, so a refusal clears nothing.
 func TestDeviceOfAPlantedToken(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	own := e.server.Issue("ada")
 	e.advance(10 * time.Minute)

@@ -15,6 +15,7 @@ import (
 // down, so that the answer to a refresh cannot be verified. Only its refresh token works
 // from now on. So the answer is kept for as long as somebody asks for it.
 func TestUnverifiableAnswerIsKept(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	e.server.SetRotation(true, 0)
 	old := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
@@ -42,6 +43,7 @@ func TestUnverifiableAnswerIsKept(t *testing.T) {
 // TestForgedAnswerIsForgotten has somebody answer for Cognito with tokens that will never
 // verify. After two minutes Cognito is asked again.
 func TestForgedAnswerIsForgotten(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	old := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
 	forged := fmt.Sprintf(`{"AuthenticationResult":{"AccessToken":%q}}`, forge(e.server.Issue("ada").Access, 1))

@@ -112,6 +112,7 @@ func TestRefreshPanics(t *testing.T) {
 // TestClockIsSet sets the clock forth and back between refreshes. Nobody is signed out,
 // and no result is remembered for ever.
 func TestClockIsSet(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := e.cookies("ada", e.server.Issue("ada"))
 	const day = 24 * time.Hour

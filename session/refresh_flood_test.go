@@ -37,7 +37,7 @@ func TestFloodWithOneUsersToken(t *testing.T) {
 		e.fetch(scriptRequest(e.cookies("bob", &tokens.Set{Access: bobs.Access})...)) // fetches the keys
 		release := e.hold(opRefresh)
 		var answered atomic.Int32
-		requests := longtest.Scale(500, 10_000)
+		requests := longtest.Scale(300, 10_000)
 		e.flood(100, requests, "bob", bobs, func(cookies []string) {
 			if s, _, err := e.fetch(scriptRequest(cookies...)); err == nil {
 				t.Errorf("a session: %v", s)
@@ -134,6 +134,7 @@ func TestFloodOfSignOutsWithOneUsersToken(t *testing.T) {
 // TestFloodWithoutTokens has requests without any genuine token reach their limit. The
 // refreshes of users with an expired token go on.
 func TestFloodWithoutTokens(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada", cognitotest.Expired)
 	for i := range 200 {
@@ -180,6 +181,7 @@ func TestFloodOfSignOutsWithoutTokens(t *testing.T) {
 // TestFloodAfterKeyRotation has the user pool replace its keys while everybody is signed
 // in. All users are refreshed, and bob's random refresh tokens stop nobody else.
 func TestFloodAfterKeyRotation(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	adas, bobs := e.server.Issue("ada"), e.server.Issue("bob")
 	for user, set := range map[string]*tokens.Set{"ada": adas, "bob": bobs} {

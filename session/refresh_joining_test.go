@@ -184,6 +184,7 @@ func TestForcedRefreshSeesNewestState(t *testing.T) {
 // TestCancelledRequestCancelsNoRefresh cancels the request that started a refresh, and
 // one that has joined it. A third one gets the tokens.
 func TestCancelledRequestCancelsNoRefresh(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := newEnv(t, nil)
 		e.server.SetRotation(true, 0)
@@ -219,6 +220,7 @@ func TestCancelledRequestCancelsNoRefresh(t *testing.T) {
 // TestTwoFetchesOfOneRequest fetches the session of one request several times. It is
 // refreshed once, although the request's cookies are still the old ones.
 func TestTwoFetchesOfOneRequest(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	e.server.SetRotation(true, 0)
 	r := pageRequest(e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))...)
@@ -254,6 +256,7 @@ func TestTwoFetchesOfOneRequest(t *testing.T) {
 // TestDevicesShareRefreshes refreshes with and without the cookies of a remembered device.
 // The device belongs to a call, and not to what requests share.
 func TestDevicesShareRefreshes(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	old := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
 	device := e.deviceCookies(old, plantedDevice)
@@ -273,6 +276,7 @@ func TestDevicesShareRefreshes(t *testing.T) {
 // browser has missed the answer, so the session that it still shows is not served from
 // the cache: the next request gets the newer tokens.
 func TestPanickingHookLeavesNothingCached(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, func(c *session.Config) {
 		c.Hooks.Refreshed = func(_ context.Context, source session.RefreshSource, _ time.Duration, _ error) {
 			if source == session.RefreshCall {
@@ -297,6 +301,7 @@ func TestPanickingHookLeavesNothingCached(t *testing.T) {
 // TestHookPanics has the hook panic, as handlers may: it runs on the request's goroutine.
 // The next request finds everything in order.
 func TestHookPanics(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, func(c *session.Config) {
 		c.Hooks.Refreshed = func(context.Context, session.RefreshSource, time.Duration, error) { panic(http.ErrAbortHandler) }
 	})

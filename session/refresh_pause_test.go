@@ -69,6 +69,7 @@ func TestOutagePausesRefreshes(t *testing.T) {
 
 // TestPauseIsShort refreshes the session again soon after an outage.
 func TestPauseIsShort(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	r := pageRequest(e.cookies("ada", e.server.Issue("ada", e.shortID))...)
 	if _, _, err := e.fetch(r); err != nil { // fetches the keys
@@ -89,6 +90,7 @@ func TestPauseIsShort(t *testing.T) {
 // TestPauseWithExpiringResult has an outage begin after a refresh whose answer the
 // browser has missed. The remembered tokens are about to expire too.
 func TestPauseWithExpiringResult(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, func(c *session.Config) { c.RefreshBefore = 4 * time.Minute })
 	e.server.SetLifetime(3 * time.Minute)
 	e.server.SetRotation(true, 0)
@@ -114,6 +116,7 @@ func TestPauseWithExpiringResult(t *testing.T) {
 // TestPauseWithPlantedToken has an outage while bob's refresh token is planted among
 // ada's cookies.
 func TestPauseWithPlantedToken(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	set, bobs := e.server.Issue("ada"), e.server.Issue("bob")
 	e.advance(time.Minute)
@@ -138,6 +141,7 @@ func TestPauseWithPlantedToken(t *testing.T) {
 // for which Cognito is not asked begins no pause, so he is refreshed as soon as the limit
 // allows.
 func TestRequestWithoutCallPausesNothing(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("bob", e.shortID)
 	e.fetch(pageRequest(e.cookies("bob", set)...))
@@ -160,6 +164,7 @@ func TestRequestWithoutCallPausesNothing(t *testing.T) {
 // TestFloodEndsNoPause has bob send so many refresh tokens that the pause of ada's
 // session might be forgotten. Cognito is not asked about them.
 func TestFloodEndsNoPause(t *testing.T) {
+	t.Parallel()
 	longtest.Only(t)
 	e := newEnv(t, nil)
 	adas, bobs := e.server.Issue("ada", e.shortID), e.server.Issue("bob", e.shortID)
@@ -179,6 +184,7 @@ func TestFloodEndsNoPause(t *testing.T) {
 // TestPauseOfAnotherUser plants a refresh token before ada's that bob keeps paused. It
 // does not pause the refreshes of ada's session.
 func TestPauseOfAnotherUser(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	adas, bobs := e.server.Issue("ada", e.shortID), e.server.Issue("bob", e.shortID)
 	e.fetch(pageRequest(e.cookies("ada", adas)...))

@@ -13,6 +13,7 @@ import (
 // TestSessionAmongManyCookies puts a session's cookies among thousands of others, in
 // several header lines, as HTTP/2 sends them.
 func TestSessionAmongManyCookies(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	own := e.cookies("ada", e.server.Issue("ada"))
 	others := func(n int) (cookies []string) {
@@ -31,6 +32,7 @@ func TestSessionAmongManyCookies(t *testing.T) {
 // TestHeaderOfAMegabyte bounds the time that a Cookie header takes, the lines of its
 // answer and the calls to Cognito.
 func TestHeaderOfAMegabyte(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	for name, cookie := range map[string]func(i int) string{
 		"users":          func(i int) string { return fmt.Sprint(e.prefixed("LastAuthUser"), "=user", i) },
@@ -63,6 +65,7 @@ func TestHeaderOfAMegabyte(t *testing.T) {
 // TestUndecodableSignInDetailsAreAbsent: a planted cookie that cannot be decoded shadows
 // neither the user's own nor the cache.
 func TestUndecodableSignInDetailsAreAbsent(t *testing.T) {
+	t.Parallel()
 	for _, planted := range []string{"%ff", "%zz", "%"} {
 		e := newEnv(t, nil)
 		details := e.prefixed("ada.signInDetails=")

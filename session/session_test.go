@@ -11,6 +11,7 @@ import (
 
 // TestFormattingPrintsNoTokens formats sessions and tokens. TestMain searches the texts.
 func TestFormattingPrintsNoTokens(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	s, _, err := e.fetch(pageRequest(e.cookies("ada", e.server.Issue("ada"))...))
 	if err != nil {
@@ -25,6 +26,7 @@ func TestFormattingPrintsNoTokens(t *testing.T) {
 
 // TestZeroSessionIsNobody asks a nil Session and a zero one.
 func TestZeroSessionIsNobody(t *testing.T) {
+	t.Parallel()
 	if s, ok := session.FromContext(session.NewContext(context.Background(), nil)); ok || s != nil {
 		t.Error("a context with a nil session has a session")
 	}

@@ -16,6 +16,7 @@ import (
 // TestTooLargeCookieIsLogged writes a cookie that browsers drop, and logs it once a
 // minute.
 func TestTooLargeCookieIsLogged(t *testing.T) {
+	t.Parallel()
 	groups := make([]string, 200)
 	for i := range groups {
 		groups[i] = fmt.Sprint("department-of-things-", i)
@@ -113,6 +114,7 @@ func TestCookieAttributes(t *testing.T) {
 // TestHTTPOnlyHidesEveryCookie writes only the cookies that hold tokens and LastAuthUser.
 // It clears every cookie of the request.
 func TestHTTPOnlyHidesEveryCookie(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, func(c *session.Config) { c.Cookies.HTTPOnly = true })
 	cookies := append(e.cookies("ada", e.server.Issue("ada", cognitotest.Expired)), e.prefixed("ada.signInDetails")+"={}", e.prefixed("ada.clockDrift")+"=5")
 	_, lines, err := e.fetch(pageRequest(cookies...))

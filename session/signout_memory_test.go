@@ -61,6 +61,7 @@ func TestEndedTokensAreRefused(t *testing.T) {
 // TestPlantedEndedTokenEndsNothing plants a refresh token that somebody has signed out
 // with among the cookies of a session without one (Amplify's responseType "token").
 func TestPlantedEndedTokenEndsNothing(t *testing.T) {
+	t.Parallel()
 	for _, genuine := range []bool{false, true} {
 		e := newEnv(t, nil)
 		planted := "anything"
@@ -108,6 +109,7 @@ func TestAnonymousSignOutsDisplaceNothing(t *testing.T) {
 // TestOlderCachedTokensAreEnded signs out with newer tokens of the same sign-in than the
 // cached ones. Amplify has refreshed in the browser, without rotation.
 func TestOlderCachedTokensAreEnded(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada")
 	r := pageRequest(e.cookies("ada", set)...)
@@ -132,6 +134,7 @@ func TestOlderCachedTokensAreEnded(t *testing.T) {
 // TestPlantedTokenRestoresNothing plants a refresh token that nobody has signed out with
 // beside the ended tokens that a late answer has restored.
 func TestPlantedTokenRestoresNothing(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := e.cookies("ada", e.server.Issue("ada"))
 	e.fetch(pageRequest(cookies...))
@@ -144,6 +147,7 @@ func TestPlantedTokenRestoresNothing(t *testing.T) {
 // TestSignOutWithoutAccessToken signs out with a refresh token alone. A result of it is
 // remembered, and ends too.
 func TestSignOutWithoutAccessToken(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	e.server.SetRotation(true, 0)
 	old := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
@@ -160,6 +164,7 @@ func TestSignOutWithoutAccessToken(t *testing.T) {
 // TestSignOutDuringOutage cannot have the refresh token revoked. Hours later it still
 // brings no session.
 func TestSignOutDuringOutage(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	r := pageRequest(e.cookies("ada", e.server.Issue("ada"))...)
 	e.fetch(r)
@@ -179,6 +184,7 @@ func TestSignOutDuringOutage(t *testing.T) {
 // TestEndedBearerTokenIsRefused shows the access token of an ended sign-in as a bearer
 // token.
 func TestEndedBearerTokenIsRefused(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, func(c *session.Config) { c.Bearer = true })
 	set := e.server.Issue("ada")
 	bearer := pageRequest()
@@ -202,6 +208,7 @@ func TestEndedBearerTokenIsRefused(t *testing.T) {
 // was ended while it could not be revoked. Cognito refuses ada's own refresh token, so
 // her cookies are cleared all the same.
 func TestEndedTokenOfAnotherUser(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	bobs := e.server.Issue("bob")
 	e.fetch(pageRequest(e.cookies("bob", bobs)...)) // fetches the keys
@@ -220,6 +227,7 @@ func TestEndedTokenOfAnotherUser(t *testing.T) {
 // TestExpiredTokenEndsNothing signs out with an expired access token of ada's, which an
 // attacker may have found in a log.
 func TestExpiredTokenEndsNothing(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	old := e.server.Issue("ada")
 	e.advance(2 * time.Hour)
@@ -238,6 +246,7 @@ func TestExpiredTokenEndsNothing(t *testing.T) {
 // TestSignOutWithPlantedDuplicates plants bob's access tokens before ada's, and she signs
 // out. Her own sign-in ends.
 func TestSignOutWithPlantedDuplicates(t *testing.T) {
+	t.Parallel()
 	for _, duplicates := range []int{1, 3} {
 		e := newEnv(t, nil)
 		own := e.cookies("ada", e.server.Issue("ada"))
@@ -257,6 +266,7 @@ func TestSignOutWithPlantedDuplicates(t *testing.T) {
 // TestSignOutEndsSecondUser signs out with the cookies of two users. LastAuthUser names
 // bob, and ada's sign-in ends too.
 func TestSignOutEndsSecondUser(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	own := e.cookies("ada", e.server.Issue("ada"))
 	e.fetch(pageRequest(own...))

@@ -12,6 +12,7 @@ import (
 
 // TestStartReplacesEarlierSessions leaves no cookie of an earlier session of any user.
 func TestStartReplacesEarlierSessions(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := append(e.cookies("bob", e.server.Issue("bob")), e.prefixed("bob.clockDrift")+"=1", e.prefixed("carol.refreshToken")+"=x",
 		e.prefixed("ada.signInDetails")+"={}", e.prefixed("ada.deviceKey")+"=d", e.prefixed("a%zz.accessToken")+"=x", e.prefixed("ada.idToken")+"=old")
@@ -34,6 +35,7 @@ func TestStartReplacesEarlierSessions(t *testing.T) {
 
 // TestStartVerifiesTokens starts no session of unverified tokens, and writes nothing.
 func TestStartVerifiesTokens(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	adas, bobs := e.server.Issue("ada"), e.server.Issue("bob")
 	for name, test := range map[string]struct {

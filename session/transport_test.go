@@ -41,6 +41,7 @@ func (b *body) Close() error { b.closed = true; return nil }
 
 // TestTransportHosts sends the token to the listed hosts only.
 func TestTransportHosts(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada")
 	s, _, err := e.fetch(pageRequest(e.cookies("ada", set)...))
@@ -110,6 +111,7 @@ func TestTransportHosts(t *testing.T) {
 
 // TestTransportAuthorization compares the Authorization headers that are sent.
 func TestTransportAuthorization(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada")
 	s, _, err := e.fetch(pageRequest(e.cookies("ada", set)...))
@@ -166,6 +168,7 @@ func TestTransportAuthorization(t *testing.T) {
 // TestTransportFollowsNoRedirectToAnotherHost has a service redirect. An http.Client
 // itself would copy the header to redirects within a domain.
 func TestTransportFollowsNoRedirectToAnotherHost(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	s, _, err := e.fetch(pageRequest(e.cookies("ada", e.server.Issue("ada"))...))
 	if err != nil {
@@ -206,6 +209,7 @@ func TestTransportFollowsNoRedirectToAnotherHost(t *testing.T) {
 
 // TestTransportOverTLS calls a real server that redirects to another one.
 func TestTransportOverTLS(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada")
 	s, _, err := e.fetch(pageRequest(e.cookies("ada", set)...))

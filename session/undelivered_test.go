@@ -53,6 +53,7 @@ func TestUndeliveredAnswerIsRepeated(t *testing.T) {
 // TestAbandonedRefreshDelaysNoPage has the browser leave while a forced refresh is
 // running, and ask for another page. That page is served without the refresh.
 func TestAbandonedRefreshDelaysNoPage(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := newHeldEnv(t)
 		old := e.env.cookies("ada", e.server.Issue("ada"))
@@ -87,6 +88,7 @@ func TestAbandonedRefreshDelaysNoPage(t *testing.T) {
 // TestUnverifiedAnswerIsDeliveredLater has new tokens come while their keys cannot be
 // fetched. The browser gets them once they are verified.
 func TestUnverifiedAnswerIsDeliveredLater(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	e.server.SetRotation(true, 0)
 	r := pageRequest(e.cookies("ada", e.server.Issue("ada"))...)
@@ -116,6 +118,7 @@ func TestUnverifiedAnswerIsDeliveredLater(t *testing.T) {
 // TestOlderTokensReplaceNoNewerOnes has Amplify in the browser refresh after this program
 // has, perhaps in the same second. The tokens in the browser are newer, and stay.
 func TestOlderTokensReplaceNoNewerOnes(t *testing.T) {
+	t.Parallel()
 	for _, later := range []time.Duration{0, 10 * time.Second} {
 		e := newEnv(t, nil)
 		set := e.server.Issue("ada")
@@ -137,6 +140,7 @@ func TestOlderTokensReplaceNoNewerOnes(t *testing.T) {
 // TestSecondAnswerUndelivered has two requests with the same cookies force a refresh. The
 // browser gets the answer to the first and misses that to the second.
 func TestSecondAnswerUndelivered(t *testing.T) {
+	t.Parallel()
 	for name, shown := range map[string]bool{"before the browser shows the first": false, "after it": true} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnv(t, nil)
@@ -174,6 +178,7 @@ func TestSecondAnswerUndelivered(t *testing.T) {
 // TestSeveralAnswersUndelivered loses the answers to several forced refreshes. The next
 // request gets the newest tokens, because it may be the last one for hours.
 func TestSeveralAnswersUndelivered(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	e.server.SetRotation(true, 0)
 	r := pageRequest(e.cookies("ada", e.server.Issue("ada"))...)
@@ -199,6 +204,7 @@ func TestSeveralAnswersUndelivered(t *testing.T) {
 // TestUndeliveredInTheSecondOfSignIn forces a refresh right after the sign-in. Both access
 // tokens have the same iat.
 func TestUndeliveredInTheSecondOfSignIn(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	e.server.SetRotation(true, 0)
 	r := pageRequest(e.cookies("ada", e.server.Issue("ada"))...)
@@ -257,6 +263,7 @@ func TestLostReplyOfForcedRefresh(t *testing.T) {
 // TestRefusedForcedRefreshIsNotRepeated has Cognito say why it does not refresh. No reply
 // is lost, so nobody asks again.
 func TestRefusedForcedRefreshIsNotRepeated(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t, nil)
 	r := pageRequest(e.cookies("ada", e.server.Issue("ada"))...)
 	e.fetch(r)
@@ -274,6 +281,7 @@ func TestRefusedForcedRefreshIsNotRepeated(t *testing.T) {
 // TestPlantedTokenWithResult plants bob's refresh token before ada's. A result of it is
 // remembered, but ada's session needs no refresh.
 func TestPlantedTokenWithResult(t *testing.T) {
+	t.Parallel()
 	for _, cacheBytes := range []int64{0, -1} {
 		e := newEnv(t, func(c *session.Config) { c.CacheBytes = cacheBytes })
 		set, bobs := e.server.Issue("ada"), e.server.Issue("bob")
@@ -296,6 +304,7 @@ func TestPlantedTokenWithResult(t *testing.T) {
 // TestPlantedTokenWithLostReply has an attacker send a refresh token while Cognito is
 // down for a moment, and plant it among ada's cookies. Her session is fresh, and stays.
 func TestPlantedTokenWithLostReply(t *testing.T) {
+	t.Parallel()
 	for name, hasOwn := range map[string]bool{"beside her own": true, "instead of one": false} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnv(t, nil)

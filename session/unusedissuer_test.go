@@ -13,6 +13,7 @@ import (
 // TestUnusedIssuerIsNoOutage plants a forged token that names the user pool's updated
 // issuer, whose key set answers 403. Nobody's page answers 503 for it.
 func TestUnusedIssuerIsNoOutage(t *testing.T) {
+	t.Parallel()
 	for _, warm := range []bool{false, true} { // whether somebody was verified before
 		e := newEnv(t, func(c *session.Config) { c.Bearer = true })
 		if warm {

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -123,6 +124,9 @@ func jsonOf(v any) []byte {
 
 // TestVectorFiles checks the files of vectors, or writes them with -update.
 func TestVectorFiles(t *testing.T) {
+	if !*update {
+		longtest.Only(t) // it signs all forgeries anew
+	}
 	files := map[string][]byte{"forgeries.json": jsonOf(struct {
 		About string      `json:"about"`
 		Now   int64       `json:"now"`

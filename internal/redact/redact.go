@@ -23,7 +23,7 @@ const minSecret = 4
 func Text(text string, secrets ...string) string {
 	var forms []string
 	for _, secret := range secrets {
-		if len(secret) < minSecret {
+		if len(secret) < minSecret || len(secret) > len(text) { // no form of it is shorter
 			continue
 		}
 		// Twice: a body in JSON, for example, may be quoted as Go writes it.

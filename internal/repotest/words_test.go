@@ -10,7 +10,7 @@ import (
 )
 
 // codes are names of attacks in a list that readers do not have.
-var codes = regexp.MustCompile(`\bW[0-9]+\b`)
+var codes = regexp.MustCompile(`W[0-9]+\b`)
 
 // TestNoCodes finds sentences that a code stands in for.
 func TestNoCodes(t *testing.T) {
@@ -30,6 +30,9 @@ func TestNoCodes(t *testing.T) {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
+		}
+		if !codes.Match(text) {
+			return nil
 		}
 		number := 0
 		for line := range strings.Lines(string(text)) {

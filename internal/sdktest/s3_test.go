@@ -20,6 +20,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/internal/longtest"
 )
 
 // newS3Client returns the SDK's client of the bucket, in memory.
@@ -49,7 +50,7 @@ func TestS3RoundTrip(t *testing.T) {
 			}
 			options.Credentials = staticCredentials(credentials(t, server, "ada"))
 			client, bucket := s3.New(options), aws.String(server.Bucket())
-			large := make([]byte, 3<<20)
+			large := make([]byte, longtest.Scale(300<<10, 3<<20))
 			rand.Read(large)
 			for key, body := range map[string]io.Reader{
 				"public/plain.txt":        strings.NewReader("hello"),

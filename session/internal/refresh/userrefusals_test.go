@@ -104,7 +104,7 @@ func TestUserRefusals(t *testing.T) {
 func TestUserRefusalsAreBounded(t *testing.T) {
 	e := newEnv(t)
 	e.exchange = func(string) (*tokens.Set, error) { return nil, answered("UserLambdaValidationException") }
-	for i := range longtest.Scale(10_000, 100_000) {
+	for i := range longtest.Scale(8500, 100_000) {
 		e.refreshWith(refresh.Request{RefreshToken: fmt.Sprint("token", i)})
 		e.advance(50 * time.Millisecond) // the rate of calls without a genuine token
 	}
