@@ -191,7 +191,7 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 		Genuine: result.genuineToken, Client: f.m.clientAddress(f.r),
 		Force: f.opts.ForceRefresh, Metadata: f.opts.ClientMetadata,
 	}
-	if len(result.user.access) > 0 {
+	if result.position >= 0 && result.position < len(result.user.access) {
 		req.Presented = result.user.access[result.position]
 	}
 	if !f.m.refresher.Remembers(&req) {
@@ -207,7 +207,7 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 			f.m.notes.noteRefusal(token, err, now)
 		}
 		return nil, err
-	case result.subject != "" && got.Access.Subject() != result.subject:
+	case result.subject != "" && got.Access.Subject() != result.subject && !(result.rank == rankOther && fitsName(got, result.user.user)):
 		f.m.notes.noteTried(token, got.Access.Subject(), now)
 		return nil, errOtherUser
 	case f.m.refresher.IsEnded(got.Access) || f.m.refresher.IsTextEnded(token): // signed out, but Cognito could not revoke it

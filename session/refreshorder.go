@@ -46,9 +46,10 @@ func (m *Manager) refreshOrder(r *userResult) []string {
 }
 
 // isOtherUsers reports whether a refresh token is known to be of another user than the
-// session's. Cognito is not asked about it: with rotation that would spend it.
+// session's. Cognito is not asked about it: with rotation that would spend it. If the name
+// in the cookies does not fit the session, it may be the other user's.
 func (m *Manager) isOtherUsers(r *userResult, refreshToken string) bool {
-	if r.subject == "" {
+	if r.subject == "" || r.rank == rankOther {
 		return false
 	}
 	subject, _ := m.notes.wasTried(refreshToken, m.now())

@@ -20,7 +20,7 @@ func (m *Manager) verifyUsers(ctx context.Context, users []userCookies, all bool
 	v.notAllChecked = !all
 	m.verifyAccessTokens(ctx, v)
 	for _, r := range v.users {
-		if (len(v.users) > 1 || r.subjects() > 1) && m.rankAliases(ctx, r, &v.checks) {
+		if m.rankAliases(ctx, r, &v.checks) {
 			v.notAllChecked, r.notAllChecked = true, true
 		}
 		r.choose()
