@@ -397,3 +397,36 @@ func TestPlantedAccessTokenOfAnotherUser(t *testing.T) {
 		}
 	}
 }
+
+// TestRefreshTokensOfOtherNamesInVain plants other users whose refresh tokens bring
+// nothing. Ada opens a page every 61 seconds. Only the first one may fail.
+func TestRefreshTokensOfOtherNamesInVain(t *testing.T) {
+	t.Parallel()
+	for _, refused := range []bool{true, false} {
+		e := newEnv(t, nil, ada, bob, cognitotest.User{Username: "carl"})
+		own := e.cookies("ada", e.server.Issue("ada"))
+		e.advance(time.Minute)
+		var planted []string
+		for _, user := range []string{"bob", "carl"} {
+			cookies := e.cookies(user, e.server.Issue(user)) // later, so better, than ada's
+			if refused {
+				cookies[3] = e.prefixed(user+".refreshToken=junk") + user
+			}
+			planted = append(planted, cookies...)
+		}
+		e.server.SetTrigger(func(username string) string {
+			if username == "ada" {
+				return ""
+			}
+			return "PreTokenGeneration failed"
+		})
+		e.advance(2 * time.Hour)
+		for i := range 4 {
+			s, lines, err := e.fetch(pageRequest(append(planted, own...)...))
+			if i > 0 && (err != nil || s.User().Username != "ada") || err != nil && len(lines) > 0 {
+				t.Errorf("refused %v, request %d: %v, %v, %v", refused, i, s, err, e.changes(lines))
+			}
+			e.advance(61 * time.Second)
+		}
+	}
+}

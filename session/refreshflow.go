@@ -85,10 +85,11 @@ func (f *refreshFlow) run(ctx context.Context) (*Session, error) {
 }
 
 // refreshUsers returns the session that one of the users' refresh tokens brings: one of
-// each user is tried before another of one. If none brings a session, it notes what is
-// known of them and returns nil.
+// each user is tried before another of one, and those last that were tried in vain. If none
+// brings a session, it notes what is known of them and returns nil.
 func (f *refreshFlow) refreshUsers(ctx context.Context, users []*userResult) *Session {
 	orders := make([][]string, len(users))
+	rounds := 0
 	for i, result := range users {
 		order := f.m.refreshOrder(result)
 		switch {
@@ -97,18 +98,29 @@ func (f *refreshFlow) refreshUsers(ctx context.Context, users []*userResult) *Se
 		case result.state == stateUnknown && len(order) == 0:
 			f.keepCookies = true // its key may become known
 		}
-		orders[i] = order
+		orders[i], rounds = order, max(rounds, len(order))
 	}
-	for round, more := 0, true; more; round++ {
-		more = false
+	type attempt struct {
+		result *userResult
+		token  string
+	}
+	var first, last []attempt
+	for round := range rounds {
 		for i, result := range users {
 			if round >= len(orders[i]) {
 				continue
 			}
-			more = true
-			if got := f.tryNext(ctx, result, orders[i][round]); got != nil {
-				return f.write(result, got)
+			next := attempt{result, orders[i][round]}
+			if _, tried := f.m.notes.wasTried(next.token, f.m.now()); tried && f.several() {
+				last = append(last, next)
+			} else {
+				first = append(first, next)
 			}
+		}
+	}
+	for _, next := range append(first, last...) {
+		if got := f.tryNext(ctx, next.result, next.token); got != nil {
+			return f.write(next.result, got)
 		}
 	}
 	if f.other != nil && !f.notAllTried && f.undecidedErr == nil {
@@ -126,6 +138,15 @@ func (f *refreshFlow) write(result *userResult, got *refresh.Tokens) *Session {
 	s := newSession(got.Access, got.ID, result.user.signInDetails())
 	f.m.store(s, got.Refresh, f.signOutCount) // the browser's next request shows it
 	return s
+}
+
+// several reports whether there are several refresh tokens. Some may be planted then.
+func (f *refreshFlow) several() bool {
+	n := 0
+	for i := range f.users {
+		n += len(f.users[i].refresh)
+	}
+	return n > 1
 }
 
 // tryNext tries one refresh token and notes what its error means.
@@ -175,11 +196,11 @@ func isAboutToken(err error) bool {
 // try exchanges one refresh token. Only tokens that Cognito is asked about count as
 // tries. Otherwise two planted ones would hide the user's own for ever.
 func (f *refreshFlow) try(ctx context.Context, result *userResult, token string) (*refresh.Tokens, error) {
-	several, now := len(result.user.refresh) > 1, f.m.now()
+	now := f.m.now()
 	if err := f.m.refresher.Refusal(token, result.device()); err != nil {
 		return nil, err
 	}
-	if err := f.m.notes.refusal(token, now); err != nil && several {
+	if err := f.m.notes.refusal(token, now); err != nil && f.several() {
 		f.keepCookies = true // it was a while ago
 		return nil, err
 	}
@@ -188,7 +209,7 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 	}
 	req := refresh.Request{
 		RefreshToken: token, Device: result.device(), Upgrade: page.IsUpgrade(f.r),
-		Genuine: result.genuineToken, Client: f.m.clientAddress(f.r),
+		Genuine: result.genuineTokens(), Client: f.m.clientAddress(f.r),
 		Force: f.opts.ForceRefresh, Metadata: f.opts.ClientMetadata,
 	}
 	if result.position >= 0 && result.position < len(result.user.access) {
@@ -203,7 +224,7 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 	got, err := f.m.refresher.Refresh(ctx, req)
 	switch {
 	case err != nil:
-		if several && refresh.Refused(err) {
+		if f.several() && refresh.Refused(err) {
 			f.m.notes.noteRefusal(token, err, now)
 		}
 		return nil, err
@@ -212,7 +233,7 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 		return nil, errOtherUser
 	case f.m.refresher.IsEnded(got.Access) || f.m.refresher.IsTextEnded(token): // signed out, but Cognito could not revoke it
 		return nil, refresh.ErrEnded
-	case result.subject == "" && several && !fitsName(got, result.user.user):
+	case result.subject == "" && len(result.user.refresh) > 1 && !fitsName(got, result.user.user):
 		if f.other == nil {
 			f.other = &refreshed{result, got}
 		}

@@ -283,6 +283,31 @@ func (r *userResult) chosen() *tokens.Token {
 	return r.all[r.position].token
 }
 
+// genuineTokens returns the access tokens in the cookies that Cognito has certainly issued
+// to the session's user, the session's own first. If there is none, it returns ID tokens.
+func (r *userResult) genuineTokens() []*tokens.Token {
+	if r.genuineToken == nil {
+		return nil
+	}
+	all := []*tokens.Token{r.genuineToken}
+	add := func(t *tokens.Token) {
+		if t != nil && t != r.genuineToken && t.Subject() == r.subject {
+			all = append(all, t)
+		}
+	}
+	for i := range r.all {
+		if !r.all[i].ended {
+			add(r.all[i].token)
+		}
+	}
+	if r.chosen() == nil {
+		for i := range r.ids {
+			add(r.ids[i].token)
+		}
+	}
+	return all
+}
+
 // hasSeveralDevices reports whether several device keys may be the session's, so that a
 // refusal of one says nothing of it. A token of the user's other device may be planted.
 func (r *userResult) hasSeveralDevices() bool {
