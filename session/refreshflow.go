@@ -88,7 +88,12 @@ func (f *refreshFlow) run(ctx context.Context) (*Session, error) {
 // each user is tried before another of one, and those last that were tried in vain. If none
 // brings a session, it notes what is known of them and returns nil.
 func (f *refreshFlow) refreshUsers(ctx context.Context, users []*userResult) *Session {
-	orders := make([][]string, len(users))
+	type attempt struct {
+		result *userResult
+		token  string
+		device refresh.Device
+	}
+	orders := make([][]attempt, len(users))
 	rounds := 0
 	for i, result := range users {
 		order := f.m.refreshOrder(result)
@@ -98,20 +103,21 @@ func (f *refreshFlow) refreshUsers(ctx context.Context, users []*userResult) *Se
 		case result.state == stateUnknown && len(order) == 0:
 			f.keepCookies = true // its key may become known
 		}
-		orders[i], rounds = order, max(rounds, len(order))
-	}
-	type attempt struct {
-		result *userResult
-		token  string
+		for _, device := range result.devices() {
+			for _, token := range order {
+				orders[i] = append(orders[i], attempt{result, token, device})
+			}
+		}
+		rounds = max(rounds, len(orders[i]))
 	}
 	var first, last []attempt
 	for round := range rounds {
-		for i, result := range users {
-			if round >= len(orders[i]) {
+		for _, order := range orders {
+			if round >= len(order) {
 				continue
 			}
-			next := attempt{result, orders[i][round]}
-			if _, tried := f.m.notes.wasTried(next.token, f.m.now()); tried && f.several() {
+			next := order[round]
+			if _, tried := f.m.notes.wasTried(next.token, next.device.Key, f.m.now()); tried && f.severalTries() {
 				last = append(last, next)
 			} else {
 				first = append(first, next)
@@ -119,7 +125,7 @@ func (f *refreshFlow) refreshUsers(ctx context.Context, users []*userResult) *Se
 		}
 	}
 	for _, next := range append(first, last...) {
-		if got := f.tryNext(ctx, next.result, next.token); got != nil {
+		if got := f.tryNext(ctx, next.result, next.token, next.device); got != nil {
 			return f.write(next.result, got)
 		}
 	}
@@ -140,18 +146,19 @@ func (f *refreshFlow) write(result *userResult, got *refresh.Tokens) *Session {
 	return s
 }
 
-// several reports whether there are several refresh tokens. Some may be planted then.
-func (f *refreshFlow) several() bool {
+// severalTries reports whether there are several refresh tokens, or devices to refresh one
+// with. Some may be planted then.
+func (f *refreshFlow) severalTries() bool {
 	n := 0
-	for i := range f.users {
-		n += len(f.users[i].refresh)
+	for _, r := range f.v.users {
+		n += len(r.user.refresh) * len(r.devices())
 	}
 	return n > 1
 }
 
 // tryNext tries one refresh token and notes what its error means.
-func (f *refreshFlow) tryNext(ctx context.Context, result *userResult, token string) *refresh.Tokens {
-	got, err := f.try(ctx, result, token)
+func (f *refreshFlow) tryNext(ctx context.Context, result *userResult, token string, device refresh.Device) *refresh.Tokens {
+	got, err := f.try(ctx, result, token, device)
 	switch {
 	case got != nil:
 		return got
@@ -195,12 +202,12 @@ func isAboutToken(err error) bool {
 
 // try exchanges one refresh token. Only tokens that Cognito is asked about count as
 // tries. Otherwise two planted ones would hide the user's own for ever.
-func (f *refreshFlow) try(ctx context.Context, result *userResult, token string) (*refresh.Tokens, error) {
+func (f *refreshFlow) try(ctx context.Context, result *userResult, token string, device refresh.Device) (*refresh.Tokens, error) {
 	now := f.m.now()
-	if err := f.m.refresher.Refusal(token, result.device()); err != nil {
+	if err := f.m.refresher.Refusal(token, device); err != nil {
 		return nil, err
 	}
-	if err := f.m.notes.refusal(token, now); err != nil && f.several() {
+	if err := f.m.notes.refusal(token, device.Key, now); err != nil && f.severalTries() {
 		f.keepCookies = true // it was a while ago
 		return nil, err
 	}
@@ -208,7 +215,7 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 		return nil, errOtherUser
 	}
 	req := refresh.Request{
-		RefreshToken: token, Device: result.device(), Upgrade: page.IsUpgrade(f.r),
+		RefreshToken: token, Device: device, Upgrade: page.IsUpgrade(f.r),
 		Genuine: result.genuineTokens(), Client: f.m.clientAddress(f.r),
 		Force: f.opts.ForceRefresh, Metadata: f.opts.ClientMetadata,
 	}
@@ -224,8 +231,8 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 	got, err := f.m.refresher.Refresh(ctx, req)
 	switch {
 	case err != nil:
-		if f.several() && refresh.Refused(err) {
-			f.m.notes.noteRefusal(token, err, now)
+		if f.severalTries() && refresh.Refused(err) {
+			f.m.notes.noteRefusal(token, device.Key, err, now)
 		}
 		return nil, err
 	case result.subject != "" && got.Access.Subject() != result.subject && !(result.rank == rankOther && fitsName(got, result.user.user)):

@@ -269,10 +269,31 @@ func (v *verification) keepsForeign() bool { return v.foreign && !v.genuine }
 // device returns the device to refresh with. Only without a claim of a verified token a
 // cookie says it: anybody who can set a cookie could otherwise stop the refreshes.
 func (r *userResult) device() refresh.Device {
-	if chosen := r.chosen(); chosen != nil && chosen.DeviceKey() != "" {
-		return refresh.Device{Key: chosen.DeviceKey(), Claimed: true}
+	return r.user.deviceOf(r.chosen())
+}
+
+// devices returns the devices to refresh with, the likeliest first. A token of another
+// device of the user's may be planted, and look like the session's own.
+func (r *userResult) devices() []refresh.Device {
+	list := []refresh.Device{r.device()}
+	for i := range r.all {
+		t := r.all[i].token
+		if t == nil || r.chosen() == nil || t.Subject() != r.subject {
+			continue
+		}
+		if device := r.user.deviceOf(t); !slices.Contains(list, device) {
+			list = append(list, device)
+		}
 	}
-	return refresh.Device{Key: r.user.device()}
+	return list
+}
+
+// deviceOf returns the device of a session with an access token. It may be nil.
+func (u *userCookies) deviceOf(access *tokens.Token) refresh.Device {
+	if access != nil && access.DeviceKey() != "" {
+		return refresh.Device{Key: access.DeviceKey(), Claimed: true}
+	}
+	return refresh.Device{Key: u.device()}
 }
 
 // chosen returns the session's access token if Cognito certainly issued it, else nil.
@@ -308,15 +329,9 @@ func (r *userResult) genuineTokens() []*tokens.Token {
 	return all
 }
 
-// hasSeveralDevices reports whether several device keys may be the session's, so that a
-// refusal of one says nothing of it. A token of the user's other device may be planted.
+// hasSeveralDevices reports whether cookies name several devices and no token names one, so
+// that a refusal of one says nothing of the session.
 func (r *userResult) hasSeveralDevices() bool {
-	for i := range r.all {
-		chosen, other := r.chosen(), r.all[i].token
-		if chosen != nil && other != nil && other.Subject() == chosen.Subject() && other.DeviceKey() != chosen.DeviceKey() {
-			return true
-		}
-	}
 	keys := r.user.deviceKey
 	return !r.device().Claimed && slices.ContainsFunc(keys, func(key string) bool { return key != keys[0] })
 }
