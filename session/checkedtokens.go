@@ -49,7 +49,7 @@ func (c *checkedTokens) note(raw string, use tokens.Use, token *tokens.Token, er
 	switch {
 	case token != nil:
 		c.genuine.Put(key, token, now)
-	case !errors.Is(err, tokens.NotYetValid): // a clock may be set right
+	case refusal != nil && refusal.Reason.Final(): // else a clock may be set right, or a key come back
 		c.refused.Put(key, err, now)
 	}
 }

@@ -47,11 +47,14 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	defer stop()
 	v := m.verifyUsers(half, users, all)
 	m.layout.clearAll(w, r.Host, cookies, v.bestFirst())
-	shown, leftOver := m.refreshTokensOf(v, cookies)
+	shown, leftOver := m.refreshTokensOf(r, v, cookies)
 	for _, s := range shown {
 		m.refresher.EndSignIns(m.refresher.EndRefreshTokens([]string{s.token}))
-		if len(s.genuine) > 0 {
-			m.refresher.EndText(s.genuine[0], s.token)
+		switch {
+		case s.evidence.Beside != nil:
+			m.refresher.EndTextBeside(s.evidence.Beside, s.token)
+		case len(s.evidence.Genuine) > 0:
+			m.refresher.EndText(s.evidence.Genuine[0], s.token)
 		}
 	}
 	if m.endAccessTokens(half, v, cookies) {
@@ -59,7 +62,7 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	}
 	var errs []error
 	for i, s := range shown {
-		switch err := m.refresher.Revoke(ctx, half, s.token, s.genuine, m.clientAddress(r)); {
+		switch err := m.refresher.Revoke(ctx, half, s.token, &s.evidence); {
 		case err == nil, refresh.SignedOut(err):
 		case i == 0 && (!s.oneOfSeveral || !isAboutToken(err)):
 			errs = append(errs, err)
@@ -89,14 +92,14 @@ func (v *verification) bestFirst() []userCookies {
 // shownRefreshToken is a refresh token of a request that signs out.
 type shownRefreshToken struct {
 	token        string
-	genuine      []*tokens.Token // tokens of the same user that Cognito has issued
-	oneOfSeveral bool            // under one name; some may be planted
+	evidence     refresh.Evidence
+	oneOfSeveral bool // under one name; some may be planted
 }
 
 // refreshTokensOf returns the refresh tokens in the cookies, each once, up to maxEnded:
 // those of the user's own session, then those of other names that genuine tokens vouch
 // for, then the rest. leftOver reports whether some were left out.
-func (m *Manager) refreshTokensOf(v *verification, cookies requestCookies) (shown []shownRefreshToken, leftOver bool) {
+func (m *Manager) refreshTokensOf(req *http.Request, v *verification, cookies requestCookies) (shown []shownRefreshToken, leftOver bool) {
 	add := func(s shownRefreshToken) {
 		switch {
 		case slices.ContainsFunc(shown, func(other shownRefreshToken) bool { return other.token == s.token }):
@@ -110,13 +113,13 @@ func (m *Manager) refreshTokensOf(v *verification, cookies requestCookies) (show
 		for _, r := range v.users {
 			if (r.genuineToken != nil) == vouched {
 				for _, token := range m.refreshOrder(r) {
-					add(shownRefreshToken{token, r.genuineTokens(), len(r.user.refresh) > 1})
+					add(shownRefreshToken{token, m.evidence(req, r, token), len(r.user.refresh) > 1})
 				}
 			}
 		}
 	}
 	for _, token := range cookies.all(slotRefresh) {
-		add(shownRefreshToken{token: token})
+		add(shownRefreshToken{token: token, evidence: refresh.Evidence{Client: m.clientAddress(req)}})
 	}
 	return shown, leftOver
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -36,36 +37,9 @@ func (m *Manager) verifyID(ctx context.Context, r *userResult, c *checks) {
 	}
 }
 
-// claimed returns the genuine ID token that fits the user's name best, and how well. It
-// returns nil if there is none, or if several users are claimed equally well.
-func (r *userResult) claimed() (id *tokens.Token, best rank) {
-	best = rankOther + 1
-	for i := range r.ids {
-		t := r.ids[i].token
-		if t == nil {
-			continue
-		}
-		switch fit := rankOfID(t, r.user.user); {
-		case fit < best:
-			id, best = t, fit
-		case fit == best && id != nil && id.Subject() != t.Subject():
-			id = nil
-		}
-	}
-	return id, min(best, rankOther)
-}
-
-func rankOfID(id *tokens.Token, user string) rank {
-	fit := rankOf(id.Username(), user)
-	if fit == rankOther && isAlias(id, user) {
-		return rankAlias
-	}
-	return fit
-}
-
 // rankAliases looks among the user's ID tokens for a reason to believe that the name in
-// the cookies is an alias, if no access token fits the name. It reports whether some ID token could not be checked for want
-// of checks.
+// the cookies is an alias, if no access token fits the name. It reports whether there may be one that
+// could not be checked for want of checks.
 func (m *Manager) rankAliases(ctx context.Context, r *userResult, c *checks) (notAll bool) {
 	genuine := false
 	for i := range r.all {
@@ -79,6 +53,7 @@ func (m *Manager) rankAliases(ctx context.Context, r *userResult, c *checks) (no
 		return false
 	}
 	m.checkIDs(ctx, r, c)
+	found := false
 	for k := range r.ids {
 		id := &r.ids[k]
 		if !id.checked {
@@ -90,11 +65,11 @@ func (m *Manager) rankAliases(ctx context.Context, r *userResult, c *checks) (no
 		}
 		for i := range r.all {
 			if a := &r.all[i]; a.token != nil && a.token.Subject() == id.token.Subject() {
-				a.rank = rankAlias
+				a.rank, found = rankAlias, true
 			}
 		}
 	}
-	return notAll
+	return notAll && !found
 }
 
 // checkIDs verifies the user's ID tokens, those first that were verified before.
@@ -112,7 +87,13 @@ func (m *Manager) checkIDs(ctx context.Context, r *userResult, c *checks) {
 			}
 		}
 	}
-	for i, raw := range r.user.id {
+	offset := 0
+	if len(r.user.id) > c.left { // as for access tokens
+		offset = rand.IntN(1 << 16)
+	}
+	for k := range r.user.id {
+		i := (k + offset) % len(r.user.id)
+		raw := r.user.id[i]
 		switch {
 		case r.ids[i].checked:
 		case c.left == 0:
@@ -134,5 +115,5 @@ func idResultOf(token *tokens.Token, err error) idResult {
 	case refusal.Reason == tokens.Expired:
 		return idResult{true, idExpired, refusal.Token}
 	}
-	return idResult{true, idBroken, nil}
+	return idResult{true, idBroken, refusal.Token} // of a key that was removed, if there is one
 }

@@ -392,3 +392,27 @@ func TestClientAddress(t *testing.T) {
 		})
 	}
 }
+
+// TestFoundLatestToken: an attacker has found ada's latest access token, which has expired
+// by now, and shows it with made-up refresh tokens. Her session was served here while it
+// was valid, and never refreshed.
+func TestFoundLatestToken(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	adas := e.server.Issue("ada")
+	if _, _, err := e.fetch(pageRequest(e.cookies("ada", adas)...)); err != nil {
+		t.Fatal(err)
+	}
+	found := &tokens.Set{Access: adas.Access}
+	e.fetch(pageRequest(e.cookies("ada", &tokens.Set{Access: adas.Access, Refresh: "made-up"})...)) // found while it was valid
+	e.advance(2 * time.Hour)
+	e.flood(1, 45, "ada", found, func(cookies []string) { e.fetch(scriptRequest(cookies...)) })
+	if _, _, err := e.fetch(pageRequest(e.cookies("ada", adas)...)); err != nil {
+		t.Errorf("ada is locked out: %v", err)
+	}
+	e.flood(1, 45, "ada", found, func(cookies []string) { e.end(scriptRequest(cookies...)) })
+	before := e.server.Calls(opRevoke)
+	if _, err := e.end(pageRequest(e.cookies("ada", adas)...)); err != nil || e.server.Calls(opRevoke) != before+1 {
+		t.Errorf("ada's sign-out: %v, %d calls", err, e.server.Calls(opRevoke)-before)
+	}
+}

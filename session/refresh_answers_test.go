@@ -91,3 +91,43 @@ func TestForgedAnswerIsRefused(t *testing.T) {
 		t.Errorf("another user's tokens: %v, %v", s, err)
 	}
 }
+
+// TestErrorPageAfterEffect: a forced refresh takes effect, and a gateway's error page
+// or nothing comes back. ada goes on with her valid token, and asks again within the grace.
+func TestErrorPageAfterEffect(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]cognitotest.Fault{
+		"no answer":          {After: true, Drop: true},
+		"error page":         {After: true, Status: 502, Body: "<html>bad gateway"},
+		"error page in JSON": {After: true, Status: 502, Body: `{"message":"Bad Gateway"}`},
+		"an empty page":      {After: true, Status: 504, Body: "{}"},
+	} {
+		e := newEnv(t, nil)
+		e.server.SetRotation(true, time.Minute)
+		own := e.server.Issue("ada")
+		if _, _, err := e.fetch(pageRequest(e.cookies("ada", own)...)); err != nil {
+			t.Fatal(err)
+		}
+		e.advance(time.Minute)
+		e.failOnly(opRefresh, fault)
+		if _, _, err := e.fetchWith(pageRequest(e.cookies("ada", own)...), forced); err == nil {
+			t.Fatalf("%s: refreshed", name)
+		}
+		e.recover()
+		set := own
+		for range 5 {
+			e.advance(11 * time.Second)
+			_, lines, err := e.fetch(pageRequest(e.cookies("ada", set)...))
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if e.value(lines, "ada.accessToken") != "" {
+				set = e.tokensOf("ada", lines)
+			}
+		}
+		e.advance(2 * time.Hour)
+		if s, lines, err := e.fetch(pageRequest(e.cookies("ada", set)...)); err != nil {
+			t.Errorf("%s: two hours later: %v, %v, %v", name, s, err, e.changes(lines))
+		}
+	}
+}

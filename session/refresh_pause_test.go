@@ -144,7 +144,7 @@ func TestRequestWithoutCallPausesNothing(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("bob", e.shortID)
-	e.fetch(pageRequest(e.cookies("bob", set)...))
+	e.fetch(pageRequest(e.cookies("bob", &tokens.Set{Access: set.Access})...)) // fetches the keys
 	e.advance(10 * time.Minute)
 	e.fail(errorPage)
 	e.flood(1, 45, "bob", set, func(cookies []string) { e.fetch(scriptRequest(cookies...)) })

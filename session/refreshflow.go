@@ -26,6 +26,7 @@ type refreshFlow struct {
 	opts         *FetchOptions
 	page         bool // the answer is a page's, which may delete cookies
 
+	choices      int   // refresh tokens, each with each device; if several, some may be planted
 	tries        int   // refresh tokens that Cognito was asked about
 	notAllTried  bool  // a bound was reached
 	refused      bool  // Cognito says that the session of a refresh token is over
@@ -103,12 +104,15 @@ func (f *refreshFlow) refreshUsers(ctx context.Context, users []*userResult) *Se
 		case result.state == stateUnknown && len(order) == 0:
 			f.keepCookies = true // its key may become known
 		}
-		for _, device := range result.devices() {
+		devices, all := result.devices()
+		f.keepCookies = f.keepCookies || !all
+		for _, device := range devices {
 			for _, token := range order {
 				orders[i] = append(orders[i], attempt{result, token, device})
 			}
 		}
 		rounds = max(rounds, len(orders[i]))
+		f.choices += len(orders[i])
 	}
 	var first, last []attempt
 	for round := range rounds {
@@ -117,7 +121,7 @@ func (f *refreshFlow) refreshUsers(ctx context.Context, users []*userResult) *Se
 				continue
 			}
 			next := order[round]
-			if _, tried := f.m.notes.wasTried(next.token, next.device.Key, f.m.now()); tried && f.severalTries() {
+			if _, tried := f.m.notes.wasTried(next.token, next.device, f.m.now()); tried && f.choices > 1 {
 				last = append(last, next)
 			} else {
 				first = append(first, next)
@@ -146,16 +150,6 @@ func (f *refreshFlow) write(result *userResult, got *refresh.Tokens) *Session {
 	return s
 }
 
-// severalTries reports whether there are several refresh tokens, or devices to refresh one
-// with. Some may be planted then.
-func (f *refreshFlow) severalTries() bool {
-	n := 0
-	for _, r := range f.v.users {
-		n += len(r.user.refresh) * len(r.devices())
-	}
-	return n > 1
-}
-
 // tryNext tries one refresh token and notes what its error means.
 func (f *refreshFlow) tryNext(ctx context.Context, result *userResult, token string, device refresh.Device) *refresh.Tokens {
 	got, err := f.try(ctx, result, token, device)
@@ -171,7 +165,6 @@ func (f *refreshFlow) tryNext(ctx context.Context, result *userResult, token str
 		f.otherUsers = true
 	case refresh.SignedOut(err):
 		f.refused = true
-		f.keepCookies = f.keepCookies || result.hasSeveralDevices()
 	case errors.Is(err, refresh.ErrEnded):
 		f.keepCookies = true // the sign-out has cleared what there was
 	case refresh.Refused(err):
@@ -207,7 +200,7 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string,
 	if err := f.m.refresher.Refusal(token, device); err != nil {
 		return nil, err
 	}
-	if err := f.m.notes.refusal(token, device.Key, now); err != nil && f.severalTries() {
+	if err := f.m.notes.refusal(token, device, now); err != nil && f.choices > 1 {
 		f.keepCookies = true // it was a while ago
 		return nil, err
 	}
@@ -216,8 +209,8 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string,
 	}
 	req := refresh.Request{
 		RefreshToken: token, Device: device, Upgrade: page.IsUpgrade(f.r),
-		Genuine: result.genuineTokens(), Client: f.m.clientAddress(f.r),
-		Force: f.opts.ForceRefresh, Metadata: f.opts.ClientMetadata,
+		Evidence: f.m.evidence(f.r, result, token),
+		Force:    f.opts.ForceRefresh, Metadata: f.opts.ClientMetadata,
 	}
 	if result.position >= 0 && result.position < len(result.user.access) {
 		req.Presented = result.user.access[result.position]
@@ -231,8 +224,8 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string,
 	got, err := f.m.refresher.Refresh(ctx, req)
 	switch {
 	case err != nil:
-		if f.severalTries() && refresh.Refused(err) {
-			f.m.notes.noteRefusal(token, device.Key, err, now)
+		if f.choices > 1 && refresh.Refused(err) {
+			f.m.notes.noteRefusal(token, device, err, now)
 		}
 		return nil, err
 	case result.subject != "" && got.Access.Subject() != result.subject && !(result.rank == rankOther && fitsName(got, result.user.user)):

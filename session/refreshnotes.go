@@ -1,11 +1,13 @@
 package session
 
 import (
+	"fmt"
 	"hash/maphash"
 	"sync"
 	"time"
 
 	"github.com/cognitogate/cognitogate/internal/recent"
+	"github.com/cognitogate/cognitogate/session/internal/refresh"
 )
 
 const (
@@ -24,7 +26,7 @@ type refreshNotes struct {
 	mu     sync.Mutex
 	beside recent.Map[uint64, uint64]   // by access token, the refresh token beside it
 	tried  recent.Map[textHash, string] // the subject that Cognito has named, "" if it has failed
-	errs   recent.Map[textHash, error]  // refusals, by refresh token and device key
+	errs   recent.Map[textHash, error]  // refusals, by refresh token and device
 }
 
 func newRefreshNotes() *refreshNotes {
@@ -37,12 +39,15 @@ func newRefreshNotes() *refreshNotes {
 }
 
 // noteBeside notes that the tokens are of one session: Cognito has just issued both, or a
-// request had no others. Every sign-in comes by here, so the hash is a quick one; it only
-// orders.
+// request had no others. What was noted first stays: another request may show a found
+// access token beside anything. Every sign-in comes by here, so the hash is a quick one.
 func (n *refreshNotes) noteBeside(access, refreshToken string, now time.Time) {
 	key, value := maphash.String(n.seed, access), maphash.String(n.seed, refreshToken)
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if known, ok := n.beside.Get(key, now); ok {
+		value = known
+	}
 	n.beside.Put(key, value, now)
 }
 
@@ -55,18 +60,18 @@ func (n *refreshNotes) wereBeside(access, refreshToken string, now time.Time) bo
 	return ok && known == value
 }
 
-// noteRefusal notes that Cognito will never accept a refresh token with a device key.
-func (n *refreshNotes) noteRefusal(refreshToken, deviceKey string, err error, now time.Time) {
+// noteRefusal notes that Cognito will never accept a refresh token with a device.
+func (n *refreshNotes) noteRefusal(refreshToken string, device refresh.Device, err error, now time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.errs.Put(hashOf(refreshToken, "device "+deviceKey), err, now)
+	n.errs.Put(hashOf(refreshToken, fmt.Sprint("refresh", device)), err, now)
 }
 
-// refusal returns the noted refusal of a refresh token with a device key, or nil.
-func (n *refreshNotes) refusal(refreshToken, deviceKey string, now time.Time) error {
+// refusal returns the noted refusal of a refresh token with a device, or nil.
+func (n *refreshNotes) refusal(refreshToken string, device refresh.Device, now time.Time) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	err, _ := n.errs.Get(hashOf(refreshToken, "device "+deviceKey), now)
+	err, _ := n.errs.Get(hashOf(refreshToken, fmt.Sprint("refresh", device)), now)
 	return err
 }
 
@@ -78,12 +83,12 @@ func (n *refreshNotes) noteTried(refreshToken, subject string, now time.Time) {
 	n.tried.Put(hashOf(refreshToken, "refresh"), subject, now)
 }
 
-// wasTried reports whether a refresh token with a device key has brought no session a short
+// wasTried reports whether a refresh token with a device has brought no session a short
 // while ago, and whose Cognito has said that it is, if it has.
-func (n *refreshNotes) wasTried(refreshToken, deviceKey string, now time.Time) (subject string, tried bool) {
+func (n *refreshNotes) wasTried(refreshToken string, device refresh.Device, now time.Time) (subject string, tried bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.errs.Has(hashOf(refreshToken, "device "+deviceKey), now) {
+	if n.errs.Has(hashOf(refreshToken, fmt.Sprint("refresh", device)), now) {
 		return "", true
 	}
 	return n.tried.Get(hashOf(refreshToken, "refresh"), now)

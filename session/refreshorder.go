@@ -2,7 +2,10 @@ package session
 
 import (
 	"cmp"
+	"net/http"
 	"slices"
+
+	"github.com/cognitogate/cognitogate/session/internal/refresh"
 )
 
 // refreshOrder returns the user's refresh tokens in the order to try them in. The first
@@ -17,10 +20,10 @@ func (m *Manager) refreshOrder(r *userResult) []string {
 		token string
 		at    int
 	}
-	now := m.now()
+	now, device := m.now(), r.device()
 	places := make([]place, len(r.user.refresh))
 	for i, token := range r.user.refresh {
-		subject, tried := m.notes.wasTried(token, r.device().Key, now)
+		subject, tried := m.notes.wasTried(token, device, now)
 		if beside := m.subjectBeside(r, token); beside != "" {
 			subject = beside
 		}
@@ -52,7 +55,7 @@ func (m *Manager) isOtherUsers(r *userResult, refreshToken string) bool {
 	if r.subject == "" || r.rank == rankOther {
 		return false
 	}
-	subject, _ := m.notes.wasTried(refreshToken, r.device().Key, m.now())
+	subject, _ := m.notes.wasTried(refreshToken, r.device(), m.now())
 	if subject == "" {
 		subject = m.subjectBeside(r, refreshToken)
 	}
@@ -68,4 +71,16 @@ func (m *Manager) subjectBeside(r *userResult, refreshToken string) string {
 		}
 	}
 	return ""
+}
+
+// evidence returns what a request shows beside one of the user's refresh tokens.
+func (m *Manager) evidence(r *http.Request, result *userResult, refreshToken string) refresh.Evidence {
+	e := refresh.Evidence{Genuine: result.genuineTokens(), Client: m.clientAddress(r)}
+	for _, t := range e.Genuine {
+		if m.notes.wereBeside(t.Raw(), refreshToken, m.now()) {
+			e.Beside = t
+			break
+		}
+	}
+	return e
 }

@@ -56,6 +56,15 @@ func rankOf(username, user string) rank {
 	return rankOther
 }
 
+// rankOfID is rankOf for a genuine ID token.
+func rankOfID(id *tokens.Token, user string) rank {
+	fit := rankOf(id.Username(), user)
+	if fit == rankOther && isAlias(id, user) {
+		return rankAlias
+	}
+	return fit
+}
+
 // isAlias reports whether a genuine ID token says that a name is one of its user's: the
 // username, or a verified address. Anybody can claim an address that is not verified.
 func isAlias(id *tokens.Token, user string) bool {
@@ -207,6 +216,25 @@ func (r *userResult) choose() {
 	}
 }
 
+// claimed returns the genuine ID token that fits the user's name best, and how well. It
+// returns nil if there is none, or if several users are claimed equally well.
+func (r *userResult) claimed() (id *tokens.Token, best rank) {
+	best = rankOther + 1
+	for i := range r.ids {
+		t := r.ids[i].token
+		if t == nil {
+			continue
+		}
+		switch fit := rankOfID(t, r.user.user); {
+		case fit < best:
+			id, best = t, fit
+		case fit == best && id != nil && id.Subject() != t.Subject():
+			id = nil
+		}
+	}
+	return id, min(best, rankOther)
+}
+
 // hasUnjudged reports whether an access token cannot be judged now.
 func (r *userResult) hasUnjudged() bool {
 	return slices.ContainsFunc(r.all, func(a accessResult) bool {
@@ -272,20 +300,38 @@ func (r *userResult) device() refresh.Device {
 	return r.user.deviceOf(r.chosen())
 }
 
+// maxDevices bounds the devices that a refresh token is tried with.
+const maxDevices = 4
+
 // devices returns the devices to refresh with, the likeliest first. A token of another
-// device of the user's may be planted, and look like the session's own.
-func (r *userResult) devices() []refresh.Device {
-	list := []refresh.Device{r.device()}
-	for i := range r.all {
-		t := r.all[i].token
-		if t == nil || r.chosen() == nil || t.Subject() != r.subject {
-			continue
-		}
-		if device := r.user.deviceOf(t); !slices.Contains(list, device) {
+// device of the user's may be planted and look like the session's own, and so may the
+// cookies of a device. all reports whether no other one may be the session's.
+func (r *userResult) devices() (list []refresh.Device, all bool) {
+	list, all = []refresh.Device{r.device()}, true
+	add := func(device refresh.Device) {
+		switch {
+		case slices.Contains(list, device):
+		case len(list) == maxDevices:
+			all = false
+		default:
 			list = append(list, device)
 		}
 	}
-	return list
+	for i := range r.all {
+		switch t := r.all[i].token; {
+		case t == nil && (r.all[i].state == stateUnknown || r.all[i].state == stateUndecided):
+			add(refresh.Device{Key: r.user.device()})
+			all = all && r.chosen() == nil // that token may name a device
+		case t != nil && r.chosen() != nil && t.Subject() == r.subject:
+			add(r.user.deviceOf(t))
+		}
+	}
+	if slices.ContainsFunc(list, func(device refresh.Device) bool { return !device.Claimed && device.Key != "" }) {
+		for _, key := range r.user.deviceKey {
+			add(refresh.Device{Key: key})
+		}
+	}
+	return list, all
 }
 
 // deviceOf returns the device of a session with an access token. It may be nil.
@@ -327,13 +373,6 @@ func (r *userResult) genuineTokens() []*tokens.Token {
 		}
 	}
 	return all
-}
-
-// hasSeveralDevices reports whether cookies name several devices and no token names one, so
-// that a refusal of one says nothing of the session.
-func (r *userResult) hasSeveralDevices() bool {
-	keys := r.user.deviceKey
-	return !r.device().Claimed && slices.ContainsFunc(keys, func(key string) bool { return key != keys[0] })
 }
 
 // session returns the session of a valid result.

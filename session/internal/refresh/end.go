@@ -2,7 +2,6 @@ package refresh
 
 import (
 	"context"
-	"net/netip"
 
 	"github.com/cognitogate/cognitogate/internal/awscall"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -26,9 +25,9 @@ func (e *Engine) EndRefreshTokens(refreshTokens []string) (refreshed []*tokens.T
 
 // Revoke has Cognito revoke the newest refresh token that rotation has made of this
 // one. It waits for a running refresh until waiting ends; a refresh that finishes later
-// revokes its own tokens. genuine and client are as in a Request.
-func (e *Engine) Revoke(ctx, waiting context.Context, refreshToken string, genuine []*tokens.Token, client netip.Addr) error {
-	once, err := e.allowRevocation(refreshToken, genuine, client)
+// revokes its own tokens.
+func (e *Engine) Revoke(ctx, waiting context.Context, refreshToken string, shown *Evidence) error {
+	once, err := e.allowRevocation(refreshToken, shown)
 	if err != nil {
 		return err
 	}

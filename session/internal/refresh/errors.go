@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cognitogate/cognitogate/internal/awscall"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -51,7 +52,7 @@ func IsUserRefusal(err error) bool {
 // it may have refreshed.
 func wasAnswered(err error) bool {
 	var api *tokens.APIError
-	return errors.As(err, &api) && api.Code != ""
+	return errors.As(err, &api) && api.Code != "" && api.Code != awscall.NoCode
 }
 
 // willNeverVerify reports whether Cognito's answer will not be accepted later either.

@@ -41,7 +41,8 @@ type quota struct {
 
 var (
 	tokenQuota  = quota{refusals: 5, revocations: 20, failures: 40}
-	signInQuota = quota{refusals: 20, revocations: 20, failures: 40} // also of its refresh tokens that have worked
+	signInQuota = quota{refusals: 20, revocations: 20, failures: 40}  // also of its refresh tokens that have worked
+	latestQuota = quota{refusals: 20, revocations: 80, failures: 160} // of the latest tokens of a sign-in, one after the other
 	userQuota   = quota{refusals: 200, revocations: 200, failures: 400}
 )
 
@@ -51,8 +52,10 @@ var (
 //
 // A client can show tokens that it does not own: old, found or planted ones. So refusals
 // and failures count against the access token that was shown, and against its sign-in
-// and user unless the token is the sign-in's latest. A request may show several tokens of
-// one user, planted ones among them: one whose limits are not reached will do. A refresh token that has worked here belongs
+// and user. The latest token of a sign-in has limits of its own, so that older ones do not
+// use them up. A request may show several tokens of one user, planted ones among them: one
+// whose limits are not reached will do. A refresh token that was seen here alone beside a
+// valid access token, as one has it after a sign-in, has limits of its own too. A refresh token that has worked here belongs
 // to whoever shows it, and other tokens cannot use up its calls. Its successes count
 // against the sign-in that Cognito's answer names.
 type limits struct {
@@ -96,6 +99,27 @@ func newLimits(now func() time.Time) *limits {
 	}
 }
 
+// Evidence is what a request shows beside a refresh token. It decides which limits a call
+// to Cognito counts against.
+type Evidence struct {
+	// Genuine are tokens of the session's user that Cognito has certainly issued, valid or
+	// expired ones: the session's access token first, if there is one.
+	Genuine []*tokens.Token
+	// Beside is one of them that this process has seen alone beside the refresh token while
+	// it was valid. It is nil if there is none.
+	Beside *tokens.Token
+	// Client is the address that the request comes from. The zero Addr is unknown.
+	Client netip.Addr
+}
+
+// subject returns the session's user, if it is known.
+func (e *Evidence) subject() string {
+	if len(e.Genuine) == 0 {
+		return ""
+	}
+	return e.Genuine[0].Subject()
+}
+
 // grant is what a call has taken from the limits.
 type grant struct {
 	origin origin
@@ -116,14 +140,18 @@ type limitedUses struct {
 }
 
 // grant returns a grant for the first of the shown tokens that is within its limits, else
-// for the first one. It has taken nothing. shown are genuine tokens of one user. l.mu is
-// held.
-func (l *limits) grant(refreshToken string, shown []*tokens.Token, now time.Time, within func(*grant) bool) *grant {
-	if len(shown) == 0 {
+// for the first one. It has taken nothing. l.mu is held.
+func (l *limits) grant(refreshToken string, shown *Evidence, now time.Time, within func(*grant) bool) *grant {
+	if len(shown.Genuine) == 0 {
 		return l.grantFor(refreshToken, nil, now)
 	}
+	if shown.Beside != nil {
+		if g := l.grantBeside(refreshToken, shown.Beside, now); within(g) {
+			return g
+		}
+	}
 	var first *grant
-	for _, token := range shown {
+	for _, token := range shown.Genuine {
 		g := l.grantFor(refreshToken, token, now)
 		if within(g) {
 			return g
@@ -151,11 +179,23 @@ func (l *limits) grantFor(refreshToken string, shown *tokens.Token, now time.Tim
 		g.uses = []limitedUses{{&g.signIn.worked, signInQuota}}
 		return g
 	}
-	g.uses = []limitedUses{{record(&l.accessTokens, hashOf(shown.Raw()), now), tokenQuota}}
-	if g.signIn.noteIssued(shown) {
-		return g // older tokens must not use up the calls of the latest
+	if ofToken := record(&l.accessTokens, hashOf(shown.Raw()), now); g.signIn.noteIssued(shown) {
+		g.uses = []limitedUses{{ofToken, tokenQuota}, {&g.signIn.latestShown, latestQuota}, {&g.user.latestShown, userQuota}}
+	} else {
+		g.uses = []limitedUses{{ofToken, tokenQuota}, {&g.signIn.shown, signInQuota}, {&g.user.shown, userQuota}}
 	}
-	g.uses = append(g.uses, limitedUses{&g.signIn.shown, signInQuota}, limitedUses{&g.user.shown, userQuota})
+	return g
+}
+
+// grantBeside returns a grant for a refresh token that belongs to a genuine token. l.mu is
+// held.
+func (l *limits) grantBeside(refreshToken string, genuine *tokens.Token, now time.Time) *grant {
+	if known := l.workedToken(refreshToken, now); known != nil {
+		return l.grantFor(refreshToken, genuine, now)
+	}
+	g := &grant{origin: originOf(genuine)}
+	g.signIn, g.user = record(&l.signIns, g.origin.signIn, now), record(&l.users, g.origin.user, now)
+	g.uses = []limitedUses{{record(&l.accessTokens, hashOfBoth("beside", refreshToken), now), tokenQuota}}
 	return g
 }
 
@@ -169,10 +209,9 @@ func record[V any](m *recent.Map[hash, *V], key hash, now time.Time) *V {
 	return value
 }
 
-// startCall allows a call, or says why there is none. shown are genuine tokens of the
-// user who asks. client is the address that asks; the zero Addr is not limited by itself.
-// The caller hands the grant to finishCall.
-func (l *limits) startCall(refreshToken, deviceKey string, shown []*tokens.Token, client netip.Addr) (*grant, error) {
+// startCall allows a call, or says why there is none. The caller hands the grant to
+// finishCall.
+func (l *limits) startCall(refreshToken, deviceKey string, shown *Evidence) (*grant, error) {
 	if err := l.refusal(refreshToken, deviceKey); err != nil {
 		return nil, err
 	}
@@ -184,7 +223,7 @@ func (l *limits) startCall(refreshToken, deviceKey string, shown []*tokens.Token
 		return nil, err
 	}
 	if !g.mayBeRefused(now) {
-		if err := l.demote(g, client, now); err != nil {
+		if err := l.demote(g, shown.Client, now); err != nil {
 			return nil, err
 		}
 	}
@@ -222,7 +261,8 @@ func (g *grant) mayBeRefused(now time.Time) bool {
 	return len(g.uses) > 0
 }
 
-// demote allows a call by rate alone. l.mu is held.
+// demote allows a call by rate alone. A client without an address is not limited by itself.
+// l.mu is held.
 func (l *limits) demote(g *grant, client netip.Addr, now time.Time) error {
 	g.once = true
 	if g.user != nil {
@@ -347,7 +387,7 @@ func (l *limits) workedToken(refreshToken string, now time.Time) *workedToken {
 // allowRevocation allows a revocation and counts it. once says that the call must not be
 // repeated. Nothing is given back for a success, because Cognito may answer so to a
 // revocation of any text.
-func (l *limits) allowRevocation(refreshToken string, shown []*tokens.Token, client netip.Addr) (once bool, err error) {
+func (l *limits) allowRevocation(refreshToken string, shown *Evidence) (once bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
@@ -361,7 +401,7 @@ func (l *limits) allowRevocation(refreshToken string, shown []*tokens.Token, cli
 	}
 	g := l.grant(refreshToken, shown, now, within)
 	if !within(g) {
-		if err := l.demote(g, client, now); err != nil {
+		if err := l.demote(g, shown.Client, now); err != nil {
 			return false, fmt.Errorf("%w to be revoked", err)
 		}
 	}

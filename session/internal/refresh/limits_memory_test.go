@@ -21,7 +21,7 @@ func TestLimitsAreBounded(t *testing.T) {
 		now = now.Add(50 * time.Millisecond)
 		client := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 		call := &refreshCall{refreshToken: fmt.Sprint("token", i), err: down}
-		granted, err := l.startCall(call.refreshToken, "", nil, client)
+		granted, err := l.startCall(call.refreshToken, "", &Evidence{Client: client})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -106,7 +106,7 @@ func TestAnyShownTokenWillDo(t *testing.T) {
 		own, planted := e.tokenOf("own", time.Minute), e.tokenOf("planted", 0)
 		e.count(100, err, planted)
 		for i, shown := range [][]*tokens.Token{{own, planted}, {planted, own}} {
-			req := refresh.Request{RefreshToken: fmt.Sprint("hers", i), Genuine: shown}
+			req := refresh.Request{RefreshToken: fmt.Sprint("hers", i), Evidence: refresh.Evidence{Genuine: shown}}
 			if _, err := e.refreshWith(req); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -115,7 +115,7 @@ func TestAnyShownTokenWillDo(t *testing.T) {
 	e := newEnv(t)
 	own, planted := e.tokenOf("own", time.Minute), e.tokenOf("planted", 0)
 	revoke := func(i int, shown ...*tokens.Token) error {
-		return e.Revoke(t.Context(), t.Context(), fmt.Sprint("junk", i), shown, netip.Addr{})
+		return e.Revoke(t.Context(), t.Context(), fmt.Sprint("junk", i), &refresh.Evidence{Genuine: shown})
 	}
 	for i := range 30 {
 		_ = revoke(i, planted)
@@ -148,10 +148,24 @@ func TestRefusalsOfAUserAreLimited(t *testing.T) {
 	}
 	e.advance(time.Minute)
 	for i := range 600 {
-		_ = e.Revoke(t.Context(), t.Context(), fmt.Sprint("junk", i), older[i%len(older):][:1], netip.Addr{})
+		_ = e.Revoke(t.Context(), t.Context(), fmt.Sprint("junk", i), &refresh.Evidence{Genuine: older[i%len(older):][:1]})
 	}
 	if n := len(e.revoked); n != 200+1 {
 		t.Errorf("%d revocations, want 201", n)
+	}
+}
+
+// TestLatestTokensOfASignInAreLimited shows many tokens of one sign-in, each the latest.
+func TestLatestTokensOfASignInAreLimited(t *testing.T) {
+	for name, step := range map[string]time.Duration{"of one second": 0, "one later than the other": time.Second} {
+		e := newEnv(t)
+		n := 0
+		for i := range 30 {
+			n += e.count(10, errRefused, e.tokenOf("one", -step*time.Duration(i)))
+		}
+		if n > 20+20+1 { // the latest ones, the older ones and one a second of the user
+			t.Errorf("%s: %d calls", name, n)
+		}
 	}
 }
 
@@ -188,7 +202,7 @@ func TestSuccessfulRefreshesAreLimited(t *testing.T) {
 		issued[set.Refresh] = signIn
 		return set, nil
 	}
-	bobs := refresh.Request{RefreshToken: "bobs", Genuine: []*tokens.Token{e.accessToken("bob")}}
+	bobs := refresh.Request{RefreshToken: "bobs", Evidence: refresh.Evidence{Genuine: []*tokens.Token{e.accessToken("bob")}}}
 	if _, err := e.refreshWith(bobs); err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +212,7 @@ func TestSuccessfulRefreshesAreLimited(t *testing.T) {
 		var last *refresh.Tokens
 		before := len(e.exchanged)
 		for i := range 30 {
-			got, err := e.refreshWith(refresh.Request{RefreshToken: token, Genuine: []*tokens.Token{e.adas}})
+			got, err := e.refreshWith(refresh.Request{RefreshToken: token, Evidence: refresh.Evidence{Genuine: []*tokens.Token{e.adas}}})
 			if signIn < 10 && err != nil || signIn == 10 && !errors.Is(err, refresh.ErrTooMany) {
 				t.Fatalf("sign-in %d, request %d: %v", signIn, i, err)
 			}
@@ -225,7 +239,7 @@ func TestSuccessfulRefreshesAreLimited(t *testing.T) {
 		t.Errorf("bob's result: %v, %d calls", err, len(e.exchanged)-before)
 	}
 	e.advance(time.Minute)
-	if _, err := e.refreshWith(refresh.Request{RefreshToken: "sign-in10-", Genuine: []*tokens.Token{e.adas}}); err != nil {
+	if _, err := e.refreshWith(refresh.Request{RefreshToken: "sign-in10-", Evidence: refresh.Evidence{Genuine: []*tokens.Token{e.adas}}}); err != nil {
 		t.Errorf("a minute later: %v", err)
 	}
 }
@@ -335,7 +349,7 @@ func TestRevocationsWithoutToken(t *testing.T) {
 	e := newEnv(t)
 	client := netip.MustParseAddr("203.0.113.7")
 	for i := range 10 {
-		err := e.Revoke(t.Context(), t.Context(), fmt.Sprint("junk", i), nil, client)
+		err := e.Revoke(t.Context(), t.Context(), fmt.Sprint("junk", i), &refresh.Evidence{Client: client})
 		if i < 2 && err != nil || i >= 2 && !errors.Is(err, refresh.ErrTooMany) {
 			t.Errorf("revocation %d: %v", i, err)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/netip"
 	"runtime"
 	"strings"
 	"sync"
@@ -97,12 +96,12 @@ func TestRevocationPanics(t *testing.T) {
 				release := make(chan struct{})
 				good := e.exchange
 				e.exchange = func(refreshToken string) (*tokens.Set, error) { <-release; return good(refreshToken) }
-				go e.Refresh(t.Context(), refresh.Request{RefreshToken: "old", Genuine: []*tokens.Token{e.adas}})
+				go e.Refresh(t.Context(), refresh.Request{RefreshToken: "old", Evidence: refresh.Evidence{Genuine: []*tokens.Token{e.adas}}})
 				synctest.Wait()
 				ended, cancel := context.WithCancel(t.Context())
 				cancel()
 				e.EndRefreshTokens([]string{"old"})
-				if err := e.Revoke(t.Context(), ended, "old", []*tokens.Token{e.adas}, netip.Addr{}); err != nil {
+				if err := e.Revoke(t.Context(), ended, "old", &refresh.Evidence{Genuine: []*tokens.Token{e.adas}}); err != nil {
 					t.Fatal(err)
 				}
 				e.revoke = func() { fail() }

@@ -26,16 +26,18 @@ type uses struct {
 
 // signInLimits count the calls for a sign-in.
 type signInLimits struct {
-	latest time.Time // when the latest access token that was seen here was issued
-	shown  uses      // with the other access tokens
-	worked uses      // of refresh tokens that have worked here
+	latest      time.Time // when the latest access token that was seen here was issued
+	latestShown uses      // with those that were the latest
+	shown       uses      // with the other access tokens
+	worked      uses      // of refresh tokens that have worked here
 	successes
 }
 
 // userLimits count the calls for a user.
 type userLimits struct {
-	shown   uses // with access tokens that are not the latest of their sign-ins
-	demoted bucket
+	latestShown uses // with the latest access tokens of sign-ins
+	shown       uses // with other access tokens
+	demoted     bucket
 	successes
 }
 

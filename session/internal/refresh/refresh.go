@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -19,24 +18,11 @@ type Request struct {
 	RefreshToken string
 	Device       Device
 	Presented    string // the access token in the request's cookies
-
-	// Genuine are tokens of the session's user that Cognito has certainly issued, valid or
-	// expired ones: the session's access token first, if there is one.
-	Genuine []*tokens.Token
-	// Client is the address that the request comes from. The zero Addr is unknown.
-	Client netip.Addr
+	Evidence
 
 	Upgrade  bool // the answer may carry no cookies
 	Force    bool // a result of an earlier call will not do
 	Metadata map[string]string
-}
-
-// subject returns the session's user, if it is known.
-func (r *Request) subject() string {
-	if len(r.Genuine) == 0 {
-		return ""
-	}
-	return r.Genuine[0].Subject()
 }
 
 // Refresh returns new tokens for the request: of a call that it joins, of a result that
@@ -63,7 +49,7 @@ func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, err err
 				got, err = nil, ErrEnded
 			}
 			e.mu.Unlock()
-			if source == SourceJoined && Refused(err) && req.Device.Claimed && call.deviceKey != req.Device.Key {
+			if source == SourceJoined && (Refused(err) || mayRefuseDevice(err)) && e.keyFor(req.RefreshToken, req.Device) != call.deviceKey {
 				continue // the call had another request's device key
 			}
 		case <-ctx.Done():
@@ -150,8 +136,8 @@ func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall)
 			return nil, "", fmt.Errorf("%w at once", ErrTooMany)
 		}
 		var err error
-		if granted, err = e.startCall(req.RefreshToken, e.keyFor(req.RefreshToken, req.Device), req.Genuine, req.Client); err != nil {
-			if kept := e.results.newestOf(req.RefreshToken); errors.Is(err, errTooOften) && kept.isUsable(e.cfg.Now()) {
+		if granted, err = e.startCall(req.RefreshToken, e.keyFor(req.RefreshToken, req.Device), &req.Evidence); err != nil {
+			if kept := e.results.newestOf(req.RefreshToken); errors.Is(err, errTooOften) && kept.isUsable(e.cfg.Now()) && e.cfg.Trusted(kept.tokens) {
 				return kept, SourceKept, nil
 			}
 			return nil, "", err
@@ -249,6 +235,9 @@ func (e *Engine) finish(call *refreshCall, granted *grant, got *Tokens, set *tok
 	}
 	if granted != nil {
 		e.finishCall(granted, call)
+		if Refused(err) && call.deviceKey != "" {
+			e.noteRefused(call.refreshToken, call.deviceKey) // a cookie may have the same key
+		}
 	}
 	if granted != nil || !willNeverVerify(err) {
 		// An answer that waits for its keys, or for the clock, is kept while somebody

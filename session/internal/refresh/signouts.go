@@ -14,7 +14,8 @@ const (
 	endedSignInTTL     = 24 * time.Hour   // exceeds the longest life of an access token
 	endedUnverifiedTTL = 10 * time.Minute // for texts that could not be verified
 	maxSignOuts        = 1 << 15          // entries of half a memory
-	maxOfSubject       = 1000             // entries of one subject
+	maxOfSubject       = 1000             // sign-ins of one subject
+	maxTexts           = 100              // texts of one sign-in that may be made up
 )
 
 // signOuts remember what was signed out in this process. What anybody can send, such as
@@ -27,17 +28,18 @@ type signOuts struct {
 	refreshTokens recent.Map[hash, struct{}]
 	signIns       recent.Map[hash, struct{}] // by signInKey
 	texts         recent.Map[hash, struct{}] // verified access tokens, and refresh tokens beside such
+	textCounts    recent.Map[hash, *counter] // of refresh tokens that may be made up, by sign-in
 	unverified    recent.Map[hash, struct{}] // access tokens that could not be verified
 	subjects      recent.Map[hash, *subjectSignOuts]
 }
 
 // subjectSignOuts bound the entries of one subject. Beyond that, all sign-ins of the
 // subject that began until a time are ended. Texts do not count for that: whoever has
-// found one old token could end all sign-ins with it. Texts beyond the bound are forgotten.
+// found one old token could end all sign-ins with it.
 type subjectSignOuts struct {
-	since          time.Time // of the counts, which are of one day
-	signIns, texts int
-	until          time.Time
+	since   time.Time // of the count, which is of one day
+	signIns int
+	until   time.Time
 }
 
 func newSignOuts(now func() time.Time) *signOuts {
@@ -46,6 +48,7 @@ func newSignOuts(now func() time.Time) *signOuts {
 		refreshTokens: recent.Map[hash, struct{}]{Keep: resultMaxTTL + Timeout, Max: maxNotes},
 		signIns:       recent.Map[hash, struct{}]{Keep: endedSignInTTL, Max: maxSignOuts},
 		texts:         recent.Map[hash, struct{}]{Keep: endedSignInTTL, Max: maxSignOuts},
+		textCounts:    recent.Map[hash, *counter]{Keep: endedSignInTTL, Max: maxSignOuts},
 		unverified:    recent.Map[hash, struct{}]{Keep: endedUnverifiedTTL, Max: maxNotes},
 		subjects:      recent.Map[hash, *subjectSignOuts]{Keep: endedSignInTTL, Max: maxSignOuts},
 	}
@@ -75,7 +78,7 @@ func (s *signOuts) EndSignIns(access []*tokens.Token) {
 	for _, t := range access {
 		key := signInKey(t)
 		if key == "" {
-			s.endText(t, t.Raw())
+			s.endText(t, t.Raw(), true)
 			continue
 		}
 		if now := s.now(); !s.signIns.Has(hashOf(key), now) {
@@ -97,20 +100,33 @@ func (s *signOuts) EndSignIns(access []*tokens.Token) {
 func (s *signOuts) EndText(genuine *tokens.Token, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.endText(genuine, text)
+	s.endText(genuine, text, text == genuine.Raw())
 }
 
-// endText is EndText. s.mu is held.
-func (s *signOuts) endText(genuine *tokens.Token, text string) {
+// EndTextBeside is EndText for a refresh token that is known to belong to the genuine one.
+// Texts that anybody can make up do not use up its place.
+func (s *signOuts) EndTextBeside(genuine *tokens.Token, refreshToken string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.endText(genuine, refreshToken, true)
+}
+
+// endText ends a text. Those that may be made up are bounded for each sign-in, and forgotten
+// beyond that. s.mu is held.
+func (s *signOuts) endText(genuine *tokens.Token, text string, known bool) {
 	key, now := hashOf(text), s.now()
 	if s.texts.Has(key, now) {
 		return
 	}
-	if subject := s.subject(genuine, now); subject.texts < maxOfSubject {
-		subject.texts++
-		s.texts.Put(key, struct{}{}, now)
-		s.count.Add(1)
+	if !known {
+		texts := record(&s.textCounts, originOf(genuine).signIn, now)
+		if texts.count(now, endedSignInTTL) >= maxTexts {
+			return
+		}
+		texts.add(now, endedSignInTTL)
 	}
+	s.texts.Put(key, struct{}{}, now)
+	s.count.Add(1)
 }
 
 // EndUnverified ends access tokens that cannot be verified now, for ten minutes.

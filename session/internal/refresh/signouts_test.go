@@ -35,7 +35,12 @@ func TestTextsOfOneSubjectAreBounded(t *testing.T) {
 		t.Errorf("ended: bob's %v, ada's other sign-in %v, the old one %v", e.IsEnded(bobs), e.IsEnded(kept), e.IsEnded(old))
 	}
 	if !e.IsTextEnded("junk0") || e.IsTextEnded("junk65999") {
-		t.Error("not the first thousand texts are remembered")
+		t.Error("not the first texts are remembered")
+	}
+	e.EndTextBeside(old, "known")
+	e.EndText(kept, "of another sign-in")
+	if !e.IsTextEnded("known") || !e.IsTextEnded("of another sign-in") {
+		t.Error("her own sign-outs are forgotten")
 	}
 	e.EndSignIns([]*tokens.Token{kept})
 	if !e.IsEnded(kept) {
@@ -48,10 +53,10 @@ func TestBoundOfOneSubjectIsOfOneDay(t *testing.T) {
 	e := newEnv(t)
 	old := e.verified("ada", "old")
 	for day := range 3 {
-		for i := range 600 {
+		for i := range 60 {
 			e.EndText(old, fmt.Sprint("day", day, " ", i))
 		}
-		if last := fmt.Sprint("day", day, " 599"); !e.IsTextEnded(last) {
+		if last := fmt.Sprint("day", day, " 59"); !e.IsTextEnded(last) {
 			t.Errorf("%s is not remembered", last)
 		}
 		e.advance(12 * time.Hour)
