@@ -53,6 +53,7 @@ func (a *Auth) redirectToLogin(w http.ResponseWriter, r *http.Request, endpoint 
 	}
 	if err = a.writeFlowCookie(w, r, f); err != nil {
 		a.cfg.Logger.Error("cognitogate: a sign-in cannot begin", "error", err)
+		a.callSignInFailed(r, FailureNotBegun, err)
 		a.refuse(w, r, err)
 		return
 	}
