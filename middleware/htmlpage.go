@@ -22,6 +22,7 @@ type htmlPage struct {
 	Again    string // a link that starts the sign-in again
 	Continue string // where the browser goes at once
 	Confirm  string // the action of a form that signs out
+	WholeTab string // a link that leaves the frame; the page may be in any frame
 }
 
 const htmlStyle = `:root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}body{max-width:36rem;margin:15vh auto;padding:0 1rem}h1{font-size:1.5rem;line-height:1.2}a,button{font:inherit}button{padding:.5rem 1rem}`
@@ -45,6 +46,7 @@ var htmlTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 {{range .}}<li>{{.}}</li>
 {{end}}</ul>
 {{end}}{{with .Confirm}}<form method="post" action="{{.}}"><button>Sign out</button></form>
+{{end}}{{with .WholeTab}}<p><a href="{{.}}" target="_top">Sign in</a></p>
 {{end}}{{with .Continue}}<p><a href="{{.}}">Continue</a></p>
 {{end}}{{with .Again}}<p><a href="{{.}}">Sign in again</a></p>
 {{end}}</main>
@@ -55,13 +57,27 @@ var htmlTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 // contentSecurityPolicy allows nothing but the page's own style and form. Browsers
 // apply form-action to the redirects of the form's answer too, which lead to the
 // managed login and on to the user's identity provider.
-func (a *Auth) contentSecurityPolicy() string {
+// ancestors are the pages that may have this one in a frame.
+func (a *Auth) contentSecurityPolicy(ancestors string) string {
 	sum := sha256.Sum256([]byte(htmlStyle))
 	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; form-action 'self' https:"
 	if login := a.cfg.UserPool.LoginURL(); strings.HasPrefix(login, "http:") { // an emulator's
 		policy += " " + login
 	}
-	return policy + "; base-uri 'none'; frame-ancestors 'none'"
+	return policy + "; base-uri 'none'; frame-ancestors " + ancestors
+}
+
+// frameAncestors returns who may have the page in a frame. The confirmation of a sign-out
+// has a button, which another site could have the user click unawares. A link that opens
+// the sign-in in the whole tab may be on any page anyway.
+func (p *htmlPage) frameAncestors() string {
+	switch {
+	case p.WholeTab != "":
+		return "*"
+	case p.Confirm != "":
+		return "'self'"
+	}
+	return "'none'"
 }
 
 // serveHTMLPage answers with a page of Routes.
@@ -69,12 +85,11 @@ func (a *Auth) serveHTMLPage(w http.ResponseWriter, r *http.Request, status int,
 	h := w.Header()
 	cookie.NoStore(h)
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", a.contentSecurityPolicy())
+	h.Set("Content-Security-Policy", a.contentSecurityPolicy(p.frameAncestors()))
 	h.Set("Referrer-Policy", "no-referrer") // the URL holds a code
 	if p.Confirm != "" {
-		// With no-referrer, browsers send "Origin: null" with the form (Fetch §3.1).
-		// The browsers that see this form send no Sec-Fetch-Site, so that the sign-out
-		// judges them by Origin.
+		// With no-referrer, browsers send "Origin: null" with the form (Fetch §3.1). The
+		// sign-out judges a browser without Sec-Fetch-Site by Origin.
 		h.Set("Referrer-Policy", "same-origin")
 	}
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -78,5 +78,8 @@ func (a *Auth) serveRoute(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
+	if r.Method == http.MethodGet && a.serveEmbedded(w, r, slug) {
+		return
+	}
 	handler(a, w, r)
 }
