@@ -20,19 +20,11 @@ func (a *Auth) serveSignInCallback(w http.ResponseWriter, r *http.Request) {
 	}
 	f, ok := a.takeFlow(w, r, state)
 	if !ok {
-		a.serveHTMLPage(w, r, http.StatusBadRequest, htmlPage{
-			Title: "This sign-in cannot go on",
-			Text:  "It has taken longer than ten minutes, was finished in another tab, or this browser does not keep cookies for this site.",
-			Again: a.signInLink(a.cfg.AfterSignIn),
-		})
+		a.serveLostCallback(w, r, q, state)
 		return
 	}
 	if q.Has("error") || q.Has("error_description") {
-		a.serveHTMLPage(w, r, http.StatusBadRequest, htmlPage{
-			Title: "You are not signed in",
-			Text:  "The sign-in was cancelled or refused.", Detail: printable(q.Get("error_description")),
-			Again: a.signInLink(f.ReturnPath),
-		})
+		a.serveLoginError(w, r, f, q)
 		return
 	}
 	if err := a.finishSignIn(w, r, f, q.Get("code")); err != nil {
@@ -85,15 +77,4 @@ func (a *Auth) finishSignIn(w http.ResponseWriter, r *http.Request, f *flow, cod
 	}
 	_, err = a.sessions.Start(w, r, set)
 	return err
-}
-
-// serveSignInError answers a callback that could not finish the sign-in.
-func (a *Auth) serveSignInError(w http.ResponseWriter, r *http.Request, f *flow, err error) {
-	a.cfg.Logger.Warn("cognitogate: a sign-in failed", "error", err)
-	status, text := http.StatusBadRequest, "The sign-in could not be finished."
-	if errors.Is(err, tokens.ErrUnavailable) {
-		w.Header().Set("Retry-After", retryAfter)
-		status, text = http.StatusServiceUnavailable, "The sign-in service cannot be reached just now. Nothing is lost; please try again in a moment."
-	}
-	a.serveHTMLPage(w, r, status, htmlPage{Title: "You are not signed in", Text: text, Again: a.signInLink(f.ReturnPath)})
 }

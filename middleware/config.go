@@ -134,6 +134,11 @@ type Login struct {
 	// Cognito grants all that the app client allows, which must include openid.
 	Scopes []string
 
+	// Resource is the API that access tokens are for, which becomes their audience (RFC
+	// 8707): an absolute URI such as "https://api.example.com". Default none. No
+	// link can choose it.
+	Resource string
+
 	// State returns a state of your own for a sign-in. It is appended to our random
 	// one as Amplify does: "-" and its UTF-16 code units in hex. Readers of the
 	// callback find it there. Anybody can read it.

@@ -1,0 +1,58 @@
+package middleware
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// silentErrors are the answers to a request that must not show the user a page, which
+// means prompt=none (OpenID Connect Core §3.1.2.6). Cognito documents the first.
+var silentErrors = []string{"login_required", "interaction_required", "account_selection_required", "consent_required"}
+
+// serveLoginError answers a callback with an error of the managed login. A signed-in user
+// who has cancelled goes on, and is still signed in.
+func (a *Auth) serveLoginError(w http.ResponseWriter, r *http.Request, f *flow, q url.Values) {
+	code, description := q.Get("error"), q.Get("error_description")
+	silent := f.Silent && slices.Contains(silentErrors, code)
+	if !silent && !isCancel(code, description) {
+		a.logLoginError(code, description)
+	} else if _, err := a.sessions.Fetch(w, r, nil); err == nil || silent && a.isPublic(r, f.ReturnPath) {
+		redirect(w, r, f.ReturnPath)
+		return
+	}
+	p := htmlPage{Title: "You are not signed in", Again: a.signInLink(f.ReturnPath)}
+	if silent {
+		// The page would send the browser to sign in, and nobody has asked the user.
+		p.Text = "The page is for signed-in users only."
+	} else {
+		p.Text, p.Detail = "The sign-in was cancelled or refused.", printable(description)
+	}
+	a.serveHTMLPage(w, r, http.StatusBadRequest, p)
+}
+
+// isCancel reports whether the user has cancelled the sign-in. Identity providers say
+// access_denied also if they refuse the user, and then they say why.
+func isCancel(code, description string) bool {
+	return code == "access_denied" && (description == "" || strings.Contains(strings.ToLower(description), "cancel"))
+}
+
+// logLoginError logs an error of the managed login. It comes through the browser, where
+// anybody may have made it up, so it is a warning, and its texts are quoted and cut.
+func (a *Auth) logLoginError(code, description string) {
+	a.cfg.Logger.Warn("cognitogate: the managed login has refused a sign-in",
+		"code", strconv.Quote(printable(code)), "description", strconv.Quote(printable(description)))
+}
+
+// isPublic reports whether Protect lets a return path through. The conditions of rules
+// see the header of r, because the browser will send nearly the same.
+func (a *Auth) isPublic(r *http.Request, returnPath string) bool {
+	u, err := url.Parse(returnPath)
+	if err != nil {
+		return false
+	}
+	served, ok := a.urlWithoutBasePath(u)
+	return ok && !a.protects(&http.Request{Method: http.MethodGet, URL: served, Host: r.Host, Header: r.Header})
+}
