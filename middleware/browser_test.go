@@ -114,6 +114,7 @@ func (b *browser) navigate(method, target, from string, form url.Values) {
 		r.Header.Set("Accept", "text/html,*/*;q=0.8")
 		if !b.sendsNoMetadata {
 			r.Header.Set("Sec-Fetch-Mode", "navigate")
+			r.Header.Set("Sec-Fetch-Dest", "document")
 			r.Header.Set("Sec-Fetch-Site", site)
 		}
 		resp := b.send(r, site == "cross-site")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -21,8 +20,7 @@ func (a *Auth) serveSignInCallback(w http.ResponseWriter, r *http.Request) {
 	}
 	f, ok := a.takeFlow(w, r, state)
 	if !ok {
-		a.callSignInFailed(r, FailureLost, errNoFlow)
-		a.serveLostPage(w, r)
+		a.serveLostCallback(w, r, q, state)
 		return
 	}
 	if q.Has("error") || q.Has("error_description") {
@@ -77,39 +75,4 @@ func (a *Auth) finishSignIn(w http.ResponseWriter, r *http.Request, f *flow, cod
 		return errNonce
 	}
 	return a.startSession(w, r, set)
-}
-
-// serveLoginError answers a callback with an error of the managed login (RFC 6749
-// §4.1.2.1).
-func (a *Auth) serveLoginError(w http.ResponseWriter, r *http.Request, f *flow, q url.Values) {
-	kind, reason := PageSignInRefused, FailureLogin
-	if q.Get("error") == "access_denied" {
-		kind, reason = PageSignInCancelled, FailureCancelled
-	}
-	detail := printable(q.Get("error_description"))
-	a.callSignInFailed(r, reason, fmt.Errorf("cognitogate: the managed login says %q: %q", printable(q.Get("error")), detail))
-	a.serveLoginErrorPage(w, r, kind, detail, f.ReturnPath)
-}
-
-// serveSignInError answers a callback that could not finish the sign-in.
-func (a *Auth) serveSignInError(w http.ResponseWriter, r *http.Request, f *flow, err error) {
-	a.cfg.Logger.Warn("cognitogate: a sign-in failed", "error", err)
-	reason := FailureTokens
-	switch {
-	case errors.Is(err, errSignedInHook):
-		reason = FailureHook
-	case errors.Is(err, tokens.ErrUnavailable):
-		reason = FailureUnavailable
-	}
-	a.callSignInFailed(r, reason, err)
-	switch {
-	case errors.Is(err, tokens.ErrUnavailable):
-		a.serveSignInUnavailablePage(w, r, f.ReturnPath)
-	case reason != FailureHook:
-		a.serveFailedPage(w, r, http.StatusBadRequest, f.ReturnPath)
-	case errors.Is(err, ErrForbidden):
-		a.serveTurnedAwayPage(w, r, f.ReturnPath)
-	default: // a fault of the program, such as a database that is down
-		a.serveFailedPage(w, r, http.StatusInternalServerError, f.ReturnPath)
-	}
 }

@@ -121,7 +121,8 @@ type Config struct {
 	// the function loses of it is put back, and a successful status becomes p.Status. Other
 	// statuses stay, such as that of http.Redirect. A page of your own may use styles,
 	// pictures and fonts of this site, but no script, unless a middleware in front has set
-	// a Content-Security-Policy, or the function sets one. No page can be put into a frame.
+	// a Content-Security-Policy, or the function sets one. form-action, base-uri and
+	// frame-ancestors are the library's.
 	//
 	// ErrorHandler comes first: what it answers itself is no Page.
 	Page func(w http.ResponseWriter, r *http.Request, p *Page)
@@ -146,6 +147,11 @@ type Login struct {
 	// Scopes are asked for (RFC 6749 §3.3). Default: the request names none, and
 	// Cognito grants all that the app client allows, which must include openid.
 	Scopes []string
+
+	// Resource is the API that access tokens are for, which becomes their audience (RFC
+	// 8707): an absolute URI such as "https://api.example.com". Default none. No
+	// link can choose it.
+	Resource string
 
 	// State returns a state of your own for a sign-in. It is appended to our random
 	// one as Amplify does: "-" and its UTF-16 code units in hex. Readers of the
@@ -185,8 +191,8 @@ type Hooks struct {
 	// session in the browser. If nobody was signed in, it is not called. A session that has
 	// expired, or that Cognito has ended, is reported by Session.Refreshed instead.
 	SignedOut func(ctx context.Context, e SignOut)
-	// SignInFailed is called when Routes cannot begin or finish a sign-in. Anybody can
-	// cause FailureLost.
+	// SignInFailed is called when Routes cannot begin or finish a sign-in. With prompt=none
+	// it is no failure that the user is not signed in. Anybody can cause FailureLost.
 	SignInFailed func(ctx context.Context, e SignInFailure)
 }
 

@@ -62,13 +62,14 @@ type FailureReason string
 
 // The reasons of a [SignInFailure].
 const (
-	FailureNotBegun    FailureReason = "not-begun"   // the sign-in route could not send the browser to the managed login
-	FailureLost        FailureReason = "lost"        // this browser has not begun the sign-in, or too long ago
-	FailureCancelled   FailureReason = "cancelled"   // the user has cancelled it
-	FailureLogin       FailureReason = "login"       // the managed login has refused the user or the request
-	FailureTokens      FailureReason = "tokens"      // Cognito has refused the code, or its tokens are not what they should be
-	FailureUnavailable FailureReason = "unavailable" // Cognito could not be reached
-	FailureHook        FailureReason = "hook"        // Hooks.SignedIn returned an error
+	FailureNotBegun      FailureReason = "not-begun"     // the sign-in route could not send the browser to the managed login
+	FailureLost          FailureReason = "lost"          // this browser has not begun the sign-in, or too long ago
+	FailureCancelled     FailureReason = "cancelled"     // the user has cancelled it
+	FailureLogin         FailureReason = "login"         // the managed login has refused the user or the request
+	FailureTokens        FailureReason = "tokens"        // Cognito has refused the code, or its tokens are not what they should be
+	FailureUnavailable   FailureReason = "unavailable"   // Cognito could not be reached
+	FailureConfiguration FailureReason = "configuration" // no user can sign in; the log says what to look at
+	FailureHook          FailureReason = "hook"          // Hooks.SignedIn returned an error
 )
 
 var errSignedInHook = errors.New("cognitogate: Hooks.SignedIn")

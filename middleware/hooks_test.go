@@ -313,6 +313,21 @@ func TestSignInFailures(t *testing.T) {
 	r.Header.Set("X-State", strings.Repeat("x", 4000))
 	env.do(r)
 	env.expectEvents("failed, not-begun")
+	env.get("/api/auth/sign-in?max_age=1")
+	env.expectEvents("failed, not-begun")
+	authorize, flow := env.startFlow("/api/auth/sign-in?prompt=none")
+	env.get("/api/auth/sign-in-callback?error=login_required&state="+authorize.Query().Get("state"), flow)
+	env.expectEvents() // nobody was asked
+	authorize, flow = env.startFlow("/api/auth/sign-in")
+	env.server.SetFault(func(op string) (f cognitotest.Fault) {
+		if op == "Token" {
+			f = cognitotest.Fault{Status: 400, Body: `{"error":"invalid_client"}`}
+		}
+		return f
+	})
+	env.get(env.completeLogin(authorize, "ada").RequestURI(), flow)
+	env.server.SetFault(nil)
+	env.expectEvents("failed, configuration")
 	env.get("/api/auth/sign-in-callback", &http.Cookie{Name: flowCookiePrefix + "x", Value: "y"})
 	env.expectEvents("failed, lost")
 }

@@ -43,7 +43,7 @@ var htmlTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 {{end}}</ul>
 {{end}}{{with .Actions}}<div class="actions">
 {{range .}}{{if .Post}}<form method="post" action="{{.URL}}"><button>{{.Text}}</button></form>
-{{else}}<a href="{{.URL}}">{{.Text}}</a>
+{{else}}<a href="{{.URL}}"{{if .WholeTab}} target="_top"{{end}}>{{.Text}}</a>
 {{end}}{{end}}</div>
 {{end}}</main>
 </body>
@@ -59,12 +59,25 @@ var defaultContentPolicy = func() string {
 // pagePolicy is the part of the Content-Security-Policy that no page goes without. Browsers
 // apply form-action to the redirects of the form's answer too, which lead to the managed
 // login and on to the user's identity provider.
-func (a *Auth) pagePolicy() string {
+func (a *Auth) pagePolicy(kind PageKind) string {
 	policy := "form-action 'self' https:"
 	if login := a.cfg.UserPool.LoginURL(); strings.HasPrefix(login, "http:") { // an emulator's
 		policy += " " + login
 	}
-	return policy + "; base-uri 'none'; frame-ancestors 'none'"
+	return policy + "; base-uri 'none'; frame-ancestors " + frameAncestors(kind)
+}
+
+// frameAncestors returns who may have the page in a frame. The confirmation of a sign-out
+// has a button, which another site could have the user click unawares. A link that opens
+// the sign-in in the whole tab may be on any page anyway.
+func frameAncestors(kind PageKind) string {
+	switch kind {
+	case PageInFrame:
+		return "*"
+	case PageSignOut:
+		return "'self'"
+	}
+	return "'none'"
 }
 
 // maxDetail is the longest text that a page quotes, in characters.

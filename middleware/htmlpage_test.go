@@ -34,7 +34,14 @@ func TestPagesAreSafeAndPlain(t *testing.T) {
 			}
 			sum := sha256.Sum256([]byte(m[1]))
 			csp := h.Get("Content-Security-Policy")
-			for _, want := range []string{"default-src 'none'", "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'self' https:"} {
+			ancestors := "frame-ancestors 'none'"
+			switch kind {
+			case cognito.PageSignOut:
+				ancestors = "frame-ancestors 'self'"
+			case cognito.PageInFrame:
+				ancestors = "frame-ancestors *"
+			}
+			for _, want := range []string{"default-src 'none'", "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'", "base-uri 'none'", ancestors, "form-action 'self' https:"} {
 				if !strings.Contains(csp, want) {
 					t.Errorf("the policy %q lacks %s", csp, want)
 				}

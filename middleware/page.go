@@ -39,7 +39,9 @@ const (
 
 	PageSignInCancelled   PageKind = "sign-in-cancelled"   // the user has cancelled the sign-in
 	PageSignInRefused     PageKind = "sign-in-refused"     // Cognito or Hooks.SignedIn has refused the user
+	PageSignInLink        PageKind = "sign-in-link"        // the link has parameters that it may not have
 	PageSignInLost        PageKind = "sign-in-lost"        // this browser has not begun the sign-in, or too long ago
+	PageSignInRequired    PageKind = "sign-in-required"    // a sign-in with prompt=none has found no user
 	PageSignInFailed      PageKind = "sign-in-failed"      // the sign-in could not be finished
 	PageSignInUnavailable PageKind = "sign-in-unavailable" // 503: Cognito cannot be reached to finish it
 
@@ -50,6 +52,7 @@ const (
 
 	PageSignedIn PageKind = "signed-in" // with Strict cookies, between the sign-in and the site
 	PageSignOut  PageKind = "sign-out"  // asks whether to sign out
+	PageInFrame  PageKind = "in-frame"  // in a frame, where no sign-in can begin
 )
 
 // PageAction is a way out of a [Page].
@@ -59,6 +62,8 @@ type PageAction struct {
 	URL  string
 	// Post is set if the action is a form with method "post" instead of a link.
 	Post bool
+	// WholeTab is set if the link leaves the frame: target="_top".
+	WholeTab bool
 }
 
 // ActionKind says where a [PageAction] leads. Its text is stable.
@@ -77,17 +82,17 @@ const (
 // servePage answers with a page: Config.Page's, or the default one.
 func (a *Auth) servePage(w http.ResponseWriter, r *http.Request, p Page) {
 	p.Lang = "en"
-	status, h := p.Status, w.Header()
+	status, policy, h := p.Status, a.pagePolicy(p.Kind), w.Header()
 	outerPolicy := h["Content-Security-Policy"]
-	a.setPageHeader(h, &p)
+	setPageHeader(h, &p, policy)
 	if a.cfg.Page != nil {
-		custom := a.newPageWriter(w, status, outerPolicy)
+		custom := newPageWriter(w, status, policy, outerPolicy)
 		a.cfg.Page(custom, r, &p)
 		if custom.wroteHeader {
 			return
 		}
 		custom.restoreHeader()
-		a.setPageHeader(h, &p)
+		setPageHeader(h, &p, policy)
 	}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
@@ -96,14 +101,14 @@ func (a *Auth) servePage(w http.ResponseWriter, r *http.Request, p Page) {
 }
 
 // setPageHeader sets the header of the default page.
-func (a *Auth) setPageHeader(h http.Header, p *Page) {
+func setPageHeader(h http.Header, p *Page, policy string) {
 	cookie.NoStore(h)
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", defaultContentPolicy+"; "+a.pagePolicy())
+	h.Set("Content-Security-Policy", defaultContentPolicy+"; "+policy)
 	h.Set("Referrer-Policy", "no-referrer") // the URL may hold a code
 	if slices.ContainsFunc(p.Actions, func(action PageAction) bool { return action.Post }) {
-		// With no-referrer, browsers send "Origin: null" with the form (Fetch §3.1). Some
-		// send no Sec-Fetch-Site, so that the sign-out judges them by Origin.
+		// With no-referrer, browsers send "Origin: null" with the form (Fetch §3.1). The
+		// sign-out judges a browser without Sec-Fetch-Site by Origin.
 		h.Set("Referrer-Policy", "same-origin")
 	}
 	h.Set("X-Content-Type-Options", "nosniff")

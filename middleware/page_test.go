@@ -49,6 +49,9 @@ func (env *pageEnv) expect(resp *http.Response, kind cognito.PageKind, status in
 		if a.Post {
 			line += " by POST"
 		}
+		if a.WholeTab {
+			line += " in the whole tab"
+		}
 		if a.Text == "" {
 			env.Errorf("%s: the action %s has no text", kind, line)
 		}
@@ -116,7 +119,7 @@ func allPages(t *testing.T) map[cognito.PageKind]*http.Response {
 		return func(query string) string {
 			_, state, _ := strings.Cut(query, "state=")
 			state, _, _ = strings.Cut(state, "&")
-			return "error=" + code + "&error_description=no&state=" + state
+			return "error=" + code + "&state=" + state
 		}
 	}
 	env.expect(env.signIn(as("access_denied")), cognito.PageSignInCancelled, 400, again+back, other, home)
@@ -133,6 +136,20 @@ func allPages(t *testing.T) map[cognito.PageKind]*http.Response {
 	env.server.SetFault(failing("Token"))
 	env.expect(env.signIn(same), cognito.PageSignInUnavailable, 503, again+back, home)
 	env.server.SetFault(nil)
+	env.server.SetFault(func(op string) (f cognitotest.Fault) {
+		if op == "Token" {
+			f = cognitotest.Fault{Status: 400, Body: `{"error":"invalid_client"}`}
+		}
+		return f
+	})
+	env.expect(env.signIn(same), cognito.PageError, 500, home)
+	env.server.SetFault(nil)
+	authorize, flow := env.startFlow("/api/auth/sign-in?prompt=none&next=/dashboard%3Ftab%3D2")
+	env.expect(env.get("/api/auth/sign-in-callback?error=login_required&state="+authorize.Query().Get("state"), flow), cognito.PageSignInRequired, 400, again+back, other, home)
+	env.expect(env.get("/api/auth/sign-in?max_age=1&next=/dashboard%3Ftab%3D2"), cognito.PageSignInLink, 400, again+back, home)
+	r = pageRequest("/api/auth/sign-up?next=/dashboard")
+	r.Header.Set("Sec-Fetch-Dest", "iframe")
+	env.expect(env.do(r), cognito.PageInFrame, 200, "sign-in /api/auth/sign-up?next=/dashboard in the whole tab")
 	env.expect(env.get("/api/auth/sign-in-callback?code=x&state=y"), cognito.PageSignInLost, 400, again, home)
 	env.expect(env.signIn(same), cognito.PageSignedIn, 200, "continue /dashboard?tab=2")
 

@@ -25,8 +25,8 @@ type pageWriter struct {
 
 // newPageWriter returns a pageWriter whose header has the policy of a middleware in
 // front, or the default one.
-func (a *Auth) newPageWriter(w http.ResponseWriter, status int, outerPolicy []string) *pageWriter {
-	h, policy := w.Header(), a.pagePolicy()
+func newPageWriter(w http.ResponseWriter, status int, policy string, outerPolicy []string) *pageWriter {
+	h := w.Header()
 	if len(outerPolicy) == 0 {
 		outerPolicy = []string{customContentPolicy}
 	}

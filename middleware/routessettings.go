@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/cognitogate/cognitogate/internal/configerr"
 	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/recent"
@@ -24,27 +26,43 @@ type routesSettings struct {
 	crossOrigin *http.CrossOriginProtection
 	now         func() time.Time
 
+	unopenedFlowLog rate.Sometimes
+
 	mu    sync.Mutex
-	spent recent.Map[string, struct{}] // states of flows whose callback has come
+	spent recent.Map[string, string] // return paths of flows whose callback has come, by state
 }
 
 // spend reports whether this is the first callback of a flow in this process. A program
 // keeps a flow's cookie although the answer deletes it, and could have Cognito asked about
 // any number of codes.
-func (s *routesSettings) spend(state string) bool {
+func (s *routesSettings) spend(f *flow) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	if s.spent.Has(state, now) {
+	if s.spent.Has(f.State, now) {
 		return false
 	}
-	s.spent.Put(state, struct{}{}, now)
+	returnPath := f.ReturnPath
+	if len(returnPath) > maxSpentReturnPath {
+		returnPath = ""
+	}
+	s.spent.Put(f.State, returnPath, now)
 	return true
+}
+
+// returnPathOf returns where a flow was going whose callback this process has served, or
+// "" if that is not remembered.
+func (s *routesSettings) returnPathOf(state string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	returnPath, _ := s.spent.Get(state, s.now())
+	return returnPath
 }
 
 // newRoutesSettings checks the fields that Routes reads.
 func newRoutesSettings(cfg *Config, origin *url.URL, configErrors *configerr.List) *routesSettings {
-	s := &routesSettings{origin: origin, now: cfg.Now, spent: recent.Map[string, struct{}]{Keep: flowLifetime, Max: maxSpentFlows}}
+	s := &routesSettings{origin: origin, now: cfg.Now, spent: recent.Map[string, string]{Keep: flowLifetime, Max: maxSpentFlows},
+		unopenedFlowLog: rate.Sometimes{Interval: time.Minute}}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -69,6 +87,9 @@ func newRoutesSettings(cfg *Config, origin *url.URL, configErrors *configerr.Lis
 	}
 	if len(cfg.Login.Scopes) > 0 && !slices.Contains(cfg.Login.Scopes, "openid") {
 		configErrors.Add("Login.Scopes", `"openid" is missing, without which there is no ID token, and no sign-in can be verified`)
+	}
+	if resource := cfg.Login.Resource; resource != "" && !isResource(resource) {
+		configErrors.Add("Login.Resource", "%q is not an absolute URI, without a fragment, that begins with https://, http://localhost or a scheme of your own", resource)
 	}
 	s.crossOrigin = http.NewCrossOriginProtection()
 	configErrors.Join("Origin", s.crossOrigin.AddTrustedOrigin(cfg.Origin))

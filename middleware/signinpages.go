@@ -19,11 +19,14 @@ func (a *Auth) serveLostPage(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveLoginErrorPage shows what the managed login says about a sign-in that the user has
-// cancelled, or that it has refused. The next one may need another account.
+// cancelled, that it has refused, or that was not to ask the user. The next one may need another account.
 func (a *Auth) serveLoginErrorPage(w http.ResponseWriter, r *http.Request, kind PageKind, detail, returnPath string) {
 	text := "The sign-in was refused."
-	if kind == PageSignInCancelled {
+	switch kind {
+	case PageSignInCancelled:
 		text = "The sign-in was cancelled."
+	case PageSignInRequired: // a redirect would ask a user whom nobody wants to ask
+		text = "The page is for signed-in users only."
 	}
 	a.servePage(w, r, Page{
 		Kind: kind, Status: http.StatusBadRequest,
@@ -51,6 +54,16 @@ func (a *Auth) serveFailedPage(w http.ResponseWriter, r *http.Request, status in
 		Title:   "You are not signed in",
 		Text:    "The sign-in could not be finished.",
 		Actions: append([]PageAction{a.signInAction(returnPath)}, a.homeAction(r, false)...),
+	})
+}
+
+// serveMisconfiguredPage offers no sign-in, which could only fail again.
+func (a *Auth) serveMisconfiguredPage(w http.ResponseWriter, r *http.Request) {
+	a.servePage(w, r, Page{
+		Kind: PageError, Status: http.StatusInternalServerError,
+		Title:   "You are not signed in",
+		Text:    "Nobody can sign in to this site just now. Its operator has to change its configuration, and has been told.",
+		Actions: a.homeAction(r, false),
 	})
 }
 

@@ -181,6 +181,7 @@ func (v *visitor) do(method, path string, form url.Values, edit func(http.Header
 	r.Header.Set("Accept", "text/html")
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	r.Header.Set("Sec-Fetch-Dest", "document")
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
@@ -299,6 +300,7 @@ func (d *demo) ask(method, path string) *response {
 	r.Header.Set("Accept", "text/html")
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	r.Header.Set("Sec-Fetch-Dest", "document")
 	w := httptest.NewRecorder()
 	d.ServeHTTP(w, r)
 	resp := w.Result()
