@@ -22,7 +22,7 @@ func (a *Auth) serveSignInCallback(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		a.serveHTMLPage(w, r, http.StatusBadRequest, htmlPage{
 			Title: "This sign-in cannot go on",
-			Text:  "It has taken longer than ten minutes, was finished in another tab, or this browser does not keep cookies for this site.",
+			Text:  "It has taken longer than an hour, was finished in another tab, or this browser does not keep cookies for this site.",
 			Again: a.signInLink(a.cfg.AfterSignIn),
 		})
 		return
