@@ -33,7 +33,8 @@ func isLocalPath(s string) bool {
 
 // isReturnPath reports whether a user may be sent to a path after the sign-in.
 func (a *Auth) isReturnPath(to string) bool {
-	if len(to) > maxReturnPath || !isLocalPath(to) {
+	// A router behind BasePath could take "/app//evil.example" for another site.
+	if len(to) > maxReturnPath || !isLocalPath(to) || strings.HasPrefix(to, a.cfg.BasePath+"//") {
 		return false
 	}
 	u, err := url.Parse(to)
