@@ -127,7 +127,7 @@ func TestAllConfigErrorsOfRoutesAtOnce(t *testing.T) {
 
 func TestRoutesPanicIfSomethingElseSignsIn(t *testing.T) {
 	for name, cfg := range map[string]cognito.Config{
-		"Origin": routesConfig(func(c *cognito.Config) { c.Origin = "" }),
+		"Origin":     routesConfig(func(c *cognito.Config) { c.Origin = "" }),
 		"SignIn":     routesConfig(func(c *cognito.Config) { c.SignIn = "https://login.example.com/" }),
 		"RoutesPath": routesConfig(func(c *cognito.Config) { c.RoutesPath = "-" }),
 	} {
