@@ -71,7 +71,7 @@ func parseOrigin(s string) (*url.URL, error) {
 // end.
 func isHostName(s string) bool {
 	address, err := netip.ParseAddr(s)
-	return err == nil && address.String() == s && address.Zone() == "" || hostName.MatchString(s)
+	return err == nil && address.String() == s || hostName.MatchString(s)
 }
 
 // isPort reports whether s is empty, or a port without zeros in front.
