@@ -13,7 +13,7 @@ func (a *Auth) serveLostPage(w http.ResponseWriter, r *http.Request) {
 	a.servePage(w, r, Page{
 		Kind: PageSignInLost, Status: http.StatusBadRequest,
 		Title:   "This sign-in cannot go on",
-		Text:    "It has taken longer than ten minutes, was finished in another tab, or this browser does not keep cookies for this site.",
+		Text:    "It has taken longer than an hour, was finished in another tab, or this browser does not keep cookies for this site.",
 		Actions: append([]PageAction{a.signInAction("")}, a.homeAction(r, false)...),
 	})
 }
