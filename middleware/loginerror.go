@@ -55,12 +55,13 @@ func (a *Auth) logLoginError(code, description string) {
 }
 
 // isPublic reports whether Protect lets a return path through. The conditions of rules
-// see the header of r, because the browser will send nearly the same.
+// see the header of r, because the browser will send nearly the same one.
 func (a *Auth) isPublic(r *http.Request, returnPath string) bool {
 	u, err := url.Parse(returnPath)
 	if err != nil {
 		return false
 	}
 	served, ok := a.urlWithoutBasePath(u)
+	served.RawQuery = u.RawQuery // conditions may ask for it
 	return ok && !a.protects(&http.Request{Method: http.MethodGet, URL: served, Host: r.Host, Header: r.Header})
 }
