@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
@@ -119,13 +120,17 @@ func leadsAway(to string) bool {
 // ReturnOrigins, always. Routes redirect to no path that signs a user out, or that begins
 // with two slashes once its dot segments are resolved.
 func FuzzReturnTo(f *testing.F) {
-	for _, s := range slices.Concat(offSiteURLs, offOriginURLs(origin)) {
+	for _, s := range slices.Concat(offSiteURLs, longtest.Scale(nil, offOriginURLs(origin))) {
 		f.Add(s)
 	}
-	for _, o := range returnOrigins {
+	// TestReturnOrigins has all of them.
+	for _, o := range returnOrigins[:longtest.Scale(0, len(returnOrigins))] {
 		for _, s := range offOriginURLs(o) {
 			f.Add(s)
 		}
+	}
+	for _, s := range offOriginURLs(shopOrigin)[:longtest.Scale(40, 1)] {
+		f.Add(s)
 	}
 	var env, open *testEnv
 	var cookie string

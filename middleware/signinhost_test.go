@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
 	"github.com/cognitogate/cognitogate/session"
 )
@@ -25,14 +27,18 @@ func newSignInHost(t *testing.T, host, shop func(*cognito.Config)) (*testEnv, *c
 	t.Helper()
 	env := newRoutesEnv(t, func(cfg *cognito.Config) {
 		cfg.Cookies.Domain, cfg.ReturnOrigins = "example.com", []string{"https://other.example.com", shopOrigin}
-		host(cfg)
+		if host != nil {
+			host(cfg)
+		}
 	})
 	cfg := cognito.Config{
 		UserPool: env.server.UserPool(), HTTPClient: env.server.Client(), Now: env.clock.Now,
 		Origin: shopOrigin, SignIn: origin + "/api/auth/sign-in",
 		Cookies: session.Cookies{Domain: "example.com", HTTPOnly: true},
 	}
-	shop(&cfg)
+	if shop != nil {
+		shop(&cfg)
+	}
 	auth, err := cognito.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -48,51 +54,57 @@ func newSignInHost(t *testing.T, host, shop func(*cognito.Config)) (*testEnv, *c
 // TestSignInOnAnotherHost: the way back that one Auth writes is what the Routes of the
 // other accept, in every case in which there is one.
 func TestSignInOnAnotherHost(t *testing.T) {
-	unchanged := func(*cognito.Config) {}
 	long := func(n int) string { return "/x?q=" + strings.Repeat("q", n-5) }
+	strict := func(c *cognito.Config) { c.Cookies.SameSite = http.SameSiteStrictMode }
+	param := func(c *cognito.Config) { c.ReturnParam = "to" }
+	prefix := func(c *cognito.Config) { c.BasePath = "/shop" }
 	for _, tt := range []struct {
 		name       string
 		host, shop func(*cognito.Config)
-		open       string
-		want       string
+		open       string // a path of the shop
+		want       string // default the URL of this path
+		before     string // the way back until the sign-in, if it is another
+		signIn     bool   // in make test too
 	}{
-		{"a deep link", unchanged, unchanged, "/cart?item=7&q=a%20b%26c", shopOrigin + "/cart?item=7&q=a%20b%26c"},
-		{"the home page", unchanged, unchanged, "/", shopOrigin + "/"},
-		{"a query alone", unchanged, unchanged, "/?x", shopOrigin + "/?x"},
-		{"a URL in the query", unchanged, unchanged, "/x?to=https://evil.example/..//", shopOrigin + "/x?to=https://evil.example/..//"},
-		{"letters beyond ASCII", unchanged, unchanged, "/k%C3%A4se?%E2%82%AC", shopOrigin + "/k%C3%A4se?%E2%82%AC"},
-		{"a path that is kept", unchanged, unchanged, long(1400), shopOrigin + long(1400)},
-		{"a path that Routes cannot keep", unchanged, unchanged, long(2048), shopOrigin + "/"},
-		{"a path that is too long", unchanged, unchanged, long(2049), shopOrigin + "/"},
-		{"a path that is too long, and a home page", unchanged, func(c *cognito.Config) { c.AfterSignIn = "/welcome" }, long(2049), shopOrigin + "/welcome"},
-		{"a path with dot segments", unchanged, unchanged, "/x/..//evil.example", shopOrigin + "/"},
-		{"a prefix", unchanged, func(c *cognito.Config) { c.BasePath = "/shop" }, "/shop/cart?x", shopOrigin + "/shop/cart?x"},
-		{"a home page below a prefix", unchanged, func(c *cognito.Config) { c.BasePath = "/shop" }, "/shop" + long(2049), shopOrigin + "/shop/"},
-		{"no way back", unchanged, func(c *cognito.Config) { c.ReturnParam = "-" }, "/cart", origin + "/"},
-		{"another parameter", func(c *cognito.Config) { c.ReturnParam = "to" }, func(c *cognito.Config) { c.ReturnParam = "to" }, "/cart", shopOrigin + "/cart"},
-		{"a SignIn with a query", unchanged, func(c *cognito.Config) { c.SignIn += "?lang=de" }, "/cart", shopOrigin + "/cart"},
-		{"Strict cookies", func(c *cognito.Config) { c.Cookies.SameSite = http.SameSiteStrictMode },
-			func(c *cognito.Config) { c.Cookies.SameSite = http.SameSiteStrictMode }, "/cart?item=7", shopOrigin + "/cart?item=7"},
-		{"a host that does not name the shop", func(c *cognito.Config) { c.ReturnOrigins = c.ReturnOrigins[:1] }, unchanged, "/cart", origin + "/"},
-		{"a host that names another port", func(c *cognito.Config) { c.ReturnOrigins = []string{shopOrigin + ":8443"} }, unchanged, "/cart", origin + "/"},
+		{name: "a deep link", open: "/cart?item=7&q=a%20b%26c", signIn: true},
+		{name: "the home page", open: "/"},
+		{name: "a query alone", open: "/?x"},
+		{name: "a URL in the query", open: "/x?to=https://evil.example/..//"},
+		{name: "letters beyond ASCII", open: "/k%C3%A4se?%E2%82%AC"},
+		{name: "a path that is kept", open: long(1400)},
+		{name: "a path that Routes cannot keep", open: long(2048), before: shopOrigin + long(2048), want: shopOrigin + "/", signIn: true},
+		{name: "a path that is too long", open: long(2049), want: shopOrigin + "/"},
+		{name: "a path that is too long, and a home page", shop: func(c *cognito.Config) { c.AfterSignIn = "/welcome" }, open: long(2049), want: shopOrigin + "/welcome"},
+		{name: "a path with dot segments", open: "/x/..//evil.example", want: shopOrigin + "/"},
+		{name: "a prefix", shop: prefix, open: "/shop/cart?x", signIn: true},
+		{name: "a home page below a prefix", shop: prefix, open: "/shop" + long(2049), want: shopOrigin + "/shop/"},
+		{name: "no way back", shop: func(c *cognito.Config) { c.ReturnParam = "-" }, open: "/cart", want: origin + "/"},
+		{name: "another parameter", host: param, shop: param, open: "/cart"},
+		{name: "a SignIn with a query", shop: func(c *cognito.Config) { c.SignIn += "?lang=de" }, open: "/cart"},
+		{name: "Strict cookies", host: strict, shop: strict, open: "/cart?item=7", signIn: true},
+		{name: "a host that does not name the shop", host: func(c *cognito.Config) { c.ReturnOrigins = c.ReturnOrigins[:1] }, open: "/cart", want: origin + "/", signIn: true},
+		{name: "a host that names another port", host: func(c *cognito.Config) { c.ReturnOrigins = []string{shopOrigin + ":8443"} }, open: "/cart", want: origin + "/"},
 	} {
+		tt.want = cmp.Or(tt.want, shopOrigin+tt.open)
 		t.Run(tt.name, func(t *testing.T) {
 			env, _, b := newSignInHost(t, tt.host, tt.shop)
-			for i, greeting := range []string{"signs in", "is signed in"} {
-				b.openURL(shopOrigin + tt.open)
-				if i == 0 {
-					b.fillInLogin("ada")
-				}
-				want := tt.want
-				if i > 0 { // the shop knows the session
-					want = mustParse(shopOrigin).ResolveReference(mustParse(tt.open)).String()
-				}
-				if got := b.url.String(); got != want || b.status != http.StatusOK || !strings.Contains(b.body, "ada") {
-					t.Errorf("a user who %s arrives at %.100s: %d %.300s, want %.100s", greeting, got, b.status, b.body, want)
-				}
+			w := httptest.NewRecorder()
+			b.others[shopHost].ServeHTTP(w, pageRequest(tt.open))
+			to := env.auth.ReturnTo(httptest.NewRequest("GET", w.Header().Get("Location"), nil))
+			if want := cmp.Or(tt.before, tt.want); want != origin+to && want != to {
+				t.Errorf("%.200s leads to %.200s, want %.200s", w.Header().Get("Location"), to, want)
 			}
-			if n := env.calls("Token"); n != 1 {
-				t.Errorf("%d exchanges", n)
+			if !longtest.Scale(tt.signIn, true) {
+				return
+			}
+			b.openURL(shopOrigin + tt.open)
+			b.fillInLogin("ada")
+			if got := b.url.String(); got != tt.want || b.status != http.StatusOK || !strings.Contains(b.body, "ada") {
+				t.Errorf("a user who signs in arrives at %.100s: %d %.300s, want %.100s", got, b.status, b.body, tt.want)
+			}
+			b.openURL(shopOrigin + tt.open)
+			if !strings.Contains(b.body, "The shop greets ada") || env.calls("Token") != 1 {
+				t.Errorf("then at %s: %d %.300s; %d exchanges", b.url, b.status, b.body, env.calls("Token"))
 			}
 		})
 	}
@@ -113,7 +125,7 @@ func TestSignedInOnTheOtherHost(t *testing.T) {
 
 // TestSignOutOnEitherHost: the sign-out of one host ends the session on both.
 func TestSignOutOnEitherHost(t *testing.T) {
-	_, shop, b := newSignInHost(t, func(*cognito.Config) {}, func(*cognito.Config) {})
+	_, shop, b := newSignInHost(t, nil, nil)
 	pages := b.others[shopHost]
 	b.others[shopHost] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != "POST" {
@@ -155,7 +167,7 @@ func TestSignOutOnEitherHost(t *testing.T) {
 // TestSignInElsewhereWithoutAWayBack: a form and htmx have no way back of their own. Their
 // users come back to the shop all the same.
 func TestSignInElsewhereWithoutAWayBack(t *testing.T) {
-	_, shop, _ := newSignInHost(t, func(*cognito.Config) {}, func(c *cognito.Config) { c.AfterSignIn = "/welcome" })
+	_, shop, _ := newSignInHost(t, nil, func(c *cognito.Config) { c.AfterSignIn = "/welcome" })
 	want := origin + "/api/auth/sign-in?next=" + url.QueryEscape(shopOrigin+"/welcome")
 	form := httptest.NewRequest("POST", "/cart", strings.NewReader("x=y"))
 	form.Header.Set("Sec-Fetch-Mode", "navigate")
@@ -181,7 +193,7 @@ func TestSignInElsewhereWithoutAWayBack(t *testing.T) {
 // TestAbsoluteFormTarget sends request targets in absolute form over a real connection
 // (RFC 9112 §3.2.2). The way back is their path and query, of Origin, whatever they name.
 func TestAbsoluteFormTarget(t *testing.T) {
-	_, shop, _ := newSignInHost(t, func(*cognito.Config) {}, func(*cognito.Config) {})
+	_, shop, _ := newSignInHost(t, nil, nil)
 	local := newEnv(t)
 	prefixed := newEnv(t, func(cfg *cognito.Config) { cfg.BasePath = "/app" })
 	for _, site := range []struct {
