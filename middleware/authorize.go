@@ -10,19 +10,17 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// routeParams are the query parameters that sign-in and sign-up read beside
-// ReturnParam.
-var routeParams = []string{"provider", "lang", "login_hint", "prompt", originParam}
-
-// originParam marks a redirect to Origin.
-const originParam = "origin"
+const (
+	authorizeEndpoint = "/oauth2/authorize"
+	signUpEndpoint    = "/signup"
+)
 
 func (a *Auth) serveSignIn(w http.ResponseWriter, r *http.Request) {
-	a.redirectToLogin(w, r, "/oauth2/authorize")
+	a.redirectToLogin(w, r, authorizeEndpoint)
 }
 
 func (a *Auth) serveSignUp(w http.ResponseWriter, r *http.Request) {
-	a.redirectToLogin(w, r, "/signup")
+	a.redirectToLogin(w, r, signUpEndpoint)
 }
 
 // redirectToLogin starts a flow and sends the browser to the managed login. A
@@ -30,29 +28,42 @@ func (a *Auth) serveSignUp(w http.ResponseWriter, r *http.Request) {
 // wants to sign in anew, perhaps as another one. A session that cannot be told never
 // stands in the way of a new one.
 func (a *Auth) redirectToLogin(w http.ResponseWriter, r *http.Request, endpoint string) {
-	if a.redirectToOrigin(w, r) {
+	q := r.URL.Query()
+	if a.serveRefusedParams(w, r, q) || a.redirectToOrigin(w, r) {
 		return
 	}
-	q := r.URL.Query()
-	returnPath := a.ReturnTo(r)
+	f := newFlow(a.ReturnTo(r))
+	f.Silent = q.Get("prompt") == "none"
 	var err error
 	if q.Get("prompt") == "" {
 		if _, err = a.sessions.Fetch(w, r, nil); err == nil { // refreshed cookies stay on w
-			redirect(w, r, returnPath)
+			redirect(w, r, f.ReturnPath)
 			return
 		}
 	} else {
 		_, err = a.sessions.Fetch(nil, r, nil)
 	}
-	f := newFlow(returnPath)
-	f.Repeated = errors.Is(err, session.ErrSignedOut) && a.signInMarker(r) != ""
+	f.Repeated = a.isRepeatedSignIn(r, err)
+	a.startFlow(w, r, f, endpoint, q)
+}
+
+// isRepeatedSignIn reports whether a browser without a session had one a minute ago.
+// err is what Fetch has returned.
+func (a *Auth) isRepeatedSignIn(r *http.Request, err error) bool {
+	return errors.Is(err, session.ErrSignedOut) && a.signInMarker(r) != ""
+}
+
+// startFlow writes the flow's cookie and sends the browser to the managed login, with
+// the link's parameters in q.
+func (a *Auth) startFlow(w http.ResponseWriter, r *http.Request, f *flow, endpoint string, q url.Values) {
 	if a.cfg.Login.State != nil {
 		if state := a.cfg.Login.State(r); state != "" {
 			f.State += "-" + hexUTF16(state)
 		}
 	}
-	if err = a.writeFlowCookie(w, r, f); err != nil {
+	if err := a.writeFlowCookie(w, r, f); err != nil {
 		a.cfg.Logger.Error("cognitogate: a sign-in cannot begin", "error", err)
+		a.callSignInFailed(r, FailureNotBegun, err)
 		a.refuse(w, r, err)
 		return
 	}
@@ -71,35 +82,4 @@ func (a *Auth) redirectToOrigin(w http.ResponseWriter, r *http.Request) bool {
 	w.Header().Set("Location", a.cfg.Origin+a.cfg.RoutesPath+"/"+path.Base(r.URL.Path)+"?"+q.Encode())
 	w.WriteHeader(http.StatusFound)
 	return true
-}
-
-// authorizationParams returns the parameters of the authorization request: those of
-// RFC 6749 §4.1.1, RFC 7636 §4.3 and OpenID Connect Core §3.1.2.1, and Cognito's
-// identity_provider.
-func (a *Auth) authorizationParams(f *flow, q url.Values) url.Values {
-	v := url.Values{
-		"response_type": {"code"}, "client_id": {a.cfg.UserPool.ClientID}, "redirect_uri": {a.routes.redirectURI},
-		"state": {f.State}, "nonce": {f.Nonce},
-		"code_challenge": {f.challenge()}, "code_challenge_method": {"S256"},
-	}
-	if len(a.cfg.Login.Scopes) > 0 {
-		v.Set("scope", strings.Join(a.cfg.Login.Scopes, " "))
-	}
-	if p := q.Get("provider"); p != "" {
-		if name, ok := cognitoProviders[strings.ToLower(p)]; ok {
-			p = name
-		}
-		v.Set("identity_provider", p)
-	}
-	for _, name := range []string{"lang", "login_hint", "prompt"} {
-		if value := q.Get(name); value != "" {
-			v.Set(name, value)
-		}
-	}
-	return v
-}
-
-// cognitoProviders maps Amplify's names of identity providers to Cognito's.
-var cognitoProviders = map[string]string{
-	"google": "Google", "facebook": "Facebook", "amazon": "LoginWithAmazon", "apple": "SignInWithApple",
 }

@@ -20,19 +20,11 @@ func (a *Auth) serveSignInCallback(w http.ResponseWriter, r *http.Request) {
 	}
 	f, ok := a.takeFlow(w, r, state)
 	if !ok {
-		a.serveHTMLPage(w, r, http.StatusBadRequest, htmlPage{
-			Title: "This sign-in cannot go on",
-			Text:  "It has taken longer than ten minutes, was finished in another tab, or this browser does not keep cookies for this site.",
-			Again: a.signInLink(a.cfg.AfterSignIn),
-		})
+		a.serveLostCallback(w, r, q, state)
 		return
 	}
 	if q.Has("error") || q.Has("error_description") {
-		a.serveHTMLPage(w, r, http.StatusBadRequest, htmlPage{
-			Title: "You are not signed in",
-			Text:  "The sign-in was cancelled or refused.", Detail: printable(q.Get("error_description")),
-			Again: a.signInLink(f.ReturnPath),
-		})
+		a.serveLoginError(w, r, f, q)
 		return
 	}
 	if err := a.finishSignIn(w, r, f, q.Get("code")); err != nil {
@@ -42,15 +34,14 @@ func (a *Auth) serveSignInCallback(w http.ResponseWriter, r *http.Request) {
 	a.writeSignInMarker(w, f)
 	a.deleteHostCookie(w, a.redirectMarkerName())
 	if a.cfg.Cookies.SameSite == http.SameSiteStrictMode {
-		// A redirect would still belong to the navigation from the login's site, on
-		// which browsers send no Strict cookies. A page of ours begins a new one.
-		a.serveHTMLPage(w, r, http.StatusOK, htmlPage{Title: "You are signed in", Continue: asciiURL(f.ReturnPath)})
+		a.serveSignedInPage(w, r, f.ReturnPath)
 		return
 	}
 	redirect(w, r, f.ReturnPath)
 }
 
 var (
+	errNoFlow = errors.New("cognitogate: this browser holds no flow with the callback's state")
 	errNoCode = errors.New("cognitogate: the callback has no code")
 	errNoID   = errors.New(`cognitogate: the answer has no ID token: the app client or Login.Scopes lacks "openid"`)
 	errNonce  = errors.New("cognitogate: the ID token has no nonce of this sign-in")
@@ -83,17 +74,5 @@ func (a *Auth) finishSignIn(w http.ResponseWriter, r *http.Request, f *flow, cod
 	if f.Nonce == "" || subtle.ConstantTimeCompare([]byte(id.Nonce()), []byte(f.Nonce)) != 1 {
 		return errNonce
 	}
-	_, err = a.sessions.Start(w, r, set)
-	return err
-}
-
-// serveSignInError answers a callback that could not finish the sign-in.
-func (a *Auth) serveSignInError(w http.ResponseWriter, r *http.Request, f *flow, err error) {
-	a.cfg.Logger.Warn("cognitogate: a sign-in failed", "error", err)
-	status, text := http.StatusBadRequest, "The sign-in could not be finished."
-	if errors.Is(err, tokens.ErrUnavailable) {
-		w.Header().Set("Retry-After", retryAfter)
-		status, text = http.StatusServiceUnavailable, "The sign-in service cannot be reached just now. Nothing is lost; please try again in a moment."
-	}
-	a.serveHTMLPage(w, r, status, htmlPage{Title: "You are not signed in", Text: text, Again: a.signInLink(f.ReturnPath)})
+	return a.startSession(w, r, set)
 }

@@ -52,22 +52,42 @@ type Config struct {
 	BasePath string
 
 	// SignIn is the path of the sign-in page. Protect lets exactly this path through,
-	// with or without a slash at its end as it is written here. It may be an absolute
-	// https URL of another site, which needs Origin. Default RoutesPath+"/sign-in" with
-	// Origin, else BasePath+"/sign-in".
+	// with or without a slash at its end as it is written here. Default
+	// RoutesPath+"/sign-in" if Routes sign users in, else BasePath+"/sign-in".
+	//
+	// It may be an absolute https URL of another site, which needs Origin. That site signs
+	// users in then, and Routes do not; see Origin. http is for localhost, or needs
+	// Cookies.Insecure.
 	SignIn string
 
 	// ReturnParam is the query parameter that tells the sign-in page where the
 	// user wanted to go; see [Auth.ReturnTo]. Default "next"; "-" leaves it out.
+	//
+	// Its value is a path with its query, of at most 2048 bytes, or such a path of Origin
+	// as an absolute URL if SignIn is on another site. A user with a longer
+	// one, or without one, arrives at AfterSignIn. While a user signs in, Routes keep
+	// some 1500 bytes, and less with a long Login.State.
 	ReturnParam string
 
-	// Origin is the origin of this site in browsers, "https://app.example.com". With
-	// it, users sign in on the server, through [Auth.Routes], and cookies are
-	// HttpOnly. http is for localhost, or needs Cookies.Insecure.
+	// ReturnOrigins are other origins whose pages may be the user's way back, such as
+	// "https://app.example.com": of the sites that send their users here to sign in.
+	// Default none. An origin must be written as browsers write it, and only exactly this
+	// one counts: no other port, and no subdomain. http is for localhost, or needs
+	// Cookies.Insecure.
+	ReturnOrigins []string
+
+	// Origin is where browsers find this site: "https://app.example.com". http is for
+	// localhost, or needs Cookies.Insecure.
+	//
+	// With it, users sign in on the server, through [Auth.Routes], and cookies are
+	// HttpOnly. This is not so if SignIn is on another site or RoutesPath is "-": then
+	// something else signs users in, for example Amplify in the browser. Cookies are
+	// HttpOnly then only with Cookies.HTTPOnly; set it if that site's are. No path of
+	// Routes is let through, and Secret is not needed.
 	Origin string
 
 	// RoutesPath is where Routes is mounted, as browsers see it. Default
-	// BasePath+"/api/auth".
+	// BasePath+"/api/auth". "-" says that Routes do not sign users in.
 	RoutesPath string
 
 	// AfterSignIn and AfterSignOut are the paths where users arrive unless the request
@@ -78,8 +98,8 @@ type Config struct {
 	Login Login
 
 	// Secret seals the cookies of unfinished sign-ins: at least 32 random bytes, the
-	// same for all replicas. Required with Origin. To replace it, move the old one to
-	// OldSecrets for ten minutes.
+	// same for all replicas. Required if Routes sign users in; see Origin. To replace it,
+	// move the old one to OldSecrets for an hour, which an unfinished sign-in may last.
 	Secret     []byte
 	OldSecrets [][]byte
 
@@ -113,6 +133,20 @@ type Config struct {
 	// errors that it does not answer.
 	ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 
+	// Page changes or writes the pages of Routes and of ServeError: in the words of another
+	// language, or in the look of your site. Default nil: in English, without a script.
+	//
+	// It may change p and write nothing: then the default page shows p. Or it writes a page
+	// of its own to w. The header of w is set already, with the cookies of the answer. What
+	// the function loses of it is put back, and a successful status becomes p.Status. Other
+	// statuses stay, such as that of http.Redirect. A page of your own may use styles,
+	// pictures and fonts of this site, but no script, unless a middleware in front has set
+	// a Content-Security-Policy, or the function sets one. form-action, base-uri and
+	// frame-ancestors are the library's.
+	//
+	// ErrorHandler comes first: what it answers itself is no Page.
+	Page func(w http.ResponseWriter, r *http.Request, p *Page)
+
 	// HTTPClient makes all requests to Cognito. Default http.DefaultClient. Every
 	// call carries a deadline, so it needs no timeout of its own.
 	HTTPClient *http.Client
@@ -124,7 +158,7 @@ type Config struct {
 	// Default slog.Default().
 	Logger *slog.Logger
 
-	// Hooks observe what happens.
+	// Hooks are told what happens. SignedIn may refuse a sign-in.
 	Hooks Hooks
 }
 
@@ -133,6 +167,11 @@ type Login struct {
 	// Scopes are asked for (RFC 6749 §3.3). Default: the request names none, and
 	// Cognito grants all that the app client allows, which must include openid.
 	Scopes []string
+
+	// Resource is the API that access tokens are for, which becomes their audience (RFC
+	// 8707): an absolute URI such as "https://api.example.com". Default none. No
+	// link can choose it.
+	Resource string
 
 	// State returns a state of your own for a sign-in. It is appended to our random
 	// one as Amplify does: "-" and its UTF-16 code units in hex. Readers of the
@@ -154,6 +193,27 @@ type Hooks struct {
 	// Decided is called when a guard has decided about a request. elapsed is the time
 	// that the decision took.
 	Decided func(ctx context.Context, d Decision, elapsed time.Duration)
+
+	// SignedIn is called by Routes once the tokens of a sign-in are verified, before the
+	// browser gets the session. It may create the local user; the browser waits for it. If
+	// it returns an error or panics, the browser gets no cookie, the new session is ended
+	// at Cognito, and an earlier session stays as it is. An error that wraps [ErrForbidden]
+	// shows a page with 403 that offers another account. One that wraps
+	// tokens.ErrUnavailable shows a page with 503, and any other a page with 500.
+	//
+	// This hook and the next two are called with the request's context. A middleware around
+	// Routes can put the client's address or a trace into it. Nothing secret is handed to
+	// them but the Session. They are Routes' alone: a handler that calls Manager.Start or
+	// Manager.End knows the outcome, and this server does not see a sign-in with Amplify in
+	// the browser.
+	SignedIn func(ctx context.Context, e SignIn) error
+	// SignedOut is called when Routes has signed a user out, and when a sign-in replaces a
+	// session in the browser. If nobody was signed in, it is not called. A session that has
+	// expired, or that Cognito has ended, is reported by Session.Refreshed instead.
+	SignedOut func(ctx context.Context, e SignOut)
+	// SignInFailed is called when Routes cannot begin or finish a sign-in. With prompt=none
+	// it is no failure that the user is not signed in. Anybody can cause FailureLost.
+	SignInFailed func(ctx context.Context, e SignInFailure)
 }
 
 // Decision is what a guard decides about a request. Its text is stable and can be

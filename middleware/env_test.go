@@ -106,6 +106,7 @@ func newEnv(t *testing.T, edits ...func(*cognito.Config)) *testEnv {
 func pageRequest(target string) *http.Request {
 	r := httptest.NewRequest("GET", target, nil)
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	r.Header.Set("Sec-Fetch-Dest", "document")
 	r.Header.Set("Accept", "text/html")
 	return r
 }

@@ -17,10 +17,13 @@ import (
 )
 
 const (
-	flowLifetime = 10 * time.Minute
+	// A sign-in may wait for a code by mail. Cognito's managed login keeps its own cookie
+	// for an hour.
+	flowLifetime = time.Hour
 	maxFlows     = 5 // tabs that sign in at the same time
 
-	maxSpentFlows = 8192 // that are remembered
+	maxSpentFlows      = 8192 // that are remembered
+	maxSpentReturnPath = 256  // bytes of a spent flow's return path
 
 	// Proxies refuse a request whose Cookie line is longer than some 8 KiB, and
 	// anybody can make a link with a long return path.
@@ -34,10 +37,12 @@ const (
 type flow struct {
 	State      string `json:"s"`
 	Nonce      string `json:"n"`
-	Verifier   string `json:"v"` // RFC 7636 §4.1
-	ReturnPath string `json:"to"`
-	StartedAt  int64  `json:"at"`              // Unix milliseconds
-	Repeated   bool   `json:"again,omitempty"` // the browser lost the session of a sign-in a minute ago
+	Verifier   string `json:"v"`                 // RFC 7636 §4.1
+	ReturnPath string `json:"to"`                // or a URL of one of ReturnOrigins
+	StartedAt  int64  `json:"at"`                // Unix milliseconds
+	Repeated   bool   `json:"again,omitempty"`   // the browser lost the session of a sign-in a minute ago
+	Silent     bool   `json:"silent,omitempty"`  // the managed login must show no page (prompt=none)
+	Unasked    bool   `json:"unasked,omitempty"` // a callback without a state has begun it
 }
 
 func newFlow(returnPath string) *flow {
@@ -77,9 +82,9 @@ func (a *Auth) writeFlowCookie(w http.ResponseWriter, r *http.Request, f *flow) 
 	f.StartedAt = a.routes.now().UnixMilli()
 	name := a.flowCookiePrefix() + f.id()
 	sealed, err := a.routes.flowSealer.Seal(name, f, flowLifetime)
-	if f.ReturnPath != a.cfg.AfterSignIn && (err != nil || len(sealed) > maxFlowBytes) {
+	if f.ReturnPath != a.homeOf(f.ReturnPath) && (err != nil || len(sealed) > maxFlowBytes) {
 		// Signing in matters more than the return path.
-		f.ReturnPath = a.cfg.AfterSignIn
+		f.ReturnPath = a.homeOf(f.ReturnPath)
 		sealed, err = a.routes.flowSealer.Seal(name, f, flowLifetime)
 	}
 	if err == nil && len(sealed) > maxFlowBytes {
@@ -104,6 +109,7 @@ func (a *Auth) deleteFlowsBefore(w http.ResponseWriter, r *http.Request, size in
 	for _, c := range a.flowCookies(r) {
 		var f flow
 		if a.routes.flowSealer.Open(c.name, c.value, &f) != nil {
+			a.logUnopenedFlow()
 			a.deleteHostCookie(w, c.name)
 			continue
 		}
@@ -152,10 +158,21 @@ func (a *Auth) takeFlow(w http.ResponseWriter, r *http.Request, state string) (f
 	if found {
 		a.deleteHostCookie(w, name)
 	}
-	if f == nil || subtle.ConstantTimeCompare([]byte(f.State), []byte(state)) != 1 || !a.routes.spend(f.State) {
+	if found && f == nil {
+		a.logUnopenedFlow()
+	}
+	if f == nil || subtle.ConstantTimeCompare([]byte(f.State), []byte(state)) != 1 || !a.routes.spend(f) {
 		return nil, false
 	}
 	return f, true
+}
+
+// logUnopenedFlow logs at most once a minute that a browser has a flow that cannot be
+// opened: another replica has another Secret, or the flow has expired.
+func (a *Auth) logUnopenedFlow() {
+	a.routes.unopenedFlowLog.Do(func() {
+		a.cfg.Logger.Warn("cognitogate: the cookie of a sign-in cannot be opened: have all replicas the same Secret?")
+	})
 }
 
 // setHostCookie sets a cookie of Routes: for this host, and hidden from scripts. sameSite

@@ -248,6 +248,7 @@ func (rec *routeRecord) startFlow(t *testing.T, routes http.Handler) (authorize 
 func serveRoutes(routes http.Handler, method, target, cookies string) *http.Response {
 	r := httptest.NewRequest(method, target, nil)
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	r.Header.Set("Sec-Fetch-Dest", "document")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	if cookies != "" {
 		r.Header.Set("Cookie", cookies)

@@ -31,19 +31,31 @@ func init() { // returnPath, which a handler calls, reads the map
 //	mux.Handle("/api/auth/", auth.Routes())         // http.ServeMux
 //
 // Users sign in on the user pool's managed login, with a state, a nonce and PKCE
-// (RFC 6749, RFC 7636, OpenID Connect Core). A link to sign-in may carry the
-// parameters provider, lang, login_hint, prompt and that of ReturnParam. Sign out
-// with a form's POST; a GET from this site works too, like Amplify's.
+// (RFC 6749, RFC 7636, OpenID Connect Core). A link to sign-in or sign-up may carry the
+// parameters provider or idp_identifier, lang, login_hint, prompt and that of ReturnParam.
+// A link with another parameter of OAuth or OpenID Connect, such as max_age, gets a page
+// that says so. All further parameters belong to your Login.State. With prompt=none the
+// managed login shows no page. A user whom it does not know comes back to a page that
+// Protect lets through, and otherwise sees a page that offers to sign in.
 //
-// Routes panics without Origin or UserPool.Domain.
+// Sign out with a form's POST. A GET works too, like Amplify's, if a whole tab follows a
+// link of this origin or the address bar; every other one gets a page that asks.
+//
+// Frames, images, scripts and prefetches begin and end nothing. In a frame, sign-in and
+// sign-up answer with a link that opens them in the whole tab.
+//
+// Routes panics if the Config says that something else signs users in: without Origin,
+// with a SignIn of another site, and with the RoutesPath "-".
 func (a *Auth) Routes() http.Handler {
-	if a.routes == nil {
+	switch {
+	case a.routes != nil:
+		return http.HandlerFunc(a.serveRoute)
+	case a.cfg.Origin == "":
 		panic("cognitogate: Routes needs Config.Origin")
+	case a.cfg.RoutesPath == noRoutes:
+		panic(`cognitogate: Config.RoutesPath is "-", so Routes do not sign users in`)
 	}
-	if a.cfg.UserPool.Domain == "" {
-		panic("cognitogate: Routes needs Config.UserPool.Domain")
-	}
-	return http.HandlerFunc(a.serveRoute)
+	panic("cognitogate: Config.SignIn is on another site, so Routes do not sign users in")
 }
 
 // isRoute reports whether a path, as browsers see it, is that of a route.
@@ -76,6 +88,9 @@ func (a *Auth) serveRoute(w http.ResponseWriter, r *http.Request) {
 		// A page that the user has not asked for yet must not begin or end a sign-in.
 		// Browsers ask again when the user does.
 		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	if r.Method == http.MethodGet && a.serveEmbedded(w, r, slug) {
 		return
 	}
 	handler(a, w, r)

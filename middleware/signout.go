@@ -6,38 +6,37 @@ import (
 )
 
 // serveSignOut ends the session here and sends the browser to end the managed
-// login's. Only this site may ask for it: CrossOriginProtection judges a POST, and
-// Sec-Fetch-Site a GET. A browser that sends neither is asked to confirm. A GET that
-// is no navigation is refused: an image in a comment must not sign readers out, and
-// neither must a script that loads links ahead.
+// login's. Only this origin may ask for it.
+//
+// CrossOriginProtection judges a POST, in a frame too. A hidden frame of another origin
+// cannot send one: the form would have to be on a page of this origin, and a script that
+// reaches into such a page can do all that the user can. A framed site needs its own form
+// to sign out.
+//
+// A GET signs out at once only if the browser says that a whole tab navigates, by a link
+// of this origin or the address bar. Every other navigation gets a page that asks: that
+// of a link on another site, of a sibling domain or of a frame, or of a browser without
+// Fetch Metadata.
 func (a *Auth) serveSignOut(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
 		if a.routes.crossOrigin.Check(r) != nil {
 			a.serveStatus(w, r, http.StatusForbidden)
 			return
 		}
-	} else {
-		if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
-			a.serveStatus(w, r, http.StatusForbidden)
-			return
-		}
-		switch r.Header.Get("Sec-Fetch-Site") {
-		case "same-origin", "same-site", "none": // "none": typed, or a bookmark
-		case "":
-			a.serveHTMLPage(w, r, http.StatusOK, htmlPage{Title: "Sign out?", Confirm: a.cfg.RoutesPath + "/sign-out"})
-			return
-		default:
-			a.serveStatus(w, r, http.StatusForbidden)
-			return
-		}
+	} else if !isOwnNavigation(r) {
+		a.serveSignOutPage(w, r)
+		return
 	}
-	if err := a.sessions.End(w, r); err != nil {
+	user := a.userBefore(r)
+	err := a.sessions.End(w, r)
+	if err != nil {
 		// The user asked to sign out, and the cookies are cleared.
 		a.cfg.Logger.Warn("cognitogate: a session could not be revoked", "error", err)
 	}
 	a.deleteHostCookie(w, a.signInMarkerName())
 	q := url.Values{"client_id": {a.cfg.UserPool.ClientID}, "logout_uri": {a.routes.logoutURI}}
 	redirect(w, r, a.cfg.UserPool.LoginURL()+"/logout?"+q.Encode())
+	a.reportSignOut(w, r, SignOut{User: user, Reason: SignOutAsked, Err: err})
 }
 
 // serveSignOutCallback is where the managed login sends the browser afterwards. The

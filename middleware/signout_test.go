@@ -47,7 +47,8 @@ func TestSignOut(t *testing.T) {
 	}
 }
 
-// TestSignOutOfOtherSites: only requests of this site sign a user out.
+// TestSignOutOfOtherSites: only requests of this origin sign a user out, and a GET only in
+// a whole tab.
 func TestSignOutOfOtherSites(t *testing.T) {
 	const yes, no, asks = http.StatusFound, http.StatusForbidden, http.StatusOK
 	env := newRoutesEnv(t)
@@ -56,15 +57,18 @@ func TestSignOutOfOtherSites(t *testing.T) {
 		header       map[string]string
 		want         int
 	}{
-		{"a link of this site", "GET", map[string]string{"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"}, yes},
-		{"a link of a sibling", "GET", map[string]string{"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"}, yes},
-		{"typed", "GET", map[string]string{"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"}, yes},
-		{"a link of another site", "GET", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, no},
-		{"a frame of another site", "GET", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, no},
+		{"a link of this site", "GET", map[string]string{"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, yes},
+		{"a link of a sibling", "GET", map[string]string{"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, asks},
+		{"typed", "GET", map[string]string{"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, yes},
+		{"a link of another site", "GET", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, asks},
+		{"a frame of this site", "GET", map[string]string{"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, asks},
+		{"a frame of another site", "GET", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, asks},
 		{"an image of another site", "GET", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, no},
 		{"an image in a comment", "GET", map[string]string{"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, no},
 		{"a script that loads links ahead", "GET", map[string]string{"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}, no},
-		{"a value of the future", "GET", map[string]string{"Sec-Fetch-Site": "cross-planet", "Sec-Fetch-Mode": "navigate"}, no},
+		{"a value of the future", "GET", map[string]string{"Sec-Fetch-Site": "cross-planet", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, asks},
+		{"a browser that does not say what the page is for", "GET", map[string]string{"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"}, asks},
+		{"an old browser's image", "GET", map[string]string{"Accept": "image/*"}, no},
 		{"a browser that does not say", "GET", nil, asks},
 		{"one that says where it came from", "GET", map[string]string{"Referer": "https://evil.example/"}, asks},
 		{"a form of this site", "POST", map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": origin}, http.StatusSeeOther},
@@ -77,6 +81,8 @@ func TestSignOutOfOtherSites(t *testing.T) {
 		{"a sandboxed form in an old browser", "POST", map[string]string{"Origin": "null"}, no},
 		{"a form of a site with our name before it", "POST", map[string]string{"Origin": origin + ".evil.example"}, no},
 		{"a form through a proxy that hides the host", "POST", map[string]string{"Origin": origin, "Host": "10.0.0.1:8080"}, http.StatusSeeOther},
+		{"a framed form of this site", "POST", map[string]string{"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "iframe", "Origin": origin}, http.StatusSeeOther},
+		{"a framed form of a sibling", "POST", map[string]string{"Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "iframe", "Origin": "https://evil.example.com"}, no},
 		{"a program", "POST", nil, http.StatusSeeOther},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -24,6 +24,8 @@ type demo struct {
 	site   *httptest.Server
 	origin string
 
+	cookieDomain string // of Amplify's cookies; empty for those of the host
+
 	mu      sync.Mutex
 	frozen  time.Time // zero while the clock runs
 	ahead   time.Duration
@@ -104,6 +106,9 @@ func (d *demo) start(t *testing.T) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.handler = handler
+	if d.cookieDomain != "" {
+		d.handler = withCookieDomain(d.cookieDomain, handler)
+	}
 }
 
 func (d *demo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -181,6 +186,7 @@ func (v *visitor) do(method, path string, form url.Values, edit func(http.Header
 	r.Header.Set("Accept", "text/html")
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	r.Header.Set("Sec-Fetch-Dest", "document")
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
@@ -299,6 +305,7 @@ func (d *demo) ask(method, path string) *response {
 	r.Header.Set("Accept", "text/html")
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	r.Header.Set("Sec-Fetch-Dest", "document")
 	w := httptest.NewRecorder()
 	d.ServeHTTP(w, r)
 	resp := w.Result()

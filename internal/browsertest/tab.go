@@ -164,12 +164,23 @@ func (b *Tab) Evaluate(expression string) string {
 // Cookie returns the site's cookie whose name ends in suffix, or nil.
 func (b *Tab) Cookie(suffix string) *network.Cookie {
 	b.T.Helper()
+	return b.cookie(func(name string) bool { return strings.HasSuffix(name, suffix) })
+}
+
+// CookieNamed returns the site's cookie whose name begins with prefix, or nil.
+func (b *Tab) CookieNamed(prefix string) *network.Cookie {
+	b.T.Helper()
+	return b.cookie(func(name string) bool { return strings.HasPrefix(name, prefix) })
+}
+
+func (b *Tab) cookie(is func(name string) bool) *network.Cookie {
+	b.T.Helper()
 	result, err := chromedp.Call(b.Ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{b.Origin}})
 	if err != nil {
 		b.T.Fatal(err)
 	}
 	for _, c := range result.Cookies {
-		if strings.HasSuffix(c.Name, suffix) {
+		if is(c.Name) {
 			return c
 		}
 	}

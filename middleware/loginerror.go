@@ -1,0 +1,67 @@
+package middleware
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// silentErrors are the answers to a request that must not show the user a page, which
+// means prompt=none (OpenID Connect Core §3.1.2.6). Cognito documents the first.
+var silentErrors = []string{"login_required", "interaction_required", "account_selection_required", "consent_required"}
+
+// serveLoginError answers a callback with an error of the managed login. A signed-in user
+// who has cancelled goes on, and is still signed in.
+func (a *Auth) serveLoginError(w http.ResponseWriter, r *http.Request, f *flow, q url.Values) {
+	code, description := q.Get("error"), q.Get("error_description")
+	silent := f.Silent && slices.Contains(silentErrors, code)
+	reason := FailureLogin
+	if isCancel(code, description) {
+		reason = FailureCancelled
+	}
+	if !silent {
+		a.callSignInFailed(r, reason, fmt.Errorf("cognitogate: the managed login says %q: %q", printable(code), printable(description)))
+	}
+	if !silent && reason == FailureLogin {
+		a.logLoginError(code, description)
+	} else if _, err := a.sessions.Fetch(w, r, nil); err == nil || silent && a.isPublic(r, f.ReturnPath) {
+		redirect(w, r, f.ReturnPath)
+		return
+	}
+	kind := PageSignInRefused
+	switch {
+	case silent:
+		kind, description = PageSignInRequired, ""
+	case reason == FailureCancelled:
+		kind = PageSignInCancelled
+	}
+	a.serveLoginErrorPage(w, r, kind, printable(description), f.ReturnPath)
+}
+
+// isCancel reports whether the user has cancelled the sign-in. Identity providers say
+// access_denied also if they refuse the user, and then they say why.
+func isCancel(code, description string) bool {
+	return code == "access_denied" && (description == "" || strings.Contains(strings.ToLower(description), "cancel"))
+}
+
+// logLoginError logs an error of the managed login. It comes through the browser, where
+// anybody may have made it up, so it is a warning, and its texts are quoted and cut.
+func (a *Auth) logLoginError(code, description string) {
+	a.cfg.Logger.Warn("cognitogate: the managed login has refused a sign-in",
+		"code", strconv.Quote(printable(code)), "description", strconv.Quote(printable(description)))
+}
+
+// isPublic reports whether Protect lets a return path through. The conditions of rules
+// see the header of r, because the browser will send nearly the same one.
+func (a *Auth) isPublic(r *http.Request, returnPath string) bool {
+	u, err := url.Parse(returnPath)
+	if err != nil {
+		return false
+	}
+	served, ok := a.urlWithoutBasePath(u)
+	served.RawQuery = u.RawQuery // conditions may ask for it
+	return ok && !a.protects(&http.Request{Method: http.MethodGet, URL: served, Host: r.Host, Header: r.Header})
+}

@@ -1,0 +1,57 @@
+package middleware
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/cognitogate/cognitogate/tokens"
+)
+
+// tokenEndpointFaults are errors of the token endpoint that no user can do anything about
+// (RFC 6749 §5.2), with what to look at.
+var tokenEndpointFaults = map[string]string{
+	"invalid_client":         "UserPool.ClientSecret or UserPool.ClientID is wrong, or the app client has no secret",
+	"unauthorized_client":    "the app client does not allow the authorization code grant, or this redirect URI",
+	"unsupported_grant_type": "the token endpoint is not Cognito's",
+}
+
+// deploymentFault returns what the operator has to look at, if the configuration is
+// certainly the cause of a failed sign-in. The token endpoint says so to this server. What
+// comes through the browser proves nothing.
+func deploymentFault(err error) (cause string, ok bool) {
+	if api, isAPI := errors.AsType[*tokens.APIError](err); isAPI {
+		cause, ok = tokenEndpointFaults[api.Code]
+	}
+	return cause, ok
+}
+
+// serveSignInError answers a callback that could not finish the sign-in.
+func (a *Auth) serveSignInError(w http.ResponseWriter, r *http.Request, f *flow, err error) {
+	reason := FailureTokens
+	cause, misconfigured := deploymentFault(err)
+	switch {
+	case errors.Is(err, errSignedInHook):
+		reason = FailureHook
+	case misconfigured:
+		reason = FailureConfiguration
+	case errors.Is(err, tokens.ErrUnavailable):
+		reason = FailureUnavailable
+	}
+	a.callSignInFailed(r, reason, err)
+	if reason == FailureConfiguration {
+		a.cfg.Logger.Error("cognitogate: no user can sign in: the configuration is wrong", "look_at", cause, "error", err)
+		a.serveMisconfiguredPage(w, r)
+		return
+	}
+	a.cfg.Logger.Warn("cognitogate: a sign-in failed", "error", err)
+	switch {
+	case errors.Is(err, tokens.ErrUnavailable):
+		a.serveSignInUnavailablePage(w, r, f.ReturnPath)
+	case reason != FailureHook:
+		a.serveFailedPage(w, r, http.StatusBadRequest, f.ReturnPath)
+	case errors.Is(err, ErrForbidden):
+		a.serveTurnedAwayPage(w, r, f.ReturnPath)
+	default: // a fault of the program, such as a database that is down
+		a.serveFailedPage(w, r, http.StatusInternalServerError, f.ReturnPath)
+	}
+}
