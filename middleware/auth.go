@@ -20,8 +20,10 @@ type Auth struct {
 	verifier   *tokens.Verifier
 	signIn     *url.URL
 	signInTo   string          // SignIn up to the value of ReturnParam; "" without one
+	signInHome string          // SignIn for a request that has no way back
+	origins    []string        // Origin and ReturnOrigins, without doubles
 	exempt     []string        // paths that Protect lets through, exactly as written, without BasePath
-	routes     *routesSettings // nil without Origin
+	routes     *routesSettings // nil if Routes do not sign users in
 
 	loopLogs *loopLogs
 }

@@ -15,13 +15,14 @@ import (
 )
 
 // browser simulates a browser: it keeps cookies, follows redirects and refreshes, sends
-// forms and Fetch Metadata. It knows two sites, ours and the managed login.
+// forms and Fetch Metadata. It knows our sites and the managed login.
 type browser struct {
 	*testing.T
 	site *testEnv
 	jar  *cookiejar.Jar
 
 	strict          map[string]bool         // names of SameSite=Strict cookies
+	others          map[string]http.Handler // further sites by their hosts
 	dropsCookie     func(*http.Cookie) bool // cookies that it does not keep
 	sendsNoMetadata bool                    // it sends no Fetch Metadata
 
@@ -49,13 +50,17 @@ func (b *browser) send(r *http.Request, crossSite bool) *http.Response {
 		}
 	}
 	var resp *http.Response
+	handler := b.others[r.URL.Host]
 	if "https://"+r.URL.Host == origin {
+		handler = b.site.handler
+	}
+	if handler != nil {
 		w := httptest.NewRecorder()
 		r.RequestURI, r.Host = r.URL.RequestURI(), r.URL.Host
 		if r.Body == nil {
 			r.Body = http.NoBody
 		}
-		b.site.handler.ServeHTTP(w, r)
+		handler.ServeHTTP(w, r)
 		resp = w.Result()
 	} else {
 		client := b.site.server.Client()
@@ -100,7 +105,11 @@ func (b *browser) navigate(method, target, from string, form url.Values) {
 		}
 		// One redirect to another site makes the whole chain cross-site, unless the
 		// user has typed the first URL.
-		if site != "none" && "https://"+u.Host != from {
+		switch {
+		case site == "none" || site == "cross-site" || "https://"+u.Host == from:
+		case strings.HasSuffix(u.Host, ".example.com") && strings.HasSuffix(from, ".example.com"):
+			site = "same-site"
+		default:
 			site = "cross-site"
 		}
 		r, err := http.NewRequest(method, u.String(), strings.NewReader(form.Encode()))

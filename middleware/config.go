@@ -52,22 +52,42 @@ type Config struct {
 	BasePath string
 
 	// SignIn is the path of the sign-in page. Protect lets exactly this path through,
-	// with or without a slash at its end as it is written here. It may be an absolute
-	// https URL of another site, which needs Origin. Default RoutesPath+"/sign-in" with
-	// Origin, else BasePath+"/sign-in".
+	// with or without a slash at its end as it is written here. Default
+	// RoutesPath+"/sign-in" if Routes sign users in, else BasePath+"/sign-in".
+	//
+	// It may be an absolute https URL of another site, which needs Origin. That site signs
+	// users in then, and Routes do not; see Origin. http is for localhost, or needs
+	// Cookies.Insecure.
 	SignIn string
 
 	// ReturnParam is the query parameter that tells the sign-in page where the
 	// user wanted to go; see [Auth.ReturnTo]. Default "next"; "-" leaves it out.
+	//
+	// Its value is a path with its query, of at most 2048 bytes, or such a path of Origin
+	// as an absolute URL if SignIn is on another site. A user with a longer
+	// one, or without one, arrives at AfterSignIn. While a user signs in, Routes keep
+	// some 1500 bytes, and less with a long Login.State.
 	ReturnParam string
 
-	// Origin is the origin of this site in browsers, "https://app.example.com". With
-	// it, users sign in on the server, through [Auth.Routes], and cookies are
-	// HttpOnly. http is for localhost, or needs Cookies.Insecure.
+	// ReturnOrigins are other origins whose pages may be the user's way back, such as
+	// "https://app.example.com": of the sites that send their users here to sign in.
+	// Default none. An origin must be written as browsers write it, and only exactly this
+	// one counts: no other port, and no subdomain. http is for localhost, or needs
+	// Cookies.Insecure.
+	ReturnOrigins []string
+
+	// Origin is where browsers find this site: "https://app.example.com". http is for
+	// localhost, or needs Cookies.Insecure.
+	//
+	// With it, users sign in on the server, through [Auth.Routes], and cookies are
+	// HttpOnly. This is not so if SignIn is on another site or RoutesPath is "-": then
+	// something else signs users in, for example Amplify in the browser. Cookies are
+	// HttpOnly then only with Cookies.HTTPOnly; set it if that site's are. No path of
+	// Routes is let through, and Secret is not needed.
 	Origin string
 
 	// RoutesPath is where Routes is mounted, as browsers see it. Default
-	// BasePath+"/api/auth".
+	// BasePath+"/api/auth". "-" says that Routes do not sign users in.
 	RoutesPath string
 
 	// AfterSignIn and AfterSignOut are the paths where users arrive unless the request
@@ -78,8 +98,8 @@ type Config struct {
 	Login Login
 
 	// Secret seals the cookies of unfinished sign-ins: at least 32 random bytes, the
-	// same for all replicas. Required with Origin. To replace it, move the old one to
-	// OldSecrets for ten minutes.
+	// same for all replicas. Required if Routes sign users in; see Origin. To replace it,
+	// move the old one to OldSecrets for an hour, which an unfinished sign-in may last.
 	Secret     []byte
 	OldSecrets [][]byte
 

@@ -54,11 +54,11 @@ func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("Location", a.signInURL(r))
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	case page.Navigates(r, a.cfg.Bearer):
-		h.Set("Location", a.cfg.SignIn)
+		h.Set("Location", a.signInHome)
 		w.WriteHeader(http.StatusSeeOther)
 	default:
 		if page.IsHTMX(r) && !page.IsPrefetch(r) {
-			h.Set("HX-Redirect", a.cfg.SignIn)
+			h.Set("HX-Redirect", a.signInHome)
 		}
 		h.Set("WWW-Authenticate", "Bearer")
 		a.serveStatus(w, r, http.StatusUnauthorized)

@@ -17,7 +17,9 @@ import (
 )
 
 const (
-	flowLifetime = 10 * time.Minute
+	// A sign-in may wait for a code by mail. Cognito's managed login keeps its own cookie
+	// for an hour.
+	flowLifetime = time.Hour
 	maxFlows     = 5 // tabs that sign in at the same time
 
 	maxSpentFlows      = 8192 // that are remembered
@@ -35,8 +37,8 @@ const (
 type flow struct {
 	State      string `json:"s"`
 	Nonce      string `json:"n"`
-	Verifier   string `json:"v"` // RFC 7636 §4.1
-	ReturnPath string `json:"to"`
+	Verifier   string `json:"v"`                 // RFC 7636 §4.1
+	ReturnPath string `json:"to"`                // or a URL of one of ReturnOrigins
 	StartedAt  int64  `json:"at"`                // Unix milliseconds
 	Repeated   bool   `json:"again,omitempty"`   // the browser lost the session of a sign-in a minute ago
 	Silent     bool   `json:"silent,omitempty"`  // the managed login must show no page (prompt=none)
@@ -80,9 +82,9 @@ func (a *Auth) writeFlowCookie(w http.ResponseWriter, r *http.Request, f *flow) 
 	f.StartedAt = a.routes.now().UnixMilli()
 	name := a.flowCookiePrefix() + f.id()
 	sealed, err := a.routes.flowSealer.Seal(name, f, flowLifetime)
-	if f.ReturnPath != a.cfg.AfterSignIn && (err != nil || len(sealed) > maxFlowBytes) {
+	if f.ReturnPath != a.homeOf(f.ReturnPath) && (err != nil || len(sealed) > maxFlowBytes) {
 		// Signing in matters more than the return path.
-		f.ReturnPath = a.cfg.AfterSignIn
+		f.ReturnPath = a.homeOf(f.ReturnPath)
 		sealed, err = a.routes.flowSealer.Seal(name, f, flowLifetime)
 	}
 	if err == nil && len(sealed) > maxFlowBytes {

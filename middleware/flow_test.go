@@ -44,7 +44,7 @@ func TestFlowCookie(t *testing.T) {
 	env := newRoutesEnv(t, func(cfg *cognito.Config) { cfg.Cookies.Domain = "example.com" })
 	authorize, c := env.startFlow("/api/auth/sign-in")
 	if c.Name != flowCookiePrefix+env.server.UserPool().ClientID+"."+authorize.Query().Get("state") ||
-		!c.Secure || !c.HttpOnly || c.Path != "/" || c.Domain != "" || c.SameSite != http.SameSiteLaxMode || c.MaxAge != 600 {
+		!c.Secure || !c.HttpOnly || c.Path != "/" || c.Domain != "" || c.SameSite != http.SameSiteLaxMode || c.MaxAge != 3600 {
 		t.Errorf("%+v", c)
 	}
 	for _, open := range []string{authorize.Query().Get("nonce"), authorize.Query().Get("state")} {
@@ -97,13 +97,17 @@ func TestRoutesCookiesFollowTheSession(t *testing.T) {
 	}
 }
 
-// TestFlowLastsTenMinutes: a flow is valid in its last second.
-func TestFlowLastsTenMinutes(t *testing.T) {
+// TestFlowLastsAnHour: a user has time to wait for a code by mail, and arrives where they
+// wanted to go. A flow is valid in its last second.
+func TestFlowLastsAnHour(t *testing.T) {
 	env := newRoutesEnv(t)
-	authorize, flow := env.startFlow("/api/auth/sign-in")
-	env.clock.advance(10*time.Minute - time.Second)
-	if resp := env.get(env.completeLogin(authorize, "ada").RequestURI(), flow); sessionUser(resp) != "ada" {
-		t.Errorf("%d", resp.StatusCode)
+	for _, later := range []time.Duration{11 * time.Minute, time.Hour - time.Second} {
+		authorize, flow := env.startFlow("/api/auth/sign-in?next=/dashboard?tab=2")
+		env.clock.advance(later)
+		resp := env.get(env.completeLogin(authorize, "ada").RequestURI(), flow)
+		if to := resp.Header.Get("Location"); sessionUser(resp) != "ada" || to != "/dashboard?tab=2" {
+			t.Errorf("after %v: %d to %q", later, resp.StatusCode, to)
+		}
 	}
 }
 

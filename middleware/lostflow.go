@@ -31,7 +31,7 @@ func (a *Auth) serveLostCallback(w http.ResponseWriter, r *http.Request, q url.V
 	default:
 		a.serveHTMLPage(w, r, http.StatusBadRequest, htmlPage{
 			Title: "This sign-in cannot go on",
-			Text:  "It has taken longer than ten minutes, was finished in another tab, or this browser does not keep cookies for this site.",
+			Text:  "It has taken longer than an hour, was finished in another tab, or this browser does not keep cookies for this site.",
 			Again: a.signInLink(a.cfg.AfterSignIn),
 		})
 	}

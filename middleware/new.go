@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/cognitogate/cognitogate/internal/configerr"
 	"github.com/cognitogate/cognitogate/session"
@@ -25,50 +24,31 @@ func New(cfg Config) (*Auth, error) {
 	cfg.Login.Scopes = slices.Clone(cfg.Login.Scopes) // the caller may change its slice later
 	a := &Auth{cfg: cfg}
 	a.configureBasePath(&configErrors)
+	a.configureRoutesPath(&configErrors)
 	a.configureOrigin(&configErrors)
 	a.configureSessions(&configErrors)
 	a.configureMatcher(&configErrors)
 	a.configureSignIn(&configErrors)
 	a.configureReturnParam(&configErrors)
+	a.configureReturnOrigins(&configErrors)
 	a.configureDefaults(&configErrors)
 	if err := configErrors.Err(); err != nil {
 		return nil, fmt.Errorf("cognitogate: the configuration is wrong:\n%w", err)
 	}
-	if cfg.UserPool.ClientSecret != "" && cfg.Origin == "" {
-		a.cfg.Logger.Warn("cognitogate: the app client has a secret and there is no Origin: Amplify in a browser cannot sign in with such a client")
-	}
+	a.warnOfSignInElsewhere()
 	return a, nil
 }
 
-// configureOrigin sets what follows from Origin and RoutesPath.
-func (a *Auth) configureOrigin(configErrors *configerr.List) {
+// configureRoutesPath checks RoutesPath.
+func (a *Auth) configureRoutesPath(configErrors *configerr.List) {
 	cfg := &a.cfg
+	if cfg.RoutesPath == noRoutes {
+		return
+	}
 	cfg.RoutesPath = strings.TrimSuffix(cfg.RoutesPath, "/")
 	if !isLocalPath(cfg.RoutesPath) || !isPlain(&url.URL{Path: cfg.RoutesPath}) {
-		configErrors.Add("RoutesPath", `%q is not a path like "/api/auth"`, cfg.RoutesPath)
+		configErrors.Add("RoutesPath", `%q is neither a path like "/api/auth" nor %q`, cfg.RoutesPath, noRoutes)
 	}
-	if cfg.Origin == "" {
-		return
-	}
-	u, err := url.Parse(cfg.Origin)
-	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.Scheme+"://"+u.Host != cfg.Origin ||
-		strings.HasSuffix(u.Host, ":") || strings.ContainsFunc(u.Host, func(r rune) bool { return r >= utf8.RuneSelf }) {
-		configErrors.Add("Origin", `%q is not an origin like "https://app.example.com"`, cfg.Origin)
-		return
-	}
-	cfg.Cookies.HTTPOnly = true
-	if u.Scheme == "http" {
-		// Browsers trust localhost like https, but not all of them store Secure
-		// cookies from it over http.
-		switch u.Hostname() {
-		case "localhost", "127.0.0.1", "::1":
-			cfg.Cookies.Insecure = true
-		}
-		if !cfg.Cookies.Insecure {
-			configErrors.Add("Origin", "%q is not https, and Cookies.Insecure is not set", cfg.Origin)
-		}
-	}
-	a.routes = newRoutesSettings(cfg, u, configErrors)
 }
 
 // configureSessions makes the Manager. It shares the Client and the Verifier, which
@@ -112,11 +92,11 @@ func (a *Auth) configureSignIn(configErrors *configerr.List) {
 	cfg := &a.cfg
 	if cfg.SignIn == "" {
 		cfg.SignIn = cfg.BasePath + "/sign-in"
-		if cfg.Origin != "" {
+		if cfg.usesRoutes() {
 			cfg.SignIn = cfg.RoutesPath + "/sign-in"
 		}
 	}
-	if cfg.Origin != "" {
+	if cfg.usesRoutes() {
 		a.exemptRoutes()
 	}
 	u, err := url.Parse(cfg.SignIn)
@@ -129,14 +109,14 @@ func (a *Auth) configureSignIn(configErrors *configerr.List) {
 		if served, ok := a.urlWithoutBasePath(u); ok && a.protects(&http.Request{URL: served}) {
 			configErrors.Add("SignIn", "%q is not plain, without escapes, dot segments and the like, and so Protect would not let it through", cfg.SignIn)
 		}
-	case u.Scheme != "https" || u.Host == "" || u.User != nil:
+	case u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || isInsecure(u, cfg):
 		configErrors.Add("SignIn", `%q is neither a path like "/sign-in" nor an https URL`, cfg.SignIn)
-	case strings.EqualFold("https://"+u.Host, cfg.Origin):
+	case u.Scheme+"://"+hostOf(u) == cfg.Origin:
 		configErrors.Add("SignIn", "%q is on this site: give its path, which Protect lets through then", cfg.SignIn)
 	case cfg.Origin == "":
 		configErrors.Add("SignIn", "%q is on another site, which needs Origin to send users back", cfg.SignIn)
 	}
-	a.signIn = u
+	a.signIn, a.signInHome = u, cfg.SignIn
 }
 
 // configureReturnParam sets how the sign-in page learns where the user wanted to go.
@@ -150,7 +130,7 @@ func (a *Auth) configureReturnParam(configErrors *configerr.List) {
 		configErrors.Add("ReturnParam", `%q is not a parameter's name like "next"`, cfg.ReturnParam)
 	case a.signIn != nil && a.signIn.Query().Has(cfg.ReturnParam):
 		configErrors.Add("ReturnParam", "%q is a parameter of SignIn already", cfg.ReturnParam)
-	case cfg.Origin != "" && slices.Contains(routeParams, cfg.ReturnParam):
+	case cfg.usesRoutes() && slices.Contains(routeParams, cfg.ReturnParam):
 		configErrors.Add("ReturnParam", "%q means something else to Routes", cfg.ReturnParam)
 	}
 	separator := "?"
@@ -158,6 +138,10 @@ func (a *Auth) configureReturnParam(configErrors *configerr.List) {
 		separator = "&"
 	}
 	a.signInTo = cfg.SignIn + separator + cfg.ReturnParam + "="
+	if a.signIn != nil && a.signIn.Host != "" {
+		// Its own default is no page of this site.
+		a.signInHome = a.signInTo + url.QueryEscape(cfg.Origin+cfg.AfterSignIn)
+	}
 }
 
 // paramName allows no character that has a meaning in a query or a form.

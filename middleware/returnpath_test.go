@@ -105,18 +105,34 @@ var offSiteURLs = []string{
 	"/" + strings.Repeat("a", 3000), "/" + strings.Repeat("../", 100) + "/evil.example", "/\v/evil.example", "/\f/evil.example", "/\u0085/evil.example",
 }
 
-// FuzzReturnTo: browsers read ReturnTo as a path of this site, always. Routes redirect to
-// no path that signs a user out, or that begins with two slashes once its dot segments
-// are resolved.
+// returnOrigins are the other origins that the tests of open redirects allow.
+var returnOrigins = []string{"https://shop.example.com", "https://shop.example.com:8443", "https://xn--bcher-kva.example", "https://[2001:db8::1]"}
+
+// leadsAway reports whether a reader of browsers could be led to another site than ours
+// and those of returnOrigins.
+func leadsAway(to string) bool {
+	site, _, ok := browserURL(to)
+	return !ok || site != host && !slices.Contains(returnOrigins, "https://"+site)
+}
+
+// FuzzReturnTo: browsers read ReturnTo as a path of this site, or as a URL of one of
+// ReturnOrigins, always. Routes redirect to no path that signs a user out, or that begins
+// with two slashes once its dot segments are resolved.
 func FuzzReturnTo(f *testing.F) {
-	for _, s := range offSiteURLs {
+	for _, s := range slices.Concat(offSiteURLs, offOriginURLs(origin)) {
 		f.Add(s)
 	}
-	var env *testEnv
+	for _, o := range returnOrigins {
+		for _, s := range offOriginURLs(o) {
+			f.Add(s)
+		}
+	}
+	var env, open *testEnv
 	var cookie string
 	f.Fuzz(func(t *testing.T, next string) {
 		if env == nil {
 			env = newRoutesEnv(t)
+			open = newRoutesEnv(t, func(cfg *cognito.Config) { cfg.ReturnOrigins = returnOrigins })
 			r := pageRequest("/")
 			env.server.SignIn(r, "ada")
 			cookie = r.Header.Get("Cookie")
@@ -127,21 +143,30 @@ func FuzzReturnTo(f *testing.F) {
 		if site, _, ok := browserURL(to); !ok || site != host || !strings.HasPrefix(to, "/") {
 			t.Errorf("%q: ReturnTo is %q, which leads to %q", next, to, site)
 		}
+		opened := open.auth.ReturnTo(r)
+		if leadsAway(opened) || opened != to && !slices.ContainsFunc(returnOrigins, func(o string) bool { return strings.HasPrefix(opened, o+"/") }) {
+			t.Errorf("%q: with ReturnOrigins, ReturnTo is %q", next, opened)
+		}
 		posted := pageRequest("/")
 		posted.Form = url.Values{"next": {next}}
 		if again := env.auth.ReturnTo(posted); again != to {
 			t.Errorf("%q: %q from a form, %q from a query", next, again, to)
 		}
-		r.Header.Set("Cookie", cookie)
-		resp := env.do(r)
-		location := resp.Header.Get("Location")
-		site, path, ok := browserURL(location)
-		if !ok || site != host || strings.HasPrefix(path, "//") || isRoute(path) {
-			t.Errorf("%q: %d to %q, which is %q of %q", next, resp.StatusCode, location, path, site)
+		if again := env.auth.ReturnTo(pageRequest("/sign-in?next=" + url.QueryEscape(to))); again != to {
+			t.Errorf("%q: %q leads to %q", next, to, again)
 		}
-		for i := range len(location) {
-			if c := location[i]; c <= ' ' || c >= 0x7f {
-				t.Errorf("%q: %q has a byte that is none of a URL", next, location)
+		r.Header.Set("Cookie", cookie)
+		for _, env := range []*testEnv{env, open} {
+			resp := env.do(r.Clone(r.Context()))
+			location := resp.Header.Get("Location")
+			_, path, _ := browserURL(location)
+			if leadsAway(location) || env != open && !strings.HasPrefix(location, "/") || strings.HasPrefix(path, "//") || isRoute(path) {
+				t.Errorf("%q: %d to %q", next, resp.StatusCode, location)
+			}
+			for i := range len(location) {
+				if c := location[i]; c <= ' ' || c >= 0x7f {
+					t.Errorf("%q: %q has a byte that is none of a URL", next, location)
+				}
 			}
 		}
 	})

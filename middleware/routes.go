@@ -44,15 +44,18 @@ func init() { // returnPath, which a handler calls, reads the map
 // Frames, images, scripts and prefetches begin and end nothing. In a frame, sign-in and
 // sign-up answer with a link that opens them in the whole tab.
 //
-// Routes panics without Origin or UserPool.Domain.
+// Routes panics if the Config says that something else signs users in: without Origin,
+// with a SignIn of another site, and with the RoutesPath "-".
 func (a *Auth) Routes() http.Handler {
-	if a.routes == nil {
+	switch {
+	case a.routes != nil:
+		return http.HandlerFunc(a.serveRoute)
+	case a.cfg.Origin == "":
 		panic("cognitogate: Routes needs Config.Origin")
+	case a.cfg.RoutesPath == noRoutes:
+		panic(`cognitogate: Config.RoutesPath is "-", so Routes do not sign users in`)
 	}
-	if a.cfg.UserPool.Domain == "" {
-		panic("cognitogate: Routes needs Config.UserPool.Domain")
-	}
-	return http.HandlerFunc(a.serveRoute)
+	panic("cognitogate: Config.SignIn is on another site, so Routes do not sign users in")
 }
 
 // isRoute reports whether a path, as browsers see it, is that of a route.

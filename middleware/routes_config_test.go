@@ -45,6 +45,13 @@ func TestConfigErrorsOfRoutesNameTheField(t *testing.T) {
 		{"a relative routes path", func(c *cognito.Config) { c.RoutesPath = "auth" }, "RoutesPath"},
 		{"a routes path with a query", func(c *cognito.Config) { c.RoutesPath = "/a?b" }, "RoutesPath"},
 		{"a routes path that is escaped", func(c *cognito.Config) { c.RoutesPath = "/a%2fb" }, "RoutesPath"},
+		{"an origin with a dot at its end", func(c *cognito.Config) { c.Origin += "." }, "Origin"},
+		{"an origin with a port that browsers write otherwise", func(c *cognito.Config) { c.Origin += ":08443" }, "Origin"},
+		{"an origin with a port that is none", func(c *cognito.Config) { c.Origin += ":65536" }, "Origin"},
+		{"an origin with an address that browsers write otherwise", func(c *cognito.Config) { c.Origin = "https://[0::1]" }, "Origin"},
+		{"a name of localhost", func(c *cognito.Config) { c.Origin = "http://app.localhost:8080" }, ""},
+		{"a name that ends like localhost", func(c *cognito.Config) { c.Origin = "http://applocalhost:8080" }, "Origin"},
+		{"a name that begins like localhost", func(c *cognito.Config) { c.Origin = "http://localhost.example" }, "Origin"},
 		{"no secret", func(c *cognito.Config) { c.Secret = nil }, "Secret"},
 		{"a short secret", func(c *cognito.Config) { c.Secret = c.Secret[:31] }, "Secret"},
 		{"a short old secret", func(c *cognito.Config) { c.OldSecrets = [][]byte{c.Secret, c.Secret[:31]} }, "OldSecrets"},
@@ -118,12 +125,11 @@ func TestAllConfigErrorsOfRoutesAtOnce(t *testing.T) {
 	}
 }
 
-func TestRoutesPanicWithoutWhatTheyNeed(t *testing.T) {
+func TestRoutesPanicIfSomethingElseSignsIn(t *testing.T) {
 	for name, cfg := range map[string]cognito.Config{
-		"Origin": routesConfig(func(c *cognito.Config) { c.Origin = "" }),
-		"UserPool.Domain": routesConfig(func(c *cognito.Config) {
-			c.UserPool.Domain, c.SignIn = "", "https://login.example.com/"
-		}),
+		"Origin":     routesConfig(func(c *cognito.Config) { c.Origin = "" }),
+		"SignIn":     routesConfig(func(c *cognito.Config) { c.SignIn = "https://login.example.com/" }),
+		"RoutesPath": routesConfig(func(c *cognito.Config) { c.RoutesPath = "-" }),
 	} {
 		auth, err := cognito.New(cfg)
 		if err != nil {
@@ -132,7 +138,7 @@ func TestRoutesPanicWithoutWhatTheyNeed(t *testing.T) {
 		func() {
 			defer func() {
 				if text, ok := recover().(string); !ok || !strings.HasPrefix(text, "cognitogate: ") || !strings.Contains(text, name) {
-					t.Errorf("without %s: %q", name, text)
+					t.Errorf("because of %s: %q", name, text)
 				}
 			}()
 			auth.Routes()

@@ -66,14 +66,8 @@ func newRoutesSettings(cfg *Config, origin *url.URL, configErrors *configerr.Lis
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if cfg.Origin != strings.ToLower(cfg.Origin) || origin.Port() == defaultPorts[origin.Scheme] {
-		configErrors.Add("Origin", "%q is not what browsers make of it: lower case, without the default port", cfg.Origin)
-	}
-	if cfg.UserPool.Domain == "" && !strings.HasPrefix(cfg.SignIn, "https://") {
-		configErrors.Add("UserPool.Domain", "is required with Origin: the host of the managed login")
-	}
-	if d := strings.ToLower(strings.TrimPrefix(cfg.Cookies.Domain, ".")); d != "" && d != origin.Hostname() && !strings.HasSuffix(origin.Hostname(), "."+d) {
-		configErrors.Add("Cookies.Domain", "%q does not hold the host of Origin", cfg.Cookies.Domain)
+	if cfg.UserPool.Domain == "" {
+		configErrors.Add("UserPool.Domain", "is required with Origin, unless something else signs users in: the host of the managed login")
 	}
 	if p := cfg.Cookies.Path; p != "" && !cookie.PathMatches(p, cfg.RoutesPath+"/sign-out") {
 		configErrors.Add("Cookies.Path", "%q does not hold RoutesPath: a sign-out would see no cookies", p)
@@ -96,8 +90,6 @@ func newRoutesSettings(cfg *Config, origin *url.URL, configErrors *configerr.Lis
 	return s
 }
 
-var defaultPorts = map[string]string{"https": "443", "http": "80"}
-
 // isScope reports whether s is one scope (RFC 6749 §3.3).
 func isScope(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '"' || r == '\\' })
@@ -107,7 +99,7 @@ func isScope(s string) bool {
 // another app client with the same secret cannot open them.
 func (s *routesSettings) setFlowSealer(cfg *Config, configErrors *configerr.List) {
 	tooShort := func(secret []byte) bool { return len(secret) < seal.MinSecret }
-	const what = "needs at least %d random bytes, with Origin"
+	const what = "needs at least %d random bytes, because Routes sign users in"
 	secretTooShort, oldTooShort := tooShort(cfg.Secret), slices.ContainsFunc(cfg.OldSecrets, tooShort)
 	if secretTooShort {
 		configErrors.Add("Secret", what, seal.MinSecret)

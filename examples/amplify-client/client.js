@@ -4,16 +4,22 @@
 // npm ci && npm run build, and go run ./examples/chi-app -client examples/amplify-client/dist
 import { Amplify } from "aws-amplify";
 import { fetchAuthSession, getCurrentUser, signIn, signOut } from "aws-amplify/auth";
+import { cognitoUserPoolsTokenProvider } from "aws-amplify/auth/cognito";
+import { CookieStorage } from "aws-amplify/utils";
 
 const $ = (id) => document.getElementById(id);
 
 // The page's server knows the pool. userPoolEndpoint is for the emulator; on AWS
 // Amplify knows where the pool is.
-const { userPoolId, userPoolClientId, userPoolEndpoint } = $("client").dataset;
+const { userPoolId, userPoolClientId, userPoolEndpoint, cookieDomain } = $("client").dataset;
 Amplify.configure(
   { Auth: { Cognito: { userPoolId, userPoolClientId, userPoolEndpoint } } },
   { ssr: true },
 );
+// With a server on another host, both share the cookies of a domain.
+if (cookieDomain) {
+  cognitoUserPoolsTokenProvider.setKeyValueStorage(new CookieStorage({ domain: cookieDomain, sameSite: "lax" }));
+}
 
 // seen are the tokens that the page shows. Amplify keeps none in memory: it reads
 // the cookies each time, and so finds what the server has written meanwhile.

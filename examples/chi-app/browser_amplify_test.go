@@ -38,6 +38,7 @@ func TestInterop(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(newClientTab(t, browser, ada)) })
 	}
+	interopTwoHosts(t, browser)
 }
 
 // login is a user of the recordings of what Amplify's client writes.
@@ -75,7 +76,13 @@ func logins(t *testing.T) (list []login) {
 // sign in.
 func newClientTab(t *testing.T, browser context.Context, who login) *tab {
 	t.Helper()
-	b := newTab(t, browser)
+	return newClientTabOn(t, browser, newLocalDemo(t), who)
+}
+
+// newClientTabOn opens the tab on an application that the caller has prepared.
+func newClientTabOn(t *testing.T, browser context.Context, d *demo, who login) *tab {
+	t.Helper()
+	b := d.tab(t, browser)
 	user := cognitotest.User{Username: who.username, Password: interopPassword}
 	if who.typed != who.username {
 		user.Attributes = map[string]string{"email": who.typed}

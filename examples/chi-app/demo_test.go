@@ -24,6 +24,8 @@ type demo struct {
 	site   *httptest.Server
 	origin string
 
+	cookieDomain string // of Amplify's cookies; empty for those of the host
+
 	mu      sync.Mutex
 	frozen  time.Time // zero while the clock runs
 	ahead   time.Duration
@@ -104,6 +106,9 @@ func (d *demo) start(t *testing.T) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.handler = handler
+	if d.cookieDomain != "" {
+		d.handler = withCookieDomain(d.cookieDomain, handler)
+	}
 }
 
 func (d *demo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
