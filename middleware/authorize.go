@@ -63,6 +63,7 @@ func (a *Auth) startFlow(w http.ResponseWriter, r *http.Request, f *flow, endpoi
 	}
 	if err := a.writeFlowCookie(w, r, f); err != nil {
 		a.cfg.Logger.Error("cognitogate: a sign-in cannot begin", "error", err)
+		a.callSignInFailed(r, FailureNotBegun, err)
 		a.refuse(w, r, err)
 		return
 	}

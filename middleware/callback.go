@@ -34,15 +34,14 @@ func (a *Auth) serveSignInCallback(w http.ResponseWriter, r *http.Request) {
 	a.writeSignInMarker(w, f)
 	a.deleteHostCookie(w, a.redirectMarkerName())
 	if a.cfg.Cookies.SameSite == http.SameSiteStrictMode {
-		// A redirect would still belong to the navigation from the login's site, on
-		// which browsers send no Strict cookies. A page of ours begins a new one.
-		a.serveHTMLPage(w, r, http.StatusOK, htmlPage{Title: "You are signed in", Continue: asciiURL(f.ReturnPath)})
+		a.serveSignedInPage(w, r, f.ReturnPath)
 		return
 	}
 	redirect(w, r, f.ReturnPath)
 }
 
 var (
+	errNoFlow = errors.New("cognitogate: this browser holds no flow with the callback's state")
 	errNoCode = errors.New("cognitogate: the callback has no code")
 	errNoID   = errors.New(`cognitogate: the answer has no ID token: the app client or Login.Scopes lacks "openid"`)
 	errNonce  = errors.New("cognitogate: the ID token has no nonce of this sign-in")
@@ -75,6 +74,5 @@ func (a *Auth) finishSignIn(w http.ResponseWriter, r *http.Request, f *flow, cod
 	if f.Nonce == "" || subtle.ConstantTimeCompare([]byte(id.Nonce()), []byte(f.Nonce)) != 1 {
 		return errNonce
 	}
-	_, err = a.sessions.Start(w, r, set)
-	return err
+	return a.startSession(w, r, set)
 }

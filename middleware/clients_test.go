@@ -158,9 +158,13 @@ func checkAnswer(t *testing.T, c client, st state, method string, resp *http.Res
 		if len(body) > 0 {
 			t.Errorf("a HEAD is answered with %q", body)
 		}
-	case c.page || c.form:
+	case c.unsure || c.headers["Sec-Fetch-Dest"] == "iframe":
 		if got := strings.TrimSpace(string(body)); got != http.StatusText(want) {
-			t.Errorf("a page gets %q", got)
+			t.Errorf("a tool or a frame gets %q", got)
+		}
+	case c.page || c.form:
+		if text := string(body); !strings.Contains(text, `<a href="/">Home page</a>`) || strings.Contains(text, "Try again<") != (want == 503 && c.page) {
+			t.Errorf("a page gets %q", text)
 		}
 	default:
 		var problem struct {

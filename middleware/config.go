@@ -133,6 +133,20 @@ type Config struct {
 	// errors that it does not answer.
 	ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 
+	// Page changes or writes the pages of Routes and of ServeError: in the words of another
+	// language, or in the look of your site. Default nil: in English, without a script.
+	//
+	// It may change p and write nothing: then the default page shows p. Or it writes a page
+	// of its own to w. The header of w is set already, with the cookies of the answer. What
+	// the function loses of it is put back, and a successful status becomes p.Status. Other
+	// statuses stay, such as that of http.Redirect. A page of your own may use styles,
+	// pictures and fonts of this site, but no script, unless a middleware in front has set
+	// a Content-Security-Policy, or the function sets one. form-action, base-uri and
+	// frame-ancestors are the library's.
+	//
+	// ErrorHandler comes first: what it answers itself is no Page.
+	Page func(w http.ResponseWriter, r *http.Request, p *Page)
+
 	// HTTPClient makes all requests to Cognito. Default http.DefaultClient. Every
 	// call carries a deadline, so it needs no timeout of its own.
 	HTTPClient *http.Client
@@ -144,7 +158,7 @@ type Config struct {
 	// Default slog.Default().
 	Logger *slog.Logger
 
-	// Hooks observe what happens.
+	// Hooks are told what happens. SignedIn may refuse a sign-in.
 	Hooks Hooks
 }
 
@@ -179,6 +193,27 @@ type Hooks struct {
 	// Decided is called when a guard has decided about a request. elapsed is the time
 	// that the decision took.
 	Decided func(ctx context.Context, d Decision, elapsed time.Duration)
+
+	// SignedIn is called by Routes once the tokens of a sign-in are verified, before the
+	// browser gets the session. It may create the local user; the browser waits for it. If
+	// it returns an error or panics, the browser gets no cookie, the new session is ended
+	// at Cognito, and an earlier session stays as it is. An error that wraps [ErrForbidden]
+	// shows a page with 403 that offers another account. One that wraps
+	// tokens.ErrUnavailable shows a page with 503, and any other a page with 500.
+	//
+	// This hook and the next two are called with the request's context. A middleware around
+	// Routes can put the client's address or a trace into it. Nothing secret is handed to
+	// them but the Session. They are Routes' alone: a handler that calls Manager.Start or
+	// Manager.End knows the outcome, and this server does not see a sign-in with Amplify in
+	// the browser.
+	SignedIn func(ctx context.Context, e SignIn) error
+	// SignedOut is called when Routes has signed a user out, and when a sign-in replaces a
+	// session in the browser. If nobody was signed in, it is not called. A session that has
+	// expired, or that Cognito has ended, is reported by Session.Refreshed instead.
+	SignedOut func(ctx context.Context, e SignOut)
+	// SignInFailed is called when Routes cannot begin or finish a sign-in. With prompt=none
+	// it is no failure that the user is not signed in. Anybody can cause FailureLost.
+	SignInFailed func(ctx context.Context, e SignInFailure)
 }
 
 // Decision is what a guard decides about a request. Its text is stable and can be

@@ -28,8 +28,10 @@ func (a *Auth) serveEmbedded(w http.ResponseWriter, r *http.Request, slug string
 	case slug != "sign-out" && isFramed(r):
 		// The managed login refuses to be in a frame, and browsers would not send its
 		// cookies there.
-		a.serveHTMLPage(w, r, http.StatusOK, htmlPage{
-			Title: "Sign in", Text: "You sign in outside of this frame.", WholeTab: a.routeLink(r, slug),
+		a.servePage(w, r, Page{
+			Kind: PageInFrame, Status: http.StatusOK,
+			Title: "Sign in", Text: "You sign in outside of this frame.",
+			Actions: []PageAction{{Kind: ActionSignIn, Text: "Sign in", URL: a.routeLink(r, slug), WholeTab: true}},
 		})
 	default:
 		return false

@@ -37,18 +37,19 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 // speaks for a script. A prefetch never is one, nor, with Config.Bearer, is a request
 // with a bearer token. docs/navigation.md has all rules, and a list of clients.
 //
-// [ErrForbidden] is 403, and tokens.ErrUnavailable is 503 with Retry-After.
+// [ErrForbidden] is 403, and tokens.ErrUnavailable is 503 with Retry-After. A browser
+// shows a [Page] with a way out. A script gets a problem document (RFC 9457), and a frame,
+// or a tool that does not name text/html, a line of text.
 func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
 	cookie.NoStore(h)
 	switch {
 	case errors.Is(err, ErrForbidden):
-		a.serveStatus(w, r, http.StatusForbidden)
+		a.serveForbidden(w, r)
 	case errors.Is(err, tokens.ErrUnavailable):
-		h.Set("Retry-After", retryAfter)
-		a.serveStatus(w, r, http.StatusServiceUnavailable)
+		a.serveUnavailable(w, r)
 	case !errors.Is(err, session.ErrSignedOut):
-		a.serveStatus(w, r, http.StatusInternalServerError)
+		a.serveFault(w, r)
 	case page.Is(r, a.cfg.Bearer) && a.serveInsteadOfLoop(w, r):
 	case page.Is(r, a.cfg.Bearer):
 		h.Set("Location", a.signInURL(r))

@@ -56,12 +56,14 @@ func (a *Auth) serveNearExemptPage(w http.ResponseWriter, r *http.Request) {
 	if len(exempt) > len(asked) {
 		difference = "with a slash"
 	}
-	a.serveHTMLPage(w, r, http.StatusBadRequest, htmlPage{
+	a.servePage(w, r, Page{
+		Kind: PageOtherSlash, Status: http.StatusBadRequest,
 		Title: "This address needs another ending",
 		Text:  "You asked for " + asked + ". Without signing in you can see " + exempt + ", " + difference + " at the end.",
 		Causes: []string{
 			"A link or a redirect of this site may be wrong. The operator has to make it lead to " + exempt + ".",
 			"The router may add or remove the slash. The operator has to write the path in the configuration (SignIn, Login.RedirectURI, Login.LogoutURI) as the router serves it.",
 		},
+		Actions: append([]PageAction{{Kind: ActionContinue, Text: "Go to that address", URL: asciiURL(exempt)}}, a.homeAction(r, false)...),
 	})
 }

@@ -4,31 +4,27 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"html/template"
-	"net/http"
-	"net/url"
 	"strings"
 	"unicode"
-
-	"github.com/cognitogate/cognitogate/internal/cookie"
 )
 
-// htmlPage is the text of a page of Routes. The template escapes all of it.
-type htmlPage struct {
-	Title  string
-	Text   string
-	Detail string // from Cognito, for a state that this browser knows
-	Causes []string
+// htmlStyle is the look of the default page. Its colors have a contrast of at least 4.5 to
+// 1 in both schemes (WCAG 2.2, 1.4.3), and links and buttons are as high as a finger.
+const htmlStyle = `:root{color-scheme:light dark;--page:#fff;--text:#1b1b1f;--soft:#55555e;--link:#0b57d0;font:1.0625rem/1.5 system-ui,sans-serif}
+@media (prefers-color-scheme:dark){:root{--page:#16161a;--text:#e6e6ea;--soft:#b9b9c2;--link:#a8c7fa}}
+body{max-width:36rem;margin:12vh auto;padding:0 1.25rem;background:var(--page);color:var(--text);overflow-wrap:anywhere}
+h1{font-size:1.5rem;line-height:1.25}
+ul{padding-left:1.25rem;color:var(--soft)}
+.actions{display:flex;flex-wrap:wrap;gap:.75rem;margin-top:2rem}
+a,button{box-sizing:border-box;display:inline-block;min-height:2.75rem;padding:.5rem 1rem;border:1px solid var(--link);border-radius:.375rem;background:none;color:var(--link);font:inherit;text-decoration:none;cursor:pointer}
+.actions>:first-child,.actions>:first-child button{background:var(--link);color:var(--page)}
+.actions>form:first-child{background:none}
+a:hover,button:hover{text-decoration:underline}
+a:focus-visible,button:focus-visible{outline:3px solid var(--text);outline-offset:3px}`
 
-	Again    string // a link that starts the sign-in again
-	Continue string // where the browser goes at once
-	Confirm  string // the action of a form that signs out
-	WholeTab string // a link that leaves the frame; the page may be in any frame
-}
-
-const htmlStyle = `:root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}body{max-width:36rem;margin:15vh auto;padding:0 1rem}h1{font-size:1.5rem;line-height:1.2}a,button{font:inherit}button{padding:.5rem 1rem}`
-
+// htmlTemplate is the default page. The template escapes all texts.
 var htmlTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
-<html lang="en">
+<html lang="{{.Lang}}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -45,58 +41,43 @@ var htmlTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 {{end}}{{with .Causes}}<ul>
 {{range .}}<li>{{.}}</li>
 {{end}}</ul>
-{{end}}{{with .Confirm}}<form method="post" action="{{.}}"><button>Sign out</button></form>
-{{end}}{{with .WholeTab}}<p><a href="{{.}}" target="_top">Sign in</a></p>
-{{end}}{{with .Continue}}<p><a href="{{.}}">Continue</a></p>
-{{end}}{{with .Again}}<p><a href="{{.}}">Sign in again</a></p>
+{{end}}{{with .Actions}}<div class="actions">
+{{range .}}{{if .Post}}<form method="post" action="{{.URL}}"><button>{{.Text}}</button></form>
+{{else}}<a href="{{.URL}}"{{if .WholeTab}} target="_top"{{end}}>{{.Text}}</a>
+{{end}}{{end}}</div>
 {{end}}</main>
 </body>
 </html>
 `))
 
-// contentSecurityPolicy allows nothing but the page's own style and form. Browsers
-// apply form-action to the redirects of the form's answer too, which lead to the
-// managed login and on to the user's identity provider.
-// ancestors are the pages that may have this one in a frame.
-func (a *Auth) contentSecurityPolicy(ancestors string) string {
+// defaultContentPolicy allows nothing but the default page's own style.
+var defaultContentPolicy = func() string {
 	sum := sha256.Sum256([]byte(htmlStyle))
-	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; form-action 'self' https:"
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}()
+
+// pagePolicy is the part of the Content-Security-Policy that no page goes without. Browsers
+// apply form-action to the redirects of the form's answer too, which lead to the managed
+// login and on to the user's identity provider.
+func (a *Auth) pagePolicy(kind PageKind) string {
+	policy := "form-action 'self' https:"
 	if login := a.cfg.UserPool.LoginURL(); strings.HasPrefix(login, "http:") { // an emulator's
 		policy += " " + login
 	}
-	return policy + "; base-uri 'none'; frame-ancestors " + ancestors
+	return policy + "; base-uri 'none'; frame-ancestors " + frameAncestors(kind)
 }
 
 // frameAncestors returns who may have the page in a frame. The confirmation of a sign-out
 // has a button, which another site could have the user click unawares. A link that opens
 // the sign-in in the whole tab may be on any page anyway.
-func (p *htmlPage) frameAncestors() string {
-	switch {
-	case p.WholeTab != "":
+func frameAncestors(kind PageKind) string {
+	switch kind {
+	case PageInFrame:
 		return "*"
-	case p.Confirm != "":
+	case PageSignOut:
 		return "'self'"
 	}
 	return "'none'"
-}
-
-// serveHTMLPage answers with a page of Routes.
-func (a *Auth) serveHTMLPage(w http.ResponseWriter, r *http.Request, status int, p htmlPage) {
-	h := w.Header()
-	cookie.NoStore(h)
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", a.contentSecurityPolicy(p.frameAncestors()))
-	h.Set("Referrer-Policy", "no-referrer") // the URL holds a code
-	if p.Confirm != "" {
-		// With no-referrer, browsers send "Origin: null" with the form (Fetch §3.1). The
-		// sign-out judges a browser without Sec-Fetch-Site by Origin.
-		h.Set("Referrer-Policy", "same-origin")
-	}
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		_ = htmlTemplate.Execute(w, p) // it fails only if the browser has gone away
-	}
 }
 
 // maxDetail is the longest text that a page quotes, in characters.
@@ -118,13 +99,4 @@ func printable(s string) string {
 		b.WriteRune(r)
 	}
 	return strings.TrimSpace(b.String())
-}
-
-// signInLink returns a link that starts a sign-in with a return path.
-func (a *Auth) signInLink(returnPath string) string {
-	link := a.cfg.RoutesPath + "/sign-in"
-	if a.cfg.ReturnParam != "-" && returnPath != a.cfg.AfterSignIn {
-		link += "?" + a.cfg.ReturnParam + "=" + url.QueryEscape(returnPath)
-	}
-	return link
 }

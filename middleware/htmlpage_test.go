@@ -4,10 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"html"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -20,31 +22,11 @@ var (
 	tagOf   = regexp.MustCompile(`<[^>]*>`)
 )
 
-// allPages requests each page of Routes.
-func allPages(t *testing.T, edits ...func(*cognito.Config)) map[string]*http.Response {
-	env := newRoutesEnv(t, edits...)
-	pages := map[string]*http.Response{
-		"unknown state": env.get("/api/auth/sign-in-callback?code=x&state=y"),
-		"loop":          env.get("/dashboard", &http.Cookie{Name: markerCookiePrefix + env.server.UserPool().ClientID, Value: "2"}),
-	}
-	r := pageRequest("/api/auth/sign-out")
-	r.Host = host
-	pages["confirm"] = env.do(r)
-	framed := pageRequest("/api/auth/sign-in?next=/dashboard")
-	framed.Header.Set("Sec-Fetch-Dest", "iframe")
-	pages["framed"] = env.do(framed)
-	authorize, flow := env.startFlow("/api/auth/sign-in?next=/dashboard")
-	callback := env.completeLogin(authorize, "ada")
-	pages["cancelled"] = env.get("/api/auth/sign-in-callback?error=access_denied&error_description=no&state="+callback.Query().Get("state"), flow)
-	pages["refused"] = env.get(withParam(callback, "code", "x").RequestURI(), flow)
-	authorize, flow = env.startFlow("/api/auth/sign-in?next=/dashboard")
-	pages["Strict"] = env.get(env.completeLogin(authorize, "ada").RequestURI(), flow)
-	return pages
-}
-
+// TestPagesAreSafeAndPlain: a page has no script, no policy lets one in, and a screen
+// reader finds its language, its title, one heading and the main part.
 func TestPagesAreSafeAndPlain(t *testing.T) {
-	for name, resp := range allPages(t, func(cfg *cognito.Config) { cfg.Cookies.SameSite = http.SameSiteStrictMode }) {
-		t.Run(name, func(t *testing.T) {
+	for kind, resp := range allPages(t) {
+		t.Run(string(kind), func(t *testing.T) {
 			body, h := readBody(t, resp), resp.Header
 			m := styleOf.FindStringSubmatch(body)
 			if m == nil {
@@ -53,10 +35,10 @@ func TestPagesAreSafeAndPlain(t *testing.T) {
 			sum := sha256.Sum256([]byte(m[1]))
 			csp := h.Get("Content-Security-Policy")
 			ancestors := "frame-ancestors 'none'"
-			switch name {
-			case "confirm":
+			switch kind {
+			case cognito.PageSignOut:
 				ancestors = "frame-ancestors 'self'"
-			case "framed":
+			case cognito.PageInFrame:
 				ancestors = "frame-ancestors *"
 			}
 			for _, want := range []string{"default-src 'none'", "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'", "base-uri 'none'", ancestors, "form-action 'self' https:"} {
@@ -64,13 +46,14 @@ func TestPagesAreSafeAndPlain(t *testing.T) {
 					t.Errorf("the policy %q lacks %s", csp, want)
 				}
 			}
-			for _, bad := range []string{"<script", "style=", " on", "javascript:", "unsafe"} {
-				if strings.Contains(strings.Join(tagOf.FindAllString(body, -1), "")+csp, bad) {
+			tags := strings.Join(tagOf.FindAllString(body, -1), "")
+			for _, bad := range []string{"<script", "style=", " on", "javascript:", "unsafe", " id=", "tabindex", "aria-hidden"} {
+				if strings.Contains(tags+csp, bad) {
 					t.Errorf("%q is in the page", bad)
 				}
 			}
 			referrer := "no-referrer"
-			if name == "confirm" {
+			if strings.Contains(body, "<form") {
 				referrer = "same-origin" // with no-referrer the form's Origin would be null
 			}
 			if h.Get("Content-Type") != "text/html; charset=utf-8" || h.Get("X-Content-Type-Options") != "nosniff" ||
@@ -78,15 +61,64 @@ func TestPagesAreSafeAndPlain(t *testing.T) {
 				t.Errorf("header %v", h)
 			}
 			for _, want := range []string{`<html lang="en">`, "<title>", "<h1>", "<main>", `name="viewport"`} {
-				if !strings.Contains(body, want) {
-					t.Errorf("the page lacks %s", want)
+				if strings.Count(body, want) != 1 {
+					t.Errorf("the page has %s %d times", want, strings.Count(body, want))
 				}
 			}
-			if name != "confirm" && !strings.Contains(body, "<a href=\"/") {
+			title, _, _ := strings.Cut(body[strings.Index(body, "<title>")+len("<title>"):], "</title>")
+			if title == "" || !strings.Contains(body, "<h1>"+title+"</h1>") {
+				t.Errorf("the title %q is not the heading", title)
+			}
+			if !strings.Contains(body, "<a href=\"/") {
 				t.Error("the page leads nowhere")
 			}
 		})
 	}
+}
+
+// TestPageColors: text has the contrast that WCAG 2.2 asks for (1.4.3), in both schemes.
+func TestPageColors(t *testing.T) {
+	resp := newRoutesEnv(t).get("/api/auth/sign-in-callback")
+	style := styleOf.FindStringSubmatch(readBody(t, resp))[1]
+	light, dark, ok := strings.Cut(style, "@media (prefers-color-scheme:dark)")
+	if !ok || !strings.Contains(light, "color-scheme:light dark") {
+		t.Fatalf("no dark scheme: %s", style)
+	}
+	for scheme, text := range map[string]string{"light": light, "dark": dark} {
+		colors := make(map[string]string)
+		for _, m := range regexp.MustCompile(`--(\w+):(#[0-9a-f]+)`).FindAllStringSubmatch(text, -1) {
+			colors[m[1]] = m[2]
+		}
+		for _, front := range []string{"text", "soft", "link"} {
+			if c := contrast(t, colors[front], colors["page"]); c < 4.5 {
+				t.Errorf("%s: %s on the page has a contrast of %.1f", scheme, front, c)
+			}
+		}
+	}
+}
+
+// contrast is the contrast ratio of two colors (WCAG 2.2).
+func contrast(t *testing.T, a, b string) float64 {
+	luminance := func(color string) (sum float64) {
+		digits := strings.TrimPrefix(color, "#")
+		if len(digits) == 3 {
+			digits = string([]byte{digits[0], digits[0], digits[1], digits[1], digits[2], digits[2]})
+		}
+		for i, weight := range []float64{0.2126, 0.7152, 0.0722} {
+			n, err := strconv.ParseUint(digits[2*i:2*i+2], 16, 8)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := float64(n) / 255; c <= 0.04045 {
+				sum += weight * c / 12.92
+			} else {
+				sum += weight * math.Pow((c+0.055)/1.055, 2.4)
+			}
+		}
+		return sum
+	}
+	x, y := luminance(a), luminance(b)
+	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
 }
 
 // TestPagesLetTheFormLeadToAnEmulator, which has no https.
@@ -161,21 +193,27 @@ func FuzzErrorDescription(f *testing.F) {
 		f.Add(s, s)
 	}
 	var env *testEnv
-	var authorize *url.URL
-	var flow *http.Cookie
-	var empty int
+	var plain int // tags of a page without a description
+	callback := func(t *testing.T, code, description string) (resp *http.Response, body string) {
+		env.T = t
+		authorize, flow := env.startFlow("/api/auth/sign-in") // a flow is accepted once
+		q := url.Values{"error": {code}, "error_description": {description}, "state": {authorize.Query().Get("state")}}
+		resp = env.get("/api/auth/sign-in-callback?"+q.Encode(), flow)
+		return resp, readBody(t, resp)
+	}
 	f.Fuzz(func(t *testing.T, code, description string) {
 		if env == nil {
 			env = newRoutesEnv(t)
-			authorize, flow = env.startFlow("/api/auth/sign-in")
-			empty = len(tagOf.FindAllString(readBody(t, env.get("/api/auth/sign-in-callback?error=x&error_description=x&state="+authorize.Query().Get("state"), flow)), -1))
+			_, body := callback(t, "x", "")
+			plain = len(tagOf.FindAllString(body, -1))
 		}
-		q := url.Values{"error": {code}, "error_description": {description}, "state": {authorize.Query().Get("state")}}
-		resp := env.get("/api/auth/sign-in-callback?"+q.Encode(), flow)
-		body := readBody(t, resp)
-		tags := len(tagOf.FindAllString(body, -1))
-		if said := strings.Contains(body, "service says"); tags != empty && (said || tags != empty-2) {
-			t.Errorf("%d tags, %d without the description:\n%s", tags, empty, body)
+		resp, body := callback(t, code, description)
+		want := plain
+		if strings.Contains(body, "service says") {
+			want += 2 // of the paragraph
+		}
+		if tags := len(tagOf.FindAllString(body, -1)); tags != want || !strings.Contains(body, "<h1>You are not signed in</h1>") {
+			t.Errorf("%d tags, want %d:\n%s", tags, want, body)
 		}
 		if resp.StatusCode != http.StatusBadRequest || !utf8.ValidString(body) || strings.ContainsAny(body, "\x00\r\u202e") || len(body) > 6000 {
 			t.Errorf("%d, %d bytes:\n%q", resp.StatusCode, len(body), body)

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,20 +18,27 @@ var silentErrors = []string{"login_required", "interaction_required", "account_s
 func (a *Auth) serveLoginError(w http.ResponseWriter, r *http.Request, f *flow, q url.Values) {
 	code, description := q.Get("error"), q.Get("error_description")
 	silent := f.Silent && slices.Contains(silentErrors, code)
-	if !silent && !isCancel(code, description) {
+	reason := FailureLogin
+	if isCancel(code, description) {
+		reason = FailureCancelled
+	}
+	if !silent {
+		a.callSignInFailed(r, reason, fmt.Errorf("cognitogate: the managed login says %q: %q", printable(code), printable(description)))
+	}
+	if !silent && reason == FailureLogin {
 		a.logLoginError(code, description)
 	} else if _, err := a.sessions.Fetch(w, r, nil); err == nil || silent && a.isPublic(r, f.ReturnPath) {
 		redirect(w, r, f.ReturnPath)
 		return
 	}
-	p := htmlPage{Title: "You are not signed in", Again: a.signInLink(f.ReturnPath)}
-	if silent {
-		// The page would send the browser to sign in, and nobody has asked the user.
-		p.Text = "The page is for signed-in users only."
-	} else {
-		p.Text, p.Detail = "The sign-in was cancelled or refused.", printable(description)
+	kind := PageSignInRefused
+	switch {
+	case silent:
+		kind, description = PageSignInRequired, ""
+	case reason == FailureCancelled:
+		kind = PageSignInCancelled
 	}
-	a.serveHTMLPage(w, r, http.StatusBadRequest, p)
+	a.serveLoginErrorPage(w, r, kind, printable(description), f.ReturnPath)
 }
 
 // isCancel reports whether the user has cancelled the sign-in. Identity providers say

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -66,11 +67,14 @@ func (a *Auth) serveRefusedParams(w http.ResponseWriter, r *http.Request, q url.
 	if causes == nil {
 		return false
 	}
-	a.serveHTMLPage(w, r, http.StatusBadRequest, htmlPage{
-		Title: "This link does not sign in",
-		Text:  "The link has parameters that it may not have. Whoever has made it has to change it.",
+	a.callSignInFailed(r, FailureNotBegun, errors.New("cognitogate: the link has parameters that it may not have: "+strings.Join(causes, " ")))
+	a.servePage(w, r, Page{
+		Kind: PageSignInLink, Status: http.StatusBadRequest,
+		Title:  "This link does not sign in",
+		Text:   "The link has parameters that it may not have. Whoever has made it has to change it.",
+		Causes: causes,
 		// The page's own link has none of them.
-		Causes: causes, Again: a.signInLink(a.ReturnTo(r)),
+		Actions: append([]PageAction{a.signInAction(a.ReturnTo(r))}, a.homeAction(r, false)...),
 	})
 	return true
 }

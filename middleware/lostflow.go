@@ -29,11 +29,8 @@ func (a *Auth) serveLostCallback(w http.ResponseWriter, r *http.Request, q url.V
 		f.Unasked, f.Repeated = true, a.isRepeatedSignIn(r, err)
 		a.startFlow(w, r, f, authorizeEndpoint, nil)
 	default:
-		a.serveHTMLPage(w, r, http.StatusBadRequest, htmlPage{
-			Title: "This sign-in cannot go on",
-			Text:  "It has taken longer than an hour, was finished in another tab, or this browser does not keep cookies for this site.",
-			Again: a.signInLink(a.cfg.AfterSignIn),
-		})
+		a.callSignInFailed(r, FailureLost, errNoFlow)
+		a.serveLostPage(w, r)
 	}
 }
 

@@ -76,13 +76,15 @@ func (a *Auth) isSignInPath(r *http.Request) bool {
 
 // serveGuardedSignInPage names the cures for a request for which isSignInPath is true.
 func (a *Auth) serveGuardedSignInPage(w http.ResponseWriter, r *http.Request) {
-	a.serveHTMLPage(w, r, http.StatusBadRequest, htmlPage{
+	a.servePage(w, r, Page{
+		Kind: PageSignInGuarded, Status: http.StatusBadRequest,
 		Title: "The sign-in page cannot be shown",
 		Text:  "You are not signed in, and the page where you would sign in is itself for signed-in users only.",
 		Causes: []string{
 			"A guard such as Require may stand around the sign-in page, or around Routes. The operator has to mount these outside of it.",
 			"A proxy or http.StripPrefix may change the path. The operator has to say so with Config.BasePath, and to write SignIn and RoutesPath as browsers see them.",
 		},
+		Actions: a.homeAction(r, false),
 	})
 }
 
@@ -159,13 +161,14 @@ func markerEntries(r *http.Request, markerName string) (entries []string) {
 }
 
 func (a *Auth) serveRepeatedRedirectPage(w http.ResponseWriter, r *http.Request) {
-	a.serveHTMLPage(w, r, http.StatusBadRequest, htmlPage{
+	a.servePage(w, r, Page{
+		Kind: PageRedirectLoop, Status: http.StatusBadRequest,
 		Title: "You are not signed in",
 		Text:  "This page has sent you to the sign-in page several times, and you have come back without a session that this site accepts.",
 		Causes: []string{
 			"The sign-in page may take you for signed in already. The operator has to configure Amplify with ssr: true, so that its session is in cookies, and with the domain of this site.",
 			"A proxy may change the path. The operator has to say so with Config.BasePath, and to write SignIn and RoutesPath as browsers see them.",
 		},
-		Again: a.signInURL(r),
+		Actions: append([]PageAction{{Kind: ActionSignIn, Text: "Sign in again", URL: asciiURL(a.signInURL(r))}}, a.homeAction(r, false)...),
 	})
 }

@@ -129,6 +129,7 @@ func TestSignOutOnEitherHost(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Header.Set("Sec-Fetch-Mode", "navigate")
+		r.Header.Set("Sec-Fetch-Dest", "document")
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 		r.Header.Set("Sec-Fetch-Dest", "document")
 		return b.send(r, false)

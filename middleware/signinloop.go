@@ -66,8 +66,11 @@ func (a *Auth) serveLoopPage(w http.ResponseWriter, r *http.Request) {
 		}
 		causes = append(causes, "The browser may be set to keep no cookies for this site.")
 	}
-	a.serveHTMLPage(w, r, http.StatusBadRequest, htmlPage{
-		Title: "You have signed in, and this browser does not keep it",
-		Text:  "To sign in again would lead here again.", Causes: causes, Again: a.signInLink(a.cfg.AfterSignIn),
+	a.servePage(w, r, Page{
+		Kind: PageSignInLoop, Status: http.StatusBadRequest,
+		Title:   "You have signed in, and this browser does not keep it",
+		Text:    "To sign in again would lead here again.",
+		Causes:  causes,
+		Actions: append([]PageAction{a.signInAction("")}, a.homeAction(r, false)...),
 	})
 }

@@ -24,16 +24,19 @@ func (a *Auth) serveSignOut(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	} else if !isOwnNavigation(r) {
-		a.serveHTMLPage(w, r, http.StatusOK, htmlPage{Title: "Sign out?", Confirm: a.cfg.RoutesPath + "/sign-out"})
+		a.serveSignOutPage(w, r)
 		return
 	}
-	if err := a.sessions.End(w, r); err != nil {
+	user := a.userBefore(r)
+	err := a.sessions.End(w, r)
+	if err != nil {
 		// The user asked to sign out, and the cookies are cleared.
 		a.cfg.Logger.Warn("cognitogate: a session could not be revoked", "error", err)
 	}
 	a.deleteHostCookie(w, a.signInMarkerName())
 	q := url.Values{"client_id": {a.cfg.UserPool.ClientID}, "logout_uri": {a.routes.logoutURI}}
 	redirect(w, r, a.cfg.UserPool.LoginURL()+"/logout?"+q.Encode())
+	a.reportSignOut(w, r, SignOut{User: user, Reason: SignOutAsked, Err: err})
 }
 
 // serveSignOutCallback is where the managed login sends the browser afterwards. The

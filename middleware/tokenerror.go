@@ -27,20 +27,31 @@ func deploymentFault(err error) (cause string, ok bool) {
 
 // serveSignInError answers a callback that could not finish the sign-in.
 func (a *Auth) serveSignInError(w http.ResponseWriter, r *http.Request, f *flow, err error) {
-	p := htmlPage{Title: "You are not signed in", Again: a.signInLink(f.ReturnPath)}
-	if cause, ok := deploymentFault(err); ok {
+	reason := FailureTokens
+	cause, misconfigured := deploymentFault(err)
+	switch {
+	case errors.Is(err, errSignedInHook):
+		reason = FailureHook
+	case misconfigured:
+		reason = FailureConfiguration
+	case errors.Is(err, tokens.ErrUnavailable):
+		reason = FailureUnavailable
+	}
+	a.callSignInFailed(r, reason, err)
+	if reason == FailureConfiguration {
 		a.cfg.Logger.Error("cognitogate: no user can sign in: the configuration is wrong", "look_at", cause, "error", err)
-		p.Text = "Nobody can sign in to this site just now. Its operator has to change its configuration, and has been told."
-		a.serveHTMLPage(w, r, http.StatusInternalServerError, p)
+		a.serveMisconfiguredPage(w, r)
 		return
 	}
 	a.cfg.Logger.Warn("cognitogate: a sign-in failed", "error", err)
-	status := http.StatusBadRequest
-	p.Text = "The sign-in could not be finished."
-	if errors.Is(err, tokens.ErrUnavailable) {
-		w.Header().Set("Retry-After", retryAfter)
-		status = http.StatusServiceUnavailable
-		p.Text = "The sign-in service cannot be reached just now. Nothing is lost; please try again in a moment."
+	switch {
+	case errors.Is(err, tokens.ErrUnavailable):
+		a.serveSignInUnavailablePage(w, r, f.ReturnPath)
+	case reason != FailureHook:
+		a.serveFailedPage(w, r, http.StatusBadRequest, f.ReturnPath)
+	case errors.Is(err, ErrForbidden):
+		a.serveTurnedAwayPage(w, r, f.ReturnPath)
+	default: // a fault of the program, such as a database that is down
+		a.serveFailedPage(w, r, http.StatusInternalServerError, f.ReturnPath)
 	}
-	a.serveHTMLPage(w, r, status, p)
 }

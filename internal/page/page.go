@@ -24,6 +24,10 @@ func MayClear(r *http.Request) bool {
 	return isSafe(r) && firstRule(r, false).clears
 }
 
+// NamesHTML reports whether r is a navigation of a client that shows HTML: a browser's own
+// word, or text/html in Accept, says so. A tool like curl accepts anything.
+func NamesHTML(r *http.Request, bearer bool) bool { return firstRule(r, bearer).clears }
+
 func isSafe(r *http.Request) bool {
 	return r.Method == http.MethodGet || r.Method == http.MethodHead
 }
