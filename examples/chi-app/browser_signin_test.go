@@ -28,7 +28,7 @@ func TestBrowserLogin(t *testing.T) {
 
 func loginExpired(b *tab, _ context.Context) {
 	b.atLogin("Sign in", chromedp.Navigate(b.Origin+"/admin"))
-	b.demo.advance(11 * time.Minute)
+	b.demo.advance(61 * time.Minute)
 	b.refused("This sign-in cannot go on", b.fill("ada", password("ada"))...)
 	// The managed login knows the browser meanwhile, and asks for nothing.
 	b.Arrive(200, "/dashboard", chromedp.Click(chromedp.CSS("main a")))
