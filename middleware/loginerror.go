@@ -54,9 +54,13 @@ func (a *Auth) logLoginError(code, description string) {
 		"code", strconv.Quote(printable(code)), "description", strconv.Quote(printable(description)))
 }
 
-// isPublic reports whether Protect lets a return path through. The conditions of rules
+// isPublic reports whether Protect lets a return path through. Another site judges its own
+// pages. The conditions of rules
 // see the header of r, because the browser will send nearly the same one.
 func (a *Auth) isPublic(r *http.Request, returnPath string) bool {
+	if origin, _ := a.cutOrigin(returnPath); origin != "" {
+		return true
+	}
 	u, err := url.Parse(returnPath)
 	if err != nil {
 		return false

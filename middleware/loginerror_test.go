@@ -83,11 +83,11 @@ func TestSilentAnswers(t *testing.T) {
 func TestSilentAnswersBelowABasePath(t *testing.T) {
 	env := newRoutesEnv(t, func(cfg *cognito.Config) {
 		cfg.BasePath, cfg.Matcher = "/app", []string{"/((?!public|$).*)"}
-		cfg.ClientConditions = []string{"query"}
+		cfg.ClientConditions, cfg.ReturnOrigins = []string{"query"}, []string{"https://shop.example.com"}
 		cfg.Rules = []matcher.Rule{{Source: "/public/:path*", Has: []matcher.Condition{{Type: "query", Key: "draft"}}}}
 	})
 	env.handler = env.auth.Routes()
-	for returnPath, public := range map[string]bool{"/app/public": true, "/app/public?draft=1": false, "/app": true, "/app/private": false, "/public": false, "/app/x/../public": false, "/app/public%2f..%2fprivate": false} {
+	for returnPath, public := range map[string]bool{"/app/public": true, "/app/public?draft=1": false, "/app": true, "/app/private": false, "/public": false, "/app/x/../public": false, "/app/public%2f..%2fprivate": false, "https://shop.example.com/cart": true} {
 		authorize, flow := env.startFlow("/app/api/auth/sign-in?prompt=none&next=" + url.QueryEscape(returnPath))
 		resp := env.get("/app/api/auth/sign-in-callback?error=login_required&state="+authorize.Query().Get("state"), flow)
 		if got := resp.Header.Get("Location") == returnPath; got != public {

@@ -143,6 +143,7 @@ func TestSignOutOnEitherHost(t *testing.T) {
 		r.Header.Set("Sec-Fetch-Mode", "navigate")
 		r.Header.Set("Sec-Fetch-Dest", "document")
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		r.Header.Set("Sec-Fetch-Dest", "document")
 		return b.send(r, false)
 	}
 	for _, signOut := range []struct{ method, target string }{{"GET", origin + "/api/auth/sign-out"}, {"POST", shopOrigin + "/sign-out"}} {
