@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -117,9 +118,7 @@ func withCookieDomain(domain string, app http.Handler) http.Handler {
 		}
 		page := httptest.NewRecorder()
 		app.ServeHTTP(page, r)
-		for name, values := range page.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), page.Header())
 		w.Header().Del("Content-Length")
 		w.WriteHeader(page.Code)
 		w.Write(bytes.Replace(page.Body.Bytes(), []byte("data-user-pool-id="), []byte(`data-cookie-domain="`+domain+`" data-user-pool-id=`), 1))
