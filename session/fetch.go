@@ -209,7 +209,7 @@ func (m *Manager) verifyBearer(ctx context.Context, raw string) (*Session, error
 		return nil, signedOutBecause(refresh.ErrEnded)
 	case err == nil:
 		s := newSession(token, nil, "")
-		m.cache.put(asBearer, s, signOutCount)
+		m.cache.put(asBearer, s, m.freshUntil(s), signOutCount)
 		return s, nil
 	case errors.Is(err, tokens.ErrUnavailable), errors.Is(err, tokens.NotYetValid):
 		return nil, unavailable(err)
