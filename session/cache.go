@@ -58,6 +58,7 @@ func (c cache) put(how arrival, s *Session, freshUntil time.Time, signOutCount u
 	if s.details != "" {
 		copied := *s
 		copied.details = strings.Clone(s.details)
+		copied.user = copied.User() // reading JSON costs as much as the rest of a request
 		s = &copied
 	}
 	id := ""
@@ -85,7 +86,7 @@ func cacheKey(how arrival, access, id, details string) clockcache.Key {
 
 // size is about what a session takes in memory, in bytes.
 func (s *Session) size() int {
-	n := entryOverhead + len(s.details) + len(s.access.Raw())
+	n := entryOverhead + 2*len(s.details) + len(s.access.Raw())
 	if s.id != nil {
 		n += len(s.id.Raw())
 	}
