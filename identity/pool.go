@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -78,9 +77,6 @@ type Pool struct {
 	identities recent.LRU[digest, string]      // identity ids by user.id
 }
 
-// identityPoolID matches identity pool ids, as Cognito's API reference has them.
-var identityPoolID = regexp.MustCompile(`^[a-z]{2,}(?:-[a-z]+)+-[0-9]{1,2}:[0-9a-f-]+$`)
-
 // NewPool returns the identity pool userPool.IdentityPoolID, for sessions of the user
 // pool. It makes no request. The error lists all mistakes in userPool and opts, each as
 // a [*tokens.ConfigError] of a field such as "UserPool.ID" or "Options.RoleARN".
@@ -123,8 +119,6 @@ func validate(userPool tokens.UserPool, o *Options) error {
 	configErrors.Join("UserPool", userPool.Validate())
 	if userPool.IdentityPoolID == "" {
 		configErrors.Add("UserPool.IdentityPoolID", `is required, like "eu-west-1:11111111-2222-4333-8444-555555555555"`)
-	} else if !identityPoolID.MatchString(userPool.IdentityPoolID) {
-		configErrors.Add("UserPool.IdentityPoolID", "%q is not an identity pool id", userPool.IdentityPoolID)
 	}
 	if o.RoleARN != "" && !strings.HasPrefix(o.RoleARN, "arn:") {
 		configErrors.Add("Options.RoleARN", "%q is not an ARN", o.RoleARN)

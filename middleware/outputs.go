@@ -98,12 +98,18 @@ func ReadOutputs(r io.Reader) (*Outputs, error) {
 //
 // Login returns an error if the file lacks one of these: the sign-in callback, a sign-out
 // URI of the origin, or openid in a list of scopes. Without it, Cognito would show users
-// an error page.
+// an error page. The file of a backend without a managed login has none of them, and the
+// error says how to add one.
 func (o *Outputs) Login(origin, routesPath string) (Login, error) {
 	base := origin + cmp.Or(routesPath, defaultRoutesPath)
 	l := Login{
 		Scopes:      slices.Clone(o.OAuth.Scopes),
 		RedirectURI: base + "/sign-in-callback", LogoutURI: base + "/sign-out-callback",
+	}
+	if o.UserPool.Domain == "" && len(o.OAuth.RedirectSignIn) == 0 && len(o.OAuth.RedirectSignOut) == 0 {
+		return Login{}, fmt.Errorf("cognitogate: the outputs do not fit: %w", &ConfigError{Field: "oauth", Err: fmt.Errorf("is missing: "+
+			"the backend has no managed login; add externalProviders with callbackUrls [%q] and logoutUrls [%q] to loginWith in amplify/auth/resource.ts, "+
+			"or for generation 1 run amplify update auth, and deploy", l.RedirectURI, l.LogoutURI)})
 	}
 	var configErrors configerr.List
 	// Cognito compares letter by letter.
@@ -150,7 +156,9 @@ func (f *outputsFile) generation2() {
 		ID: auth.string("user_pool_id"), ClientID: auth.string("user_pool_client_id"),
 		IdentityPoolID: auth.string("identity_pool_id"), Domain: oauth.string("domain"),
 	}
-	f.validateUserPool(map[string]string{"ID": "auth.user_pool_id", "ClientID": "auth.user_pool_client_id", "Domain": "auth.oauth.domain"})
+	f.validateUserPool(map[string]string{
+		"ID": "auth.user_pool_id", "ClientID": "auth.user_pool_client_id", "IdentityPoolID": "auth.identity_pool_id", "Domain": "auth.oauth.domain",
+	})
 	f.out.AllowGuest = auth.bool("unauthenticated_identities_enabled")
 	f.out.OAuth = OAuth{
 		Scopes:         oauth.strings("scopes"),
@@ -180,8 +188,8 @@ func (f *outputsFile) generation2() {
 		f.out.Buckets = append(f.out.Buckets, bucket)
 	}
 	data := f.sub("data")
-	if u := data.string("url"); u != "" {
-		f.out.Data = Data{URL: u, Region: data.string("aws_region"), APIKey: data.string("api_key"), AuthMode: authMode(data.string("default_authorization_type"))}
+	if u := data.url("url"); u != "" {
+		f.out.Data = Data{URL: u, Region: data.string("aws_region"), APIKey: data.string("api_key"), AuthMode: data.authMode("default_authorization_type")}
 	}
 }
 
@@ -195,7 +203,9 @@ func (f *outputsFile) generation1() {
 		ID: f.string("aws_user_pools_id"), ClientID: f.string("aws_user_pools_web_client_id"),
 		IdentityPoolID: f.string("aws_cognito_identity_pool_id"), Domain: oauth.string("domain"),
 	}
-	f.validateUserPool(map[string]string{"ID": "aws_user_pools_id", "ClientID": "aws_user_pools_web_client_id", "Domain": "oauth.domain"})
+	f.validateUserPool(map[string]string{
+		"ID": "aws_user_pools_id", "ClientID": "aws_user_pools_web_client_id", "IdentityPoolID": "aws_cognito_identity_pool_id", "Domain": "oauth.domain",
+	})
 	f.out.AllowGuest = f.string("aws_mandatory_sign_in") != "enable"
 	f.out.OAuth = OAuth{
 		Scopes:         oauth.strings("scope"),
@@ -209,11 +219,11 @@ func (f *outputsFile) generation1() {
 	if bucket := f.string("aws_user_files_s3_bucket"); bucket != "" {
 		f.out.Buckets = []Bucket{{Bucket: bucket, Region: f.string("aws_user_files_s3_bucket_region")}}
 	}
-	if u := f.string("aws_appsync_graphqlEndpoint"); u != "" {
-		f.out.Data = Data{URL: u, Region: f.string("aws_appsync_region"), APIKey: f.string("aws_appsync_apiKey"), AuthMode: authMode(f.string("aws_appsync_authenticationType"))}
+	if u := f.url("aws_appsync_graphqlEndpoint"); u != "" {
+		f.out.Data = Data{URL: u, Region: f.string("aws_appsync_region"), APIKey: f.string("aws_appsync_apiKey"), AuthMode: f.authMode("aws_appsync_authenticationType")}
 	}
 	for _, api := range f.list("aws_cloud_logic_custom") {
-		f.out.REST = append(f.out.REST, REST{Name: api.string("name"), Endpoint: api.string("endpoint"), Region: api.string("region"), Service: api.string("service")})
+		f.out.REST = append(f.out.REST, REST{Name: api.string("name"), Endpoint: api.url("endpoint"), Region: api.string("region"), Service: api.string("service")})
 	}
 }
 
@@ -235,22 +245,30 @@ var amplifyProviders = map[string]string{
 	"GOOGLE": "Google", "FACEBOOK": "Facebook", "LOGIN_WITH_AMAZON": "Amazon", "SIGN_IN_WITH_APPLE": "Apple", "AMAZON": "Amazon", "APPLE": "Apple",
 }
 
-// authMode maps AppSync's names of authorization modes to Amplify's. Like Amplify, it
-// takes an unknown name for "iam".
-func authMode(s string) string {
-	switch s {
-	case "API_KEY":
-		return "apiKey"
-	case "AMAZON_COGNITO_USER_POOLS":
-		return "userPool"
-	case "OPENID_CONNECT":
-		return "oidc"
-	case "AWS_LAMBDA", "LAMBDA":
-		return "lambda"
-	case "NONE":
-		return "none"
+// authModes maps AppSync's names of authorization modes to Amplify's.
+var authModes = map[string]string{
+	"": "iam", "AWS_IAM": "iam", "API_KEY": "apiKey", "AMAZON_COGNITO_USER_POOLS": "userPool", "OPENID_CONNECT": "oidc",
+	"AWS_LAMBDA": "lambda", "LAMBDA": "lambda", "NONE": "none",
+}
+
+// authMode reads a member with an authorization mode. Amplify takes an unknown one for
+// "iam", with which every call would fail.
+func (o jsonObject) authMode(name string) string {
+	mode := o.string(name)
+	known, ok := authModes[mode]
+	if !ok {
+		o.configErrors.Add(o.path+name, "%q is not known", mode)
 	}
-	return "iam"
+	return known
+}
+
+// url reads a member with an absolute http(s) URL.
+func (o jsonObject) url(name string) string {
+	text := o.string(name)
+	if u, err := url.Parse(text); text != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil) {
+		o.configErrors.Add(o.path+name, "%q is not an absolute http(s) URL", text)
+	}
+	return text
 }
 
 // splitList splits at commas. It removes white space, which Amplify leaves: no URI has

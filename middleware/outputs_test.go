@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -78,7 +79,8 @@ func uris(list []string) (tidy []string) {
 }
 
 // TestReadOutputsLikeAmplify reads the recorded files. Some files that Amplify accepts
-// are errors here: a server needs a user pool, an app client and one generation.
+// are errors here: a server needs a user pool, an app client and one generation, and no
+// call can be made with an authorization that is not known.
 func TestReadOutputsLikeAmplify(t *testing.T) {
 	text, err := os.ReadFile("../testdata/amplify/config.json")
 	if err != nil {
@@ -92,15 +94,16 @@ func TestReadOutputsLikeAmplify(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := map[string]string{
-		"gen1-identity-pool-only": "aws_user_pools_id",
-		"gen1-no-auth":            "aws_user_pools_id",
-		"gen1-no-region":          "aws_project_region",
-		"gen2-duplicate-bucket":   "storage.buckets[1].name",
-		"gen2-version-2":          "version",
-		"gen2-no-version":         "version",
-		"gen2-with-aws-key":       "aws_project_region",
-		"resources-config":        "version",
-		"empty":                   "version",
+		"gen1-identity-pool-only":   "aws_user_pools_id",
+		"gen1-no-auth":              "aws_user_pools_id",
+		"gen1-no-region":            "aws_project_region",
+		"gen1-unknown-appsync-type": "aws_appsync_authenticationType",
+		"gen2-duplicate-bucket":     "storage.buckets[1].name",
+		"gen2-version-2":            "version",
+		"gen2-no-version":           "version",
+		"gen2-with-aws-key":         "aws_project_region",
+		"resources-config":          "version",
+		"empty":                     "version",
 	}
 	for _, rec := range records {
 		got, err := cognito.ReadOutputs(bytes.NewReader(rec.Input))
@@ -140,13 +143,13 @@ func TestReadOutputsReportsEverything(t *testing.T) {
 	_, err := cognito.ReadOutputs(strings.NewReader(`{
 		"version": "1.3", "unknown": {"a": [1]},
 		"auth": {"user_pool_id": 5, "unauthenticated_identities_enabled": "yes", "oauth": {"scopes": "openid", "domain": "https://x/"}},
-		"storage": [], "data": {"url": "https://x", "api_key": null, "aws_region": {}}
+		"storage": [], "data": {"url": "https://x", "api_key": null, "aws_region": {}, "default_authorization_type": "FOO"}
 	}`))
 	if err == nil {
 		t.Fatal("no error")
 	}
 	for _, member := range []string{"auth.user_pool_id: is not a string", "auth.user_pool_id: is required", "auth.user_pool_client_id: is required", "auth.oauth.domain: ",
-		"auth.unauthenticated_identities_enabled: is not true or false", "auth.oauth.scopes: is not a list of strings", "storage: is not an object", "data.aws_region: "} {
+		"auth.unauthenticated_identities_enabled: is not true or false", "auth.oauth.scopes: is not a list of strings", "storage: is not an object", "data.aws_region: ", `data.default_authorization_type: "FOO" is not known`} {
 		if !strings.Contains(err.Error(), "\n"+member) {
 			t.Errorf("no line begins with %q in:\n%v", member, err)
 		}
@@ -184,7 +187,32 @@ func TestReadOutputsReportsEverything(t *testing.T) {
 	}
 }
 
+// TestReadOutputsRefuses has one fault in each file.
+func TestReadOutputsRefuses(t *testing.T) {
+	const gen2 = `{"version": "1", "auth": {"user_pool_id": "eu-west-1_AbCdEf123", "user_pool_client_id": "1abc"%s}%s}`
+	const gen1 = `{"aws_project_region": "eu-west-1", "aws_user_pools_id": "eu-west-1_AbCdEf123", "aws_user_pools_web_client_id": "1abc", %s}`
+	for text, member := range map[string]string{
+		fmt.Sprintf(gen2, `, "identity_pool_id": "eu-west-1_x"`, ""):                                     "auth.identity_pool_id",
+		fmt.Sprintf(gen2, `, "identity_pool_id": "x:11111111-2222"`, ""):                                 "auth.identity_pool_id",
+		fmt.Sprintf(gen2, "", `, "data": {"url": "abc.appsync-api/graphql"}`):                            "data.url",
+		fmt.Sprintf(gen2, "", `, "data": {"url": "https://"}`):                                           "data.url",
+		fmt.Sprintf(gen2, "", `, "data": {"url": "https://a", "default_authorization_type": "api_key"}`): "data.default_authorization_type",
+		fmt.Sprintf(gen1, `"aws_cognito_identity_pool_id": "eu-west-1:X"`):                               "aws_cognito_identity_pool_id",
+		fmt.Sprintf(gen1, `"aws_appsync_graphqlEndpoint": "ftp://a/b"`):                                  "aws_appsync_graphqlEndpoint",
+		fmt.Sprintf(gen1, `"aws_cloud_logic_custom": [{"endpoint": "https://u@a"}]`):                     "aws_cloud_logic_custom[0].endpoint",
+	} {
+		if _, err := cognito.ReadOutputs(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "\n"+member+": ") || strings.Count(err.Error(), "\n") != 1 {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestOutputsLogin(t *testing.T) {
+	var configError *cognito.ConfigError
+	if _, err := new(cognito.Outputs).Login("https://app.example.com", ""); !errors.As(err, &configError) || configError.Field != "oauth" || strings.Contains(err.Error(), "\n") ||
+		!strings.Contains(err.Error(), `callbackUrls ["https://app.example.com/api/auth/sign-in-callback"]`) {
+		t.Errorf("without a managed login: %v", err)
+	}
 	out := cognito.Outputs{OAuth: cognito.OAuth{
 		Scopes:          []string{"openid"},
 		RedirectSignIn:  []string{"http://localhost:3000/api/auth/sign-in-callback", "https://app.example.com/api/auth/sign-in-callback"},

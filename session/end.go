@@ -50,8 +50,8 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	shown, leftOver := m.refreshTokensOf(v, cookies)
 	for _, s := range shown {
 		m.refresher.EndSignIns(m.refresher.EndRefreshTokens([]string{s.token}))
-		if s.genuine != nil {
-			m.refresher.EndText(s.genuine, s.token)
+		if len(s.genuine) > 0 {
+			m.refresher.EndText(s.genuine[0], s.token)
 		}
 	}
 	if m.endAccessTokens(half, v, cookies) {
@@ -89,8 +89,8 @@ func (v *verification) bestFirst() []userCookies {
 // shownRefreshToken is a refresh token of a request that signs out.
 type shownRefreshToken struct {
 	token        string
-	genuine      *tokens.Token // a token of the same user that Cognito has issued, or nil
-	oneOfSeveral bool          // under one name; some may be planted
+	genuine      []*tokens.Token // tokens of the same user that Cognito has issued
+	oneOfSeveral bool            // under one name; some may be planted
 }
 
 // refreshTokensOf returns the refresh tokens in the cookies, each once, up to maxEnded:
@@ -110,7 +110,7 @@ func (m *Manager) refreshTokensOf(v *verification, cookies requestCookies) (show
 		for _, r := range v.users {
 			if (r.genuineToken != nil) == vouched {
 				for _, token := range m.refreshOrder(r) {
-					add(shownRefreshToken{token, r.genuineToken, len(r.user.refresh) > 1})
+					add(shownRefreshToken{token, r.genuineTokens(), len(r.user.refresh) > 1})
 				}
 			}
 		}

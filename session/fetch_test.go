@@ -213,14 +213,15 @@ func TestMissingAccessTokenIsRefreshed(t *testing.T) {
 		"an empty one":    {e.prefixed("LastAuthUser=ada"), e.prefixed("ada.accessToken="), e.prefixed("ada.idToken=") + set.ID, e.prefixed("ada.refreshToken=") + set.Refresh},
 		"an ID token of another user beside her own": {e.prefixed("LastAuthUser=ada"), e.prefixed("ada.idToken=") + bobs.ID,
 			e.prefixed("ada.idToken=") + set.ID, e.prefixed("ada.refreshToken=") + set.Refresh},
+		"only an ID token of another user": {e.prefixed("LastAuthUser=ada"), e.prefixed("ada.idToken=") + bobs.ID, e.prefixed("ada.refreshToken=") + set.Refresh},
 	} {
 		if s, lines, err := e.fetch(pageRequest(cookies...)); err != nil || s.User().Username != "ada" || e.changes(lines)["ada.accessToken"] != "set" {
 			t.Errorf("%s: %v, %v", name, s, err)
 		}
 	}
-	cookies := []string{e.prefixed("LastAuthUser=ada"), e.prefixed("ada.idToken=") + bobs.ID, e.prefixed("ada.refreshToken=") + set.Refresh}
+	cookies := []string{e.prefixed("LastAuthUser=ada"), e.prefixed("ada.idToken=") + set.ID, e.prefixed("ada.refreshToken=") + bobs.Refresh}
 	if s, _, err := e.fetch(pageRequest(cookies...)); err == nil {
-		t.Errorf("an ID token of another user: %v", s)
+		t.Errorf("a refresh token of another user: %v", s)
 	}
 }
 

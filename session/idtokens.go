@@ -16,39 +16,43 @@ func (m *Manager) verifyID(ctx context.Context, r *userResult, c *checks) {
 		return
 	}
 	m.checkIDs(ctx, r, c)
-	known := r.subject != ""
-	var claimed *tokens.Token // nil if several users are claimed equally well
-	best := rankOther + 1
+	if r.subject == "" {
+		if r.genuineToken, r.rank = r.claimed(); r.genuineToken != nil {
+			r.subject = r.genuineToken.Subject()
+		}
+	}
 	for i := range r.ids {
 		result := r.ids[i]
 		switch t := result.token; {
 		case t == nil:
-		case known && t.Subject() != r.subject:
+		case t.Subject() != r.subject:
 			result.state = idBroken
-		default:
-			if result.state == idFine && (r.id == nil || t.IssuedAt().After(r.id.IssuedAt())) {
-				r.id = t
-			}
-			switch fit := rankOfID(t, r.user.user); {
-			case fit < best:
-				claimed, best = t, fit
-			case fit == best && claimed != nil && claimed.Subject() != t.Subject():
-				claimed = nil
-			}
+		case result.state == idFine && (r.id == nil || t.IssuedAt().After(r.id.IssuedAt())):
+			r.id = t
 		}
 		if i == 0 || result.state < r.idState {
 			r.idState = result.state
 		}
 	}
-	if known {
-		return
+}
+
+// claimed returns the genuine ID token that fits the user's name best, and how well. It
+// returns nil if there is none, or if several users are claimed equally well.
+func (r *userResult) claimed() (id *tokens.Token, best rank) {
+	best = rankOther + 1
+	for i := range r.ids {
+		t := r.ids[i].token
+		if t == nil {
+			continue
+		}
+		switch fit := rankOfID(t, r.user.user); {
+		case fit < best:
+			id, best = t, fit
+		case fit == best && id != nil && id.Subject() != t.Subject():
+			id = nil
+		}
 	}
-	if r.genuineToken = claimed; claimed != nil {
-		r.subject = claimed.Subject()
-	}
-	if r.id != nil && r.id.Subject() != r.subject {
-		r.id = nil
-	}
+	return id, min(best, rankOther)
 }
 
 func rankOfID(id *tokens.Token, user string) rank {
@@ -60,7 +64,7 @@ func rankOfID(id *tokens.Token, user string) rank {
 }
 
 // rankAliases looks among the user's ID tokens for a reason to believe that the name in
-// the cookies is an alias. It reports whether some ID token could not be checked for want
+// the cookies is an alias, if no access token fits the name. It reports whether some ID token could not be checked for want
 // of checks.
 func (m *Manager) rankAliases(ctx context.Context, r *userResult, c *checks) (notAll bool) {
 	genuine := false

@@ -342,10 +342,91 @@ func TestDeviceOfAPlantedToken(t *testing.T) {
 	phone := e.server.Issue("ada", cognitotest.Device(adasDevice))
 	e.advance(3 * time.Hour)
 	cookies := append(e.cookies("ada", own), e.prefixed("ada.accessToken=")+phone.Access)
-	if _, lines, _ := e.fetch(pageRequest(cookies...)); e.cleared(lines) {
-		t.Errorf("%v", e.changes(lines))
+	if s, lines, err := e.fetch(pageRequest(cookies...)); err != nil || s.User().Username != "ada" {
+		t.Errorf("%v, %v, %v", s, err, e.changes(lines))
 	}
 	if s, _, err := e.fetch(pageRequest(cookies[:4]...)); err != nil || s.User().Username != "ada" {
 		t.Errorf("afterwards: %v, %v", s, err)
+	}
+}
+
+// TestPlantedAccessTokenOfAnotherUser plants access tokens of bob's where ada's own is
+// missing. Her ID token, or else Cognito's answer, says whose the session is.
+func TestPlantedAccessTokenOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil, cognitotest.User{Username: "7d55", Attributes: map[string]string{"email": "ada@example.com", "email_verified": "true"}}, bob)
+	own, expired := e.server.Issue("7d55"), e.server.Issue("bob", cognitotest.Expired, accessOnly).Access
+	e.advance(time.Minute)
+	valid := e.server.Issue("bob", accessOnly).Access
+	unknown := e.server.Issue("7d55", accessOnly, func(d *cognitotest.Draft) { d.Header["kid"] = "new" }).Access
+	for _, name := range []string{"7d55", "ada%40example.com"} {
+		id := e.prefixed(name+".idToken=") + own.ID
+		for what, test := range map[string]struct {
+			cookies []string
+			want    string
+		}{
+			"a valid one":                        {[]string{id, "=" + valid}, "7d55"},
+			"a valid one without an ID token":    {[]string{"=" + valid}, "bob"}, // the name may be an alias of bob's
+			"an expired one":                     {[]string{id, "=" + expired}, "7d55"},
+			"an expired one without an ID token": {[]string{"=" + expired}, "7d55"},
+			"both":                               {[]string{id, "=" + valid, "=" + expired}, "7d55"},
+			"garbage too":                        {[]string{id, "=x", "=" + valid}, "7d55"},
+			"hers has a key that is not known":   {[]string{id, "=" + unknown, "=" + valid}, "7d55"},
+			"bob's ID token too":                 {[]string{e.prefixed(name+".idToken=") + e.server.Issue("bob").ID, id, "=" + valid}, "7d55"},
+			"an expired one and bob's ID token":  {[]string{e.prefixed(name+".idToken=") + e.server.Issue("bob").ID, "=" + expired}, "7d55"},
+			"an expired one and another name":    {[]string{e.prefixed("LastAuthUser=bob"), id, "=" + expired}, "7d55"},
+		} {
+			cookies := []string{e.prefixed("LastAuthUser=") + name, e.prefixed(name+".refreshToken=") + own.Refresh}
+			for _, c := range test.cookies {
+				if strings.HasPrefix(c, "=") {
+					c = e.prefixed(name+".accessToken") + c
+				}
+				cookies = append(cookies, c)
+			}
+			if test.want == "7d55" && name != "7d55" && !slices.Contains(test.cookies, id) {
+				continue // nothing shows that the alias is hers but Cognito's answer
+			}
+			e.manager = e.newManager(nil)
+			s, lines, err := e.fetch(pageRequest(cookies...))
+			if err != nil || s.User().Username != test.want {
+				t.Errorf("%s, %s: %v, %v", name, what, s, err)
+			}
+			if test.want == "7d55" && e.changes(lines)[name+".accessToken"] != "set" {
+				t.Errorf("%s, %s: not written: %v", name, what, e.changes(lines))
+			}
+		}
+	}
+}
+
+// TestRefreshTokensOfOtherNamesInVain plants other users whose refresh tokens bring
+// nothing. Ada opens a page every 61 seconds. Only the first one may fail.
+func TestRefreshTokensOfOtherNamesInVain(t *testing.T) {
+	t.Parallel()
+	for _, refused := range []bool{true, false} {
+		e := newEnv(t, nil, ada, bob, cognitotest.User{Username: "carl"})
+		own := e.cookies("ada", e.server.Issue("ada"))
+		e.advance(time.Minute)
+		var planted []string
+		for _, user := range []string{"bob", "carl"} {
+			cookies := e.cookies(user, e.server.Issue(user)) // later, so better, than ada's
+			if refused {
+				cookies[3] = e.prefixed(user+".refreshToken=junk") + user
+			}
+			planted = append(planted, cookies...)
+		}
+		e.server.SetTrigger(func(username string) string {
+			if username == "ada" {
+				return ""
+			}
+			return "PreTokenGeneration failed"
+		})
+		e.advance(2 * time.Hour)
+		for i := range 4 {
+			s, lines, err := e.fetch(pageRequest(append(planted, own...)...))
+			if i > 0 && (err != nil || s.User().Username != "ada") || err != nil && len(lines) > 0 {
+				t.Errorf("refused %v, request %d: %v, %v, %v", refused, i, s, err, e.changes(lines))
+			}
+			e.advance(61 * time.Second)
+		}
 	}
 }

@@ -85,10 +85,16 @@ func (f *refreshFlow) run(ctx context.Context) (*Session, error) {
 }
 
 // refreshUsers returns the session that one of the users' refresh tokens brings: one of
-// each user is tried before another of one. If none brings a session, it notes what is
-// known of them and returns nil.
+// each user is tried before another of one, and those last that were tried in vain. If none
+// brings a session, it notes what is known of them and returns nil.
 func (f *refreshFlow) refreshUsers(ctx context.Context, users []*userResult) *Session {
-	orders := make([][]string, len(users))
+	type attempt struct {
+		result *userResult
+		token  string
+		device refresh.Device
+	}
+	orders := make([][]attempt, len(users))
+	rounds := 0
 	for i, result := range users {
 		order := f.m.refreshOrder(result)
 		switch {
@@ -97,18 +103,30 @@ func (f *refreshFlow) refreshUsers(ctx context.Context, users []*userResult) *Se
 		case result.state == stateUnknown && len(order) == 0:
 			f.keepCookies = true // its key may become known
 		}
-		orders[i] = order
+		for _, device := range result.devices() {
+			for _, token := range order {
+				orders[i] = append(orders[i], attempt{result, token, device})
+			}
+		}
+		rounds = max(rounds, len(orders[i]))
 	}
-	for round, more := 0, true; more; round++ {
-		more = false
-		for i, result := range users {
-			if round >= len(orders[i]) {
+	var first, last []attempt
+	for round := range rounds {
+		for _, order := range orders {
+			if round >= len(order) {
 				continue
 			}
-			more = true
-			if got := f.tryNext(ctx, result, orders[i][round]); got != nil {
-				return f.write(result, got)
+			next := order[round]
+			if _, tried := f.m.notes.wasTried(next.token, next.device.Key, f.m.now()); tried && f.severalTries() {
+				last = append(last, next)
+			} else {
+				first = append(first, next)
 			}
+		}
+	}
+	for _, next := range append(first, last...) {
+		if got := f.tryNext(ctx, next.result, next.token, next.device); got != nil {
+			return f.write(next.result, got)
 		}
 	}
 	if f.other != nil && !f.notAllTried && f.undecidedErr == nil {
@@ -128,9 +146,19 @@ func (f *refreshFlow) write(result *userResult, got *refresh.Tokens) *Session {
 	return s
 }
 
+// severalTries reports whether there are several refresh tokens, or devices to refresh one
+// with. Some may be planted then.
+func (f *refreshFlow) severalTries() bool {
+	n := 0
+	for _, r := range f.v.users {
+		n += len(r.user.refresh) * len(r.devices())
+	}
+	return n > 1
+}
+
 // tryNext tries one refresh token and notes what its error means.
-func (f *refreshFlow) tryNext(ctx context.Context, result *userResult, token string) *refresh.Tokens {
-	got, err := f.try(ctx, result, token)
+func (f *refreshFlow) tryNext(ctx context.Context, result *userResult, token string, device refresh.Device) *refresh.Tokens {
+	got, err := f.try(ctx, result, token, device)
 	switch {
 	case got != nil:
 		return got
@@ -174,12 +202,12 @@ func isAboutToken(err error) bool {
 
 // try exchanges one refresh token. Only tokens that Cognito is asked about count as
 // tries. Otherwise two planted ones would hide the user's own for ever.
-func (f *refreshFlow) try(ctx context.Context, result *userResult, token string) (*refresh.Tokens, error) {
-	several, now := len(result.user.refresh) > 1, f.m.now()
-	if err := f.m.refresher.Refusal(token, result.device()); err != nil {
+func (f *refreshFlow) try(ctx context.Context, result *userResult, token string, device refresh.Device) (*refresh.Tokens, error) {
+	now := f.m.now()
+	if err := f.m.refresher.Refusal(token, device); err != nil {
 		return nil, err
 	}
-	if err := f.m.notes.refusal(token, now); err != nil && several {
+	if err := f.m.notes.refusal(token, device.Key, now); err != nil && f.severalTries() {
 		f.keepCookies = true // it was a while ago
 		return nil, err
 	}
@@ -187,11 +215,11 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 		return nil, errOtherUser
 	}
 	req := refresh.Request{
-		RefreshToken: token, Device: result.device(), Upgrade: page.IsUpgrade(f.r),
-		Genuine: result.genuineToken, Client: f.m.clientAddress(f.r),
+		RefreshToken: token, Device: device, Upgrade: page.IsUpgrade(f.r),
+		Genuine: result.genuineTokens(), Client: f.m.clientAddress(f.r),
 		Force: f.opts.ForceRefresh, Metadata: f.opts.ClientMetadata,
 	}
-	if len(result.user.access) > 0 {
+	if result.position >= 0 && result.position < len(result.user.access) {
 		req.Presented = result.user.access[result.position]
 	}
 	if !f.m.refresher.Remembers(&req) {
@@ -203,16 +231,16 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string)
 	got, err := f.m.refresher.Refresh(ctx, req)
 	switch {
 	case err != nil:
-		if several && refresh.Refused(err) {
-			f.m.notes.noteRefusal(token, err, now)
+		if f.severalTries() && refresh.Refused(err) {
+			f.m.notes.noteRefusal(token, device.Key, err, now)
 		}
 		return nil, err
-	case result.subject != "" && got.Access.Subject() != result.subject:
+	case result.subject != "" && got.Access.Subject() != result.subject && !(result.rank == rankOther && fitsName(got, result.user.user)):
 		f.m.notes.noteTried(token, got.Access.Subject(), now)
 		return nil, errOtherUser
 	case f.m.refresher.IsEnded(got.Access) || f.m.refresher.IsTextEnded(token): // signed out, but Cognito could not revoke it
 		return nil, refresh.ErrEnded
-	case result.subject == "" && several && !fitsName(got, result.user.user):
+	case result.subject == "" && len(result.user.refresh) > 1 && !fitsName(got, result.user.user):
 		if f.other == nil {
 			f.other = &refreshed{result, got}
 		}

@@ -24,7 +24,7 @@ type refreshNotes struct {
 	mu     sync.Mutex
 	beside recent.Map[uint64, uint64]   // by access token, the refresh token beside it
 	tried  recent.Map[textHash, string] // the subject that Cognito has named, "" if it has failed
-	errs   recent.Map[textHash, error]  // refusals
+	errs   recent.Map[textHash, error]  // refusals, by refresh token and device key
 }
 
 func newRefreshNotes() *refreshNotes {
@@ -55,18 +55,18 @@ func (n *refreshNotes) wereBeside(access, refreshToken string, now time.Time) bo
 	return ok && known == value
 }
 
-// noteRefusal notes that Cognito will never accept a refresh token again.
-func (n *refreshNotes) noteRefusal(refreshToken string, err error, now time.Time) {
+// noteRefusal notes that Cognito will never accept a refresh token with a device key.
+func (n *refreshNotes) noteRefusal(refreshToken, deviceKey string, err error, now time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.errs.Put(hashOf(refreshToken, "refresh"), err, now)
+	n.errs.Put(hashOf(refreshToken, "device "+deviceKey), err, now)
 }
 
-// refusal returns the noted refusal of a refresh token, or nil.
-func (n *refreshNotes) refusal(refreshToken string, now time.Time) error {
+// refusal returns the noted refusal of a refresh token with a device key, or nil.
+func (n *refreshNotes) refusal(refreshToken, deviceKey string, now time.Time) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	err, _ := n.errs.Get(hashOf(refreshToken, "refresh"), now)
+	err, _ := n.errs.Get(hashOf(refreshToken, "device "+deviceKey), now)
 	return err
 }
 
@@ -78,14 +78,13 @@ func (n *refreshNotes) noteTried(refreshToken, subject string, now time.Time) {
 	n.tried.Put(hashOf(refreshToken, "refresh"), subject, now)
 }
 
-// wasTried reports whether a refresh token has brought no session a short while ago, and
-// whose Cognito has said that it is, if it has.
-func (n *refreshNotes) wasTried(refreshToken string, now time.Time) (subject string, tried bool) {
+// wasTried reports whether a refresh token with a device key has brought no session a short
+// while ago, and whose Cognito has said that it is, if it has.
+func (n *refreshNotes) wasTried(refreshToken, deviceKey string, now time.Time) (subject string, tried bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	key := hashOf(refreshToken, "refresh")
-	if n.errs.Has(key, now) {
+	if n.errs.Has(hashOf(refreshToken, "device "+deviceKey), now) {
 		return "", true
 	}
-	return n.tried.Get(key, now)
+	return n.tried.Get(hashOf(refreshToken, "refresh"), now)
 }

@@ -20,7 +20,7 @@ func (m *Manager) refreshOrder(r *userResult) []string {
 	now := m.now()
 	places := make([]place, len(r.user.refresh))
 	for i, token := range r.user.refresh {
-		subject, tried := m.notes.wasTried(token, now)
+		subject, tried := m.notes.wasTried(token, r.device().Key, now)
 		if beside := m.subjectBeside(r, token); beside != "" {
 			subject = beside
 		}
@@ -46,12 +46,13 @@ func (m *Manager) refreshOrder(r *userResult) []string {
 }
 
 // isOtherUsers reports whether a refresh token is known to be of another user than the
-// session's. Cognito is not asked about it: with rotation that would spend it.
+// session's. Cognito is not asked about it: with rotation that would spend it. If the name
+// in the cookies does not fit the session, it may be the other user's.
 func (m *Manager) isOtherUsers(r *userResult, refreshToken string) bool {
-	if r.subject == "" {
+	if r.subject == "" || r.rank == rankOther {
 		return false
 	}
-	subject, _ := m.notes.wasTried(refreshToken, m.now())
+	subject, _ := m.notes.wasTried(refreshToken, r.device().Key, m.now())
 	if subject == "" {
 		subject = m.subjectBeside(r, refreshToken)
 	}

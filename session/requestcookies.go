@@ -52,6 +52,9 @@ func (c *requestCookie) isOf(user string) bool {
 	if c.user == "" || c.user == user {
 		return c.user != ""
 	}
+	if len(c.user) > 9*len(user) { // an escape is three times as long as what it stands for
+		return false
+	}
 	once, ok := percent.Decode(c.user)
 	if !ok || once == c.user {
 		return false
@@ -206,11 +209,15 @@ func (cookies requestCookies) of(user string) userCookies {
 	backing := make([]string, len(lists)) // nearly always each list has one text at most
 	for i, list := range lists {
 		*list.texts = backing[i : i : i+1]
-		for k := range cookies {
-			if c := &cookies[k]; c.slot == list.slot && c.isOf(user) {
+	}
+	for k := range cookies {
+		c := &cookies[k]
+		for _, list := range lists {
+			if c.slot == list.slot && c.isOf(user) {
 				if text, ok := c.text(); ok {
 					*list.texts = append(*list.texts, text)
 				}
+				break
 			}
 		}
 	}

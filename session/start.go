@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -20,6 +21,7 @@ import (
 // wrong. They are tokens.ErrUnavailable too. Tokens of a sign-in that was signed out are
 // ErrSignedOut.
 func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set) (*Session, error) {
+	signOutCount := m.refresher.SignOutCount()
 	access, err := m.verifyNew(r.Context(), set.Access, tokens.Access)
 	if err != nil {
 		return nil, err
@@ -41,12 +43,14 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set)
 	}
 	m.notes.noteBeside(set.Access, set.Refresh, m.now())
 	m.layout.writeSignIn(w, r.Host, m.layout.parse(r.Header, nil), access.Username(), set)
-	return newSession(access, id, ""), nil
+	s := newSession(access, id, "")
+	m.store(s, set.Refresh, signOutCount) // the browser's next request shows it
+	return s, nil
 }
 
 // verifyNew verifies a token that Cognito has issued a moment ago.
 func (m *Manager) verifyNew(ctx context.Context, raw string, use tokens.Use) (*tokens.Token, error) {
-	token, err := m.verifyToken(ctx, raw, use)
+	token, err := m.verifyToken(ctx, strings.Clone(raw), use) // a part of a body would keep all of it in memory
 	var refusal *tokens.VerifyError
 	switch {
 	case errors.As(err, &refusal) && !refusal.Reason.Final():

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -58,5 +59,26 @@ func TestStartVerifiesTokens(t *testing.T) {
 		if s != nil || err == nil || test.want != nil && !errors.Is(err, test.want) || len(w.Header()) > 0 {
 			t.Errorf("%s: %v, %v, %v", name, s, err, w.Header())
 		}
+	}
+}
+
+// TestPageAfterSignIn sends the cookies of a sign-in. Its tokens are not verified again.
+func TestPageAfterSignIn(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	set := e.server.Issue("ada")
+	started, err := e.manager.Start(httptest.NewRecorder(), pageRequest(), set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _, err := e.fetch(pageRequest(e.cookies("ada", set)...))
+	if err != nil || s.AccessToken() != started.AccessToken() || s.IDToken() != started.IDToken() {
+		t.Errorf("the session is not the one of the sign-in: %v", err)
+	}
+	if _, err := e.end(pageRequest(e.cookies("ada", set)...)); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := e.fetch(pageRequest(e.cookies("ada", set)...)); !errors.Is(err, session.ErrSignedOut) {
+		t.Errorf("after the sign-out: %v", err)
 	}
 }

@@ -123,7 +123,7 @@ type userResult struct {
 	notAllChecked bool           // a bound was reached before an access token was checked
 
 	state    sessionState
-	position int           // of the access token among its duplicates
+	position int           // of the access token among its duplicates, or -1
 	access   *tokens.Token // in stateValid and stateExpired
 	rank     rank          // of the access token
 	err      error         // why the state is not stateValid
@@ -155,8 +155,9 @@ func (r *userResult) isBetterThan(other *userResult) bool {
 }
 
 // choose chooses the subject whose access token fits best, and then the best access token
-// of that subject. No token of another subject stands in for it. Without a genuine token
-// the best state counts.
+// of that subject. No token of another subject stands in for it. If a genuine ID token says
+// that the name is one of its user's, access tokens of other users count as absent. Without
+// a genuine token the best state counts.
 func (r *userResult) choose() {
 	var fitting *accessResult
 	for i := range r.all {
@@ -170,11 +171,18 @@ func (r *userResult) choose() {
 	if fitting != nil && (fitting.ended || fitting.rank == rankOther && fitting.state != stateValid) && r.hasUnjudged() {
 		fitting = nil
 	}
+	othersOnly := false
+	if fitting != nil && fitting.rank == rankOther {
+		if id, fit := r.claimed(); id != nil && fit < rankOther && id.Subject() != fitting.token.Subject() {
+			fitting, othersOnly = nil, true
+		}
+	}
 	best := -1
 	for i := range r.all {
 		a := &r.all[i]
 		switch {
-		case fitting == nil && a.token != nil && r.hasUnjudged():
+		case othersOnly && a.state != stateUnknown && a.state != stateUndecided:
+		case fitting == nil && a.token != nil && (othersOnly || r.hasUnjudged()):
 		case !a.checked, fitting != nil && (a.token == nil || a.token.Subject() != fitting.token.Subject()):
 		case best < 0:
 			best = i
@@ -182,15 +190,15 @@ func (r *userResult) choose() {
 			best = i
 		}
 	}
-	r.rank = rankOther
+	r.rank, r.position = rankOther, best
 	if best < 0 {
-		if len(r.user.access) == 0 && len(r.user.refresh) > 0 {
+		if (len(r.user.access) == 0 || othersOnly) && len(r.user.refresh) > 0 {
 			r.state = stateMissing
 		}
 		return
 	}
 	a := &r.all[best]
-	r.state, r.position, r.err = a.state, best, a.err
+	r.state, r.err = a.state, a.err
 	if fitting != nil {
 		r.rank, r.subject, r.genuineToken = fitting.rank, a.token.Subject(), a.token
 	}
@@ -204,22 +212,6 @@ func (r *userResult) hasUnjudged() bool {
 	return slices.ContainsFunc(r.all, func(a accessResult) bool {
 		return a.checked && a.token == nil && (a.state == stateUndecided || a.state == stateUnknown)
 	})
-}
-
-// subjects counts the subjects of the genuine access tokens, up to two.
-func (r *userResult) subjects() int {
-	first := ""
-	for i := range r.all {
-		t := r.all[i].token
-		switch {
-		case t == nil || t.Subject() == first:
-		case first != "":
-			return 2
-		default:
-			first = t.Subject()
-		}
-	}
-	return min(len(first), 1)
 }
 
 // verification is the best userResult of a request's cookies, with what must be known of
@@ -277,23 +269,69 @@ func (v *verification) keepsForeign() bool { return v.foreign && !v.genuine }
 // device returns the device to refresh with. Only without a claim of a verified token a
 // cookie says it: anybody who can set a cookie could otherwise stop the refreshes.
 func (r *userResult) device() refresh.Device {
-	if len(r.all) > 0 && r.all[r.position].token != nil {
-		if key := r.all[r.position].token.DeviceKey(); key != "" {
-			return refresh.Device{Key: key, Claimed: true}
-		}
-	}
-	return refresh.Device{Key: r.user.device()}
+	return r.user.deviceOf(r.chosen())
 }
 
-// hasSeveralDevices reports whether several device keys may be the session's, so that a
-// refusal of one says nothing of it. A token of the user's other device may be planted.
-func (r *userResult) hasSeveralDevices() bool {
+// devices returns the devices to refresh with, the likeliest first. A token of another
+// device of the user's may be planted, and look like the session's own.
+func (r *userResult) devices() []refresh.Device {
+	list := []refresh.Device{r.device()}
 	for i := range r.all {
-		chosen, other := r.all[r.position].token, r.all[i].token
-		if chosen != nil && other != nil && other.Subject() == chosen.Subject() && other.DeviceKey() != chosen.DeviceKey() {
-			return true
+		t := r.all[i].token
+		if t == nil || r.chosen() == nil || t.Subject() != r.subject {
+			continue
+		}
+		if device := r.user.deviceOf(t); !slices.Contains(list, device) {
+			list = append(list, device)
 		}
 	}
+	return list
+}
+
+// deviceOf returns the device of a session with an access token. It may be nil.
+func (u *userCookies) deviceOf(access *tokens.Token) refresh.Device {
+	if access != nil && access.DeviceKey() != "" {
+		return refresh.Device{Key: access.DeviceKey(), Claimed: true}
+	}
+	return refresh.Device{Key: u.device()}
+}
+
+// chosen returns the session's access token if Cognito certainly issued it, else nil.
+func (r *userResult) chosen() *tokens.Token {
+	if r.position < 0 || r.position >= len(r.all) {
+		return nil
+	}
+	return r.all[r.position].token
+}
+
+// genuineTokens returns the access tokens in the cookies that Cognito has certainly issued
+// to the session's user, the session's own first. If there is none, it returns ID tokens.
+func (r *userResult) genuineTokens() []*tokens.Token {
+	if r.genuineToken == nil {
+		return nil
+	}
+	all := []*tokens.Token{r.genuineToken}
+	add := func(t *tokens.Token) {
+		if t != nil && t != r.genuineToken && t.Subject() == r.subject {
+			all = append(all, t)
+		}
+	}
+	for i := range r.all {
+		if !r.all[i].ended {
+			add(r.all[i].token)
+		}
+	}
+	if r.chosen() == nil {
+		for i := range r.ids {
+			add(r.ids[i].token)
+		}
+	}
+	return all
+}
+
+// hasSeveralDevices reports whether cookies name several devices and no token names one, so
+// that a refusal of one says nothing of the session.
+func (r *userResult) hasSeveralDevices() bool {
 	keys := r.user.deviceKey
 	return !r.device().Claimed && slices.ContainsFunc(keys, func(key string) bool { return key != keys[0] })
 }

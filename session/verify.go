@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
@@ -20,7 +21,7 @@ func (m *Manager) verifyUsers(ctx context.Context, users []userCookies, all bool
 	v.notAllChecked = !all
 	m.verifyAccessTokens(ctx, v)
 	for _, r := range v.users {
-		if (len(v.users) > 1 || r.subjects() > 1) && m.rankAliases(ctx, r, &v.checks) {
+		if m.rankAliases(ctx, r, &v.checks) {
 			v.notAllChecked, r.notAllChecked = true, true
 		}
 		r.choose()
@@ -53,10 +54,17 @@ func (m *Manager) verifyAccessTokens(ctx context.Context, v *verification) {
 			}
 		}
 	}
+	// If the checks do not suffice for all, the user's own token may not be among those that
+	// are left out each time. A client can make this process forget what was refused.
+	offset := 0
+	if v.unchecked() > v.checks.left {
+		offset = rand.IntN(1 << 16)
+	}
 	for more := true; more; {
 		more = false
-		for _, r := range v.users {
-			k := slices.IndexFunc(r.all, func(a accessResult) bool { return !a.checked })
+		for i := range v.users {
+			r := v.users[(i+offset)%len(v.users)]
+			k := r.nextUnchecked(offset)
 			switch {
 			case k < 0:
 			case v.checks.left == 0:
@@ -67,6 +75,29 @@ func (m *Manager) verifyAccessTokens(ctx context.Context, v *verification) {
 			}
 		}
 	}
+}
+
+// unchecked counts the access tokens that are not checked.
+func (v *verification) unchecked() (n int) {
+	for _, r := range v.users {
+		for i := range r.all {
+			if !r.all[i].checked {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// nextUnchecked returns the position of an access token that is not checked, the first one
+// from an offset on, or -1.
+func (r *userResult) nextUnchecked(offset int) int {
+	for i := range r.all {
+		if k := (i + offset) % len(r.all); !r.all[k].checked {
+			return k
+		}
+	}
+	return -1
 }
 
 // note notes the result of a user's access token.

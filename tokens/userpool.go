@@ -65,6 +65,10 @@ var userPoolID = regexp.MustCompile(`^[a-z]{2,}(?:-[a-z]+)+-[0-9]{1,2}_[0-9A-Za-
 // emulatorPoolID matches the ids of emulators, which name no region of AWS.
 var emulatorPoolID = regexp.MustCompile(`^[\w-]+_[0-9A-Za-z]+$`)
 
+// identityPoolID matches identity pool ids: a region and, as Cognito's API reference has
+// it, [0-9a-f-]+.
+var identityPoolID = regexp.MustCompile(`^[a-z]{2,}(?:-[a-z]+)+-[0-9]{1,2}:[0-9a-f-]+$`)
+
 // clientID matches app client ids, as Cognito's API reference has them. They become
 // parts of cookie names, so they are checked.
 var clientID = regexp.MustCompile(`^[0-9A-Za-z_+]{1,128}$`)
@@ -87,6 +91,9 @@ func (p UserPool) Validate() error {
 	}
 	if p.Domain != "" && !isHost(p.Domain) {
 		add("Domain", `%q is not a host like "auth.example.com": no scheme, no path`, p.Domain)
+	}
+	if p.IdentityPoolID != "" && !identityPoolID.MatchString(p.IdentityPoolID) {
+		add("IdentityPoolID", `%q is not an identity pool id like "eu-west-1:11111111-2222-4333-8444-555555555555"`, p.IdentityPoolID)
 	}
 	if p.Endpoint != "" && !isBaseURL(p.Endpoint) {
 		add("Endpoint", "%q is not an absolute http(s) URL without query", p.Endpoint)

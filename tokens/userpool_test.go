@@ -87,6 +87,7 @@ func TestValidate(t *testing.T) {
 		with(func(p *tokens.UserPool) { p.ClientID = "" }),
 		with(func(p *tokens.UserPool) { p.ClientID = "a.b" }),
 		with(func(p *tokens.UserPool) { p.ClientID = strings.Repeat("a", 129) }),
+		with(func(p *tokens.UserPool) { p.IdentityPoolID = "eu-west-1_AbC" }),
 		with(func(p *tokens.UserPool) { p.Domain = "auth.example.com/path" }),
 		with(func(p *tokens.UserPool) { p.Domain = "user@auth.example.com" }),
 		with(func(p *tokens.UserPool) { p.Domain = "auth example" }),

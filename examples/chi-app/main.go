@@ -25,6 +25,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -64,7 +65,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&o.addr, "addr", "localhost:8080", "`host:port` to listen on; port 0 takes a free one")
 	flags.StringVar(&o.origin, "origin", "", "`URL` where browsers find this site (default http://localhost with the port of -addr)")
 	flags.DurationVar(&o.lifetime, "lifetime", time.Minute, "lifetime of access and ID tokens; Cognito's default is 1h, and -outputs has its own")
-	flags.StringVar(&o.outputs, "outputs", "", "Amplify configuration `file` that names a real user pool to run on")
+	flags.StringVar(&o.outputs, "outputs", "", "Amplify configuration `file` that names a real user pool to run on; the environment variable "+secretVariable+" holds the key of its cookies")
 	flags.StringVar(&o.client, "client", "", "`directory` of the built examples/amplify-client, to serve Amplify in the browser too")
 	flags.BoolVar(&o.routes, "routes", false, "print who guards which route, and exit")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
@@ -79,12 +80,20 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		// The two Auths need an app client each, and a file names only one.
 		return nil, errors.New("-client is for the user pool in this process, and -outputs for a real one: give one of them")
 	}
+	if u, err := url.Parse(o.origin); o.origin != "" && (err != nil || u.Hostname() == "" || u.Scheme+"://"+u.Host != o.origin || u.Scheme != "https" && !isLocal(u)) {
+		return nil, fmt.Errorf("-origin %q: want a URL like https://app.example.com, or http://localhost:8080", o.origin)
+	}
 	// Tokens are refreshed five seconds before they expire. With a shorter lifetime
 	// every request would refresh them.
 	if o.lifetime < 10*time.Second || o.lifetime > 24*time.Hour {
 		return nil, fmt.Errorf("-lifetime %v: between 10s and 24h, please", o.lifetime)
 	}
 	return &o, nil
+}
+
+// isLocal reports whether Cognito lets this URL be http.
+func isLocal(u *url.URL) bool {
+	return u.Scheme == "http" && (u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1" || u.Hostname() == "::1")
 }
 
 // run serves until ctx is done.

@@ -72,6 +72,10 @@ func TestRunRefuses(t *testing.T) {
 		{"an address without port", []string{"-addr", "localhost"}, "-addr localhost: "},
 		{"a lifetime that is all refresh", []string{"-lifetime", "1s"}, "between 10s and 24h"},
 		{"an argument", []string{"8080"}, "is not a flag"},
+		{"an origin without scheme", []string{"-origin", "farm.example"}, `-origin "farm.example": want a URL`},
+		{"an origin without a host", []string{"-origin", "https://"}, "want a URL"},
+		{"an origin with a path", []string{"-origin", "https://farm.example/"}, "want a URL"},
+		{"an origin over http", []string{"-origin", "http://farm.example"}, "want a URL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := run(t.Context(), c.args, io.Discard, io.Discard)

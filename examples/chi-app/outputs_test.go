@@ -3,12 +3,14 @@ package main
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -130,7 +132,7 @@ func TestOutputsAreRefused(t *testing.T) {
 			"https://other.example.com/api/auth/sign-out-callback is not among"}},
 		{"another port of localhost", outputsGen1, "http://localhost:8080", []string{"http://localhost:8080/api/auth/sign-in-callback is not among"}},
 		{"no managed login", `{"version": "1", "auth": {"user_pool_id": "eu-west-1_AbCdEf123", "user_pool_client_id": "1h57kf5cpq17m0eml12"}}`,
-			"https://app.example.com", []string{"is not among []"}},
+			"https://app.example.com", []string{"oauth: is missing", `callbackUrls ["https://app.example.com/api/auth/sign-in-callback"]`}},
 		{"no openid", strings.Replace(outputs, `"openid", `, "", 1), "https://app.example.com", []string{"lack openid"}},
 		{"no domain", strings.Replace(outputs, `"domain": "example.auth.eu-west-1.amazoncognito.com",`, "", 1), "https://app.example.com", []string{"UserPool.Domain: "}},
 		{"no JSON", "export default {}", "https://app.example.com", []string{"amplify_outputs.json: ", "not a JSON object"}},
@@ -151,6 +153,64 @@ func TestOutputsAreRefused(t *testing.T) {
 	}
 	if err := run(t.Context(), []string{"-addr", "localhost:0", "-outputs", "nowhere.json"}, io.Discard, io.Discard); err == nil {
 		t.Error("a file that does not exist is no error")
+	}
+}
+
+// TestEveryKindOfFile has files with and without each part. The program runs on all that
+// have a managed login. For the others it says in one line what to add.
+func TestEveryKindOfFile(t *testing.T) {
+	const (
+		poolGen1 = `"aws_project_region": "eu-west-1", "aws_user_pools_id": "eu-west-1_AbCdEf123", "aws_user_pools_web_client_id": "1h57kf5cpq17m0eml12"`
+		poolGen2 = `"user_pool_id": "eu-west-1_AbCdEf123", "user_pool_client_id": "1h57kf5cpq17m0eml12", "mfa_configuration": "NONE"`
+	)
+	for _, kind := range []struct {
+		complete, bare string
+		auth, other    []string // parts of "auth", and beside it
+	}{
+		{
+			strings.TrimSuffix(outputsGen1, "}") + "%s%s}", "{" + poolGen1 + "%s%s}",
+			[]string{`"aws_cognito_identity_pool_id": "eu-west-1:11111111-2222-4333-8444-555555555555"`, `"aws_mandatory_sign_in": "enable"`},
+			[]string{
+				`"aws_user_files_s3_bucket": "files", "aws_user_files_s3_bucket_region": "eu-west-1"`,
+				`"aws_appsync_graphqlEndpoint": "https://a.example/graphql", "aws_appsync_region": "eu-west-1", "aws_appsync_authenticationType": "AMAZON_COGNITO_USER_POOLS"`,
+				`"aws_cloud_logic_custom": [{"name": "rest", "endpoint": "https://a.example/dev", "region": "eu-west-1"}]`,
+			},
+		}, {
+			strings.TrimSuffix(outputs, "\n\t}\n}") + "%s}%s}", `{"version": "1.4", "auth": {` + poolGen2 + "%s}%s}",
+			[]string{`"identity_pool_id": "eu-west-1:11111111-2222-4333-8444-555555555555"`, `"unauthenticated_identities_enabled": true`},
+			[]string{
+				`"storage": {"bucket_name": "files", "aws_region": "eu-west-1", "buckets": [{"name": "files", "bucket_name": "files", "aws_region": "eu-west-1"}]}`,
+				`"data": {"url": "https://a.example/graphql", "aws_region": "eu-west-1", "default_authorization_type": "AWS_IAM", "authorization_types": []}`,
+				`"custom": {"events": {"url": "https://a.example/event"}}`,
+			},
+		},
+	} {
+		for mask := range 1 << (len(kind.auth) + len(kind.other)) {
+			var auth, other strings.Builder
+			for i, part := range append(slices.Clone(kind.auth), kind.other...) {
+				switch {
+				case mask&(1<<i) == 0:
+				case i < len(kind.auth):
+					auth.WriteString(", " + part)
+				default:
+					other.WriteString(", " + part)
+				}
+			}
+			start := func(format string) error {
+				cfg := config{Origin: "https://app.example.com", Logger: slog.New(slog.DiscardHandler)}
+				if err := cfg.useOutputs(write(t, fmt.Sprintf(format, auth.String(), other.String())), strings.Repeat("s", 32)); err != nil {
+					return err
+				}
+				_, err := newApp(cfg)
+				return err
+			}
+			if err := start(kind.complete); err != nil {
+				t.Errorf("with %s%s: %v", &auth, &other, err)
+			}
+			if err := start(kind.bare); err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "oauth: is missing") {
+				t.Errorf("without a managed login, with %s%s: %v", &auth, &other, err)
+			}
+		}
 	}
 }
 

@@ -60,7 +60,7 @@ func TestDeviceOfACookie(t *testing.T) {
 				e := newEnv(t)
 				sent := e.keyedExchange("", test.refusal)
 				planted := refresh.Device{Key: "planted"}
-				got, err := e.refreshWith(refresh.Request{RefreshToken: "a", Device: planted, Genuine: e.adas})
+				got, err := e.refreshWith(refresh.Request{RefreshToken: "a", Device: planted, Genuine: []*tokens.Token{e.adas}})
 				if !test.retried {
 					if !errors.Is(err, test.refusal) || len(*sent) != 1 {
 						t.Errorf("%v, sent %q", err, *sent)
@@ -72,7 +72,7 @@ func TestDeviceOfACookie(t *testing.T) {
 				}
 				for token := "a'"; len(token) < 40; token += "'" { // a day and more
 					e.advance(time.Hour)
-					if _, err := e.refreshWith(refresh.Request{RefreshToken: token, Device: planted, Genuine: e.adas}); err != nil {
+					if _, err := e.refreshWith(refresh.Request{RefreshToken: token, Device: planted, Genuine: []*tokens.Token{e.adas}}); err != nil {
 						t.Fatalf("%q: %v", token, err)
 					}
 				}
@@ -94,7 +94,7 @@ func TestRefusalIsOfItsDevice(t *testing.T) {
 			sent := e.keyedExchange("right", refusal)
 			var wg sync.WaitGroup
 			wg.Go(func() {
-				if _, err := e.refreshWith(refresh.Request{RefreshToken: "a", Device: refresh.Device{Key: "planted"}, Genuine: e.adas}); !errors.Is(err, refusal) {
+				if _, err := e.refreshWith(refresh.Request{RefreshToken: "a", Device: refresh.Device{Key: "planted"}, Genuine: []*tokens.Token{e.adas}}); !errors.Is(err, refusal) {
 					t.Error(err)
 				}
 			})
@@ -102,7 +102,7 @@ func TestRefusalIsOfItsDevice(t *testing.T) {
 			if !during {
 				wg.Wait()
 			}
-			right := refresh.Request{RefreshToken: "a", Device: refresh.Device{Key: "right", Claimed: true}, Genuine: e.adas}
+			right := refresh.Request{RefreshToken: "a", Device: refresh.Device{Key: "right", Claimed: true}, Genuine: []*tokens.Token{e.adas}}
 			for range 3 {
 				wg.Go(func() {
 					if _, err := e.refreshWith(right); err != nil {
@@ -134,7 +134,7 @@ func TestClaimedDeviceIsNotDropped(t *testing.T) {
 		sent := e.keyedExchange("", refusal)
 		gone := refresh.Device{Key: "gone", Claimed: true}
 		for range 3 {
-			if _, err := e.refreshWith(refresh.Request{RefreshToken: "a", Device: gone, Genuine: e.adas}); !errors.Is(err, refusal) || len(*sent) != 1 {
+			if _, err := e.refreshWith(refresh.Request{RefreshToken: "a", Device: gone, Genuine: []*tokens.Token{e.adas}}); !errors.Is(err, refusal) || len(*sent) != 1 {
 				t.Errorf("%v, sent %q", err, *sent)
 			}
 		}

@@ -27,7 +27,7 @@ func (e *Engine) EndRefreshTokens(refreshTokens []string) (refreshed []*tokens.T
 // Revoke has Cognito revoke the newest refresh token that rotation has made of this
 // one. It waits for a running refresh until waiting ends; a refresh that finishes later
 // revokes its own tokens. genuine and client are as in a Request.
-func (e *Engine) Revoke(ctx, waiting context.Context, refreshToken string, genuine *tokens.Token, client netip.Addr) error {
+func (e *Engine) Revoke(ctx, waiting context.Context, refreshToken string, genuine []*tokens.Token, client netip.Addr) error {
 	once, err := e.allowRevocation(refreshToken, genuine, client)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ func TestEndEndsAllRotatedTokens(t *testing.T) {
 		if !slices.Contains(ended, first.Access) || !slices.Contains(ended, second.Access) {
 			t.Errorf("with %q: %d access tokens", with, len(ended))
 		}
-		if err := e.Revoke(t.Context(), t.Context(), with, e.adas, netip.Addr{}); err != nil || !slices.Equal(e.revoked, []string{"a''"}) {
+		if err := e.Revoke(t.Context(), t.Context(), with, []*tokens.Token{e.adas}, netip.Addr{}); err != nil || !slices.Equal(e.revoked, []string{"a''"}) {
 			t.Errorf("with %q: %q is revoked, %v", with, e.revoked, err)
 		}
 		for _, token := range []string{"a", "a'", "a''"} {
@@ -53,7 +53,7 @@ func TestEndDuringCall(t *testing.T) {
 				e.EndRefreshTokens([]string{"a"})
 				waiting, stop := context.WithCancel(t.Context())
 				defer stop()
-				go e.Revoke(t.Context(), waiting, "a", e.adas, netip.Addr{})
+				go e.Revoke(t.Context(), waiting, "a", []*tokens.Token{e.adas}, netip.Addr{})
 				synctest.Wait()
 				if len(e.revoked) > 0 {
 					t.Errorf("%q is revoked at once", e.revoked)

@@ -138,7 +138,7 @@ func (e *env) accessToken(user string) *tokens.Token {
 
 // refresh refreshes with a refresh token of ada's.
 func (e *env) refresh(refreshToken string) (*refresh.Tokens, error) {
-	return e.refreshWith(refresh.Request{RefreshToken: refreshToken, Genuine: e.adas})
+	return e.refreshWith(refresh.Request{RefreshToken: refreshToken, Genuine: []*tokens.Token{e.adas}})
 }
 
 func (e *env) refreshWith(req refresh.Request) (*refresh.Tokens, error) {

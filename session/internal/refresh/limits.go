@@ -22,12 +22,8 @@ const (
 	clientTTL      = time.Minute
 	signInTTL      = 24 * time.Hour
 
-	maxTokenRefusals  = 5   // beside one access token, within refusalTTL
-	maxSignInRefusals = 20  // beside the older access tokens of a sign-in, and of its tokens that have worked
-	maxFailures       = 40  // beside one access token, and of a sign-in, within failureWindow
-	maxRevocations    = 20  // beside one access token, and of a sign-in, within refusalTTL
-	maxSignInResults  = 20  // successful refreshes of a sign-in, within successWindow
-	maxUserResults    = 200 // successful refreshes of a user
+	maxSignInResults = 20  // successful refreshes of a sign-in, within successWindow
+	maxUserResults   = 200 // successful refreshes of a user
 
 	maxNotes   = 4096 // entries of half a memory
 	maxSignIns = 8192 // the same, of the memory of sign-ins
@@ -37,13 +33,26 @@ const (
 	workedShare = 4
 )
 
+// quota is how many calls for one token, sign-in or user may end badly.
+type quota struct {
+	refusals, revocations int // within refusalTTL
+	failures              int // within failureWindow
+}
+
+var (
+	tokenQuota  = quota{refusals: 5, revocations: 20, failures: 40}
+	signInQuota = quota{refusals: 20, revocations: 20, failures: 40} // also of its refresh tokens that have worked
+	userQuota   = quota{refusals: 200, revocations: 200, failures: 400}
+)
+
 // limits decide which refresh tokens Cognito is asked about. Nobody can spend Cognito's
 // quota through this process, and nobody can lock another user out. All memory is
 // bounded.
 //
 // A client can show tokens that it does not own: old, found or planted ones. So refusals
 // and failures count against the access token that was shown, and against its sign-in
-// unless the token is the sign-in's latest. A refresh token that has worked here belongs
+// and user unless the token is the sign-in's latest. A request may show several tokens of
+// one user, planted ones among them: one whose limits are not reached will do. A refresh token that has worked here belongs
 // to whoever shows it, and other tokens cannot use up its calls. Its successes count
 // against the sign-in that Cognito's answer names.
 type limits struct {
@@ -90,8 +99,8 @@ func newLimits(now func() time.Time) *limits {
 // grant is what a call has taken from the limits.
 type grant struct {
 	origin origin
-	uses   []*uses      // they count how the call ends
-	worked *workedToken // nil if the refresh token has not worked here
+	uses   []limitedUses // they count how the call ends
+	worked *workedToken  // nil if the refresh token has not worked here
 
 	signIn *signInLimits // nil if no token of the sign-in is known
 	user   *userLimits
@@ -100,9 +109,34 @@ type grant struct {
 	rate []*bucket // a call that succeeds is given back to them
 }
 
-// grant returns a grant that has taken nothing. shown is a genuine token, or nil. l.mu
-// is held.
-func (l *limits) grant(refreshToken string, shown *tokens.Token, now time.Time) *grant {
+// limitedUses are uses with their limits.
+type limitedUses struct {
+	*uses
+	max quota
+}
+
+// grant returns a grant for the first of the shown tokens that is within its limits, else
+// for the first one. It has taken nothing. shown are genuine tokens of one user. l.mu is
+// held.
+func (l *limits) grant(refreshToken string, shown []*tokens.Token, now time.Time, within func(*grant) bool) *grant {
+	if len(shown) == 0 {
+		return l.grantFor(refreshToken, nil, now)
+	}
+	var first *grant
+	for _, token := range shown {
+		g := l.grantFor(refreshToken, token, now)
+		if within(g) {
+			return g
+		}
+		if first == nil {
+			first = g
+		}
+	}
+	return first
+}
+
+// grantFor returns a grant for a shown token, or for none. l.mu is held.
+func (l *limits) grantFor(refreshToken string, shown *tokens.Token, now time.Time) *grant {
 	g := &grant{origin: unknownOrigin(refreshToken), worked: l.workedToken(refreshToken, now)}
 	switch {
 	case g.worked != nil:
@@ -114,14 +148,14 @@ func (l *limits) grant(refreshToken string, shown *tokens.Token, now time.Time) 
 	}
 	g.signIn, g.user = record(&l.signIns, g.origin.signIn, now), record(&l.users, g.origin.user, now)
 	if g.worked != nil {
-		g.uses = []*uses{&g.signIn.worked}
+		g.uses = []limitedUses{{&g.signIn.worked, signInQuota}}
 		return g
 	}
-	g.uses = []*uses{record(&l.accessTokens, hashOf(shown.Raw()), now)}
+	g.uses = []limitedUses{{record(&l.accessTokens, hashOf(shown.Raw()), now), tokenQuota}}
 	if g.signIn.noteIssued(shown) {
 		return g // older tokens must not use up the calls of the latest
 	}
-	g.uses = append(g.uses, &g.signIn.shown)
+	g.uses = append(g.uses, limitedUses{&g.signIn.shown, signInQuota}, limitedUses{&g.user.shown, userQuota})
 	return g
 }
 
@@ -135,24 +169,19 @@ func record[V any](m *recent.Map[hash, *V], key hash, now time.Time) *V {
 	return value
 }
 
-// startCall allows a call, or says why there is none. shown is a genuine token of the
-// session that asks, or nil. client is the address that asks; the zero Addr is not
-// limited by itself. The caller hands the grant to finishCall.
-func (l *limits) startCall(refreshToken, deviceKey string, shown *tokens.Token, client netip.Addr) (*grant, error) {
+// startCall allows a call, or says why there is none. shown are genuine tokens of the
+// user who asks. client is the address that asks; the zero Addr is not limited by itself.
+// The caller hands the grant to finishCall.
+func (l *limits) startCall(refreshToken, deviceKey string, shown []*tokens.Token, client netip.Addr) (*grant, error) {
 	if err := l.refusal(refreshToken, deviceKey); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	g := l.grant(refreshToken, shown, now)
-	if g.signIn != nil && (g.signIn.reach(maxSignInResults, now) || g.user.reach(maxUserResults, now)) {
-		return nil, errTooOften
-	}
-	for _, u := range g.uses {
-		if u.failures.count(now, failureWindow) >= maxFailures {
-			return nil, fmt.Errorf("%w: too many calls have failed", ErrTooMany)
-		}
+	g := l.grant(refreshToken, shown, now, func(g *grant) bool { return g.mayCall(now) == nil && g.mayBeRefused(now) })
+	if err := g.mayCall(now); err != nil {
+		return nil, err
 	}
 	if !g.mayBeRefused(now) {
 		if err := l.demote(g, client, now); err != nil {
@@ -169,15 +198,24 @@ func (l *limits) startCall(refreshToken, deviceKey string, shown *tokens.Token, 
 	return g, nil
 }
 
+// mayCall returns the reason why there may be no call, not even one at a low rate.
+func (g *grant) mayCall(now time.Time) error {
+	if g.signIn != nil && (g.signIn.reach(maxSignInResults, now) || g.user.reach(maxUserResults, now)) {
+		return errTooOften
+	}
+	for _, u := range g.uses {
+		if u.failures.count(now, failureWindow) >= u.max.failures {
+			return fmt.Errorf("%w: too many calls have failed", ErrTooMany)
+		}
+	}
+	return nil
+}
+
 // mayBeRefused reports whether the limits on refusals allow another one. Refresh tokens
 // that have worked here are limited by themselves alone.
 func (g *grant) mayBeRefused(now time.Time) bool {
-	for i, u := range g.uses {
-		limit := maxSignInRefusals
-		if i == 0 && g.worked == nil {
-			limit = maxTokenRefusals
-		}
-		if u.refusals.count(now, refusalTTL)+u.running >= limit {
+	for _, u := range g.uses {
+		if u.refusals.count(now, refusalTTL)+u.running >= u.max.refusals {
 			return false
 		}
 	}
@@ -309,16 +347,20 @@ func (l *limits) workedToken(refreshToken string, now time.Time) *workedToken {
 // allowRevocation allows a revocation and counts it. once says that the call must not be
 // repeated. Nothing is given back for a success, because Cognito may answer so to a
 // revocation of any text.
-func (l *limits) allowRevocation(refreshToken string, shown *tokens.Token, client netip.Addr) (once bool, err error) {
+func (l *limits) allowRevocation(refreshToken string, shown []*tokens.Token, client netip.Addr) (once bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	g := l.grant(refreshToken, shown, now)
-	within := len(g.uses) > 0
-	for _, u := range g.uses {
-		within = within && u.revocations.count(now, refusalTTL) < maxRevocations
+	within := func(g *grant) bool {
+		for _, u := range g.uses {
+			if u.revocations.count(now, refusalTTL) >= u.max.revocations {
+				return false
+			}
+		}
+		return len(g.uses) > 0
 	}
-	if !within {
+	g := l.grant(refreshToken, shown, now, within)
+	if !within(g) {
 		if err := l.demote(g, client, now); err != nil {
 			return false, fmt.Errorf("%w to be revoked", err)
 		}

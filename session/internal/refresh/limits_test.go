@@ -50,7 +50,7 @@ func (e *env) count(requests int, err error, shown ...*tokens.Token) int {
 	for i := range requests {
 		req := refresh.Request{RefreshToken: fmt.Sprint("junk", len(e.exchanged), "of", i)}
 		if len(shown) > 0 {
-			req.Genuine = shown[i%len(shown)]
+			req.Genuine = shown[i%len(shown):][:1]
 		}
 		if _, got := e.refreshWith(req); got != err && !errors.Is(got, tokens.ErrUnavailable) {
 			e.t.Errorf("request %d: %v", i, got)
@@ -98,6 +98,63 @@ func TestRefusalsAndFailures(t *testing.T) {
 	}
 }
 
+// TestAnyShownTokenWillDo uses up the limits of a token that is planted among ada's. Her
+// requests show her own too, whichever comes first.
+func TestAnyShownTokenWillDo(t *testing.T) {
+	for name, err := range map[string]error{"refused": errRefused, "failing": errDown} {
+		e := newEnv(t)
+		own, planted := e.tokenOf("own", time.Minute), e.tokenOf("planted", 0)
+		e.count(100, err, planted)
+		for i, shown := range [][]*tokens.Token{{own, planted}, {planted, own}} {
+			req := refresh.Request{RefreshToken: fmt.Sprint("hers", i), Genuine: shown}
+			if _, err := e.refreshWith(req); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	e := newEnv(t)
+	own, planted := e.tokenOf("own", time.Minute), e.tokenOf("planted", 0)
+	revoke := func(i int, shown ...*tokens.Token) error {
+		return e.Revoke(t.Context(), t.Context(), fmt.Sprint("junk", i), shown, netip.Addr{})
+	}
+	for i := range 30 {
+		_ = revoke(i, planted)
+	}
+	if err := revoke(30, planted); !errors.Is(err, tokens.ErrUnavailable) {
+		t.Fatalf("the limit is not reached: %v", err)
+	}
+	if err := revoke(31, planted, own); err != nil {
+		t.Errorf("a sign-out: %v", err)
+	}
+}
+
+// TestRefusalsOfAUserAreLimited shows old tokens of many sign-ins. The latest tokens of
+// another sign-in are not limited by that.
+func TestRefusalsOfAUserAreLimited(t *testing.T) {
+	e := newEnv(t)
+	var older []*tokens.Token
+	for i := range 60 {
+		signIn := fmt.Sprint("sign-in ", i)
+		latest := e.tokenOf(signIn, 0)
+		e.count(1, errDown, latest)
+		older = append(older, e.tokenOf(signIn, time.Minute))
+	}
+	e.advance(time.Minute)
+	if n := e.count(600, errRefused, older...); n != 200+1 { // and one a second
+		t.Errorf("%d calls, want 201", n)
+	}
+	if n := e.count(100, errRefused, e.tokenOf("her own", 0)); n != 5 {
+		t.Errorf("%d calls with the latest token of a sign-in", n)
+	}
+	e.advance(time.Minute)
+	for i := range 600 {
+		_ = e.Revoke(t.Context(), t.Context(), fmt.Sprint("junk", i), older[i%len(older):][:1], netip.Addr{})
+	}
+	if n := len(e.revoked); n != 200+1 {
+		t.Errorf("%d revocations, want 201", n)
+	}
+}
+
 // TestDemotedUsersShareOneRate has many users reach their limits.
 func TestDemotedUsersShareOneRate(t *testing.T) {
 	e := newEnv(t)
@@ -131,7 +188,7 @@ func TestSuccessfulRefreshesAreLimited(t *testing.T) {
 		issued[set.Refresh] = signIn
 		return set, nil
 	}
-	bobs := refresh.Request{RefreshToken: "bobs", Genuine: e.accessToken("bob")}
+	bobs := refresh.Request{RefreshToken: "bobs", Genuine: []*tokens.Token{e.accessToken("bob")}}
 	if _, err := e.refreshWith(bobs); err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +198,7 @@ func TestSuccessfulRefreshesAreLimited(t *testing.T) {
 		var last *refresh.Tokens
 		before := len(e.exchanged)
 		for i := range 30 {
-			got, err := e.refreshWith(refresh.Request{RefreshToken: token, Genuine: e.adas})
+			got, err := e.refreshWith(refresh.Request{RefreshToken: token, Genuine: []*tokens.Token{e.adas}})
 			if signIn < 10 && err != nil || signIn == 10 && !errors.Is(err, refresh.ErrTooMany) {
 				t.Fatalf("sign-in %d, request %d: %v", signIn, i, err)
 			}
@@ -168,7 +225,7 @@ func TestSuccessfulRefreshesAreLimited(t *testing.T) {
 		t.Errorf("bob's result: %v, %d calls", err, len(e.exchanged)-before)
 	}
 	e.advance(time.Minute)
-	if _, err := e.refreshWith(refresh.Request{RefreshToken: "sign-in10-", Genuine: e.adas}); err != nil {
+	if _, err := e.refreshWith(refresh.Request{RefreshToken: "sign-in10-", Genuine: []*tokens.Token{e.adas}}); err != nil {
 		t.Errorf("a minute later: %v", err)
 	}
 }

@@ -97,12 +97,12 @@ func TestRevocationPanics(t *testing.T) {
 				release := make(chan struct{})
 				good := e.exchange
 				e.exchange = func(refreshToken string) (*tokens.Set, error) { <-release; return good(refreshToken) }
-				go e.Refresh(t.Context(), refresh.Request{RefreshToken: "old", Genuine: e.adas})
+				go e.Refresh(t.Context(), refresh.Request{RefreshToken: "old", Genuine: []*tokens.Token{e.adas}})
 				synctest.Wait()
 				ended, cancel := context.WithCancel(t.Context())
 				cancel()
 				e.EndRefreshTokens([]string{"old"})
-				if err := e.Revoke(t.Context(), ended, "old", e.adas, netip.Addr{}); err != nil {
+				if err := e.Revoke(t.Context(), ended, "old", []*tokens.Token{e.adas}, netip.Addr{}); err != nil {
 					t.Fatal(err)
 				}
 				e.revoke = func() { fail() }

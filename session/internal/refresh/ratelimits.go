@@ -16,7 +16,7 @@ var (
 	clientRate      = bucketSize{perSecond: 2, burst: 2}    // without one, of one client address
 )
 
-// uses count the calls that an access token or a sign-in was shown for.
+// uses count the calls that an access token was shown for, or those of a sign-in or user.
 type uses struct {
 	running     int     // they may all be refused
 	refusals    counter // of refresh tokens
@@ -34,6 +34,7 @@ type signInLimits struct {
 
 // userLimits count the calls for a user.
 type userLimits struct {
+	shown   uses // with access tokens that are not the latest of their sign-ins
 	demoted bucket
 	successes
 }

@@ -20,9 +20,9 @@ type Request struct {
 	Device       Device
 	Presented    string // the access token in the request's cookies
 
-	// Genuine is a token of the session that Cognito has certainly issued: an access
-	// token, valid or expired, or else an ID token. It is nil if there is none.
-	Genuine *tokens.Token
+	// Genuine are tokens of the session's user that Cognito has certainly issued, valid or
+	// expired ones: the session's access token first, if there is one.
+	Genuine []*tokens.Token
 	// Client is the address that the request comes from. The zero Addr is unknown.
 	Client netip.Addr
 
@@ -33,10 +33,10 @@ type Request struct {
 
 // subject returns the session's user, if it is known.
 func (r *Request) subject() string {
-	if r.Genuine == nil {
+	if len(r.Genuine) == 0 {
 		return ""
 	}
-	return r.Genuine.Subject()
+	return r.Genuine[0].Subject()
 }
 
 // Refresh returns new tokens for the request: of a call that it joins, of a result that

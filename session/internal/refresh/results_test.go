@@ -118,7 +118,7 @@ func TestLostReply(t *testing.T) {
 		e := newEnv(t)
 		shown := e.accessToken("ada")
 		e.exchange = func(string) (*tokens.Set, error) { return nil, test.err }
-		if _, err := e.refreshWith(refresh.Request{RefreshToken: "a", Genuine: shown}); !errors.Is(err, test.err) {
+		if _, err := e.refreshWith(refresh.Request{RefreshToken: "a", Genuine: []*tokens.Token{shown}}); !errors.Is(err, test.err) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if has := e.HasNewerResult("a", shown); has != test.want {

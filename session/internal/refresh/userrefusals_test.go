@@ -81,7 +81,7 @@ func TestUserRefusals(t *testing.T) {
 					}
 					return e.issue("ada", token), nil // without rotation
 				}
-				_, err := e.refreshWith(refresh.Request{RefreshToken: s.token, Genuine: e.tokenOf(s.token, 0), Force: true})
+				_, err := e.refreshWith(refresh.Request{RefreshToken: s.token, Genuine: []*tokens.Token{e.tokenOf(s.token, 0)}, Force: true})
 				var api *tokens.APIError
 				switch {
 				case s.code == "":
