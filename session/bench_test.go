@@ -50,3 +50,21 @@ func TestAnonymousRequestAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestUserOfCachedSessionAllocatesNothing asks for the user of a session from the cache.
+func TestUserOfCachedSessionAllocatesNothing(t *testing.T) {
+	longtest.WithoutRace(t)
+	e := newEnv(t, nil)
+	r := pageRequest(append(e.cookies("ada", e.server.Issue("ada")), e.prefixed(`ada.signInDetails={%22loginId%22:%22ada%22}`))...)
+	uncached, _, err := e.fetch(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _, err := e.fetch(r)
+	if err != nil || s.User() != uncached.User() || s.User().UnverifiedLoginID != "ada" {
+		t.Errorf("%+v from the cache, %+v before, %v", s.User(), uncached.User(), err)
+	}
+	if n := testing.AllocsPerRun(100, func() { s.User() }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"strings"
+	"time"
 
 	"github.com/cognitogate/cognitogate/internal/clockcache"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -32,6 +33,7 @@ type cachedSession struct {
 	// is atomic, and first, where 32-bit machines align it.
 	signOutCount uint64
 	session      *Session
+	freshUntil   time.Time // when it begins to be expiring
 }
 
 // newCache returns a cache of at most so many bytes. 0 means the default, and a negative
@@ -49,20 +51,21 @@ func newCache(bytes int64) cache {
 // put caches a session that was verified when signOutCount sign-ins had been ended. Its
 // tokens must be texts of their own: parts of a request's header would keep the whole
 // header in memory.
-func (c cache) put(how arrival, s *Session, signOutCount uint64) {
+func (c cache) put(how arrival, s *Session, freshUntil time.Time, signOutCount uint64) {
 	if c.Cache == nil {
 		return
 	}
 	if s.details != "" {
 		copied := *s
 		copied.details = strings.Clone(s.details)
+		copied.user = copied.User() // reading JSON costs as much as the rest of a request
 		s = &copied
 	}
 	id := ""
 	if s.id != nil {
 		id = s.id.Raw()
 	}
-	c.Put(cacheKey(how, s.access.Raw(), id, s.details), cachedSession{signOutCount, s}, s.size())
+	c.Put(cacheKey(how, s.access.Raw(), id, s.details), cachedSession{signOutCount, s, freshUntil}, s.size())
 }
 
 // access returns the token of this text if a session with it is cached that arrived in
@@ -83,7 +86,7 @@ func cacheKey(how arrival, access, id, details string) clockcache.Key {
 
 // size is about what a session takes in memory, in bytes.
 func (s *Session) size() int {
-	n := entryOverhead + len(s.details) + len(s.access.Raw())
+	n := entryOverhead + 2*len(s.details) + len(s.access.Raw())
 	if s.id != nil {
 		n += len(s.id.Raw())
 	}

@@ -73,18 +73,28 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 		return nil, errNoCookies
 	}
 	if !opts.ForceRefresh {
-		access, id, details := parsed.single()
-		s := m.cached(inCookies, access, id, details)
-		if s == nil && !percent.Valid(details) { // such details are absent; none are cached
-			s = m.cached(inCookies, access, id, "")
-		}
-		if s != nil {
+		if s := m.cachedSingle(parsed.single()); s != nil {
 			return s, nil
 		}
 	}
 	cookies := make(requestCookies, len(parsed))
 	copy(cookies, parsed)
 	return m.fetchUncached(ctx, w, r, opts, cookies)
+}
+
+// cachedSingle returns the cached session of the values that single has returned, or nil.
+// No token has an escape, so a value that equals a cached token needs no decoding. Only
+// other values are searched for escapes.
+func (m *Manager) cachedSingle(access, id, details string) *Session {
+	if s := m.cached(inCookies, access, id, details); s != nil {
+		return s
+	}
+	access, _ = percent.Decode(access)
+	id, _ = percent.Decode(id)
+	if !percent.Valid(details) {
+		details = ""
+	}
+	return m.cached(inCookies, access, id, details)
 }
 
 // fetchUncached verifies the session, and refreshes it if need be. For a prefetch it only
@@ -199,7 +209,7 @@ func (m *Manager) verifyBearer(ctx context.Context, raw string) (*Session, error
 		return nil, signedOutBecause(refresh.ErrEnded)
 	case err == nil:
 		s := newSession(token, nil, "")
-		m.cache.put(asBearer, s, signOutCount)
+		m.cache.put(asBearer, s, m.freshUntil(s), signOutCount)
 		return s, nil
 	case errors.Is(err, tokens.ErrUnavailable), errors.Is(err, tokens.NotYetValid):
 		return nil, unavailable(err)

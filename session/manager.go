@@ -104,8 +104,7 @@ func (m *Manager) cached(how arrival, access, id, details string) *Session {
 		return nil
 	}
 	s, now := e.Value.session, m.now()
-	if m.isEnded(&e.Value) || m.refresher.IsExpiring(s.access, now) ||
-		s.id != nil && m.refresher.IsExpiring(s.id, now) || !m.areTrusted(s.access, s.id, now) {
+	if m.isEnded(&e.Value) || now.After(e.Value.freshUntil) || !m.areTrusted(s.access, s.id, now) {
 		m.cache.drop(how, access)
 		return nil
 	}
@@ -153,10 +152,19 @@ func (m *Manager) isEnded(c *cachedSession) bool {
 	return false
 }
 
+// freshUntil returns when the first of a session's tokens begins to be expiring.
+func (m *Manager) freshUntil(s *Session) time.Time {
+	until := m.refresher.FreshUntil(s.access)
+	if s.id != nil && m.refresher.FreshUntil(s.id).Before(until) {
+		until = m.refresher.FreshUntil(s.id)
+	}
+	return until
+}
+
 // store caches a session from cookies that was verified when signOutCount sign-ins had
 // been ended. It drops it again if a refresh that replaces it has begun meanwhile.
 func (m *Manager) store(s *Session, refreshToken string, signOutCount uint64) {
-	m.cache.put(inCookies, s, signOutCount)
+	m.cache.put(inCookies, s, m.freshUntil(s), signOutCount)
 	if m.refresher.IsSuperseded(refreshToken, s.access) {
 		m.cache.drop(inCookies, s.access.Raw())
 	}

@@ -102,9 +102,9 @@ func (c *requestCookie) lastAuthUser() (user string, ok bool) {
 	return user, ok && user != "" && utf8.ValidString(user)
 }
 
-// single returns the texts of the session if the request leaves no choice: it names one
-// user, and each of that user's cookies comes once. Otherwise access is empty. A single
-// text of details may be one that cannot be decoded. Usually single allocates nothing.
+// single returns the session's cookies, as they were sent, if the request leaves no choice:
+// it names one user, and each of that user's cookies comes once. Otherwise access is empty.
+// A single value may be one that cannot be decoded. Usually single allocates nothing.
 func (cookies requestCookies) single() (access, id, details string) {
 	user, found := fallbackUser, false
 	for i := range cookies {
@@ -129,19 +129,18 @@ func (cookies requestCookies) single() (access, id, details string) {
 		default:
 			continue
 		}
-		if c.user == "" || c.user != spelling && !c.isOf(user) {
+		if c.value == "" || c.user == "" || c.user != spelling && !c.isOf(user) {
 			continue
 		}
 		spelling = c.user
-		text, ok := c.value, c.value != ""
-		if c.slot != slotDetails || details != "" { // looking at details costs every request
-			text, ok = c.text()
-		}
-		if ok && *to != "" && (c.slot != slotDetails || percent.Valid(details)) {
+		switch {
+		case *to == "":
+			*to = c.value
+		case !percent.Valid(c.value): // comes first, so that no value is searched again and again
+		case percent.Valid(*to):
 			return "", "", ""
-		}
-		if ok {
-			*to = text
+		default:
+			*to = c.value
 		}
 	}
 	return access, id, details

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -102,5 +103,40 @@ func TestUndecodableSignInDetailsAreAbsent(t *testing.T) {
 		if n, _ := e.manager.Cached(); n != 1 {
 			t.Errorf("%s: %d sessions are cached", planted, n)
 		}
+	}
+}
+
+// TestEscapedTokensAreFoundInTheCache: the cache holds decoded tokens, and is first asked
+// for the values as they were sent.
+func TestEscapedTokensAreFoundInTheCache(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	set := e.server.Issue("ada")
+	access, id := e.prefixed("ada.accessToken="), e.prefixed("ada.idToken=")
+	escaped := func(token string) string { return strings.ReplaceAll(token, ".", "%2E") }
+	for name, tt := range map[string]struct {
+		cookies []string
+		id      bool
+	}{
+		"escaped":                         {[]string{access + escaped(set.Access), id + escaped(set.ID)}, true},
+		"escaped access token":            {[]string{access + escaped(set.Access), id + set.ID}, true},
+		"planted before":                  {[]string{access + "%ff", access + set.Access, id + "%", id + set.ID}, true},
+		"planted after":                   {[]string{access + set.Access, access + "%ff", id + set.ID, id + "%zz"}, true},
+		"planted around an escaped one":   {[]string{access + "%ff", access + escaped(set.Access), access + "%", id + set.ID}, true},
+		"an ID token that is not decoded": {[]string{access + set.Access, id + "%ff"}, false},
+	} {
+		r := pageRequest(append(tt.cookies, e.prefixed("LastAuthUser=ada"))...)
+		first, _, err := e.fetch(r)
+		if err != nil || (first.IDToken() != nil) != tt.id {
+			t.Errorf("%s: %v with ID token %v, %v", name, first, first.IDToken(), err)
+			continue
+		}
+		if s, _, err := e.fetch(r); s != first {
+			t.Errorf("%s: the session is not cached, %v", name, err)
+		}
+	}
+	r := pageRequest(e.prefixed("LastAuthUser=ada"), access+"%ff")
+	if s, _, err := e.fetch(r); s != nil || !errors.Is(err, session.ErrSignedOut) {
+		t.Errorf("an access token that cannot be decoded: %v, %v", s, err)
 	}
 }

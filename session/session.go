@@ -22,6 +22,7 @@ type Session struct {
 	id      *tokens.Token // nil if there is none
 	groups  []string      // of the access token
 	details string        // Amplify's signInDetails, a JSON text, encoded as in the cookie
+	user    User          // what User returns, if it was worked out when the session was cached
 }
 
 func newSession(access, id *tokens.Token, details string) *Session {
@@ -43,6 +44,9 @@ type User struct {
 func (s *Session) User() User {
 	if !s.hasUser() {
 		return User{}
+	}
+	if s.user.ID != "" {
+		return s.user
 	}
 	u := User{ID: s.access.Subject(), Username: s.access.Username()}
 	if s.id != nil && s.id.Username() != "" {

@@ -90,15 +90,13 @@ func (e *Engine) Size() (running, results, undelivered int) {
 	return int(e.running.Load()), e.results.finished.Len(), int(e.results.undeliveredCount.Load())
 }
 
-// IsExpiring reports whether a token expires within the Margin.
-func (e *Engine) IsExpiring(t *tokens.Token, now time.Time) bool {
-	return isExpiring(t, e.cfg.Margin, now)
-}
+// FreshUntil returns when a token begins to be expiring: the Margin before it expires.
+func (e *Engine) FreshUntil(t *tokens.Token) time.Time { return freshUntil(t, e.cfg.Margin) }
 
 // IsDue reports whether a token that is shown with this refresh token is expiring and did
 // not just come with a refresh.
 func (e *Engine) IsDue(t *tokens.Token, refreshToken string, now time.Time) bool {
-	if !e.IsExpiring(t, now) {
+	if !isExpiring(t, e.cfg.Margin, now) {
 		return false
 	}
 	e.mu.Lock()

@@ -9,14 +9,20 @@ import (
 // unknownLifeMargin is the margin of a token that does not say how long it lives.
 const unknownLifeMargin = 5 * time.Second
 
-// isExpiring reports whether a token expires within a margin, of which at most half of the
-// token's life counts. A margin as long as that life would make each request refresh it.
+// isExpiring reports whether a token expires within a margin.
 func isExpiring(t *tokens.Token, margin time.Duration, now time.Time) bool {
+	return now.After(freshUntil(t, margin))
+}
+
+// freshUntil returns when a token begins to be expiring: a margin before it expires. At most
+// half of the token's life counts. A margin as long as that life would make each request
+// refresh it.
+func freshUntil(t *tokens.Token, margin time.Duration) time.Time {
 	most := unknownLifeMargin
 	if life := t.ExpiresAt().Sub(t.IssuedAt()); life > 0 && !t.IssuedAt().IsZero() {
 		most = life / 2
 	}
-	return now.Add(min(margin, most)).After(t.ExpiresAt())
+	return t.ExpiresAt().Add(-min(margin, most))
 }
 
 // isExpiring is like the function for a token that came with the call. If this server's

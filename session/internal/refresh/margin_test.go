@@ -22,7 +22,7 @@ func TestNewTokensAreNotDue(t *testing.T) {
 		got := e.mustRefresh("old")
 		for after, due := range map[time.Duration]bool{0: false, 29 * time.Second: false, 31 * time.Second: true} {
 			now := e.clock().Add(after)
-			if !e.IsExpiring(got.Access, now) {
+			if !now.After(e.FreshUntil(got.Access)) {
 				t.Error("the token has most of its life left")
 			}
 			if e.IsDue(got.Access, next, now) != due {
