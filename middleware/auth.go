@@ -17,7 +17,6 @@ type Auth struct {
 	inclusions *matcher.Matcher // for the paths of mounted routers; see setInclusions
 	sessions   *session.Manager
 	client     *tokens.Client
-	verifier   *tokens.Verifier
 	signIn     *url.URL
 	signInTo   string          // SignIn up to the value of ReturnParam; "" without one
 	signInHome string          // SignIn for a request that has no way back

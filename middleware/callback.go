@@ -61,7 +61,8 @@ func (a *Auth) finishSignIn(w http.ResponseWriter, r *http.Request, f *flow, cod
 	if set.ID == "" {
 		return errNoID
 	}
-	id, err := a.verifier.Verify(r.Context(), set.ID, tokens.ID)
+	draft := headerWriter{} // is not sent
+	s, err := a.sessions.Start(draft, r, set)
 	if refusal, ok := errors.AsType[*tokens.VerifyError](err); ok && !refusal.Reason.Final() {
 		// Cognito has issued the token a moment ago, so that it cannot have expired.
 		return fmt.Errorf("%w: %w: %w", tokens.ErrUnavailable, errClock, err)
@@ -71,8 +72,14 @@ func (a *Auth) finishSignIn(w http.ResponseWriter, r *http.Request, f *flow, cod
 	}
 	// The nonce binds the token to this browser's request (OpenID Connect Core
 	// §3.1.3.7). An attacker who plants a code in the callback plants another nonce.
-	if f.Nonce == "" || subtle.ConstantTimeCompare([]byte(id.Nonce()), []byte(f.Nonce)) != 1 {
+	if f.Nonce == "" || subtle.ConstantTimeCompare([]byte(s.IDToken().Nonce()), []byte(f.Nonce)) != 1 {
 		return errNonce
 	}
-	return a.startSession(w, r, set)
+	if a.cfg.Hooks.SignedIn != nil || a.cfg.Hooks.SignedOut != nil {
+		if err := a.callSignedIn(r, s, draft.Header()); err != nil {
+			return err
+		}
+	}
+	_, err = a.sessions.Start(w, r, set) // verifies nothing again
+	return err
 }

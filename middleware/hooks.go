@@ -74,24 +74,6 @@ const (
 
 var errSignedInHook = errors.New("cognitogate: Hooks.SignedIn")
 
-// startSession starts the session of new tokens. Hooks.SignedIn is asked before anything
-// is written. If it refuses or panics, the browser gets no cookie, and the session ends.
-func (a *Auth) startSession(w http.ResponseWriter, r *http.Request, set *tokens.Set) error {
-	hooks := &a.cfg.Hooks
-	if hooks.SignedIn != nil || hooks.SignedOut != nil {
-		draft := headerWriter{}
-		s, err := a.sessions.Start(draft, r, set)
-		if err != nil {
-			return err
-		}
-		if err := a.callSignedIn(r, s, draft.Header()); err != nil {
-			return err
-		}
-	}
-	_, err := a.sessions.Start(w, r, set)
-	return err
-}
-
 // callSignedIn calls the hooks of a sign-in whose cookies are in a header that was not
 // sent.
 func (a *Auth) callSignedIn(r *http.Request, s *session.Session, cookies http.Header) error {

@@ -57,12 +57,11 @@ func (a *Auth) configureSessions(configErrors *configerr.List) {
 	cfg := sessionConfig(&a.cfg)
 	if a.cfg.UserPool.Validate() == nil {
 		opts := &tokens.Options{HTTPClient: a.cfg.HTTPClient, Now: a.cfg.Now, Hooks: a.cfg.Hooks.Tokens}
-		var err error
-		a.verifier, err = tokens.NewVerifier(a.cfg.UserPool, opts)
+		verifier, err := tokens.NewVerifier(a.cfg.UserPool, opts)
 		configErrors.Join("UserPool", err)
 		a.client, err = tokens.NewClient(a.cfg.UserPool, opts)
 		configErrors.Join("UserPool", err)
-		cfg.Verifier, cfg.Client = a.verifier, a.client
+		cfg.Verifier, cfg.Client = verifier, a.client
 		cfg.HTTPClient = nil // both have it
 	}
 	var err error

@@ -21,6 +21,10 @@ import (
 // wrong. They are tokens.ErrUnavailable too. Tokens of a sign-in that was signed out are
 // ErrSignedOut.
 func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set) (*Session, error) {
+	if s := m.cached(inCookies, set.Access, set.ID, ""); s != nil && !m.refresher.IsTokenEnded(set.Refresh) { // verified a moment ago
+		m.layout.writeSignIn(w, r.Host, m.layout.parse(r.Header, nil), s.access.Username(), set)
+		return s, nil
+	}
 	signOutCount := m.refresher.SignOutCount()
 	access, err := m.verifyNew(r.Context(), set.Access, tokens.Access)
 	if err != nil {
