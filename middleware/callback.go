@@ -61,8 +61,7 @@ func (a *Auth) finishSignIn(w http.ResponseWriter, r *http.Request, f *flow, cod
 	if set.ID == "" {
 		return errNoID
 	}
-	draft := headerWriter{} // is not sent
-	s, err := a.sessions.Start(draft, r, set)
+	s, err := a.sessions.Verify(r.Context(), set)
 	if refusal, ok := errors.AsType[*tokens.VerifyError](err); ok && !refusal.Reason.Final() {
 		// Cognito has issued the token a moment ago, so that it cannot have expired.
 		return fmt.Errorf("%w: %w: %w", tokens.ErrUnavailable, errClock, err)
@@ -76,10 +75,10 @@ func (a *Auth) finishSignIn(w http.ResponseWriter, r *http.Request, f *flow, cod
 		return errNonce
 	}
 	if a.cfg.Hooks.SignedIn != nil || a.cfg.Hooks.SignedOut != nil {
-		if err := a.callSignedIn(r, s, draft.Header()); err != nil {
+		if err := a.callSignedIn(r, s, set); err != nil {
 			return err
 		}
 	}
-	_, err = a.sessions.Start(w, r, set) // verifies nothing again
+	_, err = a.sessions.Start(w, r, set)
 	return err
 }

@@ -74,13 +74,13 @@ const (
 
 var errSignedInHook = errors.New("cognitogate: Hooks.SignedIn")
 
-// callSignedIn calls the hooks of a sign-in whose cookies are in a header that was not
-// sent.
-func (a *Auth) callSignedIn(r *http.Request, s *session.Session, cookies http.Header) error {
+// callSignedIn calls the hooks of a sign-in before its session is started. If they refuse it
+// or panic, the session of its tokens is ended.
+func (a *Auth) callSignedIn(r *http.Request, s *session.Session, set *tokens.Set) error {
 	agreed := false
 	defer func() { // also if a hook panics
 		if !agreed {
-			a.endDraft(r, cookies)
+			a.endNotStarted(r, set)
 		}
 	}()
 	event := SignIn{Session: s, Reason: SignInNew, Before: a.userBefore(r)}
@@ -101,11 +101,15 @@ func (a *Auth) callSignedIn(r *http.Request, s *session.Session, cookies http.He
 	return nil
 }
 
-// endDraft ends a session whose cookies no browser has got.
-func (a *Auth) endDraft(r *http.Request, cookies http.Header) {
-	only := r.Clone(r.Context())
+// endNotStarted ends the session of tokens that no browser has got.
+func (a *Auth) endNotStarted(r *http.Request, set *tokens.Set) {
+	cookies, only := headerWriter{}, r.Clone(r.Context())
 	only.Header.Del("Cookie")
-	if err := a.sessions.End(headerWriter{}, a.sessions.ForwardCookies(only, cookies)); err != nil {
+	_, err := a.sessions.Start(cookies, only, set)
+	if err == nil {
+		err = a.sessions.End(headerWriter{}, a.sessions.ForwardCookies(only, cookies.Header()))
+	}
+	if err != nil {
 		a.cfg.Logger.Warn("cognitogate: the session of a refused sign-in could not be revoked", "error", err)
 	}
 }

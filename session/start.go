@@ -21,18 +21,30 @@ import (
 // wrong. They are tokens.ErrUnavailable too. Tokens of a sign-in that was signed out are
 // ErrSignedOut.
 func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set) (*Session, error) {
-	if s := m.cached(inCookies, set.Access, set.ID, ""); s != nil && !m.refresher.IsTokenEnded(set.Refresh) { // verified a moment ago
-		m.layout.writeSignIn(w, r.Host, m.layout.parse(r.Header, nil), s.access.Username(), set)
+	s, err := m.Verify(r.Context(), set)
+	if err != nil {
+		return nil, err
+	}
+	m.layout.writeSignIn(w, r.Host, m.layout.parse(r.Header, nil), s.access.Username(), set)
+	return s, nil
+}
+
+// Verify verifies tokens that Cognito has just issued and returns their session, without
+// an answer to write it to. Its errors are those of Start. Use it to look at a session
+// before Start begins it, for example at the nonce of its ID token (OpenID Connect Core
+// §3.1.3.7). Start does not verify the tokens again.
+func (m *Manager) Verify(ctx context.Context, set *tokens.Set) (*Session, error) {
+	if s := m.cached(inCookies, set.Access, set.ID, ""); s != nil && !m.refresher.IsTokenEnded(set.Refresh) {
 		return s, nil
 	}
 	signOutCount := m.refresher.SignOutCount()
-	access, err := m.verifyNew(r.Context(), set.Access, tokens.Access)
+	access, err := m.verifyNew(ctx, set.Access, tokens.Access)
 	if err != nil {
 		return nil, err
 	}
 	var id *tokens.Token
 	if set.ID != "" {
-		if id, err = m.verifyNew(r.Context(), set.ID, tokens.ID); err != nil {
+		if id, err = m.verifyNew(ctx, set.ID, tokens.ID); err != nil {
 			return nil, err
 		}
 		if id.Subject() != access.Subject() {
@@ -46,7 +58,6 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set)
 		return nil, fmt.Errorf("session: start: %w", signedOutBecause(refresh.ErrEnded))
 	}
 	m.notes.noteBeside(set.Access, set.Refresh, m.now())
-	m.layout.writeSignIn(w, r.Host, m.layout.parse(r.Header, nil), access.Username(), set)
 	s := newSession(access, id, "")
 	m.store(s, set.Refresh, signOutCount) // the browser's next request shows it
 	return s, nil

@@ -67,9 +67,13 @@ func TestPageAfterSignIn(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada")
-	started, err := e.manager.Start(httptest.NewRecorder(), pageRequest(), set)
+	verified, err := e.manager.Verify(t.Context(), set)
 	if err != nil {
 		t.Fatal(err)
+	}
+	started, err := e.manager.Start(httptest.NewRecorder(), pageRequest(), set)
+	if err != nil || started.AccessToken() != verified.AccessToken() {
+		t.Fatalf("verified again: %v", err)
 	}
 	s, _, err := e.fetch(pageRequest(e.cookies("ada", set)...))
 	if err != nil || s.AccessToken() != started.AccessToken() || s.IDToken() != started.IDToken() {

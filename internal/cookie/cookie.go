@@ -6,10 +6,7 @@
 // nothing for such a name, so that the cookie could never be deleted.
 package cookie
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 // Next splits the first pair off a Cookie header (RFC 6265bis §5.8.3): names and
 // values as the browser sent them, without surrounding white space. A pair
@@ -68,10 +65,23 @@ func trim(s string) string {
 // The characters that js-cookie 3 leaves as they are. encodeURIComponent keeps
 // letters, digits and -_.!~*'(); js-cookie turns some escapes back, different
 // ones in names and in values, and escapes the parentheses of names.
-const (
-	rawInNames  = "-_.!~*'#$&+^`|"
-	rawInValues = "-_.!~*'()#$&+/:<=>?@[]^`{|}"
+var (
+	rawInNames  = newCharacters("-_.!~*'#$&+^`|")
+	rawInValues = newCharacters("-_.!~*'()#$&+/:<=>?@[]^`{|}")
 )
+
+// characters are a set of ASCII characters.
+type characters [256]bool
+
+// newCharacters returns letters, digits and these.
+func newCharacters(others string) *characters {
+	var set characters
+	const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	for _, c := range []byte(alphanumeric + others) {
+		set[c] = true
+	}
+	return &set
+}
 
 // EncodeName encodes a cookie's name as js-cookie does.
 func EncodeName(name string) string { return encode(name, rawInNames) }
@@ -80,15 +90,11 @@ func EncodeName(name string) string { return encode(name, rawInNames) }
 // nothing that could end the value: no semicolon, white space or control.
 func EncodeValue(value string) string { return encode(value, rawInValues) }
 
-func encode(s, raw string) string {
+func encode(s string, raw *characters) string {
 	const hex = "0123456789ABCDEF"
-	plain := func(c byte) bool {
-		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
-			c < utf8.RuneSelf && strings.IndexByte(raw, c) >= 0
-	}
 	n := 0
 	for i := range len(s) {
-		if !plain(s[i]) {
+		if !raw[s[i]] {
 			n++
 		}
 	}
@@ -97,7 +103,7 @@ func encode(s, raw string) string {
 	}
 	b := make([]byte, 0, len(s)+2*n)
 	for i := range len(s) {
-		if c := s[i]; plain(c) {
+		if c := s[i]; raw[c] {
 			b = append(b, c)
 		} else {
 			b = append(b, '%', hex[c>>4], hex[c&15])
