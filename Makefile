@@ -17,8 +17,9 @@ demo: ## run the example application
 
 # By default every test binary sleeps for a second at its end under the race detector.
 # Some tests wait, for a second attempt say. With -p and -parallel others run meanwhile.
+# The longest packages come first.
 test: ## run the tests; no network, no AWS account
-	GORACE=atexit_sleep_ms=10 go test -race -p 4 -parallel 4 -shuffle=on ./...
+	GORACE=atexit_sleep_ms=10 go test -race -p 4 -parallel 4 -shuffle=on ./middleware ./session ./...
 
 test-long: ## run every test in full: browsers, nginx, loads, allocations
 	$(LONG) -timeout 20m ./...

@@ -76,7 +76,7 @@ func TestBasePath(t *testing.T) {
 				mux.Handle("/api/auth/", env.auth.Protect(env.auth.Routes()))
 				env.handler = taker(base, mux)
 				b := newBrowser(env)
-				for _, target := range []string{base + "/dashboard?tab=2", base + "/", base + "/x%20y?q=%2F", base + base + "/z"} {
+				for _, target := range []string{base + "/dashboard?tab=2", base + "/", base + "/x%20y?q=%2F", base + base + "/z"}[:longtest.Scale(2, 4)] {
 					b.openURL(target)
 					b.fillInLogin("ada")
 					b.expectPage(target, "Hello, ada")
