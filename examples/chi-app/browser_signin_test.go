@@ -21,6 +21,10 @@ func TestBrowserLogin(t *testing.T) {
 		{"a sign-in that took too long can begin again", loginExpired},
 		{"a code is good once, and in its own browser", loginReplayed},
 		{"somebody else signs in on the same machine", loginReplaced},
+		{"a sign-in link while signed in goes on", loginAgain},
+		{"a bookmark of the managed login leads to a sign-in", loginBookmarked},
+		{"a sign-in that an identity provider has begun", loginUnasked},
+		{"a wrong password", loginWrong},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(newTab(t, browser), browser) })
 	}
@@ -66,6 +70,37 @@ func loginReplaced(b *tab, _ context.Context) {
 	}
 	b.signOut()
 	b.atLogin("Sign in", chromedp.Navigate(b.Origin+"/dashboard")) // not signed in again behind one's back
+}
+
+func loginAgain(b *tab, _ context.Context) {
+	b.signIn("ada")
+	b.Arrive(200, "/admin", chromedp.Navigate(b.Origin+"/api/auth/sign-in?next=/admin"))
+	b.Shows("#who", "ada")
+}
+
+func loginBookmarked(b *tab, browser context.Context) {
+	other := b.demo.tab(b.T, browser)
+	other.atLogin("Sign in", chromedp.Navigate(b.Origin+"/dashboard"))
+	b.atLogin("Sign in", chromedp.Navigate(other.Location()))
+	b.refused("This sign-in cannot go on", b.fill("ada", password("ada"))...)
+	b.nobody()
+	b.Load(chromedp.Navigate(b.Origin + "/api/auth/sign-in?next=/dashboard"))
+	b.At("/dashboard")
+	b.Shows("#who", "ada")
+}
+
+// loginUnasked: with SAML, users may come from their company's portal, and Cognito sends
+// them to the callback with a code that nobody has asked for.
+func loginUnasked(b *tab, _ context.Context) {
+	b.atLogin("Sign in", chromedp.Navigate(b.Origin+"/api/auth/sign-in-callback?code=unasked"))
+	b.submit("ada", password("ada"), "/dashboard")
+	b.Shows("#who", "ada")
+}
+
+func loginWrong(b *tab, _ context.Context) {
+	b.atLogin("Sign in", chromedp.Navigate(b.Origin+"/dashboard?tab=2"))
+	b.atLogin("Sign in", b.fill("ada", "wrong")...)
+	b.submit("ada", password("ada"), "/dashboard?tab=2")
 }
 
 // callback is where the managed login, whose page the tab shows, would send the
