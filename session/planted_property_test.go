@@ -65,6 +65,7 @@ type victim struct {
 	sets     []*tokens.Set // issued at the start
 	old      *tokens.Set   // of a sign-in long ago, revoked
 	ended    *tokens.Set   // of another sign-in, newer than the sets
+	phone    *tokens.Set   // of another device, newer than the sets
 }
 
 // plantedCase is one browser with one victim's session, among planted cookies.
@@ -116,6 +117,7 @@ func newPlantedWorld(t *testing.T, rotation bool) *plantedWorld {
 			v.sets = append(v.sets, issueAt(0, v.username))
 		}
 		v.old, v.ended = issueAt(-300*time.Hour, v.username), issueAt(90*time.Minute, v.username)
+		v.phone = issueAt(30*time.Minute, v.username, cognitotest.Device(adasDevice))
 		w.setClock(0)
 		s, err := w.manager.Fetch(nil, pageRequest(w.cookies("any", v.sets[0])...), nil)
 		if err != nil {
@@ -249,11 +251,13 @@ func (c *plantedCase) plant() {
 	case "LastAuthUser":
 		value = pick("mallory", "mallory", v.username, "somebody", "username", "%00", "%", strings.ToUpper(v.username))
 	case "accessToken":
-		value = pick(append(c.access, v.old.Access, v.ended.Access)...)
+		value = pick(append(c.access, v.old.Access, v.ended.Access, v.phone.Access, v.phone.Access)...)
 	case "idToken":
 		value = pick(append(c.ids, v.old.ID, v.ended.ID)...)
 	case "refreshToken":
 		value = pick(append(c.refresh, v.old.Refresh, v.ended.Refresh)...)
+	case "deviceKey":
+		value = pick("planted", adasDevice, plantedDevice)
 	default:
 		value = pick("planted", "1", "{}")
 	}
@@ -336,13 +340,17 @@ func (c *plantedCase) request() (*session.Session, error) {
 // process then finds her own cookies in order.
 func (c *plantedCase) visit() {
 	retries := 0
-	if c.expired { // Cognito is asked about two refresh tokens a request
+	if c.expired { // Cognito is asked about two refresh tokens a request, each with each device
+		attempts, devices := 1, 1
 		for _, line := range c.planted {
 			if strings.Contains(line, ".refreshToken=") {
-				retries++
+				attempts++
+			}
+			if strings.Contains(line, c.victim.phone.Access) {
+				devices = 2
 			}
 		}
-		retries = retries/2 + 1
+		retries = (attempts*devices + 1) / 2
 	}
 	for i := 0; i < 2 && !c.t.Failed(); i++ {
 		s, err := c.request()

@@ -106,9 +106,13 @@ func (f *refreshFlow) refreshUsers(ctx context.Context, users []*userResult) *Se
 		}
 		devices, all := result.devices()
 		f.keepCookies = f.keepCookies || !all
-		for _, device := range devices {
+		for k, device := range devices {
 			for _, token := range order {
-				orders[i] = append(orders[i], attempt{result, token, device})
+				if t := f.m.besideOf(result, token); t == nil {
+					orders[i] = append(orders[i], attempt{result, token, device})
+				} else if k == 0 {
+					orders[i] = append(orders[i], attempt{result, token, result.user.deviceOf(t)})
+				}
 			}
 		}
 		rounds = max(rounds, len(orders[i]))

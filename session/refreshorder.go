@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
+	"github.com/cognitogate/cognitogate/tokens"
 )
 
 // refreshOrder returns the user's refresh tokens in the order to try them in. The first
@@ -65,22 +66,28 @@ func (m *Manager) isOtherUsers(r *userResult, refreshToken string) bool {
 // subjectBeside returns the subject of the genuine access token that the refresh token was
 // seen beside, if it is among the user's cookies.
 func (m *Manager) subjectBeside(r *userResult, refreshToken string) string {
-	for i := range r.all {
-		if t := r.all[i].token; t != nil && m.notes.wereBeside(t.Raw(), refreshToken, m.now()) {
-			return t.Subject()
-		}
+	if t := m.besideOf(r, refreshToken); t != nil {
+		return t.Subject()
 	}
 	return ""
+}
+
+// besideOf returns the genuine access token in the user's cookies that this process has seen
+// alone beside the refresh token, or nil.
+func (m *Manager) besideOf(r *userResult, refreshToken string) *tokens.Token {
+	for i := range r.all {
+		if t := r.all[i].token; t != nil && m.notes.wereBeside(t.Raw(), refreshToken, m.now()) {
+			return t
+		}
+	}
+	return nil
 }
 
 // evidence returns what a request shows beside one of the user's refresh tokens.
 func (m *Manager) evidence(r *http.Request, result *userResult, refreshToken string) refresh.Evidence {
 	e := refresh.Evidence{Genuine: result.genuineTokens(), Client: m.clientAddress(r)}
-	for _, t := range e.Genuine {
-		if m.notes.wereBeside(t.Raw(), refreshToken, m.now()) {
-			e.Beside = t
-			break
-		}
+	if t := m.besideOf(result, refreshToken); t != nil && t.Subject() == result.subject {
+		e.Beside = t
 	}
 	return e
 }
