@@ -62,7 +62,9 @@ func (a *Auth) startFlow(w http.ResponseWriter, r *http.Request, f *flow, endpoi
 		}
 	}
 	if err := a.writeFlowCookie(w, r, f); err != nil {
-		a.cfg.Logger.Error("cognitogate: a sign-in cannot begin", "error", err)
+		a.routes.notBegunLog.Do(func() {
+			a.cfg.Logger.Error("cognitogate: a sign-in cannot begin", "look_at", "Login.State", "error", err)
+		})
 		a.callSignInFailed(r, FailureNotBegun, err)
 		a.refuse(w, r, err)
 		return

@@ -154,8 +154,10 @@ type Config struct {
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
-	// Logger gets warnings about trouble, never a token or a user's attribute.
-	// Default slog.Default().
+	// Logger gets warnings about trouble, never a token or a user's attribute. An outage
+	// of a key set or an operation of Cognito is a warning when it begins, and an info
+	// with its duration when it is over. At level Debug there is a line for each request
+	// that a guard refuses, with the reason. Default slog.Default().
 	Logger *slog.Logger
 
 	// Hooks are told what happens. SignedIn may refuse a sign-in.

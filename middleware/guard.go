@@ -149,7 +149,9 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case g.kind == kindLoad && !isStalePrefetch(r, err):
 		answer.values.AddVary(answer.Header())
 		report(DecisionAnonymous)
+		g.logRefusal(outer, err)
 	default:
+		g.logRefusal(outer, err)
 		if a.cfg.Hooks.Decided != nil {
 			report(a.refusalDecision(r, err))
 		}

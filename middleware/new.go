@@ -56,7 +56,7 @@ func (a *Auth) configureRoutesPath(configErrors *configerr.List) {
 func (a *Auth) configureSessions(configErrors *configerr.List) {
 	cfg := sessionConfig(&a.cfg)
 	if a.cfg.UserPool.Validate() == nil {
-		opts := &tokens.Options{HTTPClient: a.cfg.HTTPClient, Now: a.cfg.Now, Hooks: a.cfg.Hooks.Tokens}
+		opts := &tokens.Options{HTTPClient: a.cfg.HTTPClient, Now: a.cfg.Now, Logger: a.cfg.Logger, Hooks: a.cfg.Hooks.Tokens}
 		verifier, err := tokens.NewVerifier(a.cfg.UserPool, opts)
 		configErrors.Join("UserPool", err)
 		a.client, err = tokens.NewClient(a.cfg.UserPool, opts)

@@ -26,7 +26,7 @@ type routesSettings struct {
 	crossOrigin *http.CrossOriginProtection
 	now         func() time.Time
 
-	unopenedFlowLog rate.Sometimes
+	unopenedFlowLog, notBegunLog, tokenFaultLog rate.Sometimes // a line a minute each
 
 	mu    sync.Mutex
 	spent recent.Map[string, string] // return paths of flows whose callback has come, by state
@@ -62,7 +62,8 @@ func (s *routesSettings) returnPathOf(state string) string {
 // newRoutesSettings checks the fields that Routes reads.
 func newRoutesSettings(cfg *Config, origin *url.URL, configErrors *configerr.List) *routesSettings {
 	s := &routesSettings{origin: origin, now: cfg.Now, spent: recent.Map[string, string]{Keep: flowLifetime, Max: maxSpentFlows},
-		unopenedFlowLog: rate.Sometimes{Interval: time.Minute}}
+		unopenedFlowLog: rate.Sometimes{Interval: time.Minute},
+		notBegunLog:     rate.Sometimes{Interval: time.Minute}, tokenFaultLog: rate.Sometimes{Interval: time.Minute}}
 	if s.now == nil {
 		s.now = time.Now
 	}

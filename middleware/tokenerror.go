@@ -11,8 +11,8 @@ import (
 // (RFC 6749 §5.2), with what to look at.
 var tokenEndpointFaults = map[string]string{
 	"invalid_client":         "UserPool.ClientSecret or UserPool.ClientID is wrong, or the app client has no secret",
-	"unauthorized_client":    "the app client does not allow the authorization code grant, or this redirect URI",
-	"unsupported_grant_type": "the token endpoint is not Cognito's",
+	"unauthorized_client":    "UserPool.ClientID, whose app client does not allow the authorization code grant, or Login.RedirectURI",
+	"unsupported_grant_type": "UserPool.Domain, whose token endpoint is not Cognito's",
 }
 
 // deploymentFault returns what the operator has to look at, if the configuration is
@@ -39,7 +39,9 @@ func (a *Auth) serveSignInError(w http.ResponseWriter, r *http.Request, f *flow,
 	}
 	a.callSignInFailed(r, reason, err)
 	if reason == FailureConfiguration {
-		a.cfg.Logger.Error("cognitogate: no user can sign in: the configuration is wrong", "look_at", cause, "error", err)
+		a.routes.tokenFaultLog.Do(func() {
+			a.cfg.Logger.Error("cognitogate: no user can sign in: the configuration is wrong", "look_at", cause, "error", err)
+		})
 		a.serveMisconfiguredPage(w, r)
 		return
 	}

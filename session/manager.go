@@ -51,7 +51,7 @@ func NewManager(cfg Config) (*Manager, error) {
 	if cfg.ClientAddress == nil {
 		cfg.ClientAddress = remoteAddress
 	}
-	opts := &tokens.Options{HTTPClient: cfg.HTTPClient, Now: cfg.Now}
+	opts := &tokens.Options{HTTPClient: cfg.HTTPClient, Now: cfg.Now, Logger: cfg.Logger}
 	var err error
 	if cfg.Verifier == nil {
 		if cfg.Verifier, err = tokens.NewVerifier(cfg.UserPool, opts); err != nil {

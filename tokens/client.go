@@ -29,6 +29,7 @@ type Client struct {
 	api      *cip.Client
 
 	refreshesByInitiateAuth atomic.Bool // the Endpoint has no newer operation
+	operations              operations
 }
 
 // NewClient returns a Client for the user pool's app client. It makes no request. The
@@ -98,16 +99,14 @@ func (c *Client) UserAttributes(ctx context.Context, access string) (map[string]
 	return attributes, err
 }
 
-// call makes a call that sends these credentials, and tells the hook of it.
+// call makes a call that sends these credentials, and reports how it ended.
 func (c *Client) call(ctx context.Context, op string, secrets []string, do func(context.Context) error) (err error) {
 	start := c.opts.Now()
 	call := awscall.Call{Op: op, Secrets: append(secrets, c.userPool.ClientSecret), Repeat: hadNoEffect}
 	if failure := call.Do(ctx, do); failure != nil {
 		err = callError(failure)
 	}
-	if c.opts.Hooks.Called != nil {
-		c.opts.Hooks.Called(ctx, op, c.opts.Now().Sub(start), err)
-	}
+	c.report(ctx, op, start, err)
 	return err
 }
 

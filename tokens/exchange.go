@@ -44,9 +44,7 @@ func (c *Client) Exchange(ctx context.Context, code, verifier, redirectURI strin
 		credentials := base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(c.userPool.ClientID) + ":" + url.QueryEscape(c.userPool.ClientSecret)))
 		err = exchangeError(err, code, verifier, c.userPool.ClientSecret, credentials)
 	}
-	if c.opts.Hooks.Called != nil {
-		c.opts.Hooks.Called(ctx, opToken, c.opts.Now().Sub(start), err)
-	}
+	c.report(ctx, opToken, start, err)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 )
@@ -23,6 +24,11 @@ type Options struct {
 	// Leeway is how far "nbf" may be in the future. Default one minute; negative means
 	// none. It does not apply to "exp".
 	Leeway time.Duration
+
+	// Logger gets a warning when a key set or an operation of Cognito begins to fail, and
+	// an info with the duration when it works again. Each has at most one such pair of
+	// lines a minute. No token is ever logged. Default slog.Default().
+	Logger *slog.Logger
 
 	// Hooks observe calls and fetches.
 	Hooks Hooks
@@ -53,6 +59,9 @@ func (o *Options) withDefaults() Options {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
 	}
 	if c.Leeway == 0 {
 		c.Leeway = defaultLeeway

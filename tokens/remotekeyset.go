@@ -11,6 +11,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,8 +58,8 @@ func NewRemoteKeySet(userPool UserPool, opts *Options) (*RemoteKeySet, error) {
 
 func newRemoteKeySet(userPool UserPool, opts Options) *RemoteKeySet {
 	s := &RemoteKeySet{issuers: make(map[string]*issuerKeys)}
-	for _, issuer := range userPool.IssuerURLs() {
-		s.issuers[issuer] = &issuerKeys{issuer: issuer, opts: opts}
+	for i, issuer := range userPool.IssuerURLs() {
+		s.issuers[issuer] = &issuerKeys{issuer: issuer, first: i == 0, set: s, opts: opts, outage: keySetOutage(issuer, userPool, opts.Logger)}
 	}
 	return s
 }
@@ -84,6 +85,15 @@ func (s *RemoteKeySet) key(ctx context.Context, issuer, kid string) (*publicKey,
 func (s *RemoteKeySet) hasFetched(issuer string) bool {
 	keys := s.issuers[issuer]
 	return keys != nil && keys.current.Load() != nil
+}
+
+func (s *RemoteKeySet) anyFetched() bool {
+	for issuer := range s.issuers {
+		if s.hasFetched(issuer) {
+			return true
+		}
+	}
+	return false
 }
 
 // fetchOnce fetches the issuer's key set, unless it has served one.
@@ -137,7 +147,10 @@ func (k *publicKey) trusted(now time.Time) bool {
 // issuerKeys is the key set of one issuer.
 type issuerKeys struct {
 	issuer string
+	first  bool // of the user pool's issuers
+	set    *RemoteKeySet
 	opts   Options
+	outage *outage
 
 	current atomic.Pointer[fetchedKeys] // nil before the first successful fetch
 
@@ -238,11 +251,12 @@ func (s *issuerKeys) fetch(seen *fetchedKeys, forUnknownKid bool) (*keyFetch, er
 }
 
 // run fetches the key set in the background. It uses no request's context: the request
-// that started the fetch may be cancelled while others wait.
+// that started the fetch may be cancelled while others wait. s.mu is held.
 func (s *issuerKeys) run(fetch *keyFetch) {
 	ctx, cancel := context.WithTimeout(context.Background(), keysFetchTimeout)
 	var keys map[string]*rsa.PublicKey
-	task := background.Task{Name: "tokens: a fetch of a key set", Logger: slog.Default()}
+	start := s.startedAt
+	task := background.Task{Name: "tokens: a fetch of a key set", Logger: s.opts.Logger}
 	task.Go(func() (err error) {
 		keys, err = s.download(ctx)
 		return err
@@ -252,6 +266,8 @@ func (s *issuerKeys) run(fetch *keyFetch) {
 		}
 		s.finish(fetch, keys, err)
 	}, func(error) {
+		s.noteOutage(ctx, start, fetch.err)
+	}, func(error) {
 		if s.opts.Hooks.KeysFetched != nil {
 			s.opts.Hooks.KeysFetched(ctx, s.issuer, len(keys), fetch.err)
 		}
@@ -259,6 +275,37 @@ func (s *issuerKeys) run(fetch *keyFetch) {
 		close(fetch.done)
 		cancel()
 	})
+}
+
+// keySetOutage returns the outage of an issuer's key set.
+func keySetOutage(issuer string, userPool UserPool, logger *slog.Logger) *outage {
+	field := "UserPool.ID"
+	switch {
+	case slices.Contains(userPool.Issuers, issuer):
+		field = "UserPool.Issuers"
+	case userPool.Issuer != "":
+		field = "UserPool.Issuer"
+	}
+	return &outage{logger: logger, what: "a key set", name: slog.String("issuer", issuer), field: field}
+}
+
+// noteOutage notes the result of a fetch for the log.
+func (s *issuerKeys) noteOutage(ctx context.Context, start time.Time, err error) {
+	now, keys := s.opts.Now(), s.current.Load()
+	switch {
+	case err == nil:
+		s.outage.worked(ctx, start, now)
+	case keys != nil:
+		s.outage.failed(ctx, start, now, err, slog.Time("usable_until", keys.fetchedAt.Add(keysUsableFor)))
+	case !s.isUnused(err):
+		s.outage.failed(ctx, start, now, err)
+	}
+}
+
+// isUnused reports whether the user pool seems not to use an issuer whose key set cannot be
+// fetched. Any client can send a token that names the issuer, which is no outage.
+func (s *issuerKeys) isUnused(err error) bool {
+	return !s.first && (errors.Is(err, errNoKeySet) || s.set.anyFetched())
 }
 
 // finish notes how a fetch ended.

@@ -19,7 +19,7 @@ import (
 var fileOrder = map[string][]string{
 	"session": {
 		"fetch.go", "start.go", "end.go", "forwardcookies.go", "refreshflow.go", "refreshorder.go",
-		"verify.go", "idtokens.go", "userresult.go", "checks.go", "transport.go", "context.go", "manager.go",
+		"verify.go", "idtokens.go", "userresult.go", "checks.go", "transport.go", "context.go", "explain.go", "manager.go",
 		"refreshnotes.go", "checkedtokens.go",
 		"layout.go", "setcookie.go", "deletions.go", "requestcookies.go", "amplify.go", "cache.go",
 		"session.go", "errors.go", "config.go", "doc.go",

@@ -3,6 +3,7 @@ package refresh
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/cognitogate/cognitogate/internal/awscall"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -46,6 +47,44 @@ func Refused(err error) bool {
 func IsUserRefusal(err error) bool {
 	var api *tokens.APIError
 	return errors.As(err, &api) && (api.Code == "UserLambdaValidationException" || api.Code == "InvalidParameterException")
+}
+
+// fieldOfAnswer names what may be wrong if Cognito refuses everybody's refresh like this.
+func fieldOfAnswer(api *tokens.APIError) string {
+	message := strings.ToLower(api.Message)
+	switch {
+	case strings.Contains(message, "secret"):
+		return "UserPool.ClientSecret"
+	case strings.Contains(api.Code, "Lambda"):
+		return "the user pool's Lambda trigger"
+	case api.Code == awscall.NoCode:
+		return "UserPool.Endpoint, or a proxy that has answered"
+	case api.Code == "InvalidParameterException":
+		return "UserPool.ClientID, or a parameter such as the client metadata"
+	}
+	return "UserPool.ClientID, UserPool.ID, or the app client's settings"
+}
+
+// withoutTriggersText returns an answer's error for the log. The message of a trigger may
+// be about its user.
+func withoutTriggersText(api *tokens.APIError) *tokens.APIError {
+	if !strings.Contains(api.Code, "Lambda") {
+		return api
+	}
+	return &tokens.APIError{Op: api.Op, Status: api.Status, Code: api.Code, Message: "the message is left out"}
+}
+
+// fieldOfRefusal names what may be wrong if a token that Cognito has just issued is refused.
+func fieldOfRefusal(err error) string {
+	switch {
+	case errors.Is(err, tokens.BadIssuer):
+		return "UserPool.Issuer or UserPool.Issuers, which do not name the issuer of these tokens"
+	case errors.Is(err, tokens.UnknownKey), errors.Is(err, tokens.BadSignature):
+		return "UserPool.Issuer, or a proxy that answers with another key set"
+	case errors.Is(err, tokens.BadClient):
+		return "UserPool.ClientID"
+	}
+	return "UserPool.Endpoint, or a trigger that changes tokens"
 }
 
 // wasAnswered reports whether Cognito has said why it does not refresh. Without an answer

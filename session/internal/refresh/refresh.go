@@ -298,10 +298,12 @@ func (e *Engine) unusableAnswer(err error) error {
 		}
 		e.logClock.Do(func() {
 			e.cfg.Logger.Error("session: Cognito's new tokens are not valid by this server's clock: one of the two is wrong",
-				"error", err, "off", clockSkew)
+				"look_at", "this server's clock, or Config.Now", "error", err, "off", clockSkew)
 		})
 	default:
-		e.logAnswer.Do(func() { e.cfg.Logger.Error("session: Cognito's answer holds a token that is refused", "error", err) })
+		e.logAnswer.Do(func() {
+			e.cfg.Logger.Error("session: Cognito's answer holds a token that is refused", "look_at", fieldOfRefusal(err), "error", err)
+		})
 	}
 	return fmt.Errorf("%w: a refreshed token cannot be used: %w", tokens.ErrUnavailable, err)
 }
@@ -314,7 +316,8 @@ func (e *Engine) logDeployment(err error) {
 		return
 	}
 	e.logConfig.Do(func() {
-		e.cfg.Logger.Error("session: Cognito refuses to refresh, which looks like a wrong configuration; nobody is signed out for it", "error", err)
+		e.cfg.Logger.Error("session: Cognito refuses to refresh, which looks like a wrong configuration; nobody is signed out for it",
+			"look_at", fieldOfAnswer(api), "error", withoutTriggersText(api))
 	})
 }
 
