@@ -13,6 +13,11 @@ import (
 // SessionConfig is for the test that every field is copied.
 var SessionConfig = sessionConfig
 
+// LogRefusal logs a refusal like a guard of Require.
+func (a *Auth) LogRefusal(r *http.Request, err error) {
+	(&guard{auth: a, kind: kindRequire}).logRefusal(r, err)
+}
+
 // RoutePaths returns up to n paths of a chi pattern, and as many of those that no pattern
 // of the matcher selects as they are written.
 func (a *Auth) RoutePaths(pattern string, n int) (paths, unselected []string) {

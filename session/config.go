@@ -65,8 +65,8 @@ type Config struct {
 	Now func() time.Time
 
 	// Logger gets warnings about trouble, such as a key set or an operation of Cognito that
-	// begins to fail, unless Client and Verifier have their own. No token, cookie value or attribute of a
-	// user is ever logged. Default slog.Default().
+	// begins to fail, unless Client and Verifier have Loggers of their own. No token,
+	// cookie value or attribute of a user is ever logged. Default slog.Default().
 	Logger *slog.Logger
 
 	// Hooks observe refreshes.

@@ -25,8 +25,8 @@ func TestMistakesOfTheDeployment(t *testing.T) {
 		"another user pool's id": {func(p *tokens.UserPool) { p.ID = "eu-west-1_Other1" }, []string{"UserPool.ID may be wrong", "eu-west-1_Other1", "eu-west-1_Emulator"}},
 		"another region":         {func(p *tokens.UserPool) { p.ID = strings.Replace(p.ID, "eu-west", "us-east", 1) }, []string{"UserPool.ID may be wrong", "us-east-1", "eu-west-1"}},
 		"another issuer":         {func(p *tokens.UserPool) { p.Issuer = "https://issuer.example" }, []string{"UserPool.ID may be wrong", "https://issuer.example", "eu-west-1_Emulator"}},
-		"no client secret":       {func(p *tokens.UserPool) { p.ClientSecret = "" }, []string{"wrong configuration", "secret"}},
-		"another client secret":  {func(p *tokens.UserPool) { p.ClientSecret = "other" }, []string{"wrong configuration", "secret"}},
+		"no client secret":       {func(p *tokens.UserPool) { p.ClientSecret = "" }, []string{"wrong configuration", "look_at=UserPool.ClientSecret", "secret"}},
+		"another client secret":  {func(p *tokens.UserPool) { p.ClientSecret = "other" }, []string{"wrong configuration", "look_at=UserPool.ClientSecret", "secret"}},
 		"another client's id":    {func(p *tokens.UserPool) { p.ClientID = "1other" }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -173,5 +173,25 @@ func TestForeignIssuerBesideGenuineTokens(t *testing.T) {
 				t.Errorf("beside %s: %v, %v", state, err, lines)
 			}
 		}
+	}
+}
+
+// TestTriggersTextIsNotLogged has a trigger write about its user.
+func TestTriggersTextIsNotLogged(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	r := pageRequest(e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))...)
+	e.server.SetFault(func(op string) cognitotest.Fault {
+		if op != opRefresh {
+			return cognitotest.Fault{}
+		}
+		return cognitotest.Fault{Code: "UserLambdaValidationException", Message: "PreTokenGeneration failed with error Rivendell is no home."}
+	})
+	_, _, err := e.fetch(r)
+	if text := e.manager.Explain(r, err); strings.Contains(text, "Rivendell") || !strings.Contains(text, "UserLambdaValidationException") {
+		t.Errorf("the explanation: %s", text)
+	}
+	if log := e.logs.String(); strings.Contains(log, "Rivendell") || !strings.Contains(log, `look_at="the user pool's Lambda trigger"`) {
+		t.Errorf("the log: %s", log)
 	}
 }

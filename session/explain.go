@@ -34,6 +34,9 @@ func (m *Manager) Explain(r *http.Request, err error) string {
 	return explainError(err)
 }
 
+// namingSlots are those of the cookies whose names show an app client's id.
+var namingSlots = []slot{slotLastAuthUser, slotAccess, slotID, slotRefresh}
+
 // explainNoCookies says what a request has instead of this app client's cookies.
 func (m *Manager) explainNoCookies(h http.Header) string {
 	text := "no cookies"
@@ -50,18 +53,27 @@ func (m *Manager) explainNoCookies(h http.Header) string {
 }
 
 // appClients returns the quoted ids of the first app clients that have cookies in a header.
+// In a name of another form, a user's name could stand where the id is.
 func appClients(h http.Header) (ids []string) {
 	for _, header := range h["Cookie"] {
-		name, _, rest := cookie.NextOf(header, namePrefix)
+		name, _, left := cookie.NextOf(header, namePrefix)
 		for name != "" && len(ids) < maxNamedApps {
-			id, _, _ := strings.Cut(name[len(namePrefix):], ".")
-			if quoted := fmt.Sprintf("%.40q", id); !slices.Contains(ids, quoted) {
+			id, ownPart, _ := strings.Cut(name[len(namePrefix):], ".")
+			_, slot := parseName(ownPart)
+			if quoted := fmt.Sprintf("%.40q", id); isAppClientID(id) && slices.Contains(namingSlots, slot) && !slices.Contains(ids, quoted) {
 				ids = append(ids, quoted)
 			}
-			name, _, rest = cookie.NextOf(rest, namePrefix)
+			name, _, left = cookie.NextOf(left, namePrefix)
 		}
 	}
 	return ids
+}
+
+// isAppClientID reports whether text has only characters of an app client's id.
+func isAppClientID(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_' || r == '+')
+	})
 }
 
 // explainNoAccessToken says whether the tokens in a request are not the chosen user's.
