@@ -195,3 +195,16 @@ func TestTriggersTextIsNotLogged(t *testing.T) {
 		t.Errorf("the log: %s", log)
 	}
 }
+
+// TestExplanationIsShort explains an error with a long text of several lines.
+func TestExplanationIsShort(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	text := e.manager.Explain(pageRequest(), errors.New("session: "+strings.Repeat("long\n", 999)))
+	if len(text) > 1000 || !strings.HasPrefix(text, "long\uFFFDlong") {
+		t.Errorf("the explanation: %q", text)
+	}
+	if text := e.manager.Explain(pageRequest(), nil); text != "" {
+		t.Errorf("without an error: %q", text)
+	}
+}
