@@ -194,7 +194,7 @@ func TestOutages(t *testing.T) {
 				ot.fail(c.fault)
 				ot.setTransport(c.transport)
 				var wg sync.WaitGroup
-				for range 50 {
+				for range 20 {
 					if c.keySet != "" {
 						wg.Go(func() {
 							if err := ot.verify(); !errors.Is(err, tokens.ErrUnavailable) {
@@ -210,7 +210,7 @@ func TestOutages(t *testing.T) {
 						ot.Errorf("the log: %s", strings.Join(got, "\n"))
 					}
 				}
-				for range 20 {
+				for range 5 {
 					wg.Go(func() {
 						if err := ot.refresh(); !errors.Is(err, tokens.ErrUnavailable) {
 							ot.Errorf("refreshed: %v", err)
