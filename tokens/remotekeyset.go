@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/rsa"
@@ -11,6 +12,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -93,6 +95,18 @@ func (s *RemoteKeySet) fetchOnce(ctx context.Context, issuer string) error {
 	}
 	_, err := s.key(ctx, issuer, "")
 	if err != nil && !errors.Is(err, UnknownKey) {
+		return err
+	}
+	return nil
+}
+
+// ensureUsable fetches the issuer's key set, unless its keys are usable.
+func (s *RemoteKeySet) ensureUsable(ctx context.Context, issuer string) error {
+	keys := s.issuers[issuer]
+	if keys == nil || keys.usable(keys.current.Load(), keys.opts.Now()) {
+		return nil
+	}
+	if _, err := keys.key(ctx, ""); !errors.Is(err, UnknownKey) {
 		return err
 	}
 	return nil
@@ -313,6 +327,9 @@ func (s *issuerKeys) replace(keys map[string]*rsa.PublicKey) {
 // pool that has not switched to it, say. A proxy may answer the same.
 var errNoKeySet = errors.New("no key set")
 
+// errNoUserPool reports that an issuer's host knows no such user pool.
+var errNoUserPool = errors.New("no such user pool")
+
 func (s *issuerKeys) download(ctx context.Context) (map[string]*rsa.PublicKey, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, keySetURL(s.issuer), nil)
 	if err != nil {
@@ -324,8 +341,13 @@ func (s *issuerKeys) download(ctx context.Context) (map[string]*rsa.PublicKey, e
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusNotFound {
+	switch {
+	case resp.StatusCode == http.StatusForbidden:
 		return nil, fmt.Errorf("%w: %s answers %s", errNoKeySet, req.URL, resp.Status)
+	case resp.StatusCode == http.StatusNotFound:
+		return nil, fmt.Errorf("%w: %w: %s answers %s", errNoKeySet, errNoUserPool, req.URL, resp.Status)
+	case resp.StatusCode == http.StatusBadRequest && isNoUserPool(resp):
+		return nil, fmt.Errorf("%w: %s answers %s", errNoUserPool, req.URL, resp.Status)
 	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answers %s", req.URL, resp.Status)
@@ -335,4 +357,13 @@ func (s *issuerKeys) download(ctx context.Context) (map[string]*rsa.PublicKey, e
 		return nil, err
 	}
 	return parseKeySet(text)
+}
+
+// isNoUserPool reports whether Cognito answers that the user pool does not exist. The
+// error's code is in a header, in the body, or only in words.
+func isNoUserPool(resp *http.Response) bool {
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	return strings.Contains(resp.Header.Get("X-Amzn-Errortype"), "ResourceNotFoundException") ||
+		bytes.Contains(text, []byte("ResourceNotFoundException")) ||
+		bytes.Contains(text, []byte("User pool")) && bytes.Contains(text, []byte("does not exist"))
 }
