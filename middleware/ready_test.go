@@ -210,6 +210,13 @@ func TestReadyDoesNotWaitForAnOutage(t *testing.T) {
 			t.Errorf("a probe that has gone: %v", err)
 		}
 		<-time.After(time.Minute) // the check has ended
+		env.server.SetFault(answering(opRefresh, cognitotest.Fault{Code: "ResourceNotFoundException"}))
+		env.clock.advance(30 * time.Second)
+		env.expectReady("the app client is deleted", false, "UserPool.ClientID")
+		env.server.SetFault(answering("", cognitotest.Fault{Delay: time.Hour}))
+		env.clock.advance(30 * time.Second)
+		env.expectReady("and everything hangs", false, "UserPool.ClientID")
+		<-time.After(time.Minute) // that check has ended
 		env.clock.advance(25 * time.Hour)
 		start = time.Now()
 		env.expectReady("everything hangs, without keys", true)
