@@ -25,6 +25,7 @@ func TestBrowserLogin(t *testing.T) {
 		{"a bookmark of the managed login leads to a sign-in", loginBookmarked},
 		{"a sign-in that an identity provider has begun", loginUnasked},
 		{"a wrong password", loginWrong},
+		{"back to the managed login, and through it once more", loginBack},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(newTab(t, browser), browser) })
 	}
@@ -101,6 +102,15 @@ func loginWrong(b *tab, _ context.Context) {
 	b.atLogin("Sign in", chromedp.Navigate(b.Origin+"/dashboard?tab=2"))
 	b.atLogin("Sign in", b.fill("ada", "wrong")...)
 	b.submit("ada", password("ada"), "/dashboard?tab=2")
+}
+
+func loginBack(b *tab, _ context.Context) {
+	b.atLogin("Sign in", chromedp.Navigate(b.Origin+"/dashboard?tab=2"))
+	b.submit("ada", password("ada"), "/dashboard?tab=2")
+	b.atLogin("Sign in", chromedp.NavigateBack())
+	b.Evaluate(`document.querySelector("form").reset()`) // the browser has kept what was typed
+	b.submit("ada", password("ada"), "/dashboard?tab=2")
+	b.Shows("#who", "ada")
 }
 
 // callback is where the managed login, whose page the tab shows, would send the

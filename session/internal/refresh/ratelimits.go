@@ -6,7 +6,12 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-const successWindow = time.Minute
+// Windows of time in which calls are counted.
+const (
+	refusalTTL    = time.Minute // a refusal is also remembered so long
+	failureWindow = 10 * time.Second
+	successWindow = time.Minute
+)
 
 // Rates of the calls that are allowed beyond the limits on refusals.
 var (
