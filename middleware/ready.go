@@ -23,9 +23,10 @@ const (
 // a program, and in a readiness probe.
 //
 // The error has a [*ConfigError] for every field of Config that Cognito does not accept,
-// joined: UserPool.ID, ClientID, ClientSecret or Domain. An outage names no field and wraps
-// tokens.ErrUnavailable. A host that has no address is both, because only a person can tell
-// a wrong region from a network without names.
+// joined: UserPool.ID, ClientID, ClientSecret or Domain, and of an emulator Endpoint or
+// Issuer. An outage names no field and wraps tokens.ErrUnavailable. A host that has no
+// address is both, because only a person can tell a wrong region from a network without
+// names.
 //
 // Once Ready has returned nil, an outage of Cognito is nil too as long as the keys in memory
 // serve, which they do for a day: signed-in users go on, and an outage does not take every
