@@ -39,7 +39,9 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	path, ok := t.userPool.serves(r.URL)
 	if !ok {
-		return nil, fmt.Errorf("cognitotest: %s is no host of user pool %s, and there is no network", r.URL.Host, t.userPool.id)
+		// As a real transport reports it.
+		unknown := &net.DNSError{Err: "no such host", Name: r.URL.Hostname(), IsNotFound: true}
+		return nil, fmt.Errorf("cognitotest: %s is no host of user pool %s, and there is no network: %w", r.URL.Host, t.userPool.id, unknown)
 	}
 	resp, err := t.userPool.respond(r.Context(), newRequest(r, path, body))
 	if errors.Is(err, errDropped) {

@@ -1,6 +1,8 @@
 package cognitotest_test
 
 import (
+	"errors"
+	"net"
 	"strings"
 	"testing"
 
@@ -20,6 +22,8 @@ func TestClientRefusesOthers(t *testing.T) {
 	} {
 		if resp, err := server.Client().Get(url); err == nil || !strings.Contains(err.Error(), "no network") {
 			t.Errorf("%s: %v, %v", url, resp, err)
+		} else if dns, ok := errors.AsType[*net.DNSError](err); !ok || !dns.IsNotFound {
+			t.Errorf("%s: %v is not the error of an unknown host", url, err)
 		}
 	}
 }

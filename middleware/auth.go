@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"net/url"
+	"sync/atomic"
 
 	"github.com/cognitogate/cognitogate/matcher"
 	"github.com/cognitogate/cognitogate/session"
@@ -17,6 +18,7 @@ type Auth struct {
 	inclusions *matcher.Matcher // for the paths of mounted routers; see setInclusions
 	sessions   *session.Manager
 	client     *tokens.Client
+	verifier   *tokens.Verifier
 	signIn     *url.URL
 	signInTo   string          // SignIn up to the value of ReturnParam; "" without one
 	signInHome string          // SignIn for a request that has no way back
@@ -24,7 +26,9 @@ type Auth struct {
 	exempt     []string        // paths that Protect lets through, exactly as written, without BasePath
 	routes     *routesSettings // nil if Routes do not sign users in
 
-	loopLogs *loopLogs
+	loopLogs  *loopLogs
+	readiness *readiness
+	watches   *atomic.Bool // see Watch
 }
 
 // Sessions returns the Manager of the sessions. Handlers begin or end sessions with

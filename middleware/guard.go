@@ -124,7 +124,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := g.auth
 	report := a.decisionReporter(r)
 	if g.kind == kindProtect && !a.protects(r) {
-		report(DecisionPublic)
+		report(DecisionPublic, nil)
 		g.next.ServeHTTP(w, r)
 		return
 	}
@@ -145,16 +145,14 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case err == nil:
-		report(DecisionPassed)
+		report(DecisionPassed, s)
 	case g.kind == kindLoad && !isStalePrefetch(r, err):
 		answer.values.AddVary(answer.Header())
-		report(DecisionAnonymous)
+		report(DecisionAnonymous, nil)
 		g.logRefusal(outer, err)
 	default:
+		report(a.refusalDecision(r, err), s)
 		g.logRefusal(outer, err)
-		if a.cfg.Hooks.Decided != nil {
-			report(a.refusalDecision(r, err))
-		}
 		answer.setCacheControl(cookie.Uncached)
 		a.refuse(w, r, err)
 		return
@@ -186,15 +184,21 @@ func isStalePrefetch(r *http.Request, err error) bool {
 	return errors.Is(err, tokens.Expired) && page.IsPrefetch(r)
 }
 
-// decisionReporter returns a function that calls the hook of a decision. Without a
-// hook it reads no clock.
-func (a *Auth) decisionReporter(r *http.Request) func(Decision) {
-	hook := a.cfg.Hooks.Decided
-	if hook == nil {
-		return func(Decision) {}
+// decisionReporter returns a function that notes a decision for Watched, and calls the
+// hook. Without a hook it reads no clock.
+func (a *Auth) decisionReporter(r *http.Request) func(Decision, *session.Session) {
+	hook, outcome := a.cfg.Hooks.Decided, a.watchedOutcome(r)
+	switch {
+	case hook == nil && outcome == nil:
+		return func(Decision, *session.Session) {}
+	case hook == nil:
+		return outcome.note
 	}
 	start := a.cfg.Now()
-	return func(d Decision) { hook(r.Context(), d, a.cfg.Now().Sub(start)) }
+	return func(d Decision, s *session.Session) {
+		outcome.note(d, s)
+		hook(r.Context(), d, a.cfg.Now().Sub(start))
+	}
 }
 
 // refusalDecision returns the decision that an error means.

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cognitogate/cognitogate/internal/configerr"
@@ -22,7 +23,7 @@ import (
 func New(cfg Config) (*Auth, error) {
 	var configErrors configerr.List
 	cfg.Login.Scopes = slices.Clone(cfg.Login.Scopes) // the caller may change its slice later
-	a := &Auth{cfg: cfg}
+	a := &Auth{cfg: cfg, readiness: new(readiness), watches: new(atomic.Bool)}
 	a.configureBasePath(&configErrors)
 	a.configureRoutesPath(&configErrors)
 	a.configureOrigin(&configErrors)
@@ -57,11 +58,12 @@ func (a *Auth) configureSessions(configErrors *configerr.List) {
 	cfg := sessionConfig(&a.cfg)
 	if a.cfg.UserPool.Validate() == nil {
 		opts := &tokens.Options{HTTPClient: a.cfg.HTTPClient, Now: a.cfg.Now, Logger: a.cfg.Logger, Hooks: a.cfg.Hooks.Tokens}
-		verifier, err := tokens.NewVerifier(a.cfg.UserPool, opts)
+		var err error
+		a.verifier, err = tokens.NewVerifier(a.cfg.UserPool, opts)
 		configErrors.Join("UserPool", err)
 		a.client, err = tokens.NewClient(a.cfg.UserPool, opts)
 		configErrors.Join("UserPool", err)
-		cfg.Verifier, cfg.Client = verifier, a.client
+		cfg.Verifier, cfg.Client = a.verifier, a.client
 		cfg.HTTPClient = nil // both have it
 	}
 	var err error

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -98,12 +98,11 @@ func (o *outage) noteSuccess(start, now time.Time) []slog.Attr {
 // lookAt names the field of UserPool that may be wrong, if the error does not come from
 // Cognito itself.
 func (o *outage) lookAt(err error) string {
-	var unknownHost *net.DNSError
 	var api *APIError
 	switch {
-	case errors.As(err, &unknownHost) && unknownHost.IsNotFound:
+	case isUnknownHost(err):
 		return o.field + " is wrong, or the network's DNS does not know the host"
-	case errors.Is(err, errNoKeySet):
+	case errors.Is(err, errNoKeySet), errors.Is(err, errNoUserPool):
 		return o.field + " is wrong, or a proxy has answered"
 	case errors.As(err, &api) && isForeignAnswer(api):
 		return o.field + " is wrong, or a proxy has answered"
@@ -162,6 +161,37 @@ func isAbandoned(ctx context.Context, elapsed time.Duration) bool {
 		return true
 	}
 	return elapsed < abandonedAfter
+}
+
+// keySetOutage returns the outage of an issuer's key set.
+func keySetOutage(issuer string, userPool UserPool, logger *slog.Logger) *outage {
+	field := "UserPool.ID"
+	switch {
+	case slices.Contains(userPool.Issuers, issuer):
+		field = "UserPool.Issuers"
+	case userPool.Issuer != "":
+		field = "UserPool.Issuer"
+	}
+	return &outage{logger: logger, what: "a key set", name: slog.String("issuer", issuer), field: field}
+}
+
+// noteOutage notes the result of a fetch for the log.
+func (s *issuerKeys) noteOutage(ctx context.Context, start time.Time, err error) {
+	now, keys := s.opts.Now(), s.current.Load()
+	switch {
+	case err == nil:
+		s.outage.worked(ctx, start, now)
+	case keys != nil:
+		s.outage.failed(ctx, start, now, err, slog.Time("usable_until", keys.fetchedAt.Add(keysUsableFor)))
+	case !s.isUnused(err):
+		s.outage.failed(ctx, start, now, err)
+	}
+}
+
+// isUnused reports whether the user pool seems not to use an issuer whose key set cannot be
+// fetched. Any client can send a token that names the issuer, which is no outage.
+func (s *issuerKeys) isUnused(err error) bool {
+	return !s.first && (errors.Is(err, errNoKeySet) || s.set.anyFetched())
 }
 
 // operations has the outages of a Client's operations.

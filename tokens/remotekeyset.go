@@ -1,17 +1,17 @@
 package tokens
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -103,6 +103,18 @@ func (s *RemoteKeySet) fetchOnce(ctx context.Context, issuer string) error {
 	}
 	_, err := s.key(ctx, issuer, "")
 	if err != nil && !errors.Is(err, UnknownKey) {
+		return err
+	}
+	return nil
+}
+
+// ensureUsable fetches the issuer's key set, unless its keys are usable.
+func (s *RemoteKeySet) ensureUsable(ctx context.Context, issuer string) error {
+	keys := s.issuers[issuer]
+	if keys == nil || keys.usable(keys.current.Load(), keys.opts.Now()) {
+		return nil
+	}
+	if _, err := keys.key(ctx, ""); !errors.Is(err, UnknownKey) {
 		return err
 	}
 	return nil
@@ -277,37 +289,6 @@ func (s *issuerKeys) run(fetch *keyFetch) {
 	})
 }
 
-// keySetOutage returns the outage of an issuer's key set.
-func keySetOutage(issuer string, userPool UserPool, logger *slog.Logger) *outage {
-	field := "UserPool.ID"
-	switch {
-	case slices.Contains(userPool.Issuers, issuer):
-		field = "UserPool.Issuers"
-	case userPool.Issuer != "":
-		field = "UserPool.Issuer"
-	}
-	return &outage{logger: logger, what: "a key set", name: slog.String("issuer", issuer), field: field}
-}
-
-// noteOutage notes the result of a fetch for the log.
-func (s *issuerKeys) noteOutage(ctx context.Context, start time.Time, err error) {
-	now, keys := s.opts.Now(), s.current.Load()
-	switch {
-	case err == nil:
-		s.outage.worked(ctx, start, now)
-	case keys != nil:
-		s.outage.failed(ctx, start, now, err, slog.Time("usable_until", keys.fetchedAt.Add(keysUsableFor)))
-	case !s.isUnused(err):
-		s.outage.failed(ctx, start, now, err)
-	}
-}
-
-// isUnused reports whether the user pool seems not to use an issuer whose key set cannot be
-// fetched. Any client can send a token that names the issuer, which is no outage.
-func (s *issuerKeys) isUnused(err error) bool {
-	return !s.first && (errors.Is(err, errNoKeySet) || s.set.anyFetched())
-}
-
 // finish notes how a fetch ended.
 func (s *issuerKeys) finish(fetch *keyFetch, keys map[string]*rsa.PublicKey, err error) {
 	s.mu.Lock()
@@ -360,6 +341,9 @@ func (s *issuerKeys) replace(keys map[string]*rsa.PublicKey) {
 // pool that has not switched to it, say. A proxy may answer the same.
 var errNoKeySet = errors.New("no key set")
 
+// errNoUserPool reports that an issuer's host knows no such user pool.
+var errNoUserPool = errors.New("no such user pool")
+
 func (s *issuerKeys) download(ctx context.Context) (map[string]*rsa.PublicKey, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, keySetURL(s.issuer), nil)
 	if err != nil {
@@ -371,8 +355,13 @@ func (s *issuerKeys) download(ctx context.Context) (map[string]*rsa.PublicKey, e
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusNotFound {
+	switch {
+	case resp.StatusCode == http.StatusForbidden:
 		return nil, fmt.Errorf("%w: %s answers %s", errNoKeySet, req.URL, resp.Status)
+	case resp.StatusCode == http.StatusNotFound:
+		return nil, fmt.Errorf("%w: %w: %s answers %s", errNoKeySet, errNoUserPool, req.URL, resp.Status)
+	case resp.StatusCode == http.StatusBadRequest && isNoUserPool(resp):
+		return nil, fmt.Errorf("%w: %s answers %s", errNoUserPool, req.URL, resp.Status)
 	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answers %s", req.URL, resp.Status)
@@ -382,4 +371,13 @@ func (s *issuerKeys) download(ctx context.Context) (map[string]*rsa.PublicKey, e
 		return nil, err
 	}
 	return parseKeySet(text)
+}
+
+// isNoUserPool reports whether Cognito answers that the user pool does not exist. The
+// error's code is in a header, in the body, or only in words.
+func isNoUserPool(resp *http.Response) bool {
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	return strings.Contains(resp.Header.Get("X-Amzn-Errortype"), "ResourceNotFoundException") ||
+		bytes.Contains(text, []byte("ResourceNotFoundException")) ||
+		bytes.Contains(text, []byte("User pool")) && bytes.Contains(text, []byte("does not exist"))
 }
