@@ -24,8 +24,14 @@ type keyPair struct {
 	access, id *signingKey
 }
 
+// newKeyPair returns the keys of a new user pool.
 func newKeyPair() keyPair {
 	return keyPair{access: generator.next(), id: generator.next()}
+}
+
+// rotatedKeyPair returns keys that no user pool has had.
+func rotatedKeyPair() keyPair {
+	return keyPair{access: generator.fresh(), id: generator.fresh()}
 }
 
 func (k keyPair) of(use tokens.Use) *signingKey {
@@ -38,29 +44,43 @@ func (k keyPair) of(use tokens.Use) *signingKey {
 // generator makes the keys of all user pools of the process.
 var generator keyGenerator
 
-// maxPrimes is for the keys of 60 user pools. The next ones get the same keys again.
-const maxPrimes = 16
+// maxReused is how many keys new user pools share: those of 60 user pools.
+const maxReused = 120
 
-// keyGenerator makes RSA keys that differ from the 119 before, and are cheap. Primes are
-// the costly part of a key, and n primes make n(n-1)/2 keys. The keys are for tests
+// keyGenerator makes RSA keys that are all different, and cheap. Primes are the
+// costly part of a key, and n primes make n(n-1)/2 keys. The keys are for tests
 // only: two public keys with a common prime reveal it.
 type keyGenerator struct {
 	mu     sync.Mutex
 	primes []*big.Int
-	i, j   int // primes of the latest new key, i < j
-	keys   []*signingKey
-	reused int
+	i, j   int // primes of the latest key, i < j
+
+	reused []*signingKey
+	calls  int // of next
 }
 
 var publicExponent = big.NewInt(65537)
 
+// next returns a key that differs from the 119 that it has returned before.
 func (g *keyGenerator) next() *signingKey {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.keys) == maxPrimes*(maxPrimes-1)/2 {
-		g.reused++
-		return g.keys[(g.reused-1)%len(g.keys)]
+	g.calls++
+	if len(g.reused) < maxReused {
+		g.reused = append(g.reused, g.newKey())
 	}
+	return g.reused[(g.calls-1)%maxReused]
+}
+
+// fresh returns a key that nothing else has returned or will return.
+func (g *keyGenerator) fresh() *signingKey {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.newKey()
+}
+
+// newKey makes a key. g.mu is held.
+func (g *keyGenerator) newKey() *signingKey {
 	if g.i++; g.i >= g.j {
 		g.i, g.j = 0, g.j+1
 	}
@@ -77,8 +97,7 @@ func (g *keyGenerator) next() *signingKey {
 	// Cognito's key ids are base64 with padding. A hash of the key is unique, in
 	// later runs of a program too.
 	sum := sha256.Sum256(key.N.Bytes())
-	g.keys = append(g.keys, &signingKey{kid: base64.StdEncoding.EncodeToString(sum[:]), PrivateKey: key})
-	return g.keys[len(g.keys)-1]
+	return &signingKey{kid: base64.StdEncoding.EncodeToString(sum[:]), PrivateKey: key}
 }
 
 // newPrime returns a prime of 1024 bits. Its two top bits are set, so that the
@@ -131,7 +150,7 @@ func minusOne(n *big.Int) *big.Int { return new(big.Int).Sub(n, big.NewInt(1)) }
 // signed with the old ones no longer verify. [Server.AddKeys] begins a rotation with
 // an overlap.
 func (s *Server) RotateKeys() {
-	keys := newKeyPair()
+	keys := rotatedKeyPair()
 	s.userPool.mu.Lock()
 	defer s.userPool.mu.Unlock()
 	s.userPool.keys, s.userPool.oldKeys = keys, nil
@@ -140,7 +159,7 @@ func (s *Server) RotateKeys() {
 // AddKeys begins a rotation. The user pool signs with new keys, and publishes the
 // old ones until [Server.DropOldKeys].
 func (s *Server) AddKeys() {
-	keys := newKeyPair()
+	keys := rotatedKeyPair()
 	s.userPool.mu.Lock()
 	defer s.userPool.mu.Unlock()
 	s.userPool.oldKeys = append(s.userPool.oldKeys, s.userPool.keys)

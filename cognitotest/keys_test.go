@@ -55,3 +55,22 @@ func TestKeysDiffer(t *testing.T) {
 		t.Errorf("%d keys in %d ids", len(moduli), len(keys))
 	}
 }
+
+// TestRotatedKeysAreNew makes more user pools than have keys of their own. The keys of a
+// rotation are those of none.
+func TestRotatedKeysAreNew(t *testing.T) {
+	first := cognitotest.New(ada)
+	kids := make(map[string]bool)
+	for range 65 {
+		server := cognitotest.New()
+		for kid := range publishedKeys(t, server.Client(), server.UserPool().IssuerURL()) {
+			kids[kid] = true
+		}
+	}
+	first.RotateKeys()
+	for kid := range publishedKeys(t, first.Client(), first.UserPool().IssuerURL()) {
+		if kids[kid] {
+			t.Errorf("%s is a key of another user pool", kid)
+		}
+	}
+}

@@ -90,17 +90,35 @@ func TestPlantedDeviceCookiesBesideUnknownKey(t *testing.T) {
 // phone, expired, is planted, and device cookies with the phone's key.
 func TestDeviceClaimedAndInACookie(t *testing.T) {
 	t.Parallel()
-	e := newEnv(t, nil)
-	own := e.server.Issue("ada")
-	if _, _, err := e.fetch(pageRequest(e.cookies("ada", own)...)); err != nil {
-		t.Fatal(err)
+	for _, seen := range []bool{true, false} { // her session was served here before
+		e := newEnv(t, nil)
+		own := e.server.Issue("ada")
+		if seen {
+			e.fetch(pageRequest(e.cookies("ada", own)...))
+		}
+		e.advance(10 * time.Minute)
+		phone := e.server.Issue("ada", cognitotest.Device(plantedDevice))
+		e.advance(3 * time.Hour)
+		cookies := append(e.deviceCookies(e.cookies("ada", own), plantedDevice), e.prefixed("ada.accessToken=")+phone.Access)
+		s, lines, err := e.fetch(pageRequest(cookies...))
+		if err != nil || s.User().Username != "ada" {
+			t.Errorf("seen %v: %v, %v, %v", seen, s, err, e.changes(lines))
+		}
 	}
-	e.advance(10 * time.Minute)
+}
+
+// TestUnknownDeviceClearsNothing: the keys were replaced, and ada's own token, which names
+// her device, cannot be judged. Beside a planted token of her phone, all refusals say
+// nothing of her session.
+func TestUnknownDeviceClearsNothing(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	own := e.server.Issue("ada", cognitotest.Device(adasDevice))
+	e.server.RotateKeys()
 	phone := e.server.Issue("ada", cognitotest.Device(plantedDevice))
-	e.advance(3 * time.Hour)
-	cookies := append(e.deviceCookies(e.cookies("ada", own), plantedDevice), e.prefixed("ada.accessToken=")+phone.Access)
-	s, lines, err := e.fetch(pageRequest(cookies...))
-	if err != nil || s.User().Username != "ada" {
+	e.advance(2 * time.Hour)
+	cookies := append(e.cookies("ada", own), e.prefixed("ada.accessToken=")+phone.Access)
+	if s, lines, err := e.fetch(pageRequest(cookies...)); err == nil || len(lines) > 0 {
 		t.Errorf("%v, %v, %v", s, err, e.changes(lines))
 	}
 }

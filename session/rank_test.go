@@ -430,3 +430,28 @@ func TestRefreshTokensOfOtherNamesInVain(t *testing.T) {
 		}
 	}
 }
+
+// TestAliasAmongForgedIDTokens plants more ID tokens than are checked for one request, in a
+// process that has seen none of them. The one that shows ada's alias is checked sometimes,
+// and is enough.
+func TestAliasAmongForgedIDTokens(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil, cognitotest.User{Username: "7d55", Attributes: map[string]string{"email": "ada@example.com", "email_verified": "true"}})
+	own := e.server.Issue("7d55")
+	name := "ada%40example.com"
+	cookies := []string{e.prefixed("LastAuthUser=") + name, e.prefixed(name+".accessToken=") + own.Access, e.prefixed(name+".refreshToken=") + own.Refresh}
+	for i := range 30 {
+		cookies = append(cookies, e.prefixed(name+".idToken=")+forge(own.ID, i))
+	}
+	cookies = append(cookies, e.prefixed(name+".idToken=")+own.ID)
+	served := 0
+	for range 10 {
+		e.manager = e.newManager(nil)
+		if s, _, err := e.fetch(pageRequest(cookies...)); err == nil && s.User().Username == "7d55" {
+			served++
+		}
+	}
+	if served == 0 {
+		t.Error("ada is never served")
+	}
+}

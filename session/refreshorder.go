@@ -85,9 +85,5 @@ func (m *Manager) besideOf(r *userResult, refreshToken string) *tokens.Token {
 
 // evidence returns what a request shows beside one of the user's refresh tokens.
 func (m *Manager) evidence(r *http.Request, result *userResult, refreshToken string) refresh.Evidence {
-	e := refresh.Evidence{Genuine: result.genuineTokens(), Client: m.clientAddress(r)}
-	if t := m.besideOf(result, refreshToken); t != nil && t.Subject() == result.subject {
-		e.Beside = t
-	}
-	return e
+	return refresh.Evidence{Genuine: result.genuineTokens(), Beside: m.besideOf(result, refreshToken), Client: m.clientAddress(r)}
 }

@@ -85,4 +85,13 @@ func TestPageAfterSignIn(t *testing.T) {
 	if _, _, err := e.fetch(pageRequest(e.cookies("ada", set)...)); !errors.Is(err, session.ErrSignedOut) {
 		t.Errorf("after the sign-out: %v", err)
 	}
+
+	verified, err = e.manager.Verify(t.Context(), e.server.Issue("ada"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &tokens.Set{Access: verified.AccessToken().Raw(), ID: verified.IDToken().Raw(), Refresh: set.Refresh}
+	if _, err := e.manager.Start(httptest.NewRecorder(), pageRequest(), other); !errors.Is(err, session.ErrSignedOut) {
+		t.Errorf("with a refresh token that was signed out: %v", err)
+	}
 }

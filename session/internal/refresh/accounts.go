@@ -79,8 +79,8 @@ type Evidence struct {
 	// Genuine are tokens of the session's user that Cognito has certainly issued, valid or
 	// expired ones: the session's access token first, if there is one.
 	Genuine []*tokens.Token
-	// Beside is one of them that this process has seen alone beside the refresh token while
-	// it was valid. It is nil if there is none.
+	// Beside is a genuine access token that this process has seen alone beside the refresh
+	// token while it was valid. It is nil if there is none.
 	Beside *tokens.Token
 	// Client is the address that the request comes from. The zero Addr is unknown.
 	Client netip.Addr
@@ -116,13 +116,13 @@ type limitedUses struct {
 // grant returns a grant for the first of the shown tokens that is within its limits, else
 // for the first one. It has taken nothing.
 func (a *accounts) grant(refreshToken string, shown *Evidence, now time.Time, within func(*grant) bool) *grant {
-	if len(shown.Genuine) == 0 {
-		return a.grantFor(refreshToken, nil, now)
-	}
 	if shown.Beside != nil {
 		if g := a.grantBeside(refreshToken, shown.Beside, now); within(g) {
 			return g
 		}
+	}
+	if len(shown.Genuine) == 0 {
+		return a.grantFor(refreshToken, nil, now)
 	}
 	var first *grant
 	for _, token := range shown.Genuine {

@@ -132,12 +132,14 @@ func TestAnyShownTokenWillDo(t *testing.T) {
 // another sign-in are not limited by that.
 func TestRefusalsOfAUserAreLimited(t *testing.T) {
 	e := newEnv(t)
-	var older []*tokens.Token
+	var latest, older []*tokens.Token
 	for i := range 60 {
 		signIn := fmt.Sprint("sign-in ", i)
-		latest := e.tokenOf(signIn, 0)
-		e.count(1, errDown, latest)
+		latest = append(latest, e.tokenOf(signIn, 0))
 		older = append(older, e.tokenOf(signIn, time.Minute))
+	}
+	if n := e.count(600, errRefused, latest...); n != 200+1 { // and one a second
+		t.Errorf("%d calls with the latest tokens, want 201", n)
 	}
 	e.advance(time.Minute)
 	if n := e.count(600, errRefused, older...); n != 200+1 { // and one a second
