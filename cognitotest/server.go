@@ -63,8 +63,7 @@ var userPools atomic.Int64
 // New makes a user pool with these users and one app client without a secret. A
 // Server starts nothing and needs no closing. Every sixtieth user pool of a process begins
 // with the same signing keys, because keys are slow to make; its issuer is its own. New
-// panics if a username is empty
-// or comes twice.
+// panics if a username is empty or comes twice.
 func New(users ...User) *Server {
 	n := userPools.Add(1)
 	p := &userPool{
