@@ -25,22 +25,26 @@ type Memory struct {
 	mu     sync.Mutex
 	now    func() time.Time
 	values map[string]entry
-	epoch  string // of the log
-	notes  []entry
-	begin  int // the number of notes of this epoch that were dropped before notes[0]
+	notes  []note
+	begin  int // how many notes were dropped before notes[0]
 }
 
 var _ session.Store = (*Memory)(nil)
 
-// entry is a value or a note.
 type entry struct {
 	value []byte
 	until time.Time
 }
 
+// note is an entry of the log. Its mark is random, so that a cursor can name it.
+type note struct {
+	entry
+	mark string
+}
+
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{now: time.Now, values: make(map[string]entry), epoch: rand.Text()}
+	return &Memory{now: time.Now, values: make(map[string]entry)}
 }
 
 // SetNow replaces the clock, which is time.Now. Values and notes are dropped by this
@@ -116,16 +120,16 @@ func (m *Memory) Swap(ctx context.Context, key string, old, value []byte, keep t
 }
 
 // Append implements session.Store.
-func (m *Memory) Append(ctx context.Context, note []byte, keep time.Duration) error {
+func (m *Memory) Append(ctx context.Context, text []byte, keep time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if len(note) > maxNote {
-		return fmt.Errorf("a note of %d bytes; at most %d are allowed", len(note), maxNote)
+	if len(text) > maxNote {
+		return fmt.Errorf("a note of %d bytes; at most %d are allowed", len(text), maxNote)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.notes = append(m.notes, entry{copyOf(note), m.now().Add(keep)})
+	m.notes = append(m.notes, note{entry{copyOf(text), m.now().Add(keep)}, rand.Text()})
 	return nil
 }
 
@@ -140,8 +144,8 @@ func (m *Memory) dropOldNotes() {
 	m.begin += old
 }
 
-// Since implements session.Store. A cursor is the epoch and how many notes were read. A
-// cursor that this log has not issued reads from the beginning.
+// Since implements session.Store. A cursor is the number and the mark of the last note
+// that was read. If the log no longer has this note, Since reads from the beginning.
 func (m *Memory) Since(ctx context.Context, cursor string) (notes [][]byte, next string, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", err
@@ -149,22 +153,21 @@ func (m *Memory) Since(ctx context.Context, cursor string) (notes [][]byte, next
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.dropOldNotes()
-	read := m.begin
-	if epoch, number, ok := strings.Cut(cursor, ":"); ok && epoch == m.epoch {
-		if n, err := strconv.Atoi(number); err == nil && n <= m.begin+len(m.notes) {
-			read = max(n, m.begin)
+	read := 0 // of m.notes
+	number, mark, _ := strings.Cut(cursor, ":")
+	if n, err := strconv.Atoi(number); err == nil {
+		if n -= m.begin; n > 0 && n <= len(m.notes) && m.notes[n-1].mark == mark {
+			read = n
 		}
 	}
-	for _, e := range m.notes[read-m.begin:] {
-		if len(notes) == pageSize {
-			break
-		}
-		notes = append(notes, copyOf(e.value))
+	for _, n := range m.notes[read:min(read+pageSize, len(m.notes))] {
+		notes = append(notes, copyOf(n.value))
+		read++
 	}
-	if read += len(notes); read == 0 {
+	if read == 0 {
 		return nil, "", nil
 	}
-	return notes, m.epoch + ":" + strconv.Itoa(read), nil
+	return notes, strconv.Itoa(m.begin+read) + ":" + m.notes[read-1].mark, nil
 }
 
 // Values returns a copy of all values that are still kept.
@@ -186,8 +189,8 @@ func (m *Memory) Notes() [][]byte {
 	defer m.mu.Unlock()
 	m.dropOldNotes()
 	var notes [][]byte
-	for _, e := range m.notes {
-		notes = append(notes, copyOf(e.value))
+	for _, n := range m.notes {
+		notes = append(notes, copyOf(n.value))
 	}
 	return notes
 }
@@ -206,15 +209,14 @@ func (m *Memory) Evict(key string) {
 	delete(m.values, key)
 }
 
-// ClearLog drops all notes and begins another epoch.
+// ClearLog drops all notes.
 func (m *Memory) ClearLog() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.notes, m.begin, m.epoch = nil, 0, rand.Text()
+	m.notes, m.begin = nil, 0
 }
 
-// TruncateLog drops the newest n notes of the log within its epoch, as a failover does
-// to a replica that lags.
+// TruncateLog drops the newest n notes, as a failover does to a copy that lags.
 func (m *Memory) TruncateLog(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
