@@ -21,6 +21,7 @@ var allowedImports = map[string][]string{
 	"tokens":                           {"internal/awscall", "internal/background", "internal/redact"},
 	"session":                          {"internal/clockcache", "internal/recent", "session/internal/refresh", "tokens", "internal/configerr", "internal/cookie", "internal/hosts", "internal/page", "internal/percent"},
 	"session/internal/refresh":         {"tokens", "internal/awscall", "internal/background", "internal/recent"},
+	"session/dynamostore":              {"session"},
 	"session/redisstore":               {"session"},
 	"session/storetest":                {"session"},
 	"middleware":                       {"internal/automaton", "internal/background", "internal/configerr", "internal/percent", "internal/recent", "matcher", "session", "tokens", "internal/cookie", "internal/page", "internal/seal"},
@@ -52,7 +53,7 @@ var allowedImports = map[string][]string{
 // do, so that a new major version of it changes few packages.
 var thirdPartyImporters = map[string][]string{
 	"github.com/lestrrat-go/jwx/": {"tokens"},
-	"github.com/aws/":             {"internal/awscall", "tokens", "identity", "internal/sigv4", "examples/chi-app"},
+	"github.com/aws/":             {"internal/awscall", "tokens", "identity", "internal/sigv4", "session/dynamostore", "examples/chi-app"},
 	"github.com/chromedp/":        {"internal/browsertest"},
 	"github.com/go-chi/chi/":      {"middleware", "cognitotest", "examples/chi-app"},
 	"github.com/gorilla/":         {"internal/seal"},

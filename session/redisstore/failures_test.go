@@ -152,9 +152,9 @@ func second[T any](_ T, err error) error { return err }
 // TestEvicting: with volatile-ttl the server takes everything, and the log outlives the
 // values, which have less time to live.
 func TestEvicting(t *testing.T) {
-	server := redistest.Start(t, "--maxmemory", "4mb", "--maxmemory-policy", "volatile-ttl", "--maxmemory-samples", "10")
+	server := redistest.Start(t, "--maxmemory", "3mb", "--maxmemory-policy", "volatile-ttl", "--maxmemory-samples", "10")
 	ctx, store := t.Context(), redisstore.New(server.Client(), "")
-	const n = 400
+	const n = 300
 	for i := range n {
 		must(t, second(store.Add(ctx, fmt.Sprint(i), make([]byte, 16<<10), 2*time.Minute)))
 		must(t, store.Append(ctx, []byte(fmt.Sprint(i)), 24*time.Hour))
