@@ -102,7 +102,7 @@ const expiryMargin = time.Hour
 type item = map[string]types.AttributeValue
 
 func binary(b []byte) types.AttributeValue {
-	return &types.AttributeValueMemberB{Value: append([]byte{}, b...)} // nil would be no value
+	return &types.AttributeValueMemberB{Value: b}
 }
 
 func number(n int64) types.AttributeValue {
@@ -112,7 +112,7 @@ func number(n int64) types.AttributeValue {
 // bytesOf returns a binary attribute, nil if there is none.
 func bytesOf(i item, attribute string) []byte {
 	if b, ok := i[attribute].(*types.AttributeValueMemberB); ok {
-		return append([]byte{}, b.Value...)
+		return append([]byte{}, b.Value...) // an empty value is not nil
 	}
 	return nil
 }

@@ -34,8 +34,8 @@ type fakeTable struct {
 	// before and after are called for each operation, if set. An answer of before ends it.
 	before func(operation string) *fakeError
 	after  func(operation string) *fakeError
-	// hidden is the sort key of a note that the next query has just missed.
-	hidden int64
+	// hidden has, for each of the next queries, the sort key of a note that it misses.
+	hidden []int64
 }
 
 // fakeItem has, for each attribute, a type and a value, as {"N": "1"}.
@@ -258,13 +258,16 @@ func (f *fakeTable) query(request fakeRequest) (answer any, failure *fakeError) 
 	if request.ScanIndexForward != nil && !*request.ScanIndexForward {
 		slices.Reverse(numbers)
 	}
+	var hidden int64
+	if len(f.hidden) > 0 {
+		hidden, f.hidden = f.hidden[0], f.hidden[1:]
+	}
 	page := []fakeItem{}
 	for _, n := range numbers {
-		if n >= first && n != f.hidden && len(page) < request.Limit {
+		if n >= first && n != hidden && len(page) < request.Limit {
 			page = append(page, found[n])
 		}
 	}
-	f.hidden = 0
 	return map[string]any{"Items": page, "Count": len(page)}, nil
 }
 

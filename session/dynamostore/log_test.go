@@ -59,10 +59,44 @@ func TestQueryIsNoSnapshot(t *testing.T) {
 				want = append(want, fmt.Sprint("note ", i+1))
 				must(t, store.Append(t.Context(), []byte(want[i]), time.Hour))
 			}
-			table.hidden = hidden
+			table.hidden = []int64{hidden}
 			r.expect(want...)
 		}
 	}
+}
+
+// TestSecondQueryIsNoSnapshot: the second query misses a note too, among those that were
+// appended after the first one.
+func TestSecondQueryIsNoSnapshot(t *testing.T) {
+	table := newFakeTable(t)
+	writer, store := dynamostore.New(table.client(1), tableName), dynamostore.New(table.client(1), tableName)
+	r := &reader{t: t, store: store}
+	var want []string
+	write := func() {
+		note := fmt.Sprint("note ", len(want)+1)
+		want = append(want, note)
+		must(t, writer.Append(t.Context(), []byte(note), time.Hour))
+	}
+	for range 3 {
+		write()
+	}
+	table.hidden = []int64{2}
+	queries := 0
+	table.before = func(operation string) *fakeError {
+		if operation != "Query" {
+			return nil
+		}
+		if queries++; queries == 2 {
+			table.before = nil
+			for range 3 {
+				write()
+			}
+			table.hidden = []int64{5}
+		}
+		return nil
+	}
+	r.read()
+	r.expect(want...)
 }
 
 // TestExpiredNotes deletes notes in the middle, at the beginning and at the end of the
@@ -119,7 +153,7 @@ func TestLastNoteExpires(t *testing.T) {
 		}
 		r := &reader{t: t, store: stores[2]}
 		for i := range 3 {
-			must(t, stores[0].Append(t.Context(), []byte(fmt.Sprint("note ", i)), time.Hour))
+			must(t, stores[0].Append(t.Context(), fmt.Append(nil, "note ", i), time.Hour))
 		}
 		want := []string{"note 0", "note 1", "note 2"}
 		r.expect(want...)

@@ -51,7 +51,7 @@ func TestKilled(t *testing.T) {
 	server := redistest.Start(t)
 	store := redisstore.New(server.Client(), "")
 	for i := range 3 {
-		must(t, store.Append(t.Context(), []byte(fmt.Sprint("old ", i)), time.Hour))
+		must(t, store.Append(t.Context(), fmt.Append(nil, "old ", i), time.Hour))
 	}
 	_, cursor := allNotes(t, store, "")
 	server.Kill()
@@ -157,7 +157,7 @@ func TestEvicting(t *testing.T) {
 	const n = 300
 	for i := range n {
 		must(t, second(store.Add(ctx, fmt.Sprint(i), make([]byte, 16<<10), 2*time.Minute)))
-		must(t, store.Append(ctx, []byte(fmt.Sprint(i)), 24*time.Hour))
+		must(t, store.Append(ctx, fmt.Append(nil, i), 24*time.Hour))
 	}
 	if notes, _ := allNotes(t, store, ""); len(notes) != n {
 		t.Errorf("%d of %d notes are kept", len(notes), n)
@@ -182,13 +182,13 @@ func TestLostNotes(t *testing.T) {
 		for appended := range 3 {
 			store := redisstore.New(server.Client(), name+fmt.Sprint(appended))
 			for i := range 3 {
-				must(t, store.Append(t.Context(), []byte(fmt.Sprint("old ", i)), time.Hour))
+				must(t, store.Append(t.Context(), fmt.Append(nil, "old ", i), time.Hour))
 			}
 			_, cursor := allNotes(t, store, "")
 			id, _, _ := strings.Cut(cursor, ":")
 			lose(name+fmt.Sprint(appended)+"log", id)
 			for i := range appended {
-				must(t, store.Append(t.Context(), []byte(fmt.Sprint("new ", i)), time.Hour))
+				must(t, store.Append(t.Context(), fmt.Append(nil, "new ", i), time.Hour))
 			}
 			want, _ := allNotes(t, store, "")
 			if got, _ := allNotes(t, store, cursor); !slices.Equal(got, want) {

@@ -255,7 +255,7 @@ func parseEntry(entry any) (note []byte, cursor string, ok bool) {
 	}
 	id, _ := parts[0].(string)
 	fields, _ := parts[1].([]any)
-	if len(fields) != 6 || id == "" || fields[0] != "note" || fields[2] != "mark" {
+	if len(fields) != 6 || id == "" || fields[2] != "mark" {
 		return nil, "", false
 	}
 	text, ok := fields[1].(string)

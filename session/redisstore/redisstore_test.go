@@ -29,7 +29,7 @@ func documentedUser(t *testing.T) (command []any) {
 	for line := range strings.Lines(string(text)) {
 		if rule, ok := strings.CutPrefix(line, "//\tACL SETUSER "); ok {
 			command = append(command, "ACL", "SETUSER")
-			for _, field := range strings.Fields(rule) {
+			for field := range strings.FieldsSeq(rule) {
 				command = append(command, field)
 			}
 			return command

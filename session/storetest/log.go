@@ -124,7 +124,7 @@ func appendWhileReading(t testing.TB, open func() session.Store) {
 		defer close(appended)
 		inParallel(writers, func(writer int) {
 			for i := range each {
-				if err := s.Append(t.Context(), []byte(fmt.Sprint(writer, " ", i)), keep); err != nil {
+				if err := s.Append(t.Context(), fmt.Append(nil, writer, " ", i), keep); err != nil {
 					t.Error("Append: ", err)
 				}
 				select {

@@ -57,7 +57,7 @@ func addIsAtomic(t testing.TB, open func() session.Store) {
 		var put atomic.Int32
 		var there [8][]byte
 		inParallel(len(there), func(i int) {
-			value := []byte(fmt.Sprint("value ", i))
+			value := fmt.Append(nil, "value ", i)
 			got, err := s.Add(t.Context(), key, value, keep)
 			if err != nil {
 				t.Error("Add: ", err)
@@ -256,7 +256,7 @@ func anyKeep(t testing.TB, open func() session.Store) {
 		if ok {
 			s.expectValue(swapped, []byte("value"))
 		}
-		if err := s.Append(t.Context(), []byte(fmt.Sprint(keep)), keep); err != nil {
+		if err := s.Append(t.Context(), fmt.Append(nil, keep), keep); err != nil {
 			t.Errorf("Append for %v: %v", keep, err)
 		}
 	}
