@@ -176,7 +176,9 @@ func (e *Engine) run(ctx context.Context, call *refreshCall, granted *grant, dev
 			}
 			e.userRefusals.noteSuccess(call.refreshToken)
 		}
-		got, err = e.verify(limited, set, call.refreshToken)
+		if got, err = e.verify(limited, set, call.refreshToken); err == nil && called && e.cfg.Issued != nil {
+			e.cfg.Issued(got.Access)
+		}
 		return err
 	}, func(err error) {
 		if set == nil {
