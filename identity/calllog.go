@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cognitogate/cognitogate/internal/awscall"
 	"github.com/cognitogate/cognitogate/internal/outage"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -50,6 +51,9 @@ func (l *callLog) lookAt(err error) string {
 	}
 	if api, ok := errors.AsType[*tokens.APIError](err); ok && outage.IsForeign(api.Code) {
 		return l.field + " is wrong, or a proxy has answered"
+	}
+	if errors.Is(err, awscall.ErrUnreadable) {
+		return "a proxy has answered, or " + l.field + " is wrong"
 	}
 	return ""
 }

@@ -66,7 +66,7 @@ func testOutagesAreLogged(t *testing.T) {
 		"500":             {"GetId", cognitotest.Fault{Status: 500}, nil, []string{`status 500 and the code \"InternalErrorException\"`}},
 		"throttled":       {"GetCredentialsForIdentity", cognitotest.Fault{Status: 429}, nil, []string{`status 429 and the code \"TooManyRequestsException\"`}},
 		"a reset":         {"GetId", cognitotest.Fault{Drop: true}, nil, []string{"connection reset"}},
-		"HTML":            {"GetId", cognitotest.Fault{Status: 200, Body: "<html>eyJ"}, nil, []string{"unreadable answer with status 200"}},
+		"HTML":            {"GetId", cognitotest.Fault{Status: 200, Body: "<html>eyJ"}, nil, []string{"unreadable answer with status 200", `look_at="a proxy has answered`}},
 		"JSON of a proxy": {"GetId", cognitotest.Fault{Status: 403, Body: "{}"}, nil, []string{"status 403", `look_at="UserPool.IdentityPoolID is wrong, or a proxy`}},
 		"no route":        {"GetId", cognitotest.Fault{}, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.EHOSTUNREACH}, []string{"no route to host"}},
 		"unknown host":    {"GetId", cognitotest.Fault{}, &net.DNSError{Err: "no such host", IsNotFound: true}, []string{`look_at="UserPool.IdentityPoolID is wrong, or the network`}},

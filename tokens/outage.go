@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cognitogate/cognitogate/internal/awscall"
 	"github.com/cognitogate/cognitogate/internal/outage"
 )
 
@@ -22,6 +23,8 @@ func lookAt(field string, err error) string {
 		return field + " is wrong, or a proxy has answered"
 	case errors.As(err, &api) && outage.IsForeign(api.Code):
 		return field + " is wrong, or a proxy has answered"
+	case errors.Is(err, awscall.ErrUnreadable), errors.Is(err, errNotKeySet):
+		return "a proxy has answered, or " + field + " is wrong"
 	}
 	return ""
 }

@@ -344,6 +344,9 @@ func (s *issuerKeys) replace(keys map[string]*rsa.PublicKey) {
 // pool that has not switched to it, say. A proxy may answer the same.
 var errNoKeySet = errors.New("no key set")
 
+// errNotKeySet reports an answer that is no key set, such as the page of a proxy.
+var errNotKeySet = errors.New("not a JWK Set")
+
 // errNoUserPool reports that an issuer's host knows no such user pool.
 var errNoUserPool = errors.New("no such user pool")
 
