@@ -76,7 +76,12 @@ func TestWarnings(t *testing.T) {
 		}, nil},
 		"cookies of no app client": {nil, fetch("CognitoIdentityServiceProvider.ada@example.com.accessToken=a", "theme=dark"), nil},
 	} {
-		e.manager = e.newManager(test.edit)
+		e.manager = e.newManager(func(cfg *session.Config) {
+			cfg.CacheBytes = -1 // each request is looked at
+			if test.edit != nil {
+				test.edit(cfg)
+			}
+		})
 		e.logs.Reset()
 		for range 3 {
 			test.do()
