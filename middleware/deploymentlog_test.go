@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -38,6 +39,7 @@ func newDeployment(t *testing.T, edit, editOther func(*cognito.Config), transpor
 	asConfidential := func(cfg *cognito.Config) {
 		cfg.Origin, cfg.Secret, cfg.Bearer = origin, routesSecret, true
 		cfg.UserPool = confidential.UserPool()
+		cfg.Matcher = nil // every path is protected, and nothing is compiled
 	}
 	d := new(deployment)
 	if editOther != nil {
@@ -108,7 +110,7 @@ func (n noRouteTo) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // TestLogNamesTheCause has one thing wrong in each case. The log alone says which, in few
-// lines, and nobody is signed out: once it is right again, all sessions go on.
+// lines, and nobody is signed out: no answer clears a cookie of a session.
 func TestLogNamesTheCause(t *testing.T) {
 	type userPool = cognito.UserPool
 	edit := func(f func(*userPool)) func(*cognito.Config) {
@@ -176,17 +178,11 @@ func TestLogNamesTheCause(t *testing.T) {
 				}
 				d := newDeployment(t, test.edit, editOther, transport)
 				d.server.SetFault(test.fault)
-				for range 3 {
+				for range longtest.Scale(2, 4) {
 					d.use()
 					d.clock.advance(5 * time.Second)
 				}
 				log := d.log.String()
-				right := newDeployment(t, unset, nil, nil)
-				for _, set := range []*tokens.Set{d.valid, d.expired} {
-					if resp := right.get("/dashboard", right.cookiesOf(set)...); resp.StatusCode != http.StatusOK {
-						t.Errorf("afterwards: %s", resp.Status)
-					}
-				}
 				for _, part := range test.want {
 					if !strings.Contains(log, part) {
 						t.Errorf("the log lacks %s", part)
