@@ -44,9 +44,10 @@ func (r *reader) expect(want ...string) {
 	}
 }
 
-// TestQueryIsNoSnapshot: a query misses a note, and has the one after it.
+// TestQueryIsNoSnapshot: a query misses a note, and has the one after it. The last note
+// is not missed: it was there before the query.
 func TestQueryIsNoSnapshot(t *testing.T) {
-	for hidden := range int64(6) {
+	for hidden := range int64(4) {
 		for read := range longtest.Scale(2, 4) {
 			table := newFakeTable(t)
 			store := dynamostore.New(table.client(1), tableName)

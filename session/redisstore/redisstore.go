@@ -20,7 +20,7 @@
 //     the client's ReadTimeout, three seconds by default.
 //   - MaxRetries -1 and DialerRetries 1 leave retries to package session. It tries a call
 //     again only where that is useful. By default the client tries up to four times.
-//   - redis.SetLogger takes what the client prints by itself, failures to connect say.
+//   - redis.SetLogger takes what the client prints by itself, such as failures to connect.
 //   - MaintNotificationsConfig with the mode "disabled" is needed where the server does
 //     not know maintenance notifications and answers them wrongly. Some versions of
 //     Valkey do.
@@ -33,7 +33,7 @@
 //
 // All keys begin with the prefix. Applications that share a server should have one each.
 // A prefix with a hash tag, as "{myapp}:", puts all keys of a Cluster into one slot. A
-// user of the server needs these rights (connecting may need more, AUTH and HELLO say):
+// user of the server needs these rights, besides those of a connection (AUTH, HELLO):
 //
 //	ACL SETUSER myapp on >password ~myapp:* +evalsha +eval +get +set +del +time +xadd +xrange +xrevrange +pexpire
 //
