@@ -25,6 +25,7 @@ var allowedImports = map[string][]string{
 	"session/redisstore":               {"session"},
 	"session/storetest":                {"session"},
 	"middleware":                       {"internal/automaton", "internal/background", "internal/configerr", "internal/percent", "internal/recent", "matcher", "session", "tokens", "internal/cookie", "internal/page", "internal/seal"},
+	"middleware/otelhooks":             {"middleware", "session", "tokens"},
 	"identity":                         {"internal/background", "internal/configerr", "internal/outage", "internal/recent", "internal/awscall", "session", "tokens", "internal/hosts"},
 	"appsync":                          {"internal/awscall", "identity", "session", "internal/hosts"},
 	"cognitotest":                      {"middleware", "session", "tokens", "internal/sigv4"},
@@ -60,8 +61,15 @@ var thirdPartyImporters = map[string][]string{
 	"github.com/gorilla/":         {"internal/seal"},
 	"github.com/redis/":           {"session/redisstore", "internal/redistest"},
 	"golang.org/x/net/":           {"internal/cookie"},
-	"golang.org/x/oauth2":         {"tokens", "middleware"},
-	"golang.org/x/time/":          {"middleware", "session", "session/internal/refresh"},
+
+	// The API of OpenTelemetry, and not its SDK.
+	"go.opentelemetry.io/otel/attribute": {"middleware/otelhooks"},
+	"go.opentelemetry.io/otel/codes":     {"middleware/otelhooks"},
+	"go.opentelemetry.io/otel/metric":    {"middleware/otelhooks"},
+	"go.opentelemetry.io/otel/trace":     {"middleware/otelhooks"},
+
+	"golang.org/x/oauth2": {"tokens", "middleware"},
+	"golang.org/x/time/":  {"middleware", "session", "session/internal/refresh"},
 }
 
 // jwxFiles are the only files of package tokens that may import jwx.
