@@ -21,6 +21,7 @@ var allowedImports = map[string][]string{
 	"tokens":                           {"internal/awscall", "internal/background", "internal/redact"},
 	"session":                          {"internal/clockcache", "internal/recent", "session/internal/refresh", "tokens", "internal/configerr", "internal/cookie", "internal/hosts", "internal/page", "internal/percent", "internal/seal"},
 	"session/internal/refresh":         {"tokens", "internal/awscall", "internal/background", "internal/recent", "internal/seal"},
+	"session/storetest":                {"session"},
 	"middleware":                       {"internal/automaton", "internal/background", "internal/configerr", "internal/percent", "internal/recent", "matcher", "session", "tokens", "internal/cookie", "internal/page", "internal/seal"},
 	"identity":                         {"internal/background", "internal/configerr", "internal/recent", "internal/awscall", "session", "tokens", "internal/hosts"},
 	"appsync":                          {"internal/awscall", "identity", "session", "internal/hosts"},
