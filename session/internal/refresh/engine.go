@@ -69,7 +69,7 @@ type Engine struct {
 	*devices
 	userRefusals *userRefusals
 
-	store *boundedStore // nil if there is none
+	sharing *sharing // nil without a Store
 
 	mu      sync.Mutex
 	results results
@@ -89,9 +89,7 @@ func New(cfg Config) *Engine {
 		devices:      newDevices(cfg.Now),
 		userRefusals: newUserRefusals(cfg.Now),
 		results:      newResults(),
-	}
-	if cfg.Store != nil {
-		e.store = newBoundedStore(cfg.Store, cfg.Logger, cfg.StoreCalled)
+		sharing:      newSharing(&cfg),
 	}
 	e.logClock.Interval, e.logAnswer.Interval, e.logConfig.Interval = time.Minute, time.Minute, time.Minute
 	return e
