@@ -69,7 +69,8 @@ type Engine struct {
 	*devices
 	userRefusals *userRefusals
 
-	sharing *sharing // nil without a Store
+	store   *boundedStore // nil if there is none
+	sharing *sharing      // the same
 
 	mu      sync.Mutex
 	results results
@@ -89,7 +90,10 @@ func New(cfg Config) *Engine {
 		devices:      newDevices(cfg.Now),
 		userRefusals: newUserRefusals(cfg.Now),
 		results:      newResults(),
-		sharing:      newSharing(&cfg),
+	}
+	if cfg.Store != nil {
+		e.store = newBoundedStore(cfg.Store, cfg.Logger, cfg.StoreCalled)
+		e.sharing = newSharing(e.store, cfg.Box, cfg.Now, cfg.UserPoolID, cfg.ClientID)
 	}
 	e.logClock.Interval, e.logAnswer.Interval, e.logConfig.Interval = time.Minute, time.Minute, time.Minute
 	return e

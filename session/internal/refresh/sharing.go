@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cognitogate/cognitogate/internal/recent"
+	"github.com/cognitogate/cognitogate/internal/seal"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -55,19 +56,14 @@ type seenClaim struct {
 	since time.Time
 }
 
-// newSharing returns nil without a store.
-func newSharing(cfg *Config) *sharing {
-	if cfg.Store == nil {
-		return nil
-	}
+func newSharing(store *boundedStore, box *seal.Box, now func() time.Time, userPoolID, clientID string) *sharing {
 	s := &sharing{
-		storeValues: storeValues{cfg.Box, cfg.Now},
-		store:       newBoundedStore(cfg.Store, cfg.Logger, cfg.StoreCalled),
-		userPoolID:  cfg.UserPoolID, clientID: cfg.ClientID,
+		storeValues: storeValues{box, now},
+		store:       store, userPoolID: userPoolID, clientID: clientID,
 		pollInterval: defaultPollInterval,
 		seen:         recent.Map[hash, seenClaim]{Keep: seenClaimTTL, Max: maxNotes},
 	}
-	if slow, ok := cfg.Store.(interface{ PollInterval() time.Duration }); ok {
+	if slow, ok := store.store.(interface{ PollInterval() time.Duration }); ok {
 		s.pollInterval = slow.PollInterval()
 	}
 	return s
