@@ -74,14 +74,14 @@ func (e *Engine) callShared(ctx context.Context, shared *sharedCall, call *refre
 			shared.release(ctx)
 		}
 	}()
-	if shared.isStale() && !shared.renew(ctx) {
-		return true, nil
-	}
 	if o.granted == nil {
 		if o.granted, err = e.startCall(req.RefreshToken, e.keyFor(req.RefreshToken, req.Device), &req.Evidence); err != nil {
 			return false, err
 		}
 		call.origin = o.granted.origin
+	}
+	if shared.isStale() && !shared.renew(ctx) {
+		return true, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
