@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,7 +27,18 @@ type sharedEnv struct {
 type lossyStore struct {
 	*storetest.Memory
 	added func() error // after an Add that has put its value; may be nil
+	gets  atomic.Int64
 }
+
+func (s *lossyStore) Get(ctx context.Context, key string) ([]byte, error) {
+	s.gets.Add(1)
+	return s.Memory.Get(ctx, key)
+}
+
+// slowStore asks to be called less often.
+type slowStore struct{ *lossyStore }
+
+func (s slowStore) PollInterval() time.Duration { return 200 * time.Millisecond }
 
 func (s *lossyStore) Add(ctx context.Context, key string, value []byte, keep time.Duration) ([]byte, error) {
 	there, err := s.Memory.Add(ctx, key, value, keep)
@@ -350,6 +362,30 @@ func TestEightStepsAreFollowed(t *testing.T) {
 		}
 		if got, err := e.refreshWith(forced); err != nil || got.Refresh != token+"'" {
 			t.Errorf("the next request goes on: %v", err)
+		}
+	})
+}
+
+// TestPollInterval: a store says how often a process that waits asks it.
+func TestPollInterval(t *testing.T) {
+	inBubble(t, func(t *testing.T, e *sharedEnv) {
+		e.config.Store = slowStore{e.store}
+		slow := refresh.New(e.config)
+		for i, test := range []struct {
+			process *refresh.Engine
+			gets    int64
+		}{{e.other, 20}, {slow, 5}} {
+			token := string(rune('a' + i))
+			e.during(func() { time.Sleep(999 * time.Millisecond) })
+			go e.refresh(token)
+			synctest.Wait()
+			before := e.store.gets.Load()
+			if _, err := test.process.Refresh(context.Background(), refresh.Request{RefreshToken: token, Evidence: refresh.Evidence{Genuine: []*tokens.Token{e.adas}}}); err != nil {
+				t.Error(err)
+			}
+			if n := e.store.gets.Load() - before; n != test.gets {
+				t.Errorf("%d calls in a second", n)
+			}
 		}
 	})
 }
