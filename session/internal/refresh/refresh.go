@@ -234,7 +234,7 @@ func (e *Engine) finish(call *refreshCall, o *outcome, err error) (revoke bool) 
 	if call.tokens, call.unverified, call.err = o.got, o.set, err; o.got != nil {
 		call.unverified, call.origin = nil, originOf(o.got.Access)
 	}
-	if o.signedOut {
+	if o.signedOut && !call.ended { // a sign-out of this process revokes the tokens itself
 		e.endToken(call.refreshToken)
 		call.ended, call.revokeWhenDone = true, true
 	}
