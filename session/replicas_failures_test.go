@@ -49,7 +49,7 @@ func TestFailingStore(t *testing.T) {
 			}
 			return nil
 		}},
-		"evicting": {evicts: true, quiet: true},
+		"evicting":  {evicts: true, quiet: true},
 		"panicking": {fault: func(context.Context, session.StoreOperation, []byte) error { panic("an adapter") }},
 		"flaky": {fault: func(context.Context, session.StoreOperation, []byte) error {
 			if random.Add(1)%3 == 0 {
