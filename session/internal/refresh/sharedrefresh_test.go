@@ -365,6 +365,29 @@ func TestUnverifiedResultIsShared(t *testing.T) {
 	})
 }
 
+// TestPresentedResult: the browser shows what the store has, and its ID token say is
+// expiring. It wants something newer.
+func TestPresentedResult(t *testing.T) {
+	for _, rotate := range []bool{false, true} {
+		inBubble(t, func(t *testing.T, e *sharedEnv) {
+			e.exchange = func(refreshToken string) (*tokens.Set, error) {
+				if rotate {
+					refreshToken += "'"
+				}
+				return e.issue("ada", refreshToken), nil
+			}
+			first, err := e.refreshOther("r")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := e.refreshWith(refresh.Request{RefreshToken: "r", Presented: first.Access.Raw(), Evidence: refresh.Evidence{Genuine: []*tokens.Token{e.adas}}})
+			if err != nil || got.Access.Raw() == first.Access.Raw() || len(e.exchanged) != 2 || e.exchanged[1] != first.Refresh {
+				t.Errorf("rotation %t: %v, exchanged %q", rotate, err, e.exchanged)
+			}
+		})
+	}
+}
+
 // TestEightStepsAreFollowed: more results of other processes are no help.
 func TestEightStepsAreFollowed(t *testing.T) {
 	inBubble(t, func(t *testing.T, e *sharedEnv) {
