@@ -22,7 +22,10 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-var storeSecret = bytes.Repeat([]byte{7}, 32)
+var storeSecret = secretOf(7)
+
+// secretOf returns a secret that is no repeated byte.
+func secretOf(b byte) []byte { return append(bytes.Repeat([]byte{b}, 32), 0) }
 
 // replicas are Managers of one site that share a store.
 type replicas struct {
