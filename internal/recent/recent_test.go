@@ -70,3 +70,22 @@ func TestMapDeletes(t *testing.T) {
 		t.Error("another value is forgotten")
 	}
 }
+
+// TestMapKeepsFromAnEarlierTime: values that were put elsewhere are kept from then on, and
+// do not push out those that were put here.
+func TestMapKeepsFromAnEarlierTime(t *testing.T) {
+	m := recent.Map[string, int]{Keep: time.Hour, Max: 4}
+	for i, key := range []string{"a", "b", "c", "d"} { // the first generation
+		m.Put(key, i, start)
+	}
+	m.PutAt("earlier", 9, start.Add(-50*time.Minute), start) // begins the second
+	m.Put("e", 4, start.Add(15*time.Minute))
+	for key, want := range map[string]bool{"a": true, "d": true, "e": true, "earlier": false} {
+		if m.Has(key, start.Add(15*time.Minute)) != want {
+			t.Errorf("%s: remembered %t", key, !want)
+		}
+	}
+	if !m.Has("earlier", start.Add(9*time.Minute)) {
+		t.Error("it is forgotten too early")
+	}
+}
