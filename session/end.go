@@ -33,6 +33,9 @@ const (
 // key set cannot be fetched, it refuses the access tokens in the cookies for ten minutes.
 // Without a genuine token, only the revocation lasts for longer than two minutes.
 //
+// With Config.Shared, all processes with the same store refuse them within two seconds. If
+// the store cannot take the sign-out now, a later request to this process tells of it.
+//
 // End takes at most five seconds. The error is that of the own session's revocation, or
 // [ErrNotAllEnded], or both; the browser is signed out all the same. Without a genuine
 // token, revocations are limited as refreshes.
@@ -48,18 +51,20 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	v := m.verifyUsers(half, users, all)
 	m.layout.clearAll(w, r.Host, cookies, v.bestFirst())
 	shown, leftOver := m.refreshTokensOf(r, v, cookies)
+	var notes []refresh.Note
 	for _, s := range shown {
-		m.refresher.EndSignIns(m.refresher.EndRefreshTokens([]string{s.token}))
+		notes = append(notes, m.refresher.EndSignIns(m.refresher.EndRefreshTokens([]string{s.token}))...)
 		switch {
 		case s.evidence.Beside != nil:
-			m.refresher.EndTextBeside(s.evidence.Beside, s.token)
+			notes = append(notes, m.refresher.EndTextBeside(s.evidence.Beside, s.token)...)
 		case len(s.evidence.Genuine) > 0:
-			m.refresher.EndText(s.evidence.Genuine[0], s.token)
+			notes = append(notes, m.refresher.EndText(s.evidence.Genuine[0], s.token)...)
 		}
 	}
-	if m.endAccessTokens(half, v, cookies) {
-		leftOver = true
-	}
+	more, left := m.endAccessTokens(half, v, cookies)
+	leftOver = leftOver || left
+	// Before the revocations: a refresh of another process then finds the sign-out.
+	_ = m.refresher.TellSignOuts(half, append(notes, more...)) // they are told later
 	var errs []error
 	for i, s := range shown {
 		switch err := m.refresher.Revoke(ctx, half, s.token, &s.evidence); {
@@ -126,8 +131,9 @@ func (m *Manager) refreshTokensOf(req *http.Request, v *verification, cookies re
 
 // endAccessTokens ends the sign-ins of the valid access tokens in the cookies, those of
 // duplicates and of users that LastAuthUser does not name too. An expired token ends only
-// its text, because anybody may have found it. It reports whether some were left.
-func (m *Manager) endAccessTokens(ctx context.Context, v *verification, cookies requestCookies) (leftOver bool) {
+// its text, because anybody may have found it. It returns what other processes must be
+// told, and reports whether some tokens were left.
+func (m *Manager) endAccessTokens(ctx context.Context, v *verification, cookies requestCookies) (notes []refresh.Note, leftOver bool) {
 	all := accessTokensOf(v, cookies)
 	if len(all) > maxEnded {
 		all, leftOver = all[:maxEnded], true
@@ -138,10 +144,10 @@ func (m *Manager) endAccessTokens(ctx context.Context, v *verification, cookies 
 		var refusal *tokens.VerifyError
 		switch {
 		case err == nil && token.Username() != "":
-			m.refresher.EndSignIns([]*tokens.Token{token})
+			notes = append(notes, m.refresher.EndSignIns([]*tokens.Token{token})...)
 		case err == nil: // a program's
 		case errors.As(err, &refusal) && refusal.Token != nil:
-			m.refresher.EndText(refusal.Token, raw)
+			notes = append(notes, m.refresher.EndText(refusal.Token, raw)...)
 		case refusal != nil && refusal.Reason.Final(): // it never was a session's
 		case len(unverified) < maxUnverified: // its key may become known
 			unverified = append(unverified, raw)
@@ -150,7 +156,7 @@ func (m *Manager) endAccessTokens(ctx context.Context, v *verification, cookies 
 		}
 	}
 	m.refresher.EndUnverified(unverified)
-	return leftOver
+	return notes, leftOver
 }
 
 // accessTokensOf returns the access tokens in the cookies, each once: the user's own

@@ -23,6 +23,11 @@ func (e *Engine) EndRefreshTokens(refreshTokens []string) (refreshed []*tokens.T
 	return refreshed
 }
 
+// EndUser ends all sign-ins of a user that began before now. It returns what other
+// processes must be told. The caller of Refresh asks IsEnded of what it gets, so that calls
+// that run and results that are remembered need not be found here.
+func (e *Engine) EndUser(subject string) []Note { return []Note{e.endUser(subject)} }
+
 // Revoke has Cognito revoke the newest refresh token that rotation has made of this
 // one. It waits for a running refresh until waiting ends; a refresh that finishes later
 // revokes its own tokens.

@@ -28,6 +28,9 @@ type Config struct {
 	Revoke   func(ctx context.Context, refreshToken string) error
 	Verify   func(ctx context.Context, raw string, use tokens.Use) (*tokens.Token, error)
 
+	// UserPoolID and ClientID name the app client in what replicas share.
+	UserPoolID, ClientID string
+
 	// Trusted reports whether the keys that signed a result's tokens are still trusted.
 	Trusted func(*Tokens) bool
 
@@ -58,6 +61,7 @@ type Engine struct {
 	*signOuts
 	*devices
 	userRefusals *userRefusals
+	log          *signOutLog // nil without a Store
 
 	mu      sync.Mutex
 	results results
@@ -73,7 +77,7 @@ func New(cfg Config) *Engine {
 	e := &Engine{
 		cfg:          cfg,
 		limits:       newLimits(cfg.Now),
-		signOuts:     newSignOuts(cfg.Now),
+		signOuts:     newSignOuts(&cfg),
 		devices:      newDevices(cfg.Now),
 		userRefusals: newUserRefusals(cfg.Now),
 		results:      newResults(),

@@ -170,13 +170,18 @@ func (e *Engine) run(ctx context.Context, call *refreshCall, granted *grant, dev
 	deviceKey, revoke := device.Key, false
 	task := background.Task{Name: "session: a refresh", Logger: e.cfg.Logger, Secrets: append([]string{call.refreshToken, device.Key}, e.cfg.Secrets...)}
 	task.Go(func() (err error) {
+		var started, answered time.Time
 		if called {
+			started = e.cfg.Now()
 			if set, deviceKey, err = e.exchange(limited, call, granted, device, metadata); err != nil {
 				return e.userRefusals.judge(call.refreshToken, err)
 			}
 			e.userRefusals.noteSuccess(call.refreshToken)
+			answered = e.cfg.Now()
 		}
-		got, err = e.verify(limited, set, call.refreshToken)
+		if got, err = e.verify(limited, set, call.refreshToken); err == nil && called {
+			e.noteExchange(started, answered, got.Access.IssuedAt())
+		}
 		return err
 	}, func(err error) {
 		if set == nil {
@@ -190,7 +195,7 @@ func (e *Engine) run(ctx context.Context, call *refreshCall, granted *grant, dev
 		revoke = e.finish(call, granted, got, set, err)
 	}, func(error) {
 		if revoke {
-			// The sign-out has finished, and its revocation came too early for these tokens.
+			// The sign-out did not know these tokens.
 			_ = e.cfg.Revoke(ctx, call.newestToken())
 		}
 	}, func(error) { cancel() })
@@ -232,6 +237,11 @@ func (e *Engine) finish(call *refreshCall, granted *grant, got *Tokens, set *tok
 	call.finishedAt = now
 	if call.tokens, call.unverified, call.err = got, set, err; got != nil {
 		call.unverified, call.origin = nil, originOf(got.Access)
+		if !call.ended && e.IsEnded(got.Access) {
+			// Another process has signed out, or an administrator, or Cognito could not be
+			// reached then. Nobody else revokes this call's tokens.
+			call.revokeWhenDone = true
+		}
 	}
 	if granted != nil {
 		e.finishCall(granted, call)
