@@ -102,10 +102,10 @@ func (s *routesSettings) setFlowSealer(cfg *Config, configErrors *configerr.List
 	tooShort := func(secret []byte) bool { return len(secret) < seal.MinSecret }
 	const what = "needs at least %d random bytes, because Routes sign users in"
 	secretTooShort, oldTooShort := tooShort(cfg.Secret), slices.ContainsFunc(cfg.OldSecrets, tooShort)
-	if secretTooShort {
+	if secretTooShort && cfg.Shared == nil { // else session.NewManager says so
 		configErrors.Add("Secret", what, seal.MinSecret)
 	}
-	if oldTooShort {
+	if oldTooShort && cfg.Shared == nil {
 		configErrors.Add("OldSecrets", what, seal.MinSecret)
 	}
 	if secretTooShort || oldTooShort {

@@ -3,14 +3,17 @@ package session
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/cognitogate/cognitogate/internal/configerr"
 	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/internal/seal"
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -69,8 +72,24 @@ type Config struct {
 	// cookie value or attribute of a user is ever logged. Default slog.Default().
 	Logger *slog.Logger
 
-	// Hooks observe refreshes.
+	// Hooks observe refreshes and the calls of Shared.
 	Hooks Hooks
+
+	// Shared is a store that several processes have in common, such as that of package
+	// session/redisstore. Of all their requests, one calls Cognito to refresh a session,
+	// and the others get its tokens. Default nil: each process refreshes for itself. Set
+	// it if refresh tokens rotate and several processes serve the same users. Requests of
+	// signed-in users do not call it. Its errors fail no request.
+	Shared Store
+
+	// Secret seals what Shared sees: at least 32 random bytes, the same for all
+	// processes. Required with Shared, and not used without it.
+	//
+	// OldSecrets open what was sealed with earlier ones. To replace Secret, add the new one
+	// to OldSecrets everywhere. Then swap the two everywhere. Ten minutes later, leave the
+	// old one out.
+	Secret     []byte
+	OldSecrets [][]byte
 }
 
 // Cookies are the attributes of the cookies (RFC 6265bis §5.6). The zero value is
@@ -131,6 +150,11 @@ type FetchOptions struct {
 type Hooks struct {
 	// Refreshed is told where a request got refreshed tokens from, or why it got none.
 	Refreshed func(ctx context.Context, source RefreshSource, elapsed time.Duration, err error)
+
+	// StoreCalled is told of each call of Config.Shared, and how long it took: at most a
+	// second, because then the call is given up. It runs on a goroutine of its own. Calls
+	// that are left out, because the store has not answered for a while, are not told.
+	StoreCalled func(ctx context.Context, op StoreOperation, elapsed time.Duration, err error)
 }
 
 // RefreshSource says where a request's refreshed tokens came from. Its text is stable
@@ -142,7 +166,30 @@ const (
 	RefreshCall   = RefreshSource(refresh.SourceCall)   // "call": the request's own call to Cognito
 	RefreshJoined = RefreshSource(refresh.SourceJoined) // "joined": another request's call
 	RefreshKept   = RefreshSource(refresh.SourceKept)   // "kept": the result of an earlier call
+	RefreshStore  = RefreshSource(refresh.SourceStore)  // "store": another process's call, by Config.Shared
 )
+
+// StoreOperation is a method of a [Store]. Its text is stable and can be a metric's label.
+type StoreOperation string
+
+// The operations of a Store.
+const (
+	StoreGet    = StoreOperation(refresh.StoreGet)    // "get"
+	StoreAdd    = StoreOperation(refresh.StoreAdd)    // "add"
+	StoreSwap   = StoreOperation(refresh.StoreSwap)   // "swap"
+	StoreAppend = StoreOperation(refresh.StoreAppend) // "append"
+	StoreSince  = StoreOperation(refresh.StoreSince)  // "since"
+)
+
+// storeCalled returns the hook as package refresh calls it.
+func (h Hooks) storeCalled() func(context.Context, refresh.StoreOperation, time.Duration, error) {
+	if h.StoreCalled == nil {
+		return nil
+	}
+	return func(ctx context.Context, op refresh.StoreOperation, elapsed time.Duration, err error) {
+		h.StoreCalled(ctx, StoreOperation(op), elapsed, err)
+	}
+}
 
 // refreshed returns the hook as package refresh calls it.
 func (h Hooks) refreshed() func(context.Context, refresh.Source, time.Duration, error) {
@@ -182,7 +229,32 @@ func (cfg *Config) validate() error {
 	if cfg.HTTPClient != nil && cfg.Client != nil && cfg.Verifier != nil {
 		wrong.Add("HTTPClient", "is not used, because Client and Verifier have their own; leave it nil")
 	}
+	cfg.validateSecrets(&wrong)
 	return wrong.Err()
+}
+
+func (cfg *Config) validateSecrets(wrong *configerr.List) {
+	if cfg.Shared == nil {
+		return
+	}
+	const what = "needs at least %d random bytes with Shared"
+	tooShort := func(secret []byte) bool { return len(secret) < seal.MinSecret }
+	if tooShort(cfg.Secret) {
+		wrong.Add("Secret", what, seal.MinSecret)
+	}
+	if slices.ContainsFunc(cfg.OldSecrets, tooShort) {
+		wrong.Add("OldSecrets", what, seal.MinSecret)
+	}
+}
+
+// box returns what seals refreshed tokens for Shared. Its purpose names the user pool and
+// app client, so that nothing that was sealed for others opens. It is nil without Shared.
+func (cfg *Config) box() (*seal.Box, error) {
+	if cfg.Shared == nil {
+		return nil, nil
+	}
+	purpose := fmt.Sprintf("refreshes of user pool %q and app client %q", cfg.UserPool.ID, cfg.UserPool.ClientID)
+	return seal.NewBox(purpose, cfg.Now, append([][]byte{cfg.Secret}, cfg.OldSecrets...)...)
 }
 
 // isSamePool reports whether tokens of one are tokens of the other.

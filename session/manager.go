@@ -63,6 +63,10 @@ func NewManager(cfg Config) (*Manager, error) {
 			return nil, err
 		}
 	}
+	box, err := cfg.box()
+	if err != nil {
+		return nil, err
+	}
 	m := &Manager{
 		userPool: cfg.UserPool,
 		issuers:  make(map[string]bool),
@@ -88,6 +92,7 @@ func NewManager(cfg Config) (*Manager, error) {
 		Secrets:    []string{cfg.UserPool.ClientSecret},
 		Superseded: func(access string) { m.cache.drop(inCookies, access) },
 		Margin:     cfg.margin(), Now: cfg.Now, Logger: cfg.Logger, Refreshed: cfg.Hooks.refreshed(),
+		Store: cfg.Shared, StoreCalled: cfg.Hooks.storeCalled(), Box: box, UserPoolID: cfg.UserPool.ID, ClientID: cfg.UserPool.ClientID,
 	})
 	return m, nil
 }
