@@ -18,13 +18,13 @@ import (
 // two files need each other.
 var fileOrder = map[string][]string{
 	"session": {
-		"fetch.go", "start.go", "end.go", "forwardcookies.go", "refreshflow.go", "refreshorder.go",
+		"fetch.go", "start.go", "end.go", "enduser.go", "forwardcookies.go", "refreshflow.go", "refreshorder.go",
 		"verify.go", "idtokens.go", "userresult.go", "checks.go", "transport.go", "context.go", "explain.go", "manager.go",
 		"refreshnotes.go", "checkedtokens.go",
 		"layout.go", "setcookie.go", "deletions.go", "requestcookies.go", "amplify.go", "cache.go",
 		"session.go", "errors.go", "config.go", "store.go", "doc.go",
 	},
-	"session/internal/refresh": {"refresh.go", "end.go", "engine.go", "signouts.go", "devices.go", "userrefusals.go", "limits.go", "accounts.go", "margin.go", "results.go", "origin.go", "ratelimits.go", "store.go", "storeoutage.go", "breaker.go", "errors.go"},
+	"session/internal/refresh": {"refresh.go", "end.go", "engine.go", "signoutlog.go", "signoutnote.go", "signouts.go", "clockoffset.go", "devices.go", "userrefusals.go", "limits.go", "accounts.go", "margin.go", "results.go", "origin.go", "ratelimits.go", "store.go", "storeoutage.go", "breaker.go", "errors.go"},
 }
 
 func TestFileOrder(t *testing.T) {

@@ -30,9 +30,6 @@ type Config struct {
 	Revoke   func(ctx context.Context, refreshToken string) error
 	Verify   func(ctx context.Context, raw string, use tokens.Use) (*tokens.Token, error)
 
-	// UserPoolID and ClientID name the app client in what replicas share.
-	UserPoolID, ClientID string
-
 	// Trusted reports whether the keys that signed a result's tokens are still trusted.
 	Trusted func(*Tokens) bool
 
@@ -54,7 +51,7 @@ type Config struct {
 
 	// Store is shared with the Engines of other processes. StoreCalled is told of each
 	// call. Box seals what the store sees. UserPoolID and ClientID make the names of its
-	// keys. The last three are not needed without a Store.
+	// keys, and those in its log. The last three are not needed without a Store.
 	Store                Store
 	StoreCalled          func(ctx context.Context, op StoreOperation, elapsed time.Duration, err error)
 	Box                  *seal.Box
@@ -71,9 +68,9 @@ type Engine struct {
 	*signOuts
 	*devices
 	userRefusals *userRefusals
-	log          *signOutLog // nil without a Store
 
 	store *boundedStore // nil if there is none
+	log   *signOutLog   // nil if there is none
 
 	mu      sync.Mutex
 	results results
@@ -96,6 +93,7 @@ func New(cfg Config) *Engine {
 	}
 	if cfg.Store != nil {
 		e.store = newBoundedStore(cfg.Store, cfg.Logger, cfg.StoreCalled)
+		e.log = newSignOutLog(e.store, e.signOuts, &cfg)
 	}
 	e.logClock.Interval, e.logAnswer.Interval, e.logConfig.Interval = time.Minute, time.Minute, time.Minute
 	return e

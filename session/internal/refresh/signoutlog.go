@@ -22,18 +22,11 @@ const (
 	maxUntold = 10_000 // notes that the store has not taken
 )
 
-// noteStore has the log that replicas share.
-type noteStore interface {
-	Append(ctx context.Context, note []byte, keep time.Duration) error
-	Since(ctx context.Context, cursor string) (notes [][]byte, next string, err error)
-	isPaused() bool
-}
-
 // signOutLog tells other processes of sign-outs, and hears of theirs. No goroutine waits
 // for either: requests begin the readings. So a process without requests does nothing, and
 // hears of everything at its next request.
 type signOutLog struct {
-	store  noteStore
+	store  *boundedStore
 	notes  *signOuts
 	now    func() time.Time
 	logger *slog.Logger
@@ -50,7 +43,7 @@ type signOutLog struct {
 	logUnheard rate.Sometimes
 }
 
-func newSignOutLog(store noteStore, notes *signOuts, cfg *Config) *signOutLog {
+func newSignOutLog(store *boundedStore, notes *signOuts, cfg *Config) *signOutLog {
 	l := &signOutLog{store: store, notes: notes, now: cfg.Now, logger: cfg.Logger}
 	l.logUnheard.Interval = time.Minute
 	return l
