@@ -9,7 +9,7 @@ import (
 var errNoSubject = errors.New("session: end user: no subject")
 
 // EndUser signs a user out everywhere: every sign-in of the user that began before now is
-// over, in all browsers and for bearer tokens. subject is the user's [User.Subject]. Call
+// over, in all browsers and for bearer tokens. subject is the user's ID, the "sub" claim of the tokens. Call
 // EndUser for an administrator's button, after a password change, or from a handler behind
 // EventBridge.
 //

@@ -7,7 +7,7 @@ const offsetTTL = 10 * time.Minute
 
 // clockOffset is how far Cognito's clock is ahead of this process's, as far as exchanges
 // show. Cognito issues a token between the beginning and the end of an exchange, and says
-// when, in whole seconds. So each exchange shows a least and a greatest offset.
+// when, in whole seconds. So each exchange shows a least offset, and one that it is below.
 type clockOffset struct {
 	least, greatest time.Duration
 	since           time.Time // zero if there was no exchange
@@ -26,12 +26,12 @@ func (o *clockOffset) note(before, after, issuedAt time.Time) {
 	o.least, o.greatest = max(o.least, least), min(o.greatest, greatest)
 }
 
-// latest returns Cognito's time, rounded up to the second. The clocks count as equal unless
-// exchanges show that they are not, and then Cognito's counts as being as far ahead as it
-// may be: no sign-in that has begun may seem to begin later.
+// latest returns Cognito's time in whole seconds. If exchanges leave several times possible,
+// it is the last one: no sign-in that has begun may seem to begin later. Without an exchange
+// the clocks count as equal.
 func (o *clockOffset) latest(now time.Time) time.Time {
-	if age := now.Sub(o.since); !o.since.IsZero() && age < offsetTTL && age > -offsetTTL && (o.least > 0 || o.greatest < 0) {
-		now = now.Add(o.greatest)
+	if age := now.Sub(o.since); age > -offsetTTL && age < offsetTTL {
+		now = now.Add(o.greatest - time.Second) // rounding up makes up for the second
 	}
 	if second := now.Truncate(time.Second); second.Before(now) {
 		return second.Add(time.Second)

@@ -3,7 +3,6 @@ package refresh
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -94,6 +93,7 @@ func (l *signOutLog) hear(ctx context.Context, now time.Time) {
 // startReading reads the log to its end, in the background. Then the store works, and gets
 // the notes that it has not taken.
 func (l *signOutLog) startReading(now time.Time) {
+	var untold []Note
 	started := time.Now()
 	task := background.Task{Name: "session: a reading of sign-outs", Logger: l.logger}
 	task.Go(func() error {
@@ -101,17 +101,15 @@ func (l *signOutLog) startReading(now time.Time) {
 		defer cancel()
 		return l.readAll(ctx)
 	}, func(err error) {
-		l.endReading(now, err)
+		untold = l.endReading(now, err)
 	}, func(err error) {
 		if elapsed := time.Since(started); elapsed > maxHearingWait {
 			l.logUnheard.Do(func() {
 				l.logger.Warn("session: reading the sign-outs of other processes takes long; requests go on without them", "elapsed", elapsed, "error", err)
 			})
 		}
-	}, func(err error) {
-		if err == nil {
-			l.retry()
-		}
+	}, func(error) {
+		l.retry(untold)
 	})
 }
 
@@ -133,16 +131,23 @@ func (l *signOutLog) readAll(ctx context.Context) error {
 	}
 }
 
-// endReading ends a reading that began at a time.
-func (l *signOutLog) endReading(began time.Time, err error) {
+// endReading ends a reading that began at a time. If the store works, and nobody else does
+// so, the caller tells of the notes that are returned.
+func (l *signOutLog) endReading(began time.Time, err error) (untold []Note) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err == nil {
-		l.heardAt = began
-	}
 	l.read.Store(began.UnixNano())
 	close(l.reading)
 	l.reading = nil
+	if err != nil {
+		return nil
+	}
+	l.heardAt = began
+	if l.retrying || len(l.untold) == 0 {
+		return nil
+	}
+	untold, l.untold, l.retrying = l.untold, nil, true
+	return untold
 }
 
 // TellSignOuts tells other processes of sign-outs. Notes that the store does not take are
@@ -161,7 +166,7 @@ func (e *Engine) TellSignOuts(ctx context.Context, notes []Note) error {
 // bounded leaves out the oldest notes if there are too many.
 func bounded(notes []Note) []Note {
 	if tooMany := len(notes) - maxUntold; tooMany > 0 {
-		return slices.Clone(notes[tooMany:])
+		return notes[tooMany:]
 	}
 	return notes
 }
@@ -180,17 +185,12 @@ func (l *signOutLog) tell(ctx context.Context, notes []Note) (untold []Note, err
 	return nil, nil
 }
 
-// retry tells of the notes that the store has not taken.
-func (l *signOutLog) retry() {
-	l.mu.Lock()
-	notes := l.untold
-	if l.retrying || len(notes) == 0 {
-		l.mu.Unlock()
+// retry tells of notes that the store has not taken.
+func (l *signOutLog) retry(notes []Note) {
+	if len(notes) == 0 {
 		return
 	}
-	l.untold, l.retrying = nil, true
-	l.mu.Unlock()
-	untold := notes // unless the store's code ends this goroutine
+	untold := notes // also if the store's code panics
 	defer func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
