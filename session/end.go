@@ -61,13 +61,13 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 			notes = append(notes, m.refresher.EndText(s.evidence.Genuine[0], s.token)...)
 		}
 	}
+	notes = append(notes, m.endShared(half, shown)...)
 	more, left := m.endAccessTokens(half, v, cookies)
 	leftOver = leftOver || left
-	// Before the revocations: a refresh of another process then finds the sign-out.
 	_ = m.refresher.TellSignOuts(half, append(notes, more...)) // they are told later
 	var errs []error
 	for i, s := range shown {
-		switch err := m.refresher.Revoke(ctx, half, s.token, &s.evidence); {
+		switch err := m.refresher.Revoke(ctx, half, s.newest, &s.evidence); {
 		case err == nil, refresh.SignedOut(err):
 		case i == 0 && (!s.oneOfSeveral || !isAboutToken(err)):
 			errs = append(errs, err)
@@ -94,9 +94,24 @@ func (v *verification) bestFirst() []userCookies {
 	return users
 }
 
+// endShared ends the sessions of refresh tokens in the store, and notes the newest tokens
+// that it has. It returns what other processes must be told.
+func (m *Manager) endShared(ctx context.Context, shown []shownRefreshToken) (notes []refresh.Note) {
+	for i := range shown {
+		s := &shown[i]
+		newest, refreshed, ok := m.refresher.EndShared(ctx, s.token, &s.evidence)
+		notes = append(notes, m.refresher.EndSignIns(refreshed)...)
+		if s.newest = newest; !ok {
+			break
+		}
+	}
+	return notes
+}
+
 // shownRefreshToken is a refresh token of a request that signs out.
 type shownRefreshToken struct {
 	token        string
+	newest       string // that is known to have come from it, by another process's refresh
 	evidence     refresh.Evidence
 	oneOfSeveral bool // under one name; some may be planted
 }
@@ -118,13 +133,13 @@ func (m *Manager) refreshTokensOf(req *http.Request, v *verification, cookies re
 		for _, r := range v.users {
 			if (r.genuineToken != nil) == vouched {
 				for _, token := range m.refreshOrder(r) {
-					add(shownRefreshToken{token, m.evidence(req, r, token), len(r.user.refresh) > 1})
+					add(shownRefreshToken{token, token, m.evidence(req, r, token), len(r.user.refresh) > 1})
 				}
 			}
 		}
 	}
 	for _, token := range cookies.all(slotRefresh) {
-		add(shownRefreshToken{token: token, evidence: refresh.Evidence{Client: m.clientAddress(req)}})
+		add(shownRefreshToken{token: token, newest: token, evidence: refresh.Evidence{Client: m.clientAddress(req)}})
 	}
 	return shown, leftOver
 }

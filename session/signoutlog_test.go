@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,78 +15,52 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// logStore is a store whose calls are counted, and may fail.
-type logStore struct {
-	*storetest.Memory
-
-	mu      sync.Mutex
-	appends int
-	sinces  int
-	fail    func(ctx context.Context) error // nil while the store works
-}
-
-func newLogStore() *logStore { return &logStore{Memory: storetest.NewMemory()} }
-
-func (s *logStore) setFault(fail func(context.Context) error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fail = fail
-}
-
-func (s *logStore) call(ctx context.Context, count *int) error {
-	s.mu.Lock()
-	*count++
-	fail := s.fail
-	s.mu.Unlock()
-	if fail != nil {
-		return fail(ctx)
-	}
-	return nil
-}
-
-func (s *logStore) Append(ctx context.Context, note []byte, keep time.Duration) error {
-	if err := s.call(ctx, &s.appends); err != nil {
+func (s *faultyStore) Append(ctx context.Context, note []byte, keep time.Duration) error {
+	if err := s.call(ctx, session.StoreAppend, note); err != nil {
 		return err
 	}
 	return s.Memory.Append(ctx, note, keep)
 }
 
-func (s *logStore) Since(ctx context.Context, cursor string) ([][]byte, string, error) {
-	if err := s.call(ctx, &s.sinces); err != nil {
+func (s *faultyStore) Since(ctx context.Context, cursor string) ([][]byte, string, error) {
+	if err := s.call(ctx, session.StoreSince, nil); err != nil {
 		return nil, "", err
 	}
 	return s.Memory.Since(ctx, cursor)
 }
 
-// calls returns how often the log was called.
-func (s *logStore) calls() (appends, sinces int) {
+// logCalls returns how often the log was called.
+func (s *faultyStore) logCalls() (appends, sinces int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.appends, s.sinces
+	return s.count[session.StoreAppend], s.count[session.StoreSince]
 }
 
-func refuseCalls(context.Context) error { return errors.New("connection refused") }
+// storeFault is what a store does instead of its work.
+type storeFault = func(ctx context.Context, op session.StoreOperation, value []byte) error
 
-func hangCalls(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
-
-// shares makes a Manager share a store, and read the bubble's clock.
-func shares(store session.Store) func(*session.Config) {
-	return func(c *session.Config) {
-		c.Shared, c.Secret, c.Bearer, c.Now = store, []byte(strings.Repeat("secret", 6)), true, time.Now
-	}
+// storeFaults are those of a store that is down.
+var storeFaults = map[string]storeFault{
+	"refuses": func(context.Context, session.StoreOperation, []byte) error { return errors.New("connection refused") },
+	"hangs":   func(ctx context.Context, _ session.StoreOperation, _ []byte) error { <-ctx.Done(); return ctx.Err() },
 }
 
-// newReplicas makes an env in a bubble with some Managers that share a store. The first is
-// the env's own.
-func newReplicas(t *testing.T, n int) (e *env, store *logStore, replicas []*session.Manager) {
-	store = newLogStore()
-	e = newEnv(t, shares(store))
-	e.server.SetNow(time.Now)
-	replicas = []*session.Manager{e.manager}
-	for len(replicas) < n {
-		replicas = append(replicas, e.newManager(shares(store)))
+// bubbleReplicas makes replicas that read the bubble's clock.
+func bubbleReplicas(t *testing.T, n int) *replicas {
+	r := &replicas{env: newEnv(t, nil), store: &faultyStore{Memory: storetest.NewMemory()}}
+	r.server.SetNow(time.Now)
+	for range n {
+		r.addReplica()
 	}
-	return e, store, replicas
+	r.manager = r.managers[0]
+	return r
+}
+
+// addReplica starts another replica.
+func (r *replicas) addReplica() *session.Manager {
+	m := r.newReplica(func(c *session.Config) { c.Bearer, c.Now = true, time.Now })
+	r.managers = append(r.managers, m)
+	return m
 }
 
 // bearerRequest shows an access token as a bearer token.
@@ -123,7 +96,8 @@ func TestSignOutIsHeard(t *testing.T) {
 		for _, pause := range []time.Duration{70 * time.Millisecond, 999 * time.Millisecond, 2 * time.Second} {
 			t.Run(fmt.Sprint(name, ", a request each ", pause), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					e, store, replicas := newReplicas(t, 2)
+					r := bubbleReplicas(t, 2)
+					e, replicas := r.env, r.managers
 					bobs, set := e.server.Issue("bob", accessOnly), e.server.Issue("ada", accessOnly)
 					all := map[string]*http.Request{"cookies": pageRequest(e.cookies("ada", set)[:2]...), "bearer": bearerRequest(set)}
 					other := bearerRequest(bobs)
@@ -149,8 +123,8 @@ func TestSignOutIsHeard(t *testing.T) {
 					if took := time.Since(started); took > 2*time.Second {
 						t.Errorf("heard after %v", took)
 					}
-					later := e.newManager(shares(store))
-					if signedIn(t, later, bearerRequest(set)) || signedIn(t, e.newManager(shares(store)), pageRequest(e.cookies("ada", set)[:2]...)) {
+					later := r.addReplica()
+					if signedIn(t, later, bearerRequest(set)) || signedIn(t, r.addReplica(), pageRequest(e.cookies("ada", set)[:2]...)) {
 						t.Error("a replica that starts later lets the session through")
 					}
 					if !signedIn(t, replicas[1], other) || !signedIn(t, later, other) {
@@ -176,25 +150,26 @@ func (e *env) subject(set *tokens.Set) string {
 func TestSignedInRequestsCallNoStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		e, store, _ := newReplicas(t, 1)
+		replicas := bubbleReplicas(t, 1)
+		e, store := replicas.env, replicas.store
 		r := pageRequest(e.cookies("ada", e.server.Issue("ada"))...)
 		signedIn(t, e.manager, r)
-		_, before := store.calls()
+		_, before := store.logCalls()
 		inParallel(4, 10_000, func(int) { signedIn(t, e.manager, r) })
-		if _, after := store.calls(); after != before {
+		if _, after := store.logCalls(); after != before {
 			t.Errorf("%d calls of the store", after-before)
 		}
 		for range 1000 { // ten seconds
 			time.Sleep(10 * time.Millisecond)
 			signedIn(t, e.manager, r)
 		}
-		if _, after := store.calls(); after-before > 10 || after-before < 9 {
+		if _, after := store.logCalls(); after-before > 10 || after-before < 9 {
 			t.Errorf("%d calls of the store in ten seconds", after-before)
 		}
 		time.Sleep(time.Hour)
-		_, before = store.calls()
+		_, before = store.logCalls()
 		inParallel(50, 200, func(int) { signedIn(t, e.manager, r) })
-		if appends, after := store.calls(); after != before+1 || appends > 0 {
+		if appends, after := store.logCalls(); after != before+1 || appends > 0 {
 			t.Errorf("%d calls of the store for requests at once", after-before)
 		}
 	})
@@ -204,10 +179,11 @@ func TestSignedInRequestsCallNoStore(t *testing.T) {
 // store works again, at its next request.
 func TestSignOutIsToldAgain(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]func(context.Context) error{"refuses": refuseCalls, "hangs": hangCalls} {
+	for name, fault := range storeFaults {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				e, store, replicas := newReplicas(t, 2)
+				r := bubbleReplicas(t, 2)
+				e, store, replicas := r.env, r.store, r.managers
 				sets := []*tokens.Set{e.server.Issue("ada", accessOnly), e.server.Issue("bob", accessOnly)}
 				others := bearerRequest(e.server.Issue("ada", accessOnly))
 				for _, set := range sets {
@@ -240,13 +216,13 @@ func TestSignOutIsToldAgain(t *testing.T) {
 						t.Errorf("the sign-out of %d was not told again", i)
 					}
 				}
-				appends, _ := store.calls()
+				appends, _ := store.logCalls()
 				for range 5 {
 					time.Sleep(3 * time.Second)
 					signedIn(t, e.manager, others)
 				}
 				synctest.Wait()
-				if more, _ := store.calls(); more != appends || len(store.Notes()) != 2 {
+				if more, _ := store.logCalls(); more != appends || len(store.Notes()) != 2 {
 					t.Errorf("%d notes are told once more, %d are in the log", more-appends, len(store.Notes()))
 				}
 			})
@@ -258,10 +234,11 @@ func TestSignOutIsToldAgain(t *testing.T) {
 // for a second at most, and one warning a minute is logged.
 func TestRequestsGoOnWithoutStore(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]func(context.Context) error{"refuses": refuseCalls, "hangs": hangCalls} {
+	for name, fault := range storeFaults {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				e, store, _ := newReplicas(t, 1)
+				replicas := bubbleReplicas(t, 1)
+				e, store := replicas.env, replicas.store
 				r := pageRequest(e.cookies("ada", e.server.Issue("ada", accessOnly))[:2]...)
 				signedIn(t, e.manager, r)
 				store.setFault(fault)
@@ -285,11 +262,11 @@ func TestRequestsGoOnWithoutStore(t *testing.T) {
 				if n := strings.Count(e.logs.String(), "level=WARN"); n < 3 || n > 4 || strings.Contains(e.logs.String(), "level=ERROR") {
 					t.Errorf("%d warnings:\n%s", n, e.logs)
 				}
-				_, before := store.calls()
+				_, before := store.logCalls()
 				store.setFault(nil)
 				time.Sleep(6 * time.Second)
 				signedIn(t, e.manager, r)
-				if _, after := store.calls(); after != before+1 {
+				if _, after := store.logCalls(); after != before+1 {
 					t.Errorf("%d calls afterwards", after-before)
 				}
 			})
@@ -301,10 +278,11 @@ func TestRequestsGoOnWithoutStore(t *testing.T) {
 func TestEndedRequestDoesNotWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		e, store, _ := newReplicas(t, 1)
+		replicas := bubbleReplicas(t, 1)
+		e, store := replicas.env, replicas.store
 		r := bearerRequest(e.server.Issue("ada", accessOnly))
 		signedIn(t, e.manager, r)
-		store.setFault(hangCalls)
+		store.setFault(storeFaults["hangs"])
 		time.Sleep(time.Minute)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -318,10 +296,10 @@ func TestEndedRequestDoesNotWait(t *testing.T) {
 // TestHearingAfterClockChange sets the clock back, and then forward.
 func TestHearingAfterClockChange(t *testing.T) {
 	t.Parallel()
-	store := newLogStore()
-	e := newEnv(t, func(c *session.Config) { now := c.Now; shares(store)(c); c.Now = now })
-	store.SetNow(e.clock)
-	other := e.newManager(func(c *session.Config) { now := c.Now; shares(store)(c); c.Now = now })
+	replicas := newReplicas(t, 2, 0, func(c *session.Config) { c.Bearer = true })
+	e, other := replicas.env, replicas.managers[1]
+	e.manager = replicas.managers[0]
+	replicas.store.SetNow(e.clock)
 	kept := bearerRequest(e.server.Issue("bob", accessOnly))
 	for _, change := range []time.Duration{-time.Minute, 10 * time.Minute, -30 * time.Second} {
 		set := e.server.Issue("ada", accessOnly)
@@ -340,14 +318,15 @@ func TestHearingAfterClockChange(t *testing.T) {
 // later is heard.
 func TestLogIsLost(t *testing.T) {
 	t.Parallel()
-	for name, lose := range map[string]func(*logStore){
-		"flushed":     func(s *logStore) { s.Flush() },
-		"a failover":  func(s *logStore) { s.TruncateLog(1) },
-		"all is gone": func(s *logStore) { s.TruncateLog(100) },
+	for name, lose := range map[string]func(*faultyStore){
+		"flushed":     func(s *faultyStore) { s.Flush() },
+		"a failover":  func(s *faultyStore) { s.TruncateLog(1) },
+		"all is gone": func(s *faultyStore) { s.TruncateLog(100) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				e, store, replicas := newReplicas(t, 2)
+				r := bubbleReplicas(t, 2)
+				e, store, replicas := r.env, r.store, r.managers
 				var sets []*tokens.Set
 				for range 3 {
 					sets = append(sets, e.server.Issue("ada", accessOnly))
@@ -377,13 +356,17 @@ func TestLogIsLost(t *testing.T) {
 func TestForeignNotes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		e, store, _ := newReplicas(t, 1)
+		replicas := bubbleReplicas(t, 1)
+		e, store := replicas.env, replicas.store
 		for _, note := range []string{"", "s", "u", "x", strings.Repeat("s", 45), strings.Repeat("u", 45), strings.Repeat("s", 61), strings.Repeat("\xff", 64)} {
 			store.Memory.Append(t.Context(), []byte(note), time.Hour)
 		}
 		second := e.server.AddClient("2emulator00000000000000001", "")
-		client := e.newManager(func(c *session.Config) { shares(store)(c); c.UserPool = second.UserPool() })
-		elsewhere := newEnv(t, shares(store))
+		shares := func(c *session.Config) {
+			c.Shared, c.Secret, c.Bearer, c.Now = store, storeSecret, true, time.Now
+		}
+		client := e.newManager(func(c *session.Config) { shares(c); c.UserPool = second.UserPool() })
+		elsewhere := newEnv(t, shares)
 		elsewhere.server.SetNow(time.Now)
 
 		set, others := e.server.Issue("ada"), second.Issue("ada", accessOnly)

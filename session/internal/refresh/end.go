@@ -2,6 +2,7 @@ package refresh
 
 import (
 	"context"
+	"slices"
 
 	"github.com/cognitogate/cognitogate/internal/awscall"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -21,6 +22,41 @@ func (e *Engine) EndRefreshTokens(refreshTokens []string) (refreshed []*tokens.T
 		refreshed = append(refreshed, access...)
 	}
 	return refreshed
+}
+
+// EndShared ends the session of a refresh token in the store, with what rotation has made of
+// it: no process refreshes it any more, and none delivers what a running call brings. It
+// returns the newest refresh token that the store knows, for Revoke, and the access tokens
+// that it has, for EndSignIns. ok is false if the store does not work.
+func (e *Engine) EndShared(ctx context.Context, refreshToken string, shown *Evidence) (newest string, refreshed []*tokens.Token, ok bool) {
+	if e.sharing == nil {
+		return refreshToken, nil, true
+	}
+	e.mu.Lock()
+	known, _ := e.results.newestToken(refreshToken)
+	e.mu.Unlock()
+	var done []string
+	for _, newest = range []string{refreshToken, known} {
+		for !slices.Contains(done, newest) && len(done) < maxStoreSteps && (len(shown.Genuine) > 0 || e.allowStoreCall()) {
+			replaced, err := e.sharing.placeTombstone(ctx, newest)
+			if err != nil {
+				return newest, refreshed, false
+			}
+			done = append(done, newest)
+			if replaced == nil {
+				break
+			}
+			if got, err := e.verifyTokens(ctx, replaced, newest); err == nil {
+				refreshed = append(refreshed, got.Access)
+			}
+			newest = replaced.Refresh
+			e.endToken(newest)
+		}
+		if slices.Contains(done, known) {
+			break
+		}
+	}
+	return newest, refreshed, true
 }
 
 // EndUser ends all sign-ins of a user that began before now. It returns what other

@@ -69,8 +69,9 @@ type Engine struct {
 	*devices
 	userRefusals *userRefusals
 
-	store *boundedStore // nil if there is none
-	log   *signOutLog   // nil if there is none
+	store   *boundedStore // nil if there is none
+	sharing *sharing      // the same
+	log     *signOutLog   // the same
 
 	mu      sync.Mutex
 	results results
@@ -93,6 +94,7 @@ func New(cfg Config) *Engine {
 	}
 	if cfg.Store != nil {
 		e.store = newBoundedStore(cfg.Store, cfg.Logger, cfg.StoreCalled)
+		e.sharing = newSharing(e.store, cfg.Box, cfg.Now, cfg.UserPoolID, cfg.ClientID)
 		e.log = newSignOutLog(e.store, e.signOuts, &cfg)
 	}
 	e.logClock.Interval, e.logAnswer.Interval, e.logConfig.Interval = time.Minute, time.Minute, time.Minute
