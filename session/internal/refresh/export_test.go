@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"runtime"
 	"time"
+
+	"github.com/cognitogate/cognitogate/tokens"
 )
 
 // UserRefusals returns how many refused refresh tokens are remembered.
@@ -49,4 +51,14 @@ func (e *Engine) WaitUntilTold() {
 		}
 		runtime.Gosched()
 	}
+}
+
+// PlaceTombstone is placeTombstone.
+func (e *Engine) PlaceTombstone(ctx context.Context, refreshToken string) (*tokens.Set, error) {
+	return e.sharing.placeTombstone(ctx, refreshToken)
+}
+
+// SealedRefusal returns the refusal of a refresh token without a device key.
+func (e *Engine) SealedRefusal(refreshToken string) []byte {
+	return e.sharing.refusal(e.sharing.key(refreshToken), &tokens.APIError{Op: "Refresh", Status: 400, Code: "NotAuthorizedException", Message: "Refresh Token has been revoked"}, "")
 }
