@@ -3,6 +3,7 @@ package refresh
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/cognitogate/cognitogate/internal/awscall"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -63,6 +64,26 @@ func (e *Engine) EndShared(ctx context.Context, refreshToken string, shown *Evid
 // processes must be told. The caller of Refresh asks IsEnded of what it gets, so that calls
 // that run and results that are remembered need not be found here.
 func (e *Engine) EndUser(subject string) []Note { return []Note{e.endUser(subject)} }
+
+// TellSignOuts tells other processes of sign-outs. Notes that the store does not take are
+// told again when it works. The error says why it has not taken them.
+func (e *Engine) TellSignOuts(ctx context.Context, notes []Note) error {
+	if e.log == nil {
+		return nil
+	}
+	return e.log.tellOrKeep(ctx, notes)
+}
+
+// HearSignOuts hears what other processes have signed out. A request calls it with the
+// time before it asks whether a session is ended. It costs one atomic load for a second
+// after a reading of the log began. Then the next request begins another reading. A
+// request waits for the reading, at most for a second, if the last complete one began two
+// seconds ago.
+func (e *Engine) HearSignOuts(ctx context.Context, now time.Time) {
+	if e.log != nil && e.log.isDue(now) {
+		e.log.hear(ctx, now)
+	}
+}
 
 // Revoke has Cognito revoke the newest refresh token that rotation has made of this
 // one. It waits for a running refresh until waiting ends; a refresh that finishes later

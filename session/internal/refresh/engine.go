@@ -87,7 +87,7 @@ func New(cfg Config) *Engine {
 	e := &Engine{
 		cfg:          cfg,
 		limits:       newLimits(cfg.Now),
-		signOuts:     newSignOuts(&cfg),
+		signOuts:     newSignOuts(cfg.UserPoolID, cfg.ClientID, cfg.Now),
 		devices:      newDevices(cfg.Now),
 		userRefusals: newUserRefusals(cfg.Now),
 		results:      newResults(),
@@ -95,7 +95,7 @@ func New(cfg Config) *Engine {
 	if cfg.Store != nil {
 		e.store = newBoundedStore(cfg.Store, cfg.Logger, cfg.StoreCalled)
 		e.sharing = newSharing(e.store, cfg.Box, cfg.Now, cfg.UserPoolID, cfg.ClientID)
-		e.log = newSignOutLog(e.store, e.signOuts, &cfg)
+		e.log = newSignOutLog(e.store, e.signOuts, cfg.Now, cfg.Logger)
 	}
 	e.logClock.Interval, e.logAnswer.Interval, e.logConfig.Interval = time.Minute, time.Minute, time.Minute
 	return e

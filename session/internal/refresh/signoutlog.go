@@ -42,24 +42,16 @@ type signOutLog struct {
 	logUnheard rate.Sometimes
 }
 
-func newSignOutLog(store *boundedStore, notes *signOuts, cfg *Config) *signOutLog {
-	l := &signOutLog{store: store, notes: notes, now: cfg.Now, logger: cfg.Logger}
+func newSignOutLog(store *boundedStore, notes *signOuts, now func() time.Time, logger *slog.Logger) *signOutLog {
+	l := &signOutLog{store: store, notes: notes, now: now, logger: logger}
 	l.logUnheard.Interval = time.Minute
 	return l
 }
 
-// HearSignOuts hears what other processes have signed out. A request calls it with the
-// time before it asks whether a session is ended. It costs one atomic load for a second
-// after a reading of the log began. Then the next request begins another reading. A
-// request waits for the reading if the last complete one began two seconds ago, at most
-// for a second.
-func (e *Engine) HearSignOuts(ctx context.Context, now time.Time) {
-	if e.log == nil {
-		return
-	}
-	if age := now.UnixNano() - e.log.read.Load(); age < 0 || age >= int64(hearingInterval) {
-		e.log.hear(ctx, now)
-	}
+// isDue reports whether a reading of the log, or the wait for one, is due.
+func (l *signOutLog) isDue(now time.Time) bool {
+	age := now.UnixNano() - l.read.Load()
+	return age < 0 || age >= int64(hearingInterval)
 }
 
 // hear begins a reading of the log if none runs, and waits for the reading if it must.
@@ -69,7 +61,7 @@ func (l *signOutLog) hear(ctx context.Context, now time.Time) {
 	}
 	l.mu.Lock()
 	if l.reading == nil {
-		if age := now.UnixNano() - l.read.Load(); age >= 0 && age < int64(hearingInterval) {
+		if !l.isDue(now) {
 			l.mu.Unlock()
 			return // one has ended meanwhile
 		}
@@ -150,16 +142,13 @@ func (l *signOutLog) endReading(began time.Time, err error) (untold []Note) {
 	return untold
 }
 
-// TellSignOuts tells other processes of sign-outs. Notes that the store does not take are
-// told again when it works. The error says why it has not taken them.
-func (e *Engine) TellSignOuts(ctx context.Context, notes []Note) error {
-	if e.log == nil {
-		return nil
-	}
-	untold, err := e.log.tell(ctx, notes)
-	e.log.mu.Lock()
-	defer e.log.mu.Unlock()
-	e.log.untold = bounded(append(e.log.untold, untold...))
+// tellOrKeep tells of notes. It keeps those that the store does not take, to tell of them
+// when it works. The error says why.
+func (l *signOutLog) tellOrKeep(ctx context.Context, notes []Note) error {
+	untold, err := l.tell(ctx, notes)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.untold = bounded(append(l.untold, untold...))
 	return err
 }
 

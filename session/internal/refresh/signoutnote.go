@@ -26,10 +26,17 @@ type Note struct {
 // of one user pool, from others in the same log.
 type scope [4]byte
 
-const (
-	shortNote = 1 + len(scope{}) + len(hash{}) + 8
-	longNote  = shortNote + len(shortHash{}) // of a sign-in
-)
+// lengthOf returns how many bytes a note has in the log, or -1 for no kind.
+func lengthOf(kind noteKind) int {
+	const length = 1 + len(scope{}) + len(hash{}) + 8
+	switch kind {
+	case noteText, noteUser:
+		return length
+	case noteSignIn:
+		return length + len(shortHash{})
+	}
+	return -1
+}
 
 func scopeOf(parts ...string) (found scope) {
 	name := hashOfParts(parts...)
@@ -37,17 +44,24 @@ func scopeOf(parts ...string) (found scope) {
 	return found
 }
 
-func (s *signOuts) scopeOf(kind noteKind) scope {
+// noteScopes are the scopes of the notes that are about an app client's sign-ins and users.
+type noteScopes struct{ userPool, client scope }
+
+func newNoteScopes(userPoolID, clientID string) noteScopes {
+	return noteScopes{scopeOf(userPoolID), scopeOf(userPoolID, clientID)}
+}
+
+func (s *noteScopes) of(kind noteKind) scope {
 	if kind == noteUser {
-		return s.userPoolScope
+		return s.userPool
 	}
-	return s.clientScope
+	return s.client
 }
 
 // encode returns a note as the log has it: the kind, the scope, the key, the Unix time in
 // eight bytes, and for a sign-in the subject.
-func (s *signOuts) encode(n Note) []byte {
-	scope := s.scopeOf(n.kind)
+func (s *noteScopes) encode(n Note) []byte {
+	scope := s.of(n.kind)
 	text := append([]byte{byte(n.kind)}, scope[:]...)
 	text = append(text, n.key[:]...)
 	text = binary.BigEndian.AppendUint64(text, uint64(n.unixUp()))
@@ -65,37 +79,19 @@ func (n *Note) unixUp() int64 {
 	return n.at.Unix()
 }
 
-// decode returns the note of a text in the log. ok is false if it is not about this
-// app client, or not a note at all.
-func (s *signOuts) decode(text []byte) (n Note, ok bool) {
-	if len(text) < shortNote {
+// decode returns the note of a text in the log. ok is false if it is about another app
+// client, or not a note at all.
+func (s *noteScopes) decode(text []byte) (n Note, ok bool) {
+	if len(text) == 0 || len(text) != lengthOf(noteKind(text[0])) {
 		return Note{}, false
 	}
-	n.kind = noteKind(text[0])
-	length := shortNote
-	switch n.kind {
-	case noteSignIn:
-		length = longNote
-	case noteText, noteUser:
-	default:
+	n.kind, text = noteKind(text[0]), text[1:]
+	if scope(text[:len(scope{})]) != s.of(n.kind) {
 		return Note{}, false
 	}
-	if rest := text[1:]; len(text) != length || scope(rest[:len(scope{})]) != s.scopeOf(n.kind) {
-		return Note{}, false
-	}
-	rest := text[1+len(scope{}):]
-	copy(n.key[:], rest)
-	rest = rest[len(n.key):]
-	n.at = time.Unix(int64(binary.BigEndian.Uint64(rest)), 0)
-	copy(n.subject[:], rest[8:])
+	text = text[len(scope{}):]
+	text = text[copy(n.key[:], text):]
+	n.at = time.Unix(int64(binary.BigEndian.Uint64(text)), 0)
+	copy(n.subject[:], text[8:])
 	return n, true
-}
-
-// hear remembers the sign-out that a text in the log tells of.
-func (s *signOuts) hear(text []byte) {
-	if note, ok := s.decode(text); ok {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.add(note)
-	}
 }

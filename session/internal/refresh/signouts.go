@@ -23,10 +23,10 @@ const (
 // it. What anybody can send, such as texts that nobody has verified, displaces nothing that
 // was verified.
 type signOuts struct {
-	userPoolID, clientID       string
-	userPoolScope, clientScope scope
-	now                        func() time.Time
-	count                      atomic.Uint64 // of entries
+	userPoolID, clientID string
+	noteScopes
+	now   func() time.Time
+	count atomic.Uint64 // of entries
 
 	mu            sync.Mutex
 	refreshTokens recent.Map[hash, struct{}]
@@ -47,10 +47,9 @@ type subjectCount struct {
 	signIns int64
 }
 
-func newSignOuts(cfg *Config) *signOuts {
+func newSignOuts(userPoolID, clientID string, now func() time.Time) *signOuts {
 	return &signOuts{
-		userPoolID: cfg.UserPoolID, clientID: cfg.ClientID, now: cfg.Now,
-		userPoolScope: scopeOf(cfg.UserPoolID), clientScope: scopeOf(cfg.UserPoolID, cfg.ClientID),
+		userPoolID: userPoolID, clientID: clientID, noteScopes: newNoteScopes(userPoolID, clientID), now: now,
 		refreshTokens: recent.Map[hash, struct{}]{Keep: resultMaxTTL + Timeout, Max: maxNotes},
 		signIns:       recent.Map[shortHash, struct{}]{Keep: signOutTTL, Max: maxSignOuts},
 		texts:         recent.Map[shortHash, struct{}]{Keep: signOutTTL, Max: maxSignOuts},
@@ -219,6 +218,15 @@ func (s *signOuts) addUser(key shortHash, until, putAt, now time.Time) (added bo
 	}
 	s.users.PutAt(key, until.Unix(), putAt, now)
 	return true
+}
+
+// hear remembers the sign-out that a text in the log tells of.
+func (s *signOuts) hear(text []byte) {
+	if note, ok := s.decode(text); ok {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.add(note)
+	}
 }
 
 // EndUnverified ends access tokens that cannot be verified now, for ten minutes. Other
