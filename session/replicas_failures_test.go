@@ -24,8 +24,9 @@ func TestFailingStore(t *testing.T) {
 	var random atomic.Int64
 	for name, test := range map[string]struct {
 		fault  func(ctx context.Context, op session.StoreOperation, value []byte) error
-		quiet  bool // nothing is logged
-		longer time.Duration
+		evicts bool          // the store keeps nothing
+		quiet  bool          // nothing is logged
+		longer time.Duration // than without a store
 	}{
 		"down": {fault: func(context.Context, session.StoreOperation, []byte) error {
 			return &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
@@ -48,6 +49,7 @@ func TestFailingStore(t *testing.T) {
 			}
 			return nil
 		}},
+		"evicting":  {evicts: true, quiet: true},
 		"panicking": {fault: func(context.Context, session.StoreOperation, []byte) error { panic("an adapter") }},
 		"flaky": {fault: func(context.Context, session.StoreOperation, []byte) error {
 			if random.Add(1)%3 == 0 {
@@ -61,6 +63,9 @@ func TestFailingStore(t *testing.T) {
 				r := newReplicas(t, 2, time.Minute, nil)
 				cookies := r.cookies("ada", r.server.Issue("ada", cognitotest.Expired))
 				r.store.setFault(test.fault)
+				if test.evicts {
+					r.store.setFault(func(context.Context, session.StoreOperation, []byte) error { r.store.Flush(); return nil })
+				}
 				for i := range r.managers {
 					start := time.Now()
 					lines := r.mustFetchAt(i, cookies)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -188,11 +189,18 @@ func TestReplicasRefreshOnce(t *testing.T) {
 // result that this process remembers.
 func TestSignedInRequestsDoNotCallTheStore(t *testing.T) {
 	t.Parallel()
-	r := newReplicas(t, 1, 0, nil)
+	var told []session.StoreOperation
+	r := newReplicas(t, 1, 0, func(c *session.Config) {
+		c.Hooks.StoreCalled = func(_ context.Context, op session.StoreOperation, elapsed time.Duration, err error) {
+			if told = append(told, op); elapsed < 0 || err != nil {
+				t.Errorf("the hook is told of %s, %v, %v", op, elapsed, err)
+			}
+		}
+	})
 	old := r.cookies("ada", r.server.Issue("ada", cognitotest.Expired))
 	lines := r.mustFetchAt(0, old)
-	if n := r.store.operations(); n != 3 {
-		t.Errorf("%d operations for a refresh and the first reading of sign-outs", n)
+	if want := []session.StoreOperation{session.StoreSince, session.StoreAdd, session.StoreSwap}; !slices.Equal(told, want) || r.store.operations() != 3 {
+		t.Errorf("operations for a refresh: %q", told)
 	}
 	fresh := r.cookies("ada", r.tokensOf("ada", lines))
 	before := r.store.operations()

@@ -239,7 +239,7 @@ func (e *Engine) finish(call *refreshCall, o *outcome, err error) (revoke bool) 
 			call.revokeWhenDone = true
 		}
 	}
-	if o.signedOut {
+	if o.signedOut && !call.ended { // a sign-out of this process revokes the tokens itself
 		e.endToken(call.refreshToken)
 		call.ended, call.revokeWhenDone = true, true
 	}

@@ -116,6 +116,27 @@ func TestSignOutDuringASharedCall(t *testing.T) {
 	})
 }
 
+// TestOwnSignOutDuringASharedCall: the sign-out waits for the call, and revokes what it has
+// got, once.
+func TestOwnSignOutDuringASharedCall(t *testing.T) {
+	inBubble(t, func(t *testing.T, e *sharedEnv) {
+		e.during(func() {
+			e.EndRefreshTokens([]string{"r"})
+			if _, err := e.PlaceTombstone(context.Background(), "r"); err != nil {
+				t.Error(err)
+			}
+			go e.Revoke(context.Background(), context.Background(), "r", &refresh.Evidence{Genuine: []*tokens.Token{e.adas}})
+		})
+		if _, err := e.refresh("r"); !errors.Is(err, refresh.ErrEnded) {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if !slices.Equal(e.revoked, []string{"r'"}) {
+			t.Errorf("revoked %q", e.revoked)
+		}
+	})
+}
+
 // TestTombstones are placed whatever is there. They say which tokens they replace.
 func TestTombstones(t *testing.T) {
 	inBubble(t, func(t *testing.T, e *sharedEnv) {
