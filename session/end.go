@@ -64,13 +64,15 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	notes = append(notes, m.endShared(half, shown)...)
 	more, left := m.endAccessTokens(half, v, cookies)
 	leftOver = leftOver || left
-	_ = m.refresher.TellSignOuts(half, append(notes, more...)) // they are told later
+	notes = append(notes, more...)
+	_ = m.refresher.TellSignOuts(half, notes) // else they are told later
 	var errs []error
 	for i, s := range shown {
 		switch err := m.refresher.Revoke(ctx, half, s.newest, &s.evidence); {
 		case err == nil, refresh.SignedOut(err):
 		case i == 0 && (!s.oneOfSeveral || !isAboutToken(err)):
 			errs = append(errs, err)
+			m.refresher.KeepUnrevoked(notes)
 		default:
 			leftOver = true
 		}

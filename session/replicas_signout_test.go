@@ -104,6 +104,12 @@ func TestSignOutAfterRefreshElsewhere(t *testing.T) {
 						t.Fatal("not signed in")
 					}
 				}
+				r.server.SetFault(func(op string) (none cognitotest.Fault) {
+					if op == opRevoke && len(r.store.Notes()) == 0 {
+						t.Error("Cognito is called before the others are told")
+					}
+					return none
+				})
 				r.endAt(3, r.cookies("ada", old))
 				if r.canRefresh(set.Refresh) {
 					t.Error("the newest refresh token is not revoked")
@@ -134,4 +140,39 @@ func TestTombstonesOfAnonymousSignOuts(t *testing.T) {
 	if appends, _ := r.store.logCalls(); appends > 0 || r.store.operations() > 120 {
 		t.Errorf("%d operations, %d notes", r.store.operations(), appends)
 	}
+}
+
+// TestUnconfirmedSignOut signs out while Cognito cannot be reached, so that the refresh token
+// still brings tokens after days. No replica accepts those, and one has them revoked.
+func TestUnconfirmedSignOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := bubbleReplicas(t, 2)
+		set, bobs := r.server.Issue("ada"), r.server.Issue("bob")
+		cookies := r.cookies("ada", set)
+		for i := range r.managers {
+			r.mustFetchAt(i, cookies)
+		}
+		r.fail(down)
+		if _, err := r.end(pageRequest(cookies...)); !errors.Is(err, tokens.ErrUnavailable) {
+			t.Fatal(err)
+		}
+		r.recover()
+		for range 50 { // hours with a request at each replica
+			time.Sleep(time.Hour)
+			for i := range r.managers {
+				r.fetchAt(i, pageRequest(r.cookies("bob", bobs)...), nil)
+			}
+			synctest.Wait()
+		}
+		r.addReplica()
+		for _, i := range []int{1, 2, 0} {
+			if s, lines, err := r.fetchAt(i, pageRequest(cookies...), nil); !errors.Is(err, session.ErrSignedOut) || r.value(lines, "ada.accessToken") != "" {
+				t.Errorf("replica %d after 50 hours: %v, %v", i, s, err)
+			}
+		}
+		if r.canRefresh(set.Refresh) {
+			t.Error("the refresh token is not revoked")
+		}
+	})
 }

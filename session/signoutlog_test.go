@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -126,6 +127,9 @@ func TestSignOutIsHeard(t *testing.T) {
 					later := r.addReplica()
 					if signedIn(t, later, bearerRequest(set)) || signedIn(t, r.addReplica(), pageRequest(e.cookies("ada", set)[:2]...)) {
 						t.Error("a replica that starts later lets the session through")
+					}
+					if _, err := r.addReplica().Start(httptest.NewRecorder(), pageRequest(), set); !errors.Is(err, session.ErrSignInEnded) {
+						t.Errorf("a replica that starts later begins the session: %v", err)
 					}
 					if !signedIn(t, replicas[1], other) || !signedIn(t, later, other) {
 						t.Error("bob is signed out")

@@ -41,10 +41,22 @@ func (m *Map[K, V]) Has(key K, now time.Time) bool {
 }
 
 // Put remembers value under key and forgets the key's earlier one.
-func (m *Map[K, V]) Put(key K, value V, now time.Time) { m.PutAt(key, value, now, now) }
+func (m *Map[K, V]) Put(key K, value V, now time.Time) { m.put(key, value, now, now) }
 
-// PutAt is Put for a value that was put elsewhere at an earlier time. Keep begins then.
+// PutAt is Put for a value that was put elsewhere at an earlier time. Keep begins then, or
+// when the key's earlier value was put, if that was later.
 func (m *Map[K, V]) PutAt(key K, value V, putAt, now time.Time) {
+	known, ok := m.young[key]
+	if !ok {
+		known, ok = m.old[key]
+	}
+	if known := m.start.Add(known.putAt); ok && known.After(putAt) && !known.After(now) {
+		putAt = known
+	}
+	m.put(key, value, putAt, now)
+}
+
+func (m *Map[K, V]) put(key K, value V, putAt, now time.Time) {
 	if m.start.IsZero() {
 		m.start = now
 	}

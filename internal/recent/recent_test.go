@@ -88,4 +88,12 @@ func TestMapKeepsFromAnEarlierTime(t *testing.T) {
 	if !m.Has("earlier", start.Add(9*time.Minute)) {
 		t.Error("it is forgotten too early")
 	}
+	m.PutAt("e", 5, start.Add(-50*time.Minute), start.Add(16*time.Minute))
+	if v, ok := m.Get("e", start.Add(74*time.Minute)); !ok || v != 5 {
+		t.Errorf("a value that was put later is %d, %t", v, ok)
+	}
+	m.PutAt("e", 6, start, start.Add(10*time.Minute)) // the clock was set back
+	if m.Has("e", start.Add(61*time.Minute)) {
+		t.Error("a time in the future is kept")
+	}
 }

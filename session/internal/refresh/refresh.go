@@ -211,7 +211,9 @@ func (e *Engine) run(ctx context.Context, call *refreshCall, req *Request, vouch
 	}, func(error) {
 		if revoke {
 			// The sign-out did not know these tokens.
-			_ = e.cfg.Revoke(ctx, call.newestToken())
+			if err := e.cfg.Revoke(ctx, call.newestToken()); err == nil && call.tokens != nil {
+				e.noteRevoked(call.tokens.Access)
+			}
 		}
 	})
 }

@@ -135,6 +135,7 @@ func (l *signOutLog) endReading(began time.Time, err error) (untold []Note) {
 		return nil
 	}
 	l.heardAt = began
+	l.untold = bounded(append(l.untold, l.notes.unrevokedDue()...))
 	if l.retrying || len(l.untold) == 0 {
 		return nil
 	}

@@ -158,3 +158,25 @@ func TestNoteOfFastClock(t *testing.T) {
 		t.Error("it is remembered for more than a day")
 	}
 }
+
+// TestForeignNotesAreNoise: notes of another app client and another user pool take no memory
+// here, and have no cached session looked up again.
+func TestForeignNotesAreNoise(t *testing.T) {
+	e := newEnv(t)
+	store := new(sliceLog)
+	for _, names := range [][2]string{{"pool", "other"}, {"other", "client"}, {"poolc", "lient"}} {
+		e.config.UserPoolID, e.config.ClientID = names[0], names[1]
+		store.notes = append(store.notes, e.reader(nil).SignInNote("a", "subject", e.clock()), e.reader(nil).TextNote("text", e.clock()))
+	}
+	e.config.UserPoolID, e.config.ClientID = "pool", "client"
+	engine := e.reader(store)
+	engine.HearSignOuts(t.Context(), e.clock())
+	if n := engine.SignOutCount(); n != 0 {
+		t.Errorf("%d are heard", n)
+	}
+	store.notes = append(store.notes, engine.TextNote("text", e.clock()))
+	e.advance(2 * time.Second)
+	if engine.HearSignOuts(t.Context(), e.clock()); engine.SignOutCount() != 1 {
+		t.Error("an own note is not heard")
+	}
+}

@@ -36,6 +36,7 @@ type signOuts struct {
 	unverified    recent.Map[hash, struct{}]      // access tokens that could not be verified
 	subjects      recent.Map[shortHash, subjectCount]
 	users         recent.Map[shortHash, int64] // Unix seconds: all sign-ins that began until then, by subject
+	unrevoked     unrevoked
 	cognitoClock  clockOffset
 }
 
@@ -57,6 +58,7 @@ func newSignOuts(userPoolID, clientID string, now func() time.Time) *signOuts {
 		unverified:    recent.Map[hash, struct{}]{Keep: endedUnverifiedTTL, Max: maxNotes},
 		subjects:      recent.Map[shortHash, subjectCount]{Keep: signOutTTL, Max: maxSignOuts},
 		users:         recent.Map[shortHash, int64]{Keep: signOutTTL, Max: maxSignOuts},
+		unrevoked:     newUnrevoked(),
 	}
 }
 
@@ -182,9 +184,8 @@ func (s *signOuts) add(note Note) (added bool) {
 	case noteSignIn:
 		added = s.addSignIn(key, note, putAt, now)
 	case noteText:
-		if added = !s.texts.Has(key, now); added {
-			s.texts.PutAt(key, struct{}{}, putAt, now)
-		}
+		added = !s.texts.Has(key, now)
+		s.texts.PutAt(key, struct{}{}, putAt, now)
 	case noteUser:
 		added = s.addUser(key, note.at, putAt, now)
 	}
@@ -196,6 +197,7 @@ func (s *signOuts) add(note Note) (added bool) {
 
 func (s *signOuts) addSignIn(key shortHash, note Note, putAt, now time.Time) (added bool) {
 	if s.signIns.Has(key, now) {
+		s.signIns.PutAt(key, struct{}{}, putAt, now)
 		return false
 	}
 	subject, ok := s.subjects.Get(note.subject, now)
@@ -252,14 +254,42 @@ func (s *signOuts) IsEnded(access *tokens.Token) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	if signIn != "" && s.signIns.Has(s.signInKey(signIn).short(), now) {
-		return true
+	if signIn != "" {
+		if key := s.signInKey(signIn); s.signIns.Has(key.short(), now) || s.unrevoked.has(key) {
+			return true
+		}
 	}
 	if s.texts.Has(text, now) || s.unverified.Has(unverified, now) {
 		return true
 	}
 	until, ok := s.users.Get(user, now)
 	return ok && beganAt(access).Unix() <= until
+}
+
+// KeepUnrevoked remembers sign-ins until Cognito has confirmed that it has revoked their
+// refresh tokens, because it has not now. Other processes are told again each half day.
+func (s *signOuts) KeepUnrevoked(notes []Note) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, note := range notes {
+		if note.kind == noteSignIn {
+			s.unrevoked.add(note, s.now())
+		}
+	}
+}
+
+// noteRevoked notes that Cognito has revoked the refresh token of a sign-in.
+func (s *signOuts) noteRevoked(access *tokens.Token) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unrevoked.remove(s.signInKey(signInOf(access)))
+}
+
+// unrevokedDue returns what must be told again now.
+func (s *signOuts) unrevokedDue() []Note {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unrevoked.due(s.now())
 }
 
 // noteExchange notes when Cognito has issued a token between two times of this clock.
