@@ -28,13 +28,16 @@ const (
 // hold.
 //
 // End waits for a running refresh. For 24 hours this process refuses all tokens of the
-// sign-in of a valid access token, even if a late answer restores the cookies, or Cognito
-// could not be reached. Of an expired one it refuses the refresh tokens beside it. If the
-// key set cannot be fetched, it refuses the access tokens in the cookies for ten minutes.
-// Without a genuine token, only the revocation lasts for longer than two minutes.
+// sign-in of a valid access token, even if a late answer restores the cookies. If Cognito
+// could not be reached, it refuses them until a later refresh has them revoked. Of an
+// expired access token it refuses the refresh tokens beside it. If the key set cannot be
+// fetched, it refuses the access tokens in the cookies for ten minutes. Without a genuine
+// token, only the revocation lasts for longer than two minutes.
 //
-// With Config.Shared, all processes with the same store refuse them within two seconds. If
-// the store cannot take the sign-out now, a later request to this process tells of it.
+// With Config.Shared, End first stops the refreshes of all processes with the same store.
+// They refuse the sign-in and the refresh tokens too, within two seconds. If the store
+// cannot take the sign-out now, a later request to this process tells of it. What could
+// not be verified is refused here alone.
 //
 // End takes at most five seconds. The error is that of the own session's revocation, or
 // [ErrNotAllEnded], or both; the browser is signed out all the same. Without a genuine

@@ -62,3 +62,8 @@ func (e *Engine) PlaceTombstone(ctx context.Context, refreshToken string) (*toke
 func (e *Engine) SealedRefusal(refreshToken string) []byte {
 	return e.sharing.refusal(e.sharing.key(refreshToken), &tokens.APIError{Op: "Refresh", Status: 400, Code: "NotAuthorizedException", Message: "Refresh Token has been revoked"}, "")
 }
+
+// SealedResult returns the result of a refresh token.
+func (e *Engine) SealedResult(refreshToken string, set *tokens.Set) []byte {
+	return e.sharing.result(e.sharing.key(refreshToken), set, set.Refresh)
+}

@@ -28,10 +28,14 @@ type lossyStore struct {
 	*storetest.Memory
 	added func() error // after an Add that has put its value; may be nil
 	gets  atomic.Int64
+
+	failGets atomic.Int64 // how many calls of Get fail
 }
 
 func (s *lossyStore) Get(ctx context.Context, key string) ([]byte, error) {
-	s.gets.Add(1)
+	if s.gets.Add(1); s.failGets.Add(-1) >= 0 {
+		return nil, errors.New("reset by peer")
+	}
 	return s.Memory.Get(ctx, key)
 }
 
@@ -329,18 +333,52 @@ func TestBudgetsArePaidBehindTheClaim(t *testing.T) {
 				t.Errorf("the other process: %v", err)
 			}
 		}
-		e.exchange = func(refreshToken string) (*tokens.Set, error) { return e.issue("ada", refreshToken+"'"), nil }
 		before := len(e.exchanged)
-		for i := range 3 {
-			e.store.added = nil
-			if _, err := e.refreshOther("good" + tokenOf(i)); err != nil {
-				t.Errorf("the other process has paid: %v", err)
-			}
+		for i := range 5 {
+			e.refreshOther("own" + tokenOf(i))
 		}
-		if n := len(e.exchanged) - before; n != 3 {
-			t.Errorf("%d calls", n)
+		if n := len(e.exchanged) - before; n != 5 {
+			t.Errorf("the other process may call %d times more", n)
 		}
 	})
+}
+
+// TestResultThatIsNotGenuine: tokens of the store are verified like Cognito's own. Those
+// that will never be valid are replaced.
+func TestResultThatIsNotGenuine(t *testing.T) {
+	inBubble(t, func(t *testing.T, e *sharedEnv) {
+		genuine, bobs := e.issue("ada", "r'"), e.issue("bob", "r'")
+		for name, set := range map[string]*tokens.Set{
+			"forged":    {Access: genuine.Access[:len(genuine.Access)-8] + "AAAAAAAA", Refresh: "r'"},
+			"no token":  {Access: "hello", Refresh: "r'"},
+			"two users": {Access: genuine.Access, ID: bobs.ID, Refresh: "r'"},
+			"an ID":     {Access: genuine.ID, Refresh: "r'"},
+		} {
+			calls := len(e.exchanged)
+			e.store.Set(e.key(name), e.SealedResult(name, set), time.Minute)
+			if got, err := e.refresh(name); err != nil || got.Refresh != name+"'" || len(e.exchanged) != calls+1 {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
+// TestPollsMayFail: a store that fails once or twice while a process waits is asked again.
+// When it has failed three times, the process calls Cognito for itself.
+func TestPollsMayFail(t *testing.T) {
+	for failures, calls := range map[int64]int{1: 1, 2: 1, 3: 2} {
+		inBubble(t, func(t *testing.T, e *sharedEnv) {
+			e.during(func() { time.Sleep(time.Second) })
+			go e.refresh("r")
+			synctest.Wait()
+			e.store.failGets.Store(failures)
+			if _, err := e.refreshOther("r"); err != nil || len(e.exchanged) != calls {
+				t.Errorf("%d failures: %v, exchanged %q", failures, err, e.exchanged)
+			}
+			synctest.Wait()
+			time.Sleep(3 * time.Second) // the first call ends
+		})
+	}
 }
 
 // TestUnverifiedResultIsShared: the keys cannot be fetched. Cognito has rotated the refresh
@@ -363,6 +401,29 @@ func TestUnverifiedResultIsShared(t *testing.T) {
 			t.Errorf("exchanged %q", e.exchanged)
 		}
 	})
+}
+
+// TestPresentedResult: the browser shows what the store has, and its ID token say is
+// expiring. It wants something newer.
+func TestPresentedResult(t *testing.T) {
+	for _, rotate := range []bool{false, true} {
+		inBubble(t, func(t *testing.T, e *sharedEnv) {
+			e.exchange = func(refreshToken string) (*tokens.Set, error) {
+				if rotate {
+					refreshToken += "'"
+				}
+				return e.issue("ada", refreshToken), nil
+			}
+			first, err := e.refreshOther("r")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := e.refreshWith(refresh.Request{RefreshToken: "r", Presented: first.Access.Raw(), Evidence: refresh.Evidence{Genuine: []*tokens.Token{e.adas}}})
+			if err != nil || got.Access.Raw() == first.Access.Raw() || len(e.exchanged) != 2 || e.exchanged[1] != first.Refresh {
+				t.Errorf("rotation %t: %v, exchanged %q", rotate, err, e.exchanged)
+			}
+		})
+	}
 }
 
 // TestEightStepsAreFollowed: more results of other processes are no help.
