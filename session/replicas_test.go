@@ -202,7 +202,7 @@ func TestSignedInRequestsDoNotCallTheStore(t *testing.T) {
 	})
 	old := r.cookies("ada", r.server.Issue("ada", cognitotest.Expired))
 	lines := r.mustFetchAt(0, old)
-	if want := []session.StoreOperation{session.StoreAdd, session.StoreSwap}; !slices.Equal(told, want) || r.store.operations() != 2 {
+	if want := []session.StoreOperation{session.StoreSince, session.StoreAdd, session.StoreSwap}; !slices.Equal(told, want) || r.store.operations() != 3 {
 		t.Errorf("operations for a refresh: %q", told)
 	}
 	fresh := r.cookies("ada", r.tokensOf("ada", lines))

@@ -3,6 +3,7 @@ package refresh
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"github.com/cognitogate/cognitogate/tokens"
@@ -22,6 +23,35 @@ func NewBoundedStore(store Store, logger *slog.Logger, called func(context.Conte
 
 // StoreKey is storeKey.
 var StoreKey = storeKey
+
+// ClockOffset is clockOffset.
+type ClockOffset struct{ offset clockOffset }
+
+func (o *ClockOffset) Note(before, after, issuedAt time.Time) { o.offset.note(before, after, issuedAt) }
+func (o *ClockOffset) Latest(now time.Time) time.Time         { return o.offset.latest(now) }
+
+// SignInNote returns what the log has of an ended sign-in.
+func (e *Engine) SignInNote(originID, subject string, at time.Time) []byte {
+	return e.encode(Note{kind: noteSignIn, key: e.signInKey(originID), subject: e.userKey(subject).short(), at: at})
+}
+
+// TextNote returns what the log has of an ended text.
+func (e *Engine) TextNote(text string, at time.Time) []byte {
+	return e.encode(Note{kind: noteText, key: e.textKey(text), at: at})
+}
+
+// WaitUntilTold waits until no goroutine tells of notes.
+func (e *Engine) WaitUntilTold() {
+	for {
+		e.log.mu.Lock()
+		busy := e.log.retrying || e.log.reading != nil
+		e.log.mu.Unlock()
+		if !busy {
+			return
+		}
+		runtime.Gosched()
+	}
+}
 
 // PlaceTombstone is placeTombstone.
 func (e *Engine) PlaceTombstone(ctx context.Context, refreshToken string) (*tokens.Set, error) {
