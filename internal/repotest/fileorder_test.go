@@ -22,7 +22,7 @@ var fileOrder = map[string][]string{
 		"verify.go", "idtokens.go", "userresult.go", "checks.go", "transport.go", "context.go", "explain.go", "manager.go",
 		"refreshnotes.go", "checkedtokens.go",
 		"layout.go", "setcookie.go", "deletions.go", "requestcookies.go", "amplify.go", "cache.go",
-		"session.go", "errors.go", "config.go", "store.go", "doc.go",
+		"session.go", "bearertokens.go", "errors.go", "config.go", "store.go", "doc.go",
 	},
 	"session/internal/refresh": {"refresh.go", "end.go", "engine.go", "signouts.go", "devices.go", "userrefusals.go", "limits.go", "accounts.go", "margin.go", "results.go", "origin.go", "ratelimits.go", "errors.go"},
 }
