@@ -69,9 +69,9 @@ func (a *Auth) RequireGroup(anyOf ...string) func(http.Handler) http.Handler {
 // RequireScope is Require for access tokens that have all of the scopes. Others get
 // 403. It panics without an argument.
 //
-// With Config.Bearer it alone also lets programs pass, whose tokens name no user (the
-// client credentials grant, RFC 6749 §4.4). Other guards answer 403 to a program, so
-// mount RequireScope on a path that Protect does not select.
+// With Config.Bearer it also lets programs pass, whose tokens name no user (the client
+// credentials grant, RFC 6749 §4.4). Except for RequireMachine, other guards answer 403 to
+// a program, so mount RequireScope on a path that Protect does not select.
 func (a *Auth) RequireScope(allOf ...string) func(http.Handler) http.Handler {
 	if len(allOf) == 0 || slices.Contains(allOf, "") {
 		panic("cognitogate: RequireScope needs a scope")
@@ -79,7 +79,7 @@ func (a *Auth) RequireScope(allOf ...string) func(http.Handler) http.Handler {
 	allOf = slices.Clone(allOf)
 	return func(next http.Handler) http.Handler {
 		return &guard{
-			auth: a, next: next, kind: kindRequire, what: "scope " + strings.Join(allOf, " and "), allowMachine: true,
+			auth: a, next: next, kind: kindRequire, what: "scope " + strings.Join(allOf, " and "), allowMachine: true, scopes: allOf,
 			allow: func(_ *http.Request, s *session.Session) bool { return s.HasScope(allOf...) },
 		}
 	}
@@ -117,7 +117,9 @@ type guard struct {
 	what  string                                     // what allow asks for, for Audit
 	allow func(*http.Request, *session.Session) bool // nil allows every signed-in user
 
-	allowMachine bool // ask allow about a program too
+	allowMachine bool     // ask allow about a program too
+	onlyMachine  bool     // ask allow about a program alone
+	scopes       []string // that a client is told to ask for
 }
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -126,6 +128,11 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if g.kind == kindProtect && !a.protects(r) {
 		report(DecisionPublic, nil)
 		g.next.ServeHTTP(w, r)
+		return
+	}
+	if g.kind != kindLoad && a.answersPreflight(r) {
+		report(DecisionPreflight, nil)
+		a.cfg.Preflight.ServeHTTP(w, r)
 		return
 	}
 	outer := r
@@ -154,7 +161,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		report(a.refusalDecision(r, err), s)
 		g.logRefusal(outer, err)
 		answer.setCacheControl(cookie.Uncached)
-		a.refuse(w, r, err)
+		a.refuse(w, r, g.withScopes(err, s))
 		return
 	}
 	g.next.ServeHTTP(w, r)
@@ -208,7 +215,7 @@ func (a *Auth) refusalDecision(r *http.Request, err error) Decision {
 		return DecisionForbidden
 	case errors.Is(err, tokens.ErrUnavailable):
 		return DecisionUnavailable
-	case page.Navigates(r, a.cfg.Bearer):
+	case a.navigates(r):
 		return DecisionRedirected
 	}
 	return DecisionRefused
