@@ -123,3 +123,69 @@ func TestSettingsArePassedOn(t *testing.T) {
 		t.Errorf("decisions %v, want %v", decisions, want)
 	}
 }
+
+// TestTokensOptionsCopiesEveryField sets all fields that Config has in common with
+// tokens.Options.
+func TestTokensOptionsCopiesEveryField(t *testing.T) {
+	var cfg cognito.Config
+	cfg.Hooks.Tokens.Called = func(context.Context, string, time.Duration, error) {}
+	common := reflect.TypeFor[tokens.Options]()
+	for f := range common.Fields() {
+		switch v := reflect.ValueOf(&cfg).Elem().FieldByName(f.Name); f.Name {
+		case "Hooks":
+		case "Keys":
+			cfg.Keys = tokens.StaticKeySet{}
+		default:
+			setNonZero(t, v)
+		}
+	}
+	copied := reflect.ValueOf(*cognito.TokensOptions(&cfg))
+	for f := range common.Fields() {
+		if copied.FieldByIndex(f.Index).IsZero() {
+			t.Errorf("%s is not copied", f.Name)
+		}
+	}
+}
+
+// TestTokenSettingsArePassedOn shows by their effects that Keys, Leeway and BearerFrom reach
+// lower packages.
+func TestTokenSettingsArePassedOn(t *testing.T) {
+	env := newEnv(t, func(cfg *cognito.Config) { cfg.Bearer = true })
+	early := env.server.Issue("ada", withClaim("nbf", env.clock.Now().Add(30*time.Second).Unix())).Access
+	good := env.server.Issue("ada").Access
+	other := func(r *http.Request) string { return r.Header.Get("X-Token") }
+	for name, test := range map[string]struct {
+		edit                func(*cognito.Config)
+		early, good, xToken int // statuses
+	}{
+		"the defaults": {func(*cognito.Config) {}, 200, 200, 401},
+		"no leeway":    {func(cfg *cognito.Config) { cfg.Leeway = -1 }, 503, 200, 401},
+		"no keys":      {func(cfg *cognito.Config) { cfg.Keys = tokens.StaticKeySet{} }, 401, 401, 401},
+		"BearerFrom":   {func(cfg *cognito.Config) { cfg.BearerFrom = other }, 401, 401, 200},
+	} {
+		auth := newEnv(t, func(cfg *cognito.Config) { cfg.Bearer = true }, test.edit).auth
+		inHeader := bearerRequest("POST", "/x", "")
+		inHeader.Header.Set("X-Token", good)
+		for _, c := range []struct {
+			r    *http.Request
+			want int
+		}{
+			{bearerRequest("POST", "/x", early), test.early}, {bearerRequest("POST", "/x", good), test.good}, {inHeader, test.xToken},
+		} {
+			if resp := answerOf(auth.Require, c.r); resp.StatusCode != c.want {
+				t.Errorf("%s: %d, want %d", name, resp.StatusCode, c.want)
+			}
+		}
+	}
+	// A page with a bearer token elsewhere is not redirected, and its cookies are not read.
+	env = newEnv(t, func(cfg *cognito.Config) { cfg.Bearer, cfg.BearerFrom = true, other })
+	r := env.signedInRequest("ada", "/x")
+	r.Header.Set("X-Token", "x")
+	if resp := answerOf(env.auth.Require, r); resp.StatusCode != 401 || resp.Header.Get("WWW-Authenticate") == "" {
+		t.Errorf("a page with a bad token: %d %v", resp.StatusCode, resp.Header)
+	}
+	r.Header.Del("X-Token")
+	if resp := answerOf(env.auth.Require, r); resp.StatusCode != 200 {
+		t.Errorf("a page without one: %d", resp.StatusCode)
+	}
+}
