@@ -105,7 +105,12 @@ func (c *claims) client() string {
 // token makes the Token that these claims describe. Their use and app client have been
 // checked. Tokens share the strings of the issuer and the app client.
 func (c *claims) token(raw string, use Use, clientID string, key *publicKey) *Token {
-	t := &Token{
+	made := new(struct { // one allocation for both
+		token   Token
+		decoded decodedClaims
+	})
+	t := &made.token
+	*t = Token{
 		use:        use,
 		issuer:     c.issuer,
 		clientID:   clientID,
@@ -120,6 +125,7 @@ func (c *claims) token(raw string, use Use, clientID string, key *publicKey) *To
 		scopes:     c.scope,
 		raw:        raw,
 		signingKey: key,
+		decoded:    &made.decoded,
 	}
 	if use == ID {
 		t.username = c.idUsername
