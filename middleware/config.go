@@ -135,7 +135,8 @@ type Config struct {
 	// "https://app.example.com/mcp". An access token that is bound to another resource, by
 	// its "aud", is refused, as a bearer token and in a cookie. Default none: every "aud" is
 	// accepted, and Findings says so if Bearer is set. A token without "aud" is bound to
-	// nothing, and accepted. Name Login.Resource here too if both are set.
+	// nothing, and accepted. Name Login.Resource here too if both are set. Sites that share
+	// cookies need the same Audience, or each deletes the other's.
 	//
 	// With Bearer, a 401 for a path of an Audience that is a URL of Origin leads OAuth
 	// clients to its metadata (RFC 9728). Serve that with [Auth.ResourceMetadata]: Protect
