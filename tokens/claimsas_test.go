@@ -116,6 +116,13 @@ func TestClaimsAsComparesNamesExactly(t *testing.T) {
 	if got, err := tokens.ClaimsAs[flatClaims](customToken(t, tokens.ID, `"custom:Tenant":"evil"`)); err != nil || got.Tenant != "" {
 		t.Errorf("%+v, %v", got, err)
 	}
+	// No claim is for an embedded struct itself.
+	if got, err := tokens.ClaimsAs[struct {
+		Embedded
+		Text string `json:"embedded"`
+	}](customToken(t, tokens.ID, `"Embedded":"evil"`)); err != nil || got.Text != "" {
+		t.Errorf("%+v, %v", got, err)
+	}
 }
 
 func TestClaimsAsErrors(t *testing.T) {
@@ -172,5 +179,15 @@ func TestClaimsAsAllocatesNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() { _, _ = tokens.ClaimsAs[roles](token) }); n > 5 {
 		t.Errorf("%v allocations for a slice", n)
+	}
+	// Values of four types are kept.
+	decode := []func(){
+		func() { _, _ = tokens.ClaimsAs[struct{ A int }](token) }, func() { _, _ = tokens.ClaimsAs[struct{ B int }](token) },
+		func() { _, _ = tokens.ClaimsAs[struct{ C int }](token) },
+	}
+	for i, f := range decode {
+		if n := testing.AllocsPerRun(100, f); (n == 0) != (i < 2) {
+			t.Errorf("%v allocations for type %d", n, i+3)
+		}
 	}
 }
