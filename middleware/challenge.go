@@ -25,7 +25,7 @@ func (g *guard) withScopes(err error, s *session.Session) error {
 	if len(g.scopes) == 0 || !g.auth.cfg.Bearer {
 		return err
 	}
-	return &scopesError{err, g.scopes, !s.HasScope(g.scopes...) && (isMachine(s) || !g.onlyMachine)}
+	return &scopesError{err, g.scopes, !s.HasScope(g.scopes...) && !errors.Is(err, errUser)}
 }
 
 // challenge returns the WWW-Authenticate of a 401. With bearer tokens it has the

@@ -99,7 +99,8 @@ type Config struct {
 
 	// Secret seals the cookies of unfinished sign-ins: at least 32 random bytes, the
 	// same for all replicas. Required if Routes sign users in; see Origin. To replace it,
-	// move the old one to OldSecrets for an hour, which an unfinished sign-in may last.
+	// move the old one to OldSecrets for an hour, which an unfinished sign-in may last. New
+	// refuses one byte repeated, which a placeholder or an unfilled buffer is.
 	Secret     []byte
 	OldSecrets [][]byte
 
@@ -197,8 +198,11 @@ type Config struct {
 
 	// Logger gets warnings about trouble, never a token or a user's attribute. An outage
 	// of a key set or an operation of Cognito is a warning when it begins, and an info
-	// with its duration when it is over. At level Debug there is a line for each request
-	// that a guard refuses, with the reason. Default slog.Default().
+	// with its duration when it is over. A mistake of the configuration is an error. The
+	// attribute "look_at" names the field of Config, or what else may be wrong. Warnings and
+	// errors of one kind come once a minute, with the number of those between where anybody
+	// can cause them. At level Debug there is a line for each request that a guard refuses,
+	// with the reason. Default slog.Default().
 	Logger *slog.Logger
 
 	// Hooks are told what happens. SignedIn may refuse a sign-in.
@@ -233,9 +237,17 @@ type Login struct {
 type Hooks struct {
 	Tokens  tokens.Hooks
 	Session session.Hooks
-	// Decided is called when a guard has decided about a request. elapsed is the time
-	// that the decision took.
-	Decided func(ctx context.Context, d Decision, elapsed time.Duration)
+
+	// Decided is called at once when a guard has decided about a request, before the
+	// handler behind the guard or the ErrorHandler runs. Each of several nested guards
+	// tells its own decision.
+	Decided func(ctx context.Context, d GuardDecision)
+
+	// Served is called when the outermost guard of this Auth returns, also after a panic. So
+	// it is called once for a request, and d is the decision that counts, as in [Outcome].
+	// It is not called if no guard has decided, because a function of RequireFunc has
+	// panicked. A router between the guard and the handler knows the route by then.
+	Served func(ctx context.Context, d GuardDecision)
 
 	// SignedIn is called by Routes once the tokens of a sign-in are verified, before the
 	// browser gets the session. It may create the local user; the browser waits for it. If
@@ -258,19 +270,3 @@ type Hooks struct {
 	// it is no failure that the user is not signed in. Anybody can cause FailureLost.
 	SignInFailed func(ctx context.Context, e SignInFailure)
 }
-
-// Decision is what a guard decides about a request. Its text is stable and can be
-// a metric's label.
-type Decision string
-
-// The decisions.
-const (
-	DecisionPublic      Decision = "public"      // the matcher does not select the path
-	DecisionPreflight   Decision = "preflight"   // answered by Config.Preflight
-	DecisionPassed      Decision = "passed"      // signed in and allowed
-	DecisionAnonymous   Decision = "anonymous"   // let through by Load without a session
-	DecisionRedirected  Decision = "redirected"  // sent to the sign-in page
-	DecisionRefused     Decision = "refused"     // 401
-	DecisionForbidden   Decision = "forbidden"   // 403
-	DecisionUnavailable Decision = "unavailable" // 503
-)

@@ -29,8 +29,8 @@ func (a *Auth) RequireMachine(allOf ...string) func(http.Handler) http.Handler {
 	}
 	return func(next http.Handler) http.Handler {
 		return &guard{
-			auth: a, next: next, kind: kindRequire, what: what, allowMachine: true, onlyMachine: true, scopes: allOf,
-			allow: func(_ *http.Request, s *session.Session) bool { return isMachine(s) && s.HasScope(allOf...) },
+			auth: a, next: next, kind: kindRequire, reason: ReasonScope, what: what, allowMachine: true, onlyMachine: true, scopes: allOf,
+			allow: func(_ *http.Request, s *session.Session) bool { return s.HasScope(allOf...) },
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -26,7 +25,7 @@ func withPreflight(cfg *cognito.Config) {
 func TestPreflight(t *testing.T) {
 	var decisions []cognito.Decision
 	env := newEnv(t, withPreflight, func(cfg *cognito.Config) {
-		cfg.Hooks.Decided = func(_ context.Context, d cognito.Decision, _ time.Duration) { decisions = append(decisions, d) }
+		cfg.Hooks.Decided = func(_ context.Context, d cognito.GuardDecision) { decisions = append(decisions, d.Decision) }
 	})
 	plain := newAuth(t)
 	origin, method := []string{"Origin", "https://other.example"}, []string{"Access-Control-Request-Method", "PUT"}

@@ -68,10 +68,13 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	var buffer [10]requestCookie // as many as Amplify sets; on the stack
 	parsed := m.layout.parse(r.Header, buffer[:0])
 	if len(parsed) == 0 {
+		m.warnings.ofOtherAppClients(r.Header)
 		return nil, errNoCookies
 	}
 	if !opts.ForceRefresh {
-		if s := m.cachedSingle(parsed.single()); s != nil {
+		s := m.cachedSingle(parsed.single())
+		m.hooks.cacheAsked(ctx, s != nil)
+		if s != nil {
 			return s, nil
 		}
 	}
@@ -116,6 +119,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	}
 	if v.state == stateValid {
 		m.noteValid(v.userResult)
+		m.warnings.ofSession(r.Header, cookies, v.access, v.id)
 		if w == nil || !m.wantsRefresh(v.userResult, opts, r) {
 			return m.sessionOf(v.userResult, signOutCount), nil
 		}
@@ -204,7 +208,9 @@ func (m *Manager) fetchBearer(ctx context.Context, raw string, opts *FetchOption
 }
 
 func (m *Manager) verifyBearer(ctx context.Context, raw string) (*Session, error) {
-	if s := m.cached(asBearer, raw, "", ""); s != nil {
+	s := m.cached(asBearer, raw, "", "")
+	m.hooks.cacheAsked(ctx, s != nil)
+	if s != nil {
 		return s, nil
 	}
 	signOutCount := m.refresher.SignOutCount()

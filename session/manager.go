@@ -32,8 +32,10 @@ type Manager struct {
 	bearer    bearerTokens
 	now       func() time.Time
 	logger    *slog.Logger
+	warnings  *warnings
 
 	clientAddress func(*http.Request) netip.Addr
+	hooks         Hooks
 	logForeign    rate.Sometimes
 }
 
@@ -76,8 +78,10 @@ func NewManager(cfg Config) (*Manager, error) {
 		bearer:   bearerTokens{cfg.Bearer, slices.Clone(cfg.BearerClients), cfg.BearerFrom},
 		now:      cfg.Now,
 		logger:   cfg.Logger,
+		warnings: newWarnings(&cfg),
 
 		clientAddress: cfg.ClientAddress,
+		hooks:         cfg.Hooks,
 	}
 	m.logForeign.Interval = time.Minute
 	for _, issuer := range cfg.UserPool.IssuerURLs() {
@@ -88,7 +92,9 @@ func NewManager(cfg Config) (*Manager, error) {
 		Trusted:    func(t *refresh.Tokens) bool { return m.areTrusted(t.Access, t.ID, m.now()) },
 		Secrets:    []string{cfg.UserPool.ClientSecret},
 		Superseded: func(access string) { m.cache.drop(inCookies, access) },
-		Margin:     cfg.margin(), Now: cfg.Now, Logger: cfg.Logger, Refreshed: cfg.Hooks.refreshed(),
+		Issued:     m.warnings.ofNewToken,
+		Margin:     cfg.margin(), Now: cfg.Now, Logger: cfg.Logger,
+		RefreshStarted: cfg.Hooks.RefreshStarted, Refreshed: m.hooks.refreshed(),
 	})
 	return m, nil
 }
@@ -113,16 +119,32 @@ func (m *Manager) cached(how arrival, access, id, details string) *Session {
 	return s
 }
 
+// CacheSize returns how many verified sessions the cache holds, and about how many bytes of
+// Config.CacheBytes they take.
+func (m *Manager) CacheSize() (sessions int, bytes int64) {
+	sessions, size := m.cache.Size()
+	return sessions, int64(size)
+}
+
 // verifyToken verifies a token that has come with a request.
 func (m *Manager) verifyToken(ctx context.Context, raw string, use tokens.Use) (*tokens.Token, error) {
 	token, err := m.verifier.Verify(ctx, raw, use)
+	m.warnings.ofVerified(token, err)
 	m.logForeignIssuer(err)
 	return token, err
 }
 
 // verifyBearerToken is verifyToken for a bearer token, which may be a further app client's.
+// Such a token says nothing about the app client of the cookies.
 func (m *Manager) verifyBearerToken(ctx context.Context, raw string) (*tokens.Token, error) {
 	token, err := m.verifier.VerifyBearer(ctx, raw, m.bearer.clients...)
+	genuine := token
+	if refusal, ok := errors.AsType[*tokens.VerifyError](err); ok {
+		genuine = refusal.Token
+	}
+	if genuine == nil || genuine.ClientID() == m.userPool.ClientID {
+		m.warnings.ofVerified(token, err)
+	}
 	m.logForeignIssuer(err)
 	return token, err
 }

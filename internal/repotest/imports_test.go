@@ -18,11 +18,15 @@ var allowedImports = map[string][]string{
 	"matcher":                          {"internal/automaton", "internal/percent"},
 	"internal/automaton":               {},
 	"internal/automaton/automatontest": {},
-	"tokens":                           {"internal/awscall", "internal/background", "internal/redact"},
+	"tokens":                           {"internal/awscall", "internal/background", "internal/outage", "internal/redact"},
 	"session":                          {"internal/clockcache", "internal/recent", "session/internal/refresh", "tokens", "internal/configerr", "internal/cookie", "internal/hosts", "internal/page", "internal/percent"},
 	"session/internal/refresh":         {"tokens", "internal/awscall", "internal/background", "internal/recent"},
+	"session/dynamostore":              {"session"},
+	"session/redisstore":               {"session"},
+	"session/storetest":                {"session"},
 	"middleware":                       {"internal/automaton", "internal/background", "internal/configerr", "internal/percent", "internal/recent", "matcher", "session", "tokens", "internal/cookie", "internal/page", "internal/seal"},
-	"identity":                         {"internal/background", "internal/configerr", "internal/recent", "internal/awscall", "session", "tokens", "internal/hosts"},
+	"middleware/otelhooks":             {"middleware", "session", "tokens"},
+	"identity":                         {"internal/background", "internal/configerr", "internal/outage", "internal/recent", "internal/awscall", "session", "tokens", "internal/hosts"},
 	"appsync":                          {"internal/awscall", "identity", "session", "internal/hosts"},
 	"cognitotest":                      {"middleware", "session", "tokens", "internal/sigv4"},
 	"internal/configerr":               {"tokens"},
@@ -36,7 +40,9 @@ var allowedImports = map[string][]string{
 	"internal/browsertest":             {"internal/longtest"},
 	"internal/longtest":                {},
 	"internal/nginxtest":               {},
+	"internal/redistest":               {"internal/longtest"},
 	"internal/repotest":                {},
+	"internal/outage":                  {"internal/awscall"},
 	"internal/page":                    {},
 	"internal/percent":                 {},
 	"internal/recent":                  {},
@@ -49,13 +55,21 @@ var allowedImports = map[string][]string{
 // do, so that a new major version of it changes few packages.
 var thirdPartyImporters = map[string][]string{
 	"github.com/lestrrat-go/jwx/": {"tokens"},
-	"github.com/aws/":             {"internal/awscall", "tokens", "identity", "internal/sigv4", "examples/chi-app"},
+	"github.com/aws/":             {"internal/awscall", "tokens", "identity", "internal/sigv4", "session/dynamostore", "examples/chi-app"},
 	"github.com/chromedp/":        {"internal/browsertest"},
 	"github.com/go-chi/chi/":      {"middleware", "cognitotest", "examples/chi-app"},
 	"github.com/gorilla/":         {"internal/seal"},
+	"github.com/redis/":           {"session/redisstore", "internal/redistest"},
 	"golang.org/x/net/":           {"internal/cookie"},
-	"golang.org/x/oauth2":         {"tokens", "middleware"},
-	"golang.org/x/time/":          {"middleware", "session", "session/internal/refresh"},
+
+	// The API of OpenTelemetry, and not its SDK.
+	"go.opentelemetry.io/otel/attribute": {"middleware/otelhooks"},
+	"go.opentelemetry.io/otel/codes":     {"middleware/otelhooks"},
+	"go.opentelemetry.io/otel/metric":    {"middleware/otelhooks"},
+	"go.opentelemetry.io/otel/trace":     {"middleware/otelhooks"},
+
+	"golang.org/x/oauth2": {"tokens", "middleware"},
+	"golang.org/x/time/":  {"middleware", "session", "session/internal/refresh"},
 }
 
 // jwxFiles are the only files of package tokens that may import jwx.
