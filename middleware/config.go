@@ -147,6 +147,15 @@ type Config struct {
 	// ErrorHandler comes first: what it answers itself is no Page.
 	Page func(w http.ResponseWriter, r *http.Request, p *Page)
 
+	// ReasonHeader tells developers why a guard refuses a request, with any status: the
+	// header Cognitogate-Reason of the answer has the reason that is in the log at level
+	// Debug, such as "no cookies". So do the answers of ServeError. Default false. New warns
+	// in the log if it is set. Do not set it in production: an attacker learns which part of
+	// a forged token is wrong, and an outage shows addresses of your network. The reason has
+	// no token and no attribute of a user. It is at most 300 characters of ASCII, and its
+	// words may change.
+	ReasonHeader bool
+
 	// HTTPClient makes all requests to Cognito. Default http.DefaultClient. Every
 	// call carries a deadline, so it needs no timeout of its own.
 	HTTPClient *http.Client

@@ -153,6 +153,9 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		report(a.refusalDecision(r, err), s)
 		g.logRefusal(outer, err)
+		if a.cfg.ReasonHeader {
+			setReason(answer.Header(), g.explain(outer, err))
+		}
 		answer.setCacheControl(cookie.Uncached)
 		a.refuse(w, r, err)
 		return

@@ -1,0 +1,164 @@
+package middleware_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	cognito "github.com/cognitogate/cognitogate/middleware"
+	"github.com/cognitogate/cognitogate/tokens"
+)
+
+const reasonHeader = "Cognitogate-Reason"
+
+var loggedReason = regexp.MustCompile(`level=DEBUG .* reason="((?:[^"\\]|\\.)*)"`)
+
+var notASCII = regexp.MustCompile(`[^ -~]`)
+
+// TestReasonHeader has guards refuse requests in every way. The header says what the log
+// says, in ASCII.
+func TestReasonHeader(t *testing.T) {
+	var log strings.Builder
+	withReason := func(cfg *cognito.Config) { cfg.ReasonHeader = true }
+	env := newEnv(t, withDebugLog(&log), withReason)
+	defer env.server.SetFault(nil)
+	request := func(method, target string, header ...string) *http.Request {
+		r := httptest.NewRequest(method, target, nil)
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		return r
+	}
+	expired := env.expiredRequest("ada", "/dashboard")
+	foreign := pageRequest("/dashboard")
+	env.server.SignIn(foreign, "ada", func(d *cognitotest.Draft) {
+		d.Claims["iss"] = "https://évil.example/\r\nSet-Cookie: a=b\u2028\x00" + strings.Repeat("ж", 999)
+	})
+	for name, c := range map[string]struct {
+		request *http.Request
+		fault   string // the operation that fails, if any
+		status  int
+		want    string
+	}{
+		"a page":         {pageRequest("/dashboard"), "", 307, "no cookies"},
+		"a form":         {request("POST", "/dashboard", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Accept", "text/html"), "", 303, "no cookies"},
+		"a script":       {scriptRequest("/api/private"), "", 401, "no cookies"},
+		"a prefetch":     {request("GET", "/dashboard", "Sec-Purpose", "prefetch", "Sec-Fetch-Mode", "navigate"), "", 401, "no cookies"},
+		"a group":        {env.signedInRequest("grace", "/admin"), "", 403, "the session is not allowed by group admins"},
+		"another issuer": {foreign, "", 307, `access token is refused: bad issuer: iss "https://?vil.example/`},
+		"an outage":      {expired, opRefresh, 503, "Cognito is unavailable: GetTokensFromRefreshToken: "},
+		"HEAD":           {request("HEAD", "/dashboard", "Accept", "application/json"), "", 401, "no cookies"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log.Reset()
+			env.server.SetFault(nil)
+			if c.fault != "" {
+				env.server.SetFault(failing(c.fault))
+			}
+			resp := env.do(c.request)
+			lines := resp.Header[reasonHeader]
+			if resp.StatusCode != c.status || len(lines) != 1 || !strings.HasPrefix(lines[0], c.want) {
+				t.Fatalf("status %d, reason %q; want %d and %q", resp.StatusCode, lines, c.status, c.want)
+			}
+			if got := lines[0]; len(got) > 310 || notASCII.MatchString(got) ||
+				strings.Contains(got, "eyJ") || strings.Contains(got, "ada") || strings.Contains(got, "grace") {
+				t.Errorf("the header is too long, is not ASCII or shows the user: %q", got)
+			}
+			logged := loggedReason.FindStringSubmatch(log.String())
+			if logged == nil {
+				t.Fatalf("the log: %s", &log)
+			}
+			reason, err := strconv.Unquote(`"` + logged[1] + `"`)
+			if ascii := notASCII.ReplaceAllString(reason, "?"); err != nil || ascii != lines[0] {
+				t.Errorf("the header has %q, the log %q", lines[0], reason)
+			}
+		})
+	}
+	env.server.SetFault(nil)
+
+	for name, r := range map[string]*http.Request{
+		"passed": env.signedInRequest("ada", "/dashboard"), "public": pageRequest("/api/other"), "anonymous": pageRequest("/api/public"),
+	} {
+		if resp := env.do(r); resp.StatusCode != 200 || resp.Header[reasonHeader] != nil {
+			t.Errorf("%s: status %d, reason %q", name, resp.StatusCode, resp.Header[reasonHeader])
+		}
+	}
+
+	off := newEnv(t)
+	for _, r := range []*http.Request{pageRequest("/dashboard"), scriptRequest("/dashboard"), off.signedInRequest("grace", "/admin")} {
+		if resp := off.do(r); resp.StatusCode == 200 || resp.Header[reasonHeader] != nil {
+			t.Errorf("by default: status %d, reason %q", resp.StatusCode, resp.Header[reasonHeader])
+		}
+	}
+}
+
+// TestReasonHeaderOnPages: a page of Config.Page, the page instead of a loop, and the answer
+// of another ErrorHandler have the header too.
+func TestReasonHeaderOnPages(t *testing.T) {
+	loop := newAuth(t, func(cfg *cognito.Config) { cfg.ReasonHeader = true })
+	cleared := newAuth(t, func(cfg *cognito.Config) {
+		cfg.ReasonHeader = true
+		cfg.Page = func(w http.ResponseWriter, _ *http.Request, _ *cognito.Page) {
+			clear(w.Header())
+			w.Write([]byte("own"))
+		}
+	})
+	handled := newAuth(t, func(cfg *cognito.Config) {
+		cfg.ReasonHeader = true
+		cfg.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { http.Error(w, "own", 418) }
+	})
+	for name, c := range map[string]struct {
+		handler http.Handler
+		target  string
+		status  int
+		want    string
+	}{
+		"loop":         {loop.Require(http.NotFoundHandler()), "/sign-in", 400, "no cookies"},
+		"own page":     {cleared.Require(http.NotFoundHandler()), "/sign-in", 400, "no cookies"},
+		"ErrorHandler": {handled.Require(http.NotFoundHandler()), "/", 418, "no cookies"},
+		"own guard": {http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, err := loop.Sessions().Fetch(w, r, nil)
+			loop.ServeError(w, r, err)
+		}), "/", 307, "no cookies"},
+		"own refusal": {http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			loop.ServeError(w, r, cognito.ErrForbidden)
+		}), "/", 403, "cognitogate: forbidden"},
+		"own outage": {http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			loop.ServeError(w, r, tokens.ErrUnavailable)
+		}), "/", 503, "Cognito is unavailable"},
+		"another Auth inside": {loop.Load(handled.Require(http.NotFoundHandler())), "/", 418, "no cookies"},
+	} {
+		w := httptest.NewRecorder()
+		c.handler.ServeHTTP(w, pageRequest(c.target))
+		if resp := w.Result(); resp.StatusCode != c.status || resp.Header.Get(reasonHeader) != c.want {
+			t.Errorf("%s: status %d, reason %q; want %d and %q", name, resp.StatusCode, resp.Header.Get(reasonHeader), c.status, c.want)
+		}
+	}
+}
+
+// TestReasonHeaderIsInTheLog: New says once that the header is on.
+func TestReasonHeaderIsInTheLog(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		var log strings.Builder
+		env := newEnv(t, withLog(&log), func(cfg *cognito.Config) { cfg.ReasonHeader = on })
+		env.do(pageRequest("/dashboard"))
+		if got := strings.Count(log.String(), "level=WARN"); got != strings.Count(log.String(), "Config.ReasonHeader is set") || (got == 1) != on {
+			t.Errorf("ReasonHeader %v: the log has %s", on, &log)
+		}
+	}
+}
+
+// TestReasonHeaderReplacesAnother: a guard's reason replaces a header that is there.
+func TestReasonHeaderReplacesAnother(t *testing.T) {
+	auth := newAuth(t, func(cfg *cognito.Config) { cfg.ReasonHeader = true })
+	w := httptest.NewRecorder()
+	w.Header().Set(reasonHeader, "of another program")
+	auth.Require(http.NotFoundHandler()).ServeHTTP(w, pageRequest("/"))
+	if got := w.Result().Header[reasonHeader]; len(got) != 1 || got[0] != "no cookies" {
+		t.Errorf("%q", got)
+	}
+}
