@@ -31,6 +31,9 @@ type config struct {
 	Demo       []cognitotest.User // the users who can sign in; nil on a real user pool
 	Client     *clientConfig      // nil unless Amplify is served too
 	AWS        awsConfig
+	Debug      bool    // tell clients why they are refused
+	Operator   string  // the URL of the operator's port, empty without one
+	Outage     *outage // nil on a real user pool
 }
 
 func (c config) now() time.Time {
@@ -48,6 +51,8 @@ type app struct {
 	identities *identity.Pool
 	data       *appsync.Client
 	router     *chi.Mux
+	operator   http.Handler // of the operator's port
+	metrics    http.Handler
 	nav        []link
 	notes      guestbook
 	gallery    gallery
@@ -57,6 +62,9 @@ type app struct {
 
 func newApp(cfg config) (*app, error) {
 	a := &app{cfg: cfg, assets: loadAssets()}
+	if err := a.newMetrics(); err != nil {
+		return nil, err
+	}
 	if err := a.newAuth(); err != nil {
 		return nil, err
 	}
@@ -69,6 +77,7 @@ func newApp(cfg config) (*app, error) {
 		return nil, err
 	}
 	a.route()
+	a.routeOperator()
 	return a, nil
 }
 
@@ -99,6 +108,7 @@ func (a *app) newAuth() (err error) {
 		Login:        a.cfg.Login,
 		AfterSignIn:  "/dashboard",
 		ErrorHandler: a.serveError,
+		ReasonHeader: a.cfg.Debug, // never in production
 		HTTPClient:   a.cfg.HTTPClient,
 		Now:          a.cfg.Now,
 		Logger:       a.cfg.Logger,
@@ -119,7 +129,7 @@ func (a *app) route() {
 
 	//show:routes
 	r := chi.NewRouter()
-	r.Use(a.traceRequests, a.securityHeaders, crossOrigin.Handler, chimw.GetHead)
+	r.Use(a.watch, a.traceRequests, a.securityHeaders, crossOrigin.Handler, chimw.GetHead)
 	r.Use(a.auth.Protect)
 
 	r.Get("/dashboard", a.dashboard)

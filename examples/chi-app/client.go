@@ -36,12 +36,13 @@ func clientScript(dir string) (string, error) {
 func (a *app) newClientAuth() (err error) {
 	//show:client
 	a.client, err = cognito.New(cognito.Config{
-		UserPool:   a.cfg.Client.UserPool,
-		SignIn:     "/amplify/",
-		HTTPClient: a.cfg.HTTPClient,
-		Now:        a.cfg.Now,
-		Logger:     a.cfg.Logger,
-		Hooks:      a.hooks(),
+		UserPool:     a.cfg.Client.UserPool,
+		SignIn:       "/amplify/",
+		ReasonHeader: a.cfg.Debug,
+		HTTPClient:   a.cfg.HTTPClient,
+		Now:          a.cfg.Now,
+		Logger:       a.cfg.Logger,
+		Hooks:        a.hooks(),
 	})
 	//end:client
 	return err

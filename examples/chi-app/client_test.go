@@ -46,7 +46,7 @@ func TestAmplifyPage(t *testing.T) {
 
 func TestClientFlag(t *testing.T) {
 	dir := t.TempDir()
-	err := run(t.Context(), []string{"-addr", "localhost:0", "-client", dir}, io.Discard, io.Discard)
+	err := run(t.Context(), []string{"-addr", "localhost:0", "-operator=", "-client", dir}, io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "has no client.js: build it, with npm ci") {
 		t.Errorf("a directory without the program: %v", err)
 	}

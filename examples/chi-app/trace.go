@@ -37,8 +37,6 @@ type refreshed struct {
 }
 
 // String is the short text for the log.
-func (d decided) String() string { return string(d.Decision) }
-
 func (r refreshed) String() string {
 	if r.Err != nil {
 		return string(r.Source) + " failed"
@@ -99,25 +97,40 @@ func (a *app) hooks() cognito.Hooks {
 	//end:hooks
 }
 
-// traceRequests traces and logs every request. It logs no query, header or username,
-// because logs are often read by others.
+// watch lets traceRequests see what the guards decide.
+func (a *app) watch(next http.Handler) http.Handler {
+	if a.client != nil {
+		next = a.client.Watch(next)
+	}
+	return a.auth.Watch(next)
+}
+
+// traceRequests traces and logs every request, also one that a guard refuses. It logs no
+// query, header or username, because logs are often read by others. The subject is a random
+// identifier of the user, which only the user pool can resolve.
+//
+//show:access-log
 func (a *app) traceRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		t := new(trace)
 		ww := chimw.NewWrapResponseWriter(w, r.ProtoMajor)
 		defer func() {
+			outcome := cognito.Watched(r) // auth.Watch is in front
 			a.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request",
 				slog.String("method", r.Method),
 				slog.String("path", r.URL.Path),
 				slog.Int("status", cmp.Or(ww.Status(), http.StatusOK)),
 				slog.Duration("took", time.Since(start)),
-				slog.Any("guards", t.Decisions),
+				slog.String("decision", string(outcome.Decision)),
+				slog.String("subject", outcome.Subject),
 				slog.Any("refreshes", t.Refreshes))
 		}()
 		next.ServeHTTP(ww, r.WithContext(context.WithValue(r.Context(), traceKey{}, t)))
 	})
 }
+
+//end:access-log
 
 // callCounts counts the calls to Cognito since the start, for the admin page.
 type callCounts struct {
