@@ -64,5 +64,8 @@ func listen(flag, addr string) (net.Listener, error) {
 // only there.
 func localhost(addr string) string {
 	_, port, _ := net.SplitHostPort(addr)
+	if port == "80" { // which browsers leave out
+		return "http://localhost"
+	}
 	return "http://" + net.JoinHostPort("localhost", port)
 }

@@ -155,6 +155,10 @@ func TestRunRefuses(t *testing.T) {
 		{"an origin without scheme", []string{"-origin", "farm.example"}, []string{`-origin "farm.example": want a URL like https://app.example.com`}},
 		{"an origin without a host", []string{"-origin", "https://"}, []string{"-origin", "want a URL"}},
 		{"an origin with a path", []string{"-origin", "https://farm.example/"}, []string{"-origin", "want a URL", "without a path"}},
+		{"an origin in capitals", []string{"-origin", "https://App.example.com"}, []string{"-origin", "in lower case"}},
+		{"an origin with the default port", []string{"-origin", "https://app.example.com:443"}, []string{"-origin", "without a path or the default port"}},
+		{"an origin with a port that is too large", []string{"-origin", "https://app.example.com:99999"}, []string{"-origin", "want a URL"}},
+		{"an origin with a user", []string{"-origin", "https://ada@app.example.com"}, []string{"-origin", "want a URL"}},
 		{"an origin over http", []string{"-origin", "http://farm.example"}, []string{"-origin", "want a URL"}},
 		{"a format of the log", []string{"-log", "xml"}, []string{`-log "xml": want text or json`}},
 		{"a file that does not exist", []string{"-outputs", "nowhere.json"}, []string{"-outputs nowhere.json: want the path of a file such as amplify_outputs.json: no such file"}},
@@ -201,6 +205,17 @@ func TestGreet(t *testing.T) {
 		if s := b.String(); !strings.HasPrefix(s, "Open "+c.origin+" and") || strings.Contains(s, "nobody can sign in") != c.warned {
 			t.Errorf("on %v, greet says\n%s", c.ip, s)
 		}
+	}
+}
+
+func TestIsOrigin(t *testing.T) {
+	for _, origin := range []string{"https://app.example.com", "https://app.example.com:8443", "https://[::1]:8443", "http://localhost", "http://localhost:8080", "http://127.0.0.1:1", "http://[::1]:8080"} {
+		if !isOrigin(origin) {
+			t.Errorf("%s is refused", origin)
+		}
+	}
+	if got := localhost("127.0.0.1:80"); !isOrigin(got) {
+		t.Errorf("the default for port 80 is %s", got)
 	}
 }
 

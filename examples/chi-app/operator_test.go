@@ -36,6 +36,7 @@ var (
 // TestOutageSwitch makes Cognito fail with the operator's switch. Signed-in users go on
 // until their tokens expire, then get 503, and nobody is signed out.
 func TestOutageSwitch(t *testing.T) {
+	t.Parallel() // failing calls wait before the next attempt
 	d := newDemo(t)
 	v := d.visitor(t)
 	v.signIn("ada")

@@ -71,8 +71,8 @@ func (o *options) check() error {
 	case o.operator == o.addr && port != "0":
 		add("-operator %s: -addr listens there already: give it another port, such as localhost:8081", o.operator)
 	}
-	if u, err := url.Parse(o.origin); o.origin != "" && (err != nil || u.Hostname() == "" || u.Scheme+"://"+u.Host != o.origin || u.Scheme != "https" && !isLocal(u)) {
-		add("-origin %q: want a URL like https://app.example.com, or http://localhost:8080, without a path", o.origin)
+	if o.origin != "" && !isOrigin(o.origin) {
+		add("-origin %q: want a URL like https://app.example.com, or http://localhost:8080: in lower case, without a path or the default port", o.origin)
 	}
 	// Tokens are refreshed five seconds before they expire. With a shorter lifetime
 	// every request would refresh them.
@@ -110,6 +110,20 @@ func isAddress(addr string) bool {
 	}
 	_, err = strconv.ParseUint(port, 10, 16)
 	return err == nil
+}
+
+// isOrigin reports whether text is an origin as browsers write it (RFC 6454 §6.2), and one
+// that Cognito lets users come back to.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme+"://"+u.Host != text || u.Hostname() == "" || strings.ToLower(text) != text {
+		return false
+	}
+	defaultPort := map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	if u.Port() == defaultPort || u.Port() != "" && !isAddress(u.Host) {
+		return false
+	}
+	return u.Scheme == "https" || isLocal(u)
 }
 
 // isLocal reports whether Cognito lets this URL be http.
