@@ -149,11 +149,12 @@ type Config struct {
 
 	// ReasonHeader tells developers why a guard refuses a request, with any status: the
 	// header Cognitogate-Reason of the answer has the reason that is in the log at level
-	// Debug, such as "no cookies". So do the answers of ServeError. Default false. New warns
-	// in the log if it is set. Do not set it in production: an attacker learns which part of
-	// a forged token is wrong, and an outage shows addresses of your network. The reason has
-	// no token and no attribute of a user. It is at most 300 characters of ASCII, and its
-	// words may change.
+	// Debug, such as "no cookies". So do the answers of ServeError. After a failed sign-in
+	// it is the FailureReason. Default false. New warns in the log if it is set.
+	//
+	// Do not set it in production: an attacker learns which part of a forged token is wrong,
+	// and an outage shows addresses of your network. The reason has no token and no
+	// attribute of a user. It is ASCII, at most 300 characters, and its words may change.
 	ReasonHeader bool
 
 	// HTTPClient makes all requests to Cognito. Default http.DefaultClient. Every

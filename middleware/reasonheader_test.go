@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -160,5 +161,41 @@ func TestReasonHeaderReplacesAnother(t *testing.T) {
 	auth.Require(http.NotFoundHandler()).ServeHTTP(w, pageRequest("/"))
 	if got := w.Result().Header[reasonHeader]; len(got) != 1 || got[0] != "no cookies" {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestReasonHeaderOfSignIns has sign-ins fail. The header is the hook's reason, and not what
+// the managed login says about the user.
+func TestReasonHeaderOfSignIns(t *testing.T) {
+	var told []cognito.SignInFailure
+	env := newRoutesEnv(t, func(cfg *cognito.Config) {
+		cfg.ReasonHeader = true
+		cfg.Hooks.SignInFailed = func(_ context.Context, e cognito.SignInFailure) { told = append(told, e) }
+	})
+	callback := "/api/auth/sign-in-callback"
+	answer := func(params string) func() *http.Response {
+		return func() *http.Response {
+			authorize, flow := env.startFlow("/api/auth/sign-in")
+			return env.get(callback+"?state="+authorize.Query().Get("state")+"&"+params, flow)
+		}
+	}
+	for name, c := range map[string]struct {
+		fail func() *http.Response
+		want cognito.FailureReason
+	}{
+		"lost":       {func() *http.Response { return env.get(callback + "?code=x&state=y") }, cognito.FailureLost},
+		"parameters": {func() *http.Response { return env.get("/api/auth/sign-in?response_mode=fragment") }, cognito.FailureNotBegun},
+		"cancelled":  {answer("error=access_denied&error_description=user+cancelled"), cognito.FailureCancelled},
+		"refused":    {answer("error=invalid_request&error_description=ada%40example.com%0d%0aSet-Cookie:+a=b"), cognito.FailureLogin},
+		"no code":    {answer("code=x"), cognito.FailureTokens},
+	} {
+		told = nil
+		resp := c.fail()
+		if got := resp.Header[reasonHeader]; len(told) != 1 || told[0].Reason != c.want || len(got) != 1 || got[0] != string(c.want) {
+			t.Errorf("%s: status %d, reason %q, the hook %v; want %q", name, resp.StatusCode, got, told, c.want)
+		}
+	}
+	if resp := env.get("/api/auth/sign-in"); resp.StatusCode != http.StatusFound || resp.Header[reasonHeader] != nil {
+		t.Errorf("a sign-in: status %d, reason %q", resp.StatusCode, resp.Header[reasonHeader])
 	}
 }
