@@ -32,7 +32,7 @@ func (g *guard) explain(r *http.Request, err error) string {
 	switch {
 	case !errors.Is(err, ErrForbidden):
 		return g.auth.sessions.Explain(r, err)
-	case g.allow == nil:
+	case errors.Is(err, errMachine):
 		return "the token is a program's"
 	}
 	return "the session is not allowed by " + g.what

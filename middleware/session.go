@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/cognitogate/cognitogate/session"
@@ -13,6 +14,9 @@ func (a *Auth) Session(r *http.Request) *session.Session {
 	return a.sessions.FromContext(r.Context())
 }
 
+// errMachine reports a program's token on a route for users.
+var errMachine = fmt.Errorf("%w: the token is a program's", ErrForbidden)
+
 // allowMachine is for guards that answer 403, and not 401, to a program that may not see
 // the route: its token is good.
 var allowMachine = &session.FetchOptions{AllowMachine: true}
@@ -24,7 +28,7 @@ func (g *guard) fetch(w http.ResponseWriter, r *http.Request) (*session.Session,
 	}
 	s, err := g.auth.sessions.Fetch(w, r, allowMachine)
 	if err == nil && !g.allowMachine && s.AccessToken().Username() == "" {
-		err = ErrForbidden
+		err = errMachine
 	}
 	return s, err
 }

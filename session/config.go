@@ -2,7 +2,6 @@ package session
 
 import (
 	"cmp"
-	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/cognitogate/cognitogate/internal/configerr"
 	"github.com/cognitogate/cognitogate/internal/cookie"
-	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -69,7 +67,7 @@ type Config struct {
 	// cookie value or attribute of a user is ever logged. Default slog.Default().
 	Logger *slog.Logger
 
-	// Hooks observe refreshes.
+	// Hooks observe refreshes and the cache. Default none.
 	Hooks Hooks
 }
 
@@ -124,34 +122,6 @@ type FetchOptions struct {
 	// AllowMachine accepts a bearer token without a user, which the client credentials
 	// grant (RFC 6749 §4.4) issues to a program. Its session has the zero User.
 	AllowMachine bool
-}
-
-// Hooks are called when something has happened; any may be nil. They run on the
-// request's goroutine: return quickly.
-type Hooks struct {
-	// Refreshed is told where a request got refreshed tokens from, or why it got none.
-	Refreshed func(ctx context.Context, source RefreshSource, elapsed time.Duration, err error)
-}
-
-// RefreshSource says where a request's refreshed tokens came from. Its text is stable
-// and can be a metric's label.
-type RefreshSource string
-
-// The sources of refreshed tokens.
-const (
-	RefreshCall   = RefreshSource(refresh.SourceCall)   // "call": the request's own call to Cognito
-	RefreshJoined = RefreshSource(refresh.SourceJoined) // "joined": another request's call
-	RefreshKept   = RefreshSource(refresh.SourceKept)   // "kept": the result of an earlier call
-)
-
-// refreshed returns the hook as package refresh calls it.
-func (h Hooks) refreshed() func(context.Context, refresh.Source, time.Duration, error) {
-	if h.Refreshed == nil {
-		return nil
-	}
-	return func(ctx context.Context, source refresh.Source, elapsed time.Duration, err error) {
-		h.Refreshed(ctx, RefreshSource(source), elapsed, err)
-	}
 }
 
 // margin returns how long before its expiry a token is refreshed.

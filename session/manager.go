@@ -33,6 +33,7 @@ type Manager struct {
 	logger    *slog.Logger
 
 	clientAddress func(*http.Request) netip.Addr
+	hooks         Hooks
 	logForeign    rate.Sometimes
 }
 
@@ -77,6 +78,7 @@ func NewManager(cfg Config) (*Manager, error) {
 		logger:   cfg.Logger,
 
 		clientAddress: cfg.ClientAddress,
+		hooks:         cfg.Hooks,
 	}
 	m.logForeign.Interval = time.Minute
 	for _, issuer := range cfg.UserPool.IssuerURLs() {
@@ -87,7 +89,8 @@ func NewManager(cfg Config) (*Manager, error) {
 		Trusted:    func(t *refresh.Tokens) bool { return m.areTrusted(t.Access, t.ID, m.now()) },
 		Secrets:    []string{cfg.UserPool.ClientSecret},
 		Superseded: func(access string) { m.cache.drop(inCookies, access) },
-		Margin:     cfg.margin(), Now: cfg.Now, Logger: cfg.Logger, Refreshed: cfg.Hooks.refreshed(),
+		Margin:     cfg.margin(), Now: cfg.Now, Logger: cfg.Logger,
+		RefreshStarted: cfg.Hooks.RefreshStarted, Refreshed: m.hooks.refreshed(),
 	})
 	return m, nil
 }
@@ -110,6 +113,13 @@ func (m *Manager) cached(how arrival, access, id, details string) *Session {
 	}
 	m.refresher.NoteDelivered(access)
 	return s
+}
+
+// CacheSize returns how many verified sessions the cache holds, and about how many bytes of
+// Config.CacheBytes they take.
+func (m *Manager) CacheSize() (sessions int, bytes int64) {
+	sessions, size := m.cache.Size()
+	return sessions, int64(size)
 }
 
 // verifyToken verifies a token that has come with a request. It logs that tokens of this

@@ -82,9 +82,9 @@ func millis(d time.Duration) string {
 func (a *app) hooks() cognito.Hooks {
 	//show:hooks
 	return cognito.Hooks{
-		Decided: func(ctx context.Context, d cognito.Decision, took time.Duration) {
+		Decided: func(ctx context.Context, d cognito.GuardDecision) {
 			t := traceOf(ctx)
-			t.Decisions = append(t.Decisions, decided{d, took})
+			t.Decisions = append(t.Decisions, decided{d.Decision, d.Elapsed})
 		},
 		Session: session.Hooks{
 			Refreshed: func(ctx context.Context, source session.RefreshSource, took time.Duration, err error) {

@@ -1,6 +1,9 @@
-// Package seal encrypts and authenticates small values in cookies. It wraps
-// gorilla/securecookie, which has a fixed clock and one age limit for all values. Here
-// every value holds its expiry, and the clock can be set.
+// Package seal encrypts and authenticates values. Every value holds its expiry, and the
+// clock can be set.
+//
+// A Sealer is for small values in cookies. It wraps gorilla/securecookie, which has a fixed
+// clock and one age limit for all values. A Box is for longer values and for those of a
+// store: securecookie encodes twice and stops at 4096 bytes.
 package seal
 
 import (
@@ -33,14 +36,11 @@ type Sealer struct {
 // the secrets and the purpose (HKDF, RFC 5869), so a value sealed for one purpose does
 // not open for another.
 func New(purpose string, now func() time.Time, secrets ...[]byte) (*Sealer, error) {
-	if len(secrets) == 0 {
-		return nil, errors.New("seal: no secret")
+	if err := checkSecrets(secrets); err != nil {
+		return nil, err
 	}
 	s := &Sealer{now: now}
-	for i, secret := range secrets {
-		if len(secret) < MinSecret {
-			return nil, fmt.Errorf("seal: secret %d has %d bytes, fewer than %d", i, len(secret), MinSecret)
-		}
+	for _, secret := range secrets {
 		keys, err := hkdf.Key(sha256.New, secret, nil, "cognitogate "+purpose, 64)
 		if err != nil {
 			return nil, fmt.Errorf("seal: %w", err)
@@ -51,6 +51,18 @@ func New(purpose string, now func() time.Time, secrets ...[]byte) (*Sealer, erro
 		s.codecs = append(s.codecs, c)
 	}
 	return s, nil
+}
+
+func checkSecrets(secrets [][]byte) error {
+	if len(secrets) == 0 {
+		return errors.New("seal: no secret")
+	}
+	for i, secret := range secrets {
+		if len(secret) < MinSecret {
+			return fmt.Errorf("seal: secret %d has %d bytes, fewer than %d", i, len(secret), MinSecret)
+		}
+	}
+	return nil
 }
 
 // sealed is the plaintext.

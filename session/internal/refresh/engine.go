@@ -22,7 +22,7 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// Config has what an Engine works with. Every field is required but Refreshed.
+// Config has what an Engine works with. The last two fields may be nil.
 type Config struct {
 	Exchange func(ctx context.Context, refreshToken string, opts *tokens.RefreshOptions) (*tokens.Set, error)
 	Revoke   func(ctx context.Context, refreshToken string) error
@@ -44,7 +44,11 @@ type Config struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 
-	// Refreshed is told how a request got refreshed tokens.
+	// RefreshStarted is told of a Refresh that begins. The Refresh runs with the context
+	// that it returns, unless that is nil.
+	RefreshStarted func(ctx context.Context) context.Context
+
+	// Refreshed is told how a request got refreshed tokens, or why it got none.
 	Refreshed func(ctx context.Context, source Source, elapsed time.Duration, err error)
 }
 

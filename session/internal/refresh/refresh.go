@@ -27,15 +27,29 @@ type Request struct {
 
 // Refresh returns new tokens for the request: of a call that it joins, of a result that
 // is remembered, or of a call of its own.
-func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, err error) {
-	started, after := e.cfg.Now(), uint64(0)
+func (e *Engine) Refresh(ctx context.Context, req Request) (*Tokens, error) {
+	started := e.cfg.Now()
+	if e.cfg.RefreshStarted != nil {
+		if given := e.cfg.RefreshStarted(ctx); given != nil {
+			ctx = given
+		}
+	}
+	got, source, err := e.refresh(ctx, req)
+	if e.cfg.Refreshed != nil {
+		e.cfg.Refreshed(ctx, source, e.cfg.Now().Sub(started), err)
+	}
+	return got, err
+}
+
+func (e *Engine) refresh(ctx context.Context, req Request) (got *Tokens, source Source, err error) {
+	after := uint64(0)
 	if req.Force || len(req.Metadata) > 0 {
 		after = e.lastNumber.Load()
 	}
 	for {
 		call, source, err := e.join(ctx, &req, after)
 		if err != nil {
-			return nil, err
+			return nil, SourceNone, err
 		}
 		e.cfg.Superseded(req.Presented)
 		select {
@@ -53,12 +67,12 @@ func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, err err
 				continue // the call had another request's device key
 			}
 		case <-ctx.Done():
+			if source == tooEarly {
+				source = SourceNone
+			}
 			err = fmt.Errorf("%w: %w", tokens.ErrUnavailable, ctx.Err())
 		}
-		if e.cfg.Refreshed != nil && source != tooEarly {
-			e.cfg.Refreshed(ctx, source, e.cfg.Now().Sub(started), err)
-		}
-		return got, err
+		return got, source, err
 	}
 }
 
@@ -305,7 +319,7 @@ func (e *Engine) unusableAnswer(err error) error {
 			e.cfg.Logger.Error("session: Cognito's answer holds a token that is refused", "look_at", fieldOfRefusal(err), "error", err)
 		})
 	}
-	return fmt.Errorf("%w: a refreshed token cannot be used: %w", tokens.ErrUnavailable, err)
+	return fmt.Errorf("%w: %w", ErrUnusable, err)
 }
 
 // logDeployment logs an answer about our configuration. It looks like a refusal of the

@@ -26,6 +26,7 @@ const (
 	SourceCall   Source = "call"   // a call to Cognito that the request started
 	SourceJoined Source = "joined" // a call that another request had started
 	SourceKept   Source = "kept"   // the remembered result of an earlier call
+	SourceNone   Source = "none"   // no call may be made, and no result will do
 
 	tooEarly Source = "" // a running call that started too early for the request
 )

@@ -1,0 +1,77 @@
+package seal_test
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cognitogate/cognitogate/internal/seal"
+)
+
+func newBox(t *testing.T, purpose string, now *time.Time, secrets ...[]byte) *seal.Box {
+	t.Helper()
+	box, err := seal.NewBox(purpose, func() time.Time { return *now }, secrets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return box
+}
+
+func TestBox(t *testing.T) {
+	now := time.Now()
+	first, second := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32)
+	box := newBox(t, "results", &now, first)
+	plain := bytes.Repeat([]byte("eyJ"), 3000)
+	expires := now.Add(time.Minute)
+	sealed := box.Seal('r', "key", plain, expires)
+	if len(sealed) != len(plain)+seal.Overhead || sealed[0] != 'r' || bytes.Contains(sealed, []byte("eyJeyJ")) {
+		t.Fatalf("sealed %d bytes as %d of kind %q", len(plain), len(sealed), sealed[0])
+	}
+	if bytes.Equal(sealed, box.Seal('r', "key", plain, expires)) {
+		t.Error("the same value is sealed the same twice")
+	}
+
+	opened, until, err := box.Open("key", sealed)
+	if err != nil || !bytes.Equal(opened, plain) || !until.Equal(expires) {
+		t.Fatalf("opened %d bytes until %v, %v", len(opened), until, err)
+	}
+	if empty, _, err := box.Open("key", box.Seal('e', "key", nil, expires)); err != nil || len(empty) != 0 {
+		t.Errorf("an empty value opens as %q, %v", empty, err)
+	}
+	if _, _, err := newBox(t, "results", &now, second, first).Open("key", sealed); err != nil {
+		t.Errorf("with the old secret second: %v", err)
+	}
+
+	for name, open := range map[string]func() ([]byte, time.Time, error){
+		"another name":    func() ([]byte, time.Time, error) { return box.Open("kez", sealed) },
+		"another purpose": func() ([]byte, time.Time, error) { return newBox(t, "record", &now, first).Open("key", sealed) },
+		"another secret":  func() ([]byte, time.Time, error) { return newBox(t, "results", &now, second).Open("key", sealed) },
+		"nothing":         func() ([]byte, time.Time, error) { return box.Open("key", nil) },
+		"cut":             func() ([]byte, time.Time, error) { return box.Open("key", sealed[:seal.Overhead-1]) },
+	} {
+		if _, _, err := open(); !errors.Is(err, seal.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for i := range sealed[:seal.Overhead] {
+		changed := slices.Clone(sealed)
+		changed[i] ^= 1
+		if _, _, err := box.Open("key", changed); !errors.Is(err, seal.ErrInvalid) {
+			t.Errorf("byte %d changed: %v", i, err)
+		}
+	}
+	now = expires
+	if _, _, err := box.Open("key", sealed); !errors.Is(err, seal.ErrInvalid) {
+		t.Errorf("expired: %v", err)
+	}
+}
+
+func TestBoxNeedsSecrets(t *testing.T) {
+	for _, secrets := range [][][]byte{nil, {make([]byte, 31)}, {make([]byte, 32), nil}} {
+		if _, err := seal.NewBox("p", time.Now, secrets...); err == nil {
+			t.Errorf("secrets of %d: no error", len(secrets))
+		}
+	}
+}
