@@ -147,14 +147,15 @@ type Config struct {
 	// ErrorHandler comes first: what it answers itself is no Page.
 	Page func(w http.ResponseWriter, r *http.Request, p *Page)
 
-	// ReasonHeader tells developers why a guard refuses a request, with any status: the
-	// header Cognitogate-Reason of the answer has the reason that is in the log at level
-	// Debug, such as "no cookies". So do the answers of ServeError. After a failed sign-in
-	// it is the FailureReason. Default false. New warns in the log if it is set.
+	// ReasonHeader tells developers why a guard refuses a request, with any status. The
+	// header Cognitogate-Reason of the answer has the Reason of Hooks.Decided and the words
+	// of Manager.Explain, as the log has at level Debug: "no_cookies: no cookies". So have
+	// the answers of ServeError. After a failed sign-in it has the FailureReason. Default
+	// false. New warns in the log if it is set.
 	//
 	// Do not set it in production: an attacker learns which part of a forged token is wrong,
-	// and an outage shows addresses of your network. The reason has no token and no
-	// attribute of a user. It is ASCII, at most 300 characters, and its words may change.
+	// and an outage shows addresses of your network. The header has no token and no
+	// attribute of a user. It is ASCII, of some 330 characters at most.
 	ReasonHeader bool
 
 	// HTTPClient makes all requests to Cognito. Default http.DefaultClient. Every

@@ -44,7 +44,7 @@ func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
 	cookie.NoStore(h)
 	if a.cfg.ReasonHeader && h.Get(reasonHeader) == "" { // the caller is no guard of ours
-		setReason(h, a.sessions.Explain(r, err))
+		a.setReasonOf(h, r, err)
 	}
 	switch {
 	case errors.Is(err, ErrForbidden):

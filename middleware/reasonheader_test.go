@@ -16,16 +16,27 @@ import (
 
 const reasonHeader = "Cognitogate-Reason"
 
-var loggedReason = regexp.MustCompile(`level=DEBUG .* reason="((?:[^"\\]|\\.)*)"`)
+var loggedReason = regexp.MustCompile(`level=DEBUG .* reason=(\w+) detail="((?:[^"\\]|\\.)*)"`)
 
 var notASCII = regexp.MustCompile(`[^ -~]`)
 
-// TestReasonHeader has guards refuse requests in every way. The header says what the log
-// says, in ASCII.
+// decisionOf returns the decision that a status of ServeError means.
+func decisionOf(status int) cognito.Decision {
+	return map[int]cognito.Decision{
+		307: cognito.DecisionRedirected, 303: cognito.DecisionRedirected, 401: cognito.DecisionRefused,
+		403: cognito.DecisionForbidden, 503: cognito.DecisionUnavailable,
+	}[status]
+}
+
+// TestReasonHeader has guards refuse requests in every way. The header, the log and the hook
+// have one word for it, and the header has the words of the log, in ASCII.
 func TestReasonHeader(t *testing.T) {
 	var log strings.Builder
-	withReason := func(cfg *cognito.Config) { cfg.ReasonHeader = true }
-	env := newEnv(t, withDebugLog(&log), withReason)
+	var told []cognito.GuardDecision
+	env := newEnv(t, withDebugLog(&log), func(cfg *cognito.Config) {
+		cfg.ReasonHeader = true
+		cfg.Hooks.Served = func(_ context.Context, d cognito.GuardDecision) { told = append(told, d) }
+	})
 	defer env.server.SetFault(nil)
 	request := func(method, target string, header ...string) *http.Request {
 		r := httptest.NewRequest(method, target, nil)
@@ -45,17 +56,18 @@ func TestReasonHeader(t *testing.T) {
 		status  int
 		want    string
 	}{
-		"a page":         {pageRequest("/dashboard"), "", 307, "no cookies"},
-		"a form":         {request("POST", "/dashboard", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Accept", "text/html"), "", 303, "no cookies"},
-		"a script":       {scriptRequest("/api/private"), "", 401, "no cookies"},
-		"a prefetch":     {request("GET", "/dashboard", "Sec-Purpose", "prefetch", "Sec-Fetch-Mode", "navigate"), "", 401, "no cookies"},
-		"a group":        {env.signedInRequest("grace", "/admin"), "", 403, "the session is not allowed by group admins"},
-		"another issuer": {foreign, "", 307, `access token is refused: bad issuer: iss "https://?vil.example/`},
-		"an outage":      {expired, opRefresh, 503, "Cognito is unavailable: GetTokensFromRefreshToken: "},
-		"HEAD":           {request("HEAD", "/dashboard", "Accept", "application/json"), "", 401, "no cookies"},
+		"a page":         {pageRequest("/dashboard"), "", 307, "no_cookies: no cookies"},
+		"a form":         {request("POST", "/dashboard", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Accept", "text/html"), "", 303, "no_cookies: no cookies"},
+		"a script":       {scriptRequest("/api/private"), "", 401, "no_cookies: no cookies"},
+		"a prefetch":     {request("GET", "/dashboard", "Sec-Purpose", "prefetch", "Sec-Fetch-Mode", "navigate"), "", 401, "no_cookies: no cookies"},
+		"a group":        {env.signedInRequest("grace", "/admin"), "", 403, "group: the session is not allowed by group admins"},
+		"another issuer": {foreign, "", 307, `bad_issuer: access token is refused: bad issuer: iss "https://?vil.example/`},
+		"an outage":      {expired, opRefresh, 503, "unavailable: Cognito is unavailable: GetTokensFromRefreshToken: "},
+		"HEAD":           {request("HEAD", "/dashboard", "Accept", "application/json"), "", 401, "no_cookies: no cookies"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log.Reset()
+			told = nil
 			env.server.SetFault(nil)
 			if c.fault != "" {
 				env.server.SetFault(failing(c.fault))
@@ -65,7 +77,7 @@ func TestReasonHeader(t *testing.T) {
 			if resp.StatusCode != c.status || len(lines) != 1 || !strings.HasPrefix(lines[0], c.want) {
 				t.Fatalf("status %d, reason %q; want %d and %q", resp.StatusCode, lines, c.status, c.want)
 			}
-			if got := lines[0]; len(got) > 310 || notASCII.MatchString(got) ||
+			if got := lines[0]; len(got) > 330 || notASCII.MatchString(got) ||
 				strings.Contains(got, "eyJ") || strings.Contains(got, "ada") || strings.Contains(got, "grace") {
 				t.Errorf("the header is too long, is not ASCII or shows the user: %q", got)
 			}
@@ -73,9 +85,12 @@ func TestReasonHeader(t *testing.T) {
 			if logged == nil {
 				t.Fatalf("the log: %s", &log)
 			}
-			reason, err := strconv.Unquote(`"` + logged[1] + `"`)
-			if ascii := notASCII.ReplaceAllString(reason, "?"); err != nil || ascii != lines[0] {
-				t.Errorf("the header has %q, the log %q", lines[0], reason)
+			detail, err := strconv.Unquote(`"` + logged[2] + `"`)
+			if ascii := notASCII.ReplaceAllString(logged[1]+": "+detail, "?"); err != nil || ascii != lines[0] {
+				t.Errorf("the header has %q, the log %s", lines[0], &log)
+			}
+			if len(told) != 1 || string(told[0].Reason) != logged[1] || told[0].Decision != decisionOf(c.status) {
+				t.Errorf("the hook is told %v, the log has %s", told, &log)
 			}
 		})
 	}
@@ -118,20 +133,20 @@ func TestReasonHeaderOnPages(t *testing.T) {
 		status  int
 		want    string
 	}{
-		"loop":         {loop.Require(http.NotFoundHandler()), "/sign-in", 400, "no cookies"},
-		"own page":     {cleared.Require(http.NotFoundHandler()), "/sign-in", 400, "no cookies"},
-		"ErrorHandler": {handled.Require(http.NotFoundHandler()), "/", 418, "no cookies"},
+		"loop":         {loop.Require(http.NotFoundHandler()), "/sign-in", 400, "sign_in_guarded: no cookies"},
+		"own page":     {cleared.Require(http.NotFoundHandler()), "/sign-in", 400, "sign_in_guarded: no cookies"},
+		"ErrorHandler": {handled.Require(http.NotFoundHandler()), "/", 418, "no_cookies: no cookies"},
 		"own guard": {http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, err := loop.Sessions().Fetch(w, r, nil)
 			loop.ServeError(w, r, err)
-		}), "/", 307, "no cookies"},
+		}), "/", 307, "no_cookies: no cookies"},
 		"own refusal": {http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			loop.ServeError(w, r, cognito.ErrForbidden)
-		}), "/", 403, "cognitogate: forbidden"},
+		}), "/", 403, "func: the program does not allow the session"},
 		"own outage": {http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			loop.ServeError(w, r, tokens.ErrUnavailable)
-		}), "/", 503, "Cognito is unavailable"},
-		"another Auth inside": {loop.Load(handled.Require(http.NotFoundHandler())), "/", 418, "no cookies"},
+		}), "/", 503, "unavailable: Cognito is unavailable"},
+		"another Auth inside": {loop.Load(handled.Require(http.NotFoundHandler())), "/", 418, "no_cookies: no cookies"},
 	} {
 		w := httptest.NewRecorder()
 		c.handler.ServeHTTP(w, pageRequest(c.target))
@@ -159,7 +174,7 @@ func TestReasonHeaderReplacesAnother(t *testing.T) {
 	w := httptest.NewRecorder()
 	w.Header().Set(reasonHeader, "of another program")
 	auth.Require(http.NotFoundHandler()).ServeHTTP(w, pageRequest("/"))
-	if got := w.Result().Header[reasonHeader]; len(got) != 1 || got[0] != "no cookies" {
+	if got := w.Result().Header[reasonHeader]; len(got) != 1 || got[0] != "no_cookies: no cookies" {
 		t.Errorf("%q", got)
 	}
 }
