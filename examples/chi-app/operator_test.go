@@ -131,10 +131,10 @@ func TestDebug(t *testing.T) {
 	d.visitor(t).open("/dashboard").header(t, name, "")
 	d.debug = true
 	d.start(t)
-	d.visitor(t).open("/dashboard").header(t, name, "no cookies")
+	d.visitor(t).open("/dashboard").header(t, name, "no_cookies: no cookies")
 	v := d.visitor(t)
-	v.fetch("/apis/get-current-user").header(t, name, "no cookies")
+	v.fetch("/apis/get-current-user").header(t, name, "no_cookies: no cookies")
 	v.signIn("grace")
 	v.open("/dashboard").expect(t, 200).header(t, name, "")
-	v.open("/admin").expect(t, 403).header(t, name, "the session is not allowed by group admins")
+	v.open("/admin").expect(t, 403).header(t, name, "group: the session is not allowed by group admins")
 }
