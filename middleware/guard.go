@@ -127,12 +127,8 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.serve(w, r, decider{watched: a.watchedOutcome(r)})
 		return
 	}
-	outer := r
-	d, r := g.newDecider(r)
-	defer func() {
-		noteBack(outer, r)
-		d.end(r)
-	}()
+	d := g.newDecider(r)
+	defer func() { d.end(r) }()
 	g.serve(w, r, d)
 }
 
@@ -140,7 +136,7 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request, d decider) {
 	a := g.auth
 	if g.kind == kindProtect && !a.protects(r) {
 		d.tell(r, r, DecisionPublic, nil, nil)
-		g.next.ServeHTTP(w, r)
+		g.servePublic(w, r, &d)
 		return
 	}
 	outer := r
@@ -150,7 +146,7 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request, d decider) {
 		noteBack(outer, r)
 	}()
 	s, err := g.fetch(answer, r)
-	r = a.withSession(r, s)
+	r = a.withSession(d.contextFor(r), r, s)
 	if answer.lines != nil {
 		// The next guard sees the new cookies, so that it does not refresh again.
 		r = a.sessions.ForwardCookies(r, answer.Header())
@@ -177,6 +173,19 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request, d decider) {
 		return
 	}
 	g.next.ServeHTTP(w, r)
+}
+
+// servePublic hands on a request that the matcher does not select. Inner guards find the
+// context of the hooks, if there are any.
+func (g *guard) servePublic(w http.ResponseWriter, r *http.Request, d *decider) {
+	ctx := d.contextFor(r)
+	if ctx == r.Context() {
+		g.next.ServeHTTP(w, r)
+		return
+	}
+	inner := r.WithContext(ctx)
+	defer noteBack(r, inner)
+	g.next.ServeHTTP(w, inner)
 }
 
 // noteBack copies what handlers have noted on a request to the one that the guard was

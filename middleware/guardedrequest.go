@@ -40,20 +40,27 @@ type decider struct {
 	start     time.Time
 }
 
-// newDecider returns the decider of a guard with hooks. It returns the request with a
-// context that inner guards find.
-func (g *guard) newDecider(r *http.Request) (decider, *http.Request) {
+// newDecider returns the decider of a guard with hooks.
+func (g *guard) newDecider(r *http.Request) decider {
 	a := g.auth
 	d := decider{guard: g, watched: a.watchedOutcome(r), start: a.cfg.Now()}
 	if d.request, _ = r.Context().Value(guardedRequestKey{a}).(*guardedRequest); d.request == nil {
 		d.request, d.outermost = &guardedRequest{Context: r.Context(), auth: a}, true
-		r = r.WithContext(d.request)
 	}
 	d.request.mu.Lock()
 	defer d.request.mu.Unlock()
 	d.depth = d.request.guards
 	d.request.guards++
-	return d, r
+	return d
+}
+
+// contextFor returns the context for what is behind the guard, where inner guards find the
+// guardedRequest.
+func (d *decider) contextFor(r *http.Request) context.Context {
+	if d.outermost {
+		return d.request
+	}
+	return r.Context()
 }
 
 // tell notes the decision for Watched, and calls the hook. outer is the request as the
@@ -84,12 +91,12 @@ func (g *guardedRequest) note(told GuardDecision) {
 	}
 }
 
-// end is called when the guard returns. r is the request that it has handed on.
+// end is called when the guard returns, with the request as the guard got it.
 func (d *decider) end(r *http.Request) {
 	hook := d.guard.auth.cfg.Hooks.Served
 	counts := d.request.leave(r, hook != nil, d.outermost)
 	if hook != nil && d.outermost && counts.Decision != "" {
-		hook(r.Context(), counts)
+		hook(d.request.Context, counts)
 	}
 }
 

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 
@@ -33,10 +34,10 @@ func (g *guard) fetch(w http.ResponseWriter, r *http.Request) (*session.Session,
 	return s, err
 }
 
-// withSession returns r with the session in its context, which hides that of an outer
-// Auth even if s is nil. It returns r itself if the context says the same already.
-func (a *Auth) withSession(r *http.Request, s *session.Session) *http.Request {
-	ctx := a.sessions.NewContext(r.Context(), s)
+// withSession returns r with ctx, and in it the session, which hides that of an outer
+// Auth even if s is nil. It returns r itself if its context says the same already.
+func (a *Auth) withSession(ctx context.Context, r *http.Request, s *session.Session) *http.Request {
+	ctx = a.sessions.NewContext(ctx, s)
 	if ctx == r.Context() {
 		return r
 	}

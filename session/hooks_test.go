@@ -27,7 +27,9 @@ func TestRefreshHooks(t *testing.T) {
 	var e *env
 	e = newEnv(t, func(c *session.Config) {
 		client, err := tokens.NewClient(c.UserPool, &tokens.Options{HTTPClient: c.HTTPClient, Now: c.Now, Hooks: tokens.Hooks{
-			Called: func(ctx context.Context, op string, _ time.Duration, _ error) { log = append(log, op+" of "+textOf(ctx)) },
+			Called: func(ctx context.Context, op string, _ time.Duration, _ error) {
+				log = append(log, op+" of "+textOf(ctx))
+			},
 		}})
 		if err != nil {
 			t.Fatal(err)

@@ -22,6 +22,7 @@ var allowedImports = map[string][]string{
 	"session":                          {"internal/clockcache", "internal/recent", "session/internal/refresh", "tokens", "internal/configerr", "internal/cookie", "internal/hosts", "internal/page", "internal/percent"},
 	"session/internal/refresh":         {"tokens", "internal/awscall", "internal/background", "internal/recent"},
 	"middleware":                       {"internal/automaton", "internal/background", "internal/configerr", "internal/percent", "internal/recent", "matcher", "session", "tokens", "internal/cookie", "internal/page", "internal/seal"},
+	"middleware/otelhooks":             {"middleware", "session", "tokens"},
 	"identity":                         {"internal/background", "internal/configerr", "internal/recent", "internal/awscall", "session", "tokens", "internal/hosts"},
 	"appsync":                          {"internal/awscall", "identity", "session", "internal/hosts"},
 	"cognitotest":                      {"middleware", "session", "tokens", "internal/sigv4"},
@@ -54,8 +55,15 @@ var thirdPartyImporters = map[string][]string{
 	"github.com/go-chi/chi/":      {"middleware", "cognitotest", "examples/chi-app"},
 	"github.com/gorilla/":         {"internal/seal"},
 	"golang.org/x/net/":           {"internal/cookie"},
-	"golang.org/x/oauth2":         {"tokens", "middleware"},
-	"golang.org/x/time/":          {"middleware", "session", "session/internal/refresh"},
+
+	// The API of OpenTelemetry, and not its SDK.
+	"go.opentelemetry.io/otel/attribute": {"middleware/otelhooks"},
+	"go.opentelemetry.io/otel/codes":     {"middleware/otelhooks"},
+	"go.opentelemetry.io/otel/metric":    {"middleware/otelhooks"},
+	"go.opentelemetry.io/otel/trace":     {"middleware/otelhooks"},
+
+	"golang.org/x/oauth2": {"tokens", "middleware"},
+	"golang.org/x/time/":  {"middleware", "session", "session/internal/refresh"},
 }
 
 // jwxFiles are the only files of package tokens that may import jwx.
