@@ -52,7 +52,7 @@ type app struct {
 	data       *appsync.Client
 	router     *chi.Mux
 	operator   http.Handler // of the operator's port
-	metrics    http.Handler
+	metrics    *metrics
 	nav        []link
 	notes      guestbook
 	gallery    gallery
@@ -61,10 +61,11 @@ type app struct {
 }
 
 func newApp(cfg config) (*app, error) {
-	a := &app{cfg: cfg, assets: loadAssets()}
-	if err := a.newMetrics(); err != nil {
+	metrics, err := newMetrics()
+	if err != nil {
 		return nil, err
 	}
+	a := &app{cfg: cfg, assets: loadAssets(), metrics: metrics}
 	if err := a.newAuth(); err != nil {
 		return nil, err
 	}
@@ -97,7 +98,11 @@ const routesPath = "/api/auth"
 //
 // With Origin, users sign in on the server, through auth.Routes. No script needs
 // their tokens then, so their cookies are HttpOnly.
-func (a *app) newAuth() (err error) {
+func (a *app) newAuth() error {
+	hooks, err := a.metrics.wrap("site", a.hooks())
+	if err != nil {
+		return err
+	}
 	//show:auth
 	a.auth, err = cognito.New(cognito.Config{
 		UserPool:     a.cfg.UserPool,
@@ -112,10 +117,13 @@ func (a *app) newAuth() (err error) {
 		HTTPClient:   a.cfg.HTTPClient,
 		Now:          a.cfg.Now,
 		Logger:       a.cfg.Logger,
-		Hooks:        a.hooks(),
+		Hooks:        hooks,
 	})
 	//end:auth
-	return err
+	if err != nil {
+		return err
+	}
+	return a.metrics.observe("site", a.auth)
 }
 
 // route makes the router and its guards. auth.Protect guards the Matcher's paths.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -157,8 +158,51 @@ func load(t *testing.T, clients []*loadClient, requests int) decisions {
 			}
 		})
 	}
+	wg.Go(func() { // Prometheus scrapes meanwhile
+		for range 5 {
+			if resp := clients[0].demo.askOperator("/metrics", nil); resp.StatusCode != 200 {
+				t.Errorf("/metrics: %s", resp.Status)
+			}
+		}
+	})
 	wg.Wait()
 	return seen
+}
+
+// sample is a line of Prometheus' text format.
+var sample = regexp.MustCompile(`(?m)^(\w+)\{(.*)\} (\d+)$`)
+
+// metric scrapes the operator's port. It adds up the whole numbers of a metric whose labels
+// match a pattern, for each value of one label.
+func (d *demo) metric(t *testing.T, name, label, pattern string) map[string]int {
+	t.Helper()
+	counts := make(map[string]int)
+	value, match := regexp.MustCompile(`\b`+label+`="([^"]*)"`), regexp.MustCompile(pattern)
+	for _, m := range sample.FindAllStringSubmatch(d.askOperator("/metrics", nil).expect(t, 200).body, -1) {
+		n, err := strconv.Atoi(m[3])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m[1] != name || !match.MatchString(m[2]) {
+			continue
+		}
+		of := ""
+		if found := value.FindStringSubmatch(m[2]); found != nil {
+			of = found[1]
+		}
+		counts[of] += n
+	}
+	return counts
+}
+
+// measured counts the decisions in the metrics.
+func (d *demo) measured(t *testing.T) decisions {
+	t.Helper()
+	counts := make(decisions)
+	for decision, n := range d.metric(t, "cognitogate_requests_total", "cognitogate_decision", `auth="site"`) {
+		counts[cognito.Decision(decision)] = n
+	}
+	return counts
 }
 
 var loggedDecision = regexp.MustCompile(`msg=request .* decision=(\S+) `)
@@ -188,10 +232,11 @@ func (n decisions) since(before decisions) decisions {
 func TestCountsUnderLoad(t *testing.T) {
 	t.Parallel() // failing calls wait before the next attempt
 	d := newDemo(t)
-	clients := d.loadClients(t, longtest.Scale(1, 4))
-	requests := longtest.Scale(15, 60) // of each client in each part
-	before := d.logged()
+	clients := d.loadClients(t, longtest.Scale(1, 3))
+	requests := longtest.Scale(12, 40) // of each client in each part
+	logged, measured := d.logged(), d.measured(t)
 	total := make(decisions)
+	calls := 0 // to refresh, in the last part
 	for _, part := range []struct {
 		name            string
 		outage, expired bool
@@ -215,7 +260,9 @@ func TestCountsUnderLoad(t *testing.T) {
 		if !part.outage {
 			d.advance(15 * time.Second) // after a failure no refresh is tried for a while
 		}
+		calls = d.server.Calls("GetTokensFromRefreshToken")
 		seen := load(t, clients, requests)
+		calls = d.server.Calls("GetTokensFromRefreshToken") - calls
 		for decision, n := range seen {
 			total[decision] += n
 		}
@@ -230,12 +277,31 @@ func TestCountsUnderLoad(t *testing.T) {
 			}
 		}
 	}
-	if got := d.logged().since(before); !maps.Equal(got, total) {
+	if got := d.logged().since(logged); !maps.Equal(got, total) {
 		t.Errorf("the access log has %v, the browsers count %v", got, total)
 	}
+	if got := d.measured(t).since(measured); !maps.Equal(got, total) {
+		t.Errorf("Prometheus has %v, the browsers count %v", got, total)
+	}
+	signedIn := 0
 	for _, c := range clients {
 		if c.user != "" {
-			c.open("/dashboard").expect(t, 200, c.user)
+			signedIn++
+			c.open("/dashboard").expect(t, 200, "nothing was refreshed", c.user)
+		}
+	}
+	for _, c := range []struct {
+		metric, label, pattern, value string
+		want                          int
+	}{
+		{"cognitogate_requests_total", "http_route", `decision="forbidden"`, "/admin", total[cognito.DecisionForbidden]},
+		{"cognitogate_sign_ins_total", "cognitogate_sign_in_reason", "", "new", signedIn},
+		{"cognitogate_call_duration_seconds_count", "error_type", `operation="Token"`, "", signedIn},
+		{"cognitogate_call_duration_seconds_count", "error_type", `operation="GetTokensFromRefreshToken"`, "", calls},
+		{"cognitogate_refresh_duration_seconds_count", "error_type", `source="call"`, "", signedIn},
+	} {
+		if got := d.metric(t, c.metric, c.label, c.pattern)[c.value]; got != c.want || got == 0 {
+			t.Errorf("%s with %s and %s=%q is %d, want %d", c.metric, c.pattern, c.label, c.value, got, c.want)
 		}
 	}
 }

@@ -5,7 +5,7 @@
 //	go run ./examples/chi-app
 //
 // Open http://localhost:8080 and sign in as ada or grace. Every page shows the
-// lines of this program that made it. Read app.go first, then userpool.go.
+// lines of this program that made it. Read app.go first, then userpool.go and operator.go.
 //
 // With -outputs it runs on the real user pool of an Amplify configuration file:
 //

@@ -67,6 +67,9 @@ func TestRun(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("run, when stopped: %v", err)
 	}
+	if !strings.Contains(log.String(), `"path":"/healthz","status":200,`) || !strings.Contains(log.String(), `"refreshes":[]}`) {
+		t.Errorf("the access log: %s", log.String())
+	}
 	for line := range strings.Lines(log.String()) {
 		if !json.Valid([]byte(line)) {
 			t.Errorf("-log json: %s", line)

@@ -12,7 +12,7 @@ func (a *app) routeOperator() {
 	//show:operator
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /readyz", a.serveReady)
-	mux.Handle("GET /metrics", a.metrics)
+	mux.Handle("GET /metrics", a.metrics.handler)
 	//end:operator
 	mux.HandleFunc("GET /{$}", a.operatorPage)
 	mux.HandleFunc("GET /static/{name}", a.assets.serve)

@@ -117,6 +117,11 @@ func TestAccessLog(t *testing.T) {
 			t.Errorf("%s: the log has %s", c.path, got)
 		}
 	}
+	d.advance(2 * time.Minute)
+	v.open("/dashboard")
+	if !strings.Contains(d.log.String(), " refreshes=[call]\n") {
+		t.Errorf("a refresh is not in the log: %s", d.log.String())
+	}
 	before := len(d.log.String())
 	d.visitor(t).open("/dashboard?secret=1")
 	if got := d.log.String()[before:]; !strings.Contains(got, `path=/dashboard status=307`) || !strings.Contains(got, `decision=redirected subject=""`) || strings.Contains(got, "secret") {

@@ -23,11 +23,11 @@ var notCognito = []string{"GraphQL", "ListObjects", "GetObject"}
 //show:outage
 func (o *outage) set(on bool) {
 	o.on.Store(on)
-	o.server.SetFault(func(op string) cognitotest.Fault {
-		if on && !slices.Contains(notCognito, op) {
-			return cognitotest.Fault{Status: http.StatusInternalServerError}
+	o.server.SetFault(func(op string) (fault cognitotest.Fault) {
+		if o.on.Load() && !slices.Contains(notCognito, op) {
+			fault.Status = http.StatusInternalServerError
 		}
-		return cognitotest.Fault{}
+		return fault
 	})
 }
 

@@ -36,14 +36,6 @@ type refreshed struct {
 	Err    error
 }
 
-// String is the short text for the log.
-func (r refreshed) String() string {
-	if r.Err != nil {
-		return string(r.Source) + " failed"
-	}
-	return string(r.Source)
-}
-
 type traceKey struct{}
 
 // traceOf never returns nil, because hooks also run for requests without a trace.
@@ -57,6 +49,19 @@ func traceOf(ctx context.Context) *trace {
 // Refreshed reports whether this request's tokens were refreshed.
 func (t *trace) Refreshed() bool {
 	return slices.ContainsFunc(t.Refreshes, func(r refreshed) bool { return r.Err == nil })
+}
+
+// sources is the short form of Refreshes for the log.
+func (t *trace) sources() []string {
+	list := make([]string, 0, len(t.Refreshes))
+	for _, r := range t.Refreshes {
+		if r.Err != nil {
+			list = append(list, string(r.Source)+" failed")
+		} else {
+			list = append(list, string(r.Source))
+		}
+	}
+	return list
 }
 
 // String is the value of a Server-Timing header, which a browser's developer
@@ -77,8 +82,8 @@ func millis(d time.Duration) string {
 	return fmt.Sprintf("%.3g", float64(d)/float64(time.Millisecond))
 }
 
-// hooks record the guards' decisions and their calls to Cognito. Your program would
-// update its metrics here.
+// hooks record the guards' decisions and their calls to Cognito, for the pages. Metrics
+// need none of it: see metrics.go.
 func (a *app) hooks() cognito.Hooks {
 	//show:hooks
 	return cognito.Hooks{
@@ -124,7 +129,7 @@ func (a *app) traceRequests(next http.Handler) http.Handler {
 				slog.Duration("took", time.Since(start)),
 				slog.String("decision", string(outcome.Decision)),
 				slog.String("subject", outcome.Subject),
-				slog.Any("refreshes", t.Refreshes))
+				slog.Any("refreshes", t.sources()))
 		}()
 		next.ServeHTTP(ww, r.WithContext(context.WithValue(r.Context(), traceKey{}, t)))
 	})
