@@ -158,7 +158,8 @@ type Config struct {
 	// attribute of a user. It is ASCII, of some 330 characters at most.
 	ReasonHeader bool
 
-	// HTTPClient makes all requests to Cognito. Default http.DefaultClient. Every
+	// HTTPClient makes all requests to Cognito. Default one like http.DefaultClient that
+	// keeps 64 idle connections to a host. Every
 	// call carries a deadline, so it needs no timeout of its own.
 	HTTPClient *http.Client
 
