@@ -29,14 +29,15 @@ type loadClient struct {
 	random *rand.Rand
 }
 
-// targets are the paths of the load, with the way in which they are asked for.
+// targets are the paths of the load, with the way in which they are asked for. A long answer
+// with a Content-Length would arrive before it is in the log; none of these has one.
 var targets = []struct {
 	method, path string
 	script       bool
 }{
 	{"GET", "/", false}, {"GET", "/dashboard", false}, {"GET", "/dashboard", true}, {"POST", "/dashboard/notes", false},
 	{"GET", "/admin", false}, {"GET", "/admin", true}, {"GET", "/apis/get-current-user", true}, {"GET", "/healthz", true},
-	{"HEAD", "/dashboard", true}, {"GET", "/nowhere", false}, {"GET", "/static/style.css", false}, {"GET", "/readyz", false},
+	{"HEAD", "/dashboard", true}, {"GET", "/nowhere", false}, {"GET", "/static/icon.svg", false}, {"GET", "/readyz", false},
 }
 
 // request sends a request that is chosen at random. It returns what the guards have decided,
@@ -76,7 +77,7 @@ func (c *loadClient) request() (cognito.Decision, error) {
 func (c *loadClient) decision(path string, resp *http.Response, page string) (cognito.Decision, error) {
 	status := resp.StatusCode
 	switch {
-	case path == "/healthz" && status == 200, path == "/static/style.css" && status == 200:
+	case path == "/healthz" && status == 200, path == "/static/icon.svg" && status == 200:
 		return cognito.DecisionPublic, nil
 	case path == "/" && status == 200, path == "/nowhere" && status == 404, path == "/readyz" && status == 404:
 		if strings.Contains(page, `<strong id="who">`+c.user+`</strong>`) {
@@ -232,6 +233,7 @@ func (n decisions) since(before decisions) decisions {
 func TestCountsUnderLoad(t *testing.T) {
 	t.Parallel() // failing calls wait before the next attempt
 	d := newDemo(t)
+	d.freeze() // on a slow machine too, tokens expire only when they should
 	clients := d.loadClients(t, longtest.Scale(1, 3))
 	requests := longtest.Scale(12, 40) // of each client in each part
 	logged, measured := d.logged(), d.measured(t)

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cognitogate/cognitogate/cognitotest"
+	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
 func TestRun(t *testing.T) {
@@ -80,10 +80,9 @@ func TestRun(t *testing.T) {
 // TestShutdown stops the program while a request runs. It is answered, and the operator's
 // port is open until then.
 func TestShutdown(t *testing.T) {
-	server := cognitotest.New()
 	a, err := newApp(config{
-		UserPool: server.UserPool(), HTTPClient: server.Client(), Origin: "http://localhost:8080",
-		Secret: newSecret(), Logger: slog.New(slog.DiscardHandler),
+		UserPool: cognito.UserPool{ID: "eu-west-1_AbCdEf123", ClientID: "1h57kf5cpq17m0eml12", Domain: "example.auth.eu-west-1.amazoncognito.com"},
+		Origin:   "http://localhost:8080", Secret: newSecret(), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +119,7 @@ func TestShutdown(t *testing.T) {
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "Shutting down.\n" {
 		t.Fatalf("serve says %q: %v", line, err)
 	}
-	resp, err := http.Get(operator + "/readyz")
+	resp, err := http.Get(operator + "/metrics")
 	if err != nil {
 		t.Fatal("the operator's port is closed while a request runs: ", err)
 	}

@@ -33,11 +33,21 @@ var (
 	works = url.Values{"cognito": {"works"}}
 )
 
-// TestOutageSwitch makes Cognito fail with the operator's switch. Signed-in users go on
-// until their tokens expire, then get 503, and nobody is signed out.
-func TestOutageSwitch(t *testing.T) {
+// TestOperator shares one user pool, because it takes time to make its keys.
+func TestOperator(t *testing.T) {
 	t.Parallel() // failing calls wait before the next attempt
 	d := newDemo(t)
+	t.Run("readiness", func(t *testing.T) { testReadiness(t, d) })
+	t.Run("outage", func(t *testing.T) { testOutageSwitch(t, d) })
+	t.Run("ports", func(t *testing.T) { testOperatorsPortIsApart(t, d) })
+	t.Run("access log", func(t *testing.T) { testAccessLog(t, d) })
+	t.Run("debug", func(t *testing.T) { testDebug(t, d) })
+}
+
+// testOutageSwitch makes Cognito fail with the operator's switch. Signed-in users go on
+// until their tokens expire, then get 503, and nobody is signed out.
+func testOutageSwitch(t *testing.T, d *demo) {
+	before := len(d.log.String())
 	v := d.visitor(t)
 	v.signIn("ada")
 	d.askOperator("/", nil).expect(t, 200, "Cognito works.", d.origin+"/dashboard")
@@ -63,15 +73,14 @@ func TestOutageSwitch(t *testing.T) {
 	d.askOperator("/outage", works).expect(t, http.StatusSeeOther)
 	v.open("/dashboard").expect(t, 200, "Signed in as", "<strong>refreshed</strong>")
 	for _, want := range []string{`level=WARN .*begins to fail" operation=GetTokensFromRefreshToken`, `level=INFO .*works again" operation=GetTokensFromRefreshToken duration=`} {
-		if n := len(regexp.MustCompile(want).FindAllString(d.log.String(), -1)); n != 1 {
+		if n := len(regexp.MustCompile(want).FindAllString(d.log.String()[before:], -1)); n != 1 {
 			t.Errorf("%d lines of the log match %s", n, want)
 		}
 	}
 }
 
-// TestReadiness: a program that has never reached Cognito is not ready.
-func TestReadiness(t *testing.T) {
-	d := newDemo(t)
+// testReadiness: a program that has never reached Cognito is not ready.
+func testReadiness(t *testing.T, d *demo) {
 	d.askOperator("/outage", fails)
 	d.askOperator("/readyz", nil).expect(t, http.StatusServiceUnavailable, "not ready: ")
 	d.askOperator("/outage", works)
@@ -79,10 +88,9 @@ func TestReadiness(t *testing.T) {
 	d.askOperator("/readyz", nil).expect(t, 200, "ready\n")
 }
 
-// TestOperatorsPortIsApart: the operator's pages are not on the site, nor the site's on the
+// testOperatorsPortIsApart: the operator's pages are not on the site, nor the site's on the
 // operator's port, and no other site can press the switch.
-func TestOperatorsPortIsApart(t *testing.T) {
-	d := newDemo(t)
+func testOperatorsPortIsApart(t *testing.T, d *demo) {
 	v := d.visitor(t)
 	v.signIn("ada")
 	for _, path := range []string{"/readyz", "/metrics", "/outage"} {
@@ -101,9 +109,8 @@ func TestOperatorsPortIsApart(t *testing.T) {
 	d.askOperator("/", nil).expect(t, 200, "Cognito works.").header(t, "X-Content-Type-Options", "nosniff")
 }
 
-// TestAccessLog: each request is one line, with the decision of the guards and the subject.
-func TestAccessLog(t *testing.T) {
-	d := newDemo(t)
+// testAccessLog: each request is one line, with the decision of the guards and the subject.
+func testAccessLog(t *testing.T, d *demo) {
 	v := d.visitor(t)
 	v.signIn("grace")
 	for _, c := range []struct{ path, want string }{
@@ -129,9 +136,8 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
-// TestDebug: with -debug an answer says why it is a refusal, and by default it does not.
-func TestDebug(t *testing.T) {
-	d := newDemo(t)
+// testDebug: with -debug an answer says why it is a refusal, and by default it does not.
+func testDebug(t *testing.T, d *demo) {
 	const name = "Cognitogate-Reason"
 	d.visitor(t).open("/dashboard").header(t, name, "")
 	d.debug = true
