@@ -108,6 +108,11 @@ func TestGuardDecisions(t *testing.T) {
 		}()
 		log.expect(t, test.path, test.served, test.decided...)
 	}
+	env.handler = a.Load(empty)
+	prefetch := env.expiredRequest("ada", "/dashboard")
+	prefetch.Header.Set("Sec-Purpose", "prefetch")
+	env.do(prefetch)
+	log.expect(t, "a prefetch", "0 refused prefetch", "0 refused prefetch")
 	env.handler = a.Protect(empty)
 	defer env.server.SetFault(nil)
 	env.server.SetFault(answering(opRefresh, cognitotest.Fault{Code: "NotAuthorizedException", Message: "Refresh Token has been revoked"}))
