@@ -38,6 +38,7 @@ func New(cfg Config) (*Auth, error) {
 	}
 	a.warnOfSignInElsewhere()
 	a.warnOfReasonHeader()
+	a.warnOfInsecureCookies()
 	return a, nil
 }
 

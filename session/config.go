@@ -64,8 +64,11 @@ type Config struct {
 	Now func() time.Time
 
 	// Logger gets warnings about trouble, such as a key set or an operation of Cognito that
-	// begins to fail, unless Client and Verifier have Loggers of their own. No token,
-	// cookie value or attribute of a user is ever logged. Default slog.Default().
+	// begins to fail, unless Client and Verifier have Loggers of their own. It also gets what
+	// may go wrong soon: a Cookie header near the limits of proxies, a cookie that browsers
+	// drop, a wrong clock, a RefreshBefore of more than half a token's life. Each kind comes
+	// once a minute at most. No token, cookie value or attribute of a user is ever logged.
+	// Default slog.Default().
 	Logger *slog.Logger
 
 	// Hooks observe refreshes and the cache. Default none.

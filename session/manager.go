@@ -31,6 +31,7 @@ type Manager struct {
 	bearer    bool
 	now       func() time.Time
 	logger    *slog.Logger
+	warnings  *warnings
 
 	clientAddress func(*http.Request) netip.Addr
 	hooks         Hooks
@@ -76,6 +77,7 @@ func NewManager(cfg Config) (*Manager, error) {
 		bearer:   cfg.Bearer,
 		now:      cfg.Now,
 		logger:   cfg.Logger,
+		warnings: newWarnings(&cfg),
 
 		clientAddress: cfg.ClientAddress,
 		hooks:         cfg.Hooks,
@@ -89,6 +91,7 @@ func NewManager(cfg Config) (*Manager, error) {
 		Trusted:    func(t *refresh.Tokens) bool { return m.areTrusted(t.Access, t.ID, m.now()) },
 		Secrets:    []string{cfg.UserPool.ClientSecret},
 		Superseded: func(access string) { m.cache.drop(inCookies, access) },
+		Issued:     m.warnings.ofNewToken,
 		Margin:     cfg.margin(), Now: cfg.Now, Logger: cfg.Logger,
 		RefreshStarted: cfg.Hooks.RefreshStarted, Refreshed: m.hooks.refreshed(),
 	})
@@ -126,6 +129,7 @@ func (m *Manager) CacheSize() (sessions int, bytes int64) {
 // app client come from another issuer, which looks like a wrong user pool.
 func (m *Manager) verifyToken(ctx context.Context, raw string, use tokens.Use) (*tokens.Token, error) {
 	token, err := m.verifier.Verify(ctx, raw, use)
+	m.warnings.ofVerified(token, err)
 	if err == nil {
 		return token, nil
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// Config has what an Engine works with. The last two fields may be nil.
+// Config has what an Engine works with. Every field is required but the last three.
 type Config struct {
 	Exchange func(ctx context.Context, refreshToken string, opts *tokens.RefreshOptions) (*tokens.Set, error)
 	Revoke   func(ctx context.Context, refreshToken string) error
@@ -43,6 +43,9 @@ type Config struct {
 	Margin time.Duration
 	Now    func() time.Time
 	Logger *slog.Logger
+
+	// Issued is told of each access token that Cognito has just issued and that is valid.
+	Issued func(*tokens.Token)
 
 	// RefreshStarted is told of a Refresh that begins. The Refresh runs with the context
 	// that it returns, unless that is nil.

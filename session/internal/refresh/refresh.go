@@ -190,7 +190,9 @@ func (e *Engine) run(ctx context.Context, call *refreshCall, granted *grant, dev
 			}
 			e.userRefusals.noteSuccess(call.refreshToken)
 		}
-		got, err = e.verify(limited, set, call.refreshToken)
+		if got, err = e.verify(limited, set, call.refreshToken); err == nil && called && e.cfg.Issued != nil {
+			e.cfg.Issued(got.Access)
+		}
 		return err
 	}, func(err error) {
 		if set == nil {
@@ -306,9 +308,9 @@ func (e *Engine) unusableAnswer(err error) error {
 	case errors.Is(err, tokens.ErrUnavailable):
 		return err
 	case errors.Is(err, tokens.Expired), errors.Is(err, tokens.NotYetValid):
-		clockSkew := time.Duration(0) // at least; the error's text has it for NotYetValid
+		clockSkew := time.Duration(0) // the error's text has it for NotYetValid
 		if errors.As(err, &refusal) && refusal.Token != nil {
-			clockSkew = e.cfg.Now().Sub(refusal.Token.ExpiresAt()).Round(time.Second)
+			clockSkew = e.cfg.Now().Sub(refusal.Token.IssuedAt()).Round(time.Second)
 		}
 		e.logClock.Do(func() {
 			e.cfg.Logger.Error("session: Cognito's new tokens are not valid by this server's clock: one of the two is wrong",
