@@ -125,7 +125,7 @@ func TestReasonHeaderOnPages(t *testing.T) {
 	})
 	handled := newAuth(t, func(cfg *cognito.Config) {
 		cfg.ReasonHeader = true
-		cfg.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { http.Error(w, "own", 418) }
+		cfg.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { http.Error(w, "own", http.StatusTeapot) }
 	})
 	for name, c := range map[string]struct {
 		handler http.Handler
@@ -135,7 +135,7 @@ func TestReasonHeaderOnPages(t *testing.T) {
 	}{
 		"loop":         {loop.Require(http.NotFoundHandler()), "/sign-in", 400, "sign_in_guarded: no cookies"},
 		"own page":     {cleared.Require(http.NotFoundHandler()), "/sign-in", 400, "sign_in_guarded: no cookies"},
-		"ErrorHandler": {handled.Require(http.NotFoundHandler()), "/", 418, "no_cookies: no cookies"},
+		"ErrorHandler": {handled.Require(http.NotFoundHandler()), "/", http.StatusTeapot, "no_cookies: no cookies"},
 		"own guard": {http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, err := loop.Sessions().Fetch(w, r, nil)
 			loop.ServeError(w, r, err)
@@ -146,7 +146,7 @@ func TestReasonHeaderOnPages(t *testing.T) {
 		"own outage": {http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			loop.ServeError(w, r, tokens.ErrUnavailable)
 		}), "/", 503, "unavailable: Cognito is unavailable"},
-		"another Auth inside": {loop.Load(handled.Require(http.NotFoundHandler())), "/", 418, "no_cookies: no cookies"},
+		"another Auth inside": {loop.Load(handled.Require(http.NotFoundHandler())), "/", http.StatusTeapot, "no_cookies: no cookies"},
 	} {
 		w := httptest.NewRecorder()
 		c.handler.ServeHTTP(w, pageRequest(c.target))
