@@ -24,8 +24,7 @@ func TestRefreshHooks(t *testing.T) {
 	t.Parallel()
 	var log []string
 	textOf := func(ctx context.Context) string { return fmt.Sprint(ctx.Value(hookKey{})) }
-	var e *env
-	e = newEnv(t, func(c *session.Config) {
+	e := newEnv(t, func(c *session.Config) {
 		client, err := tokens.NewClient(c.UserPool, &tokens.Options{HTTPClient: c.HTTPClient, Now: c.Now, Hooks: tokens.Hooks{
 			Called: func(ctx context.Context, op string, _ time.Duration, _ error) {
 				log = append(log, op+" of "+textOf(ctx))

@@ -95,7 +95,7 @@ func (m *Manager) Reason(r *http.Request, err error) Reason {
 	if _, ok := page.BearerToken(r.Header); ok && !m.bearer {
 		return ReasonBearerOff
 	}
-	if len(appClients(r.Header)) > 0 {
+	if hasAppClient(r.Header) {
 		return ReasonOtherClient
 	}
 	return ReasonNoCookies

@@ -138,7 +138,7 @@ func (e *env) metrics() (lines []string) {
 		var attributes []string
 		for _, kv := range set.ToSlice() {
 			if kv.Key != "user_pool" {
-				attributes = append(attributes, string(kv.Key)+"="+kv.Value.Emit())
+				attributes = append(attributes, string(kv.Key)+"="+kv.Value.String())
 			}
 		}
 		if len(attributes) == set.Len() {

@@ -33,7 +33,7 @@ func (s *spanTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 func attributeOf(span tracetest.SpanStub, key attribute.Key) string {
 	for _, kv := range span.Attributes {
 		if kv.Key == key {
-			return kv.Value.Emit()
+			return kv.Value.String()
 		}
 	}
 	return ""
