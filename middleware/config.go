@@ -188,6 +188,17 @@ type Config struct {
 	// ErrorHandler comes first: what it answers itself is no Page.
 	Page func(w http.ResponseWriter, r *http.Request, p *Page)
 
+	// ReasonHeader tells developers why a guard refuses a request, with any status. The
+	// header Cognitogate-Reason of the answer has the Reason of Hooks.Decided and the words
+	// of Manager.Explain, as the log has at level Debug: "no_cookies: no cookies". So have
+	// the answers of ServeError. After a failed sign-in it has the FailureReason. Default
+	// false. New warns in the log if it is set.
+	//
+	// Do not set it in production: an attacker learns which part of a forged token is wrong,
+	// and an outage shows addresses of your network. The header has no token and no
+	// attribute of a user. It is ASCII, of some 330 characters at most.
+	ReasonHeader bool
+
 	// HTTPClient makes all requests to Cognito. Default one like http.DefaultClient that
 	// keeps 64 idle connections to a host. Every
 	// call carries a deadline, so it needs no timeout of its own.

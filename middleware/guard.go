@@ -167,10 +167,14 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request, d decider) {
 	case g.kind == kindLoad && !isStalePrefetch(r, err):
 		answer.values.AddVary(answer.Header())
 		d.tell(outer, r, DecisionAnonymous, nil, err)
-		g.logRefusal(outer, err)
+		g.logRefusal(outer, r, DecisionAnonymous, err)
 	default:
-		d.tell(outer, r, a.refusalDecision(r, err), s, err)
-		g.logRefusal(outer, err)
+		decision := a.refusalDecision(r, err)
+		d.tell(outer, r, decision, s, err)
+		g.logRefusal(outer, r, decision, err)
+		if a.cfg.ReasonHeader {
+			setReason(answer.Header(), string(g.reasonOf(outer, r, decision, err)), g.explain(outer, err))
+		}
 		answer.setCacheControl(cookie.Uncached)
 		a.refuse(w, r, g.withScopes(err, s))
 		return
