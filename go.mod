@@ -22,7 +22,7 @@ require (
 	golang.org/x/time v0.16.0
 )
 
-// Test dependencies.
+// Dependencies of tests and of the example.
 require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0

@@ -60,13 +60,16 @@ var thirdPartyImporters = map[string][]string{
 	"github.com/go-chi/chi/":      {"middleware", "cognitotest", "examples/chi-app"},
 	"github.com/gorilla/":         {"internal/seal"},
 	"github.com/redis/":           {"session/redisstore", "internal/redistest"},
+	"github.com/prometheus/":      {"examples/chi-app"},
 	"golang.org/x/net/":           {"internal/cookie"},
 
-	// The API of OpenTelemetry, and not its SDK.
-	"go.opentelemetry.io/otel/attribute": {"middleware/otelhooks"},
-	"go.opentelemetry.io/otel/codes":     {"middleware/otelhooks"},
-	"go.opentelemetry.io/otel/metric":    {"middleware/otelhooks"},
-	"go.opentelemetry.io/otel/trace":     {"middleware/otelhooks"},
+	// The API of OpenTelemetry. Its SDK and its exporter are the program's.
+	"go.opentelemetry.io/otel/attribute":  {"middleware/otelhooks", "examples/chi-app"},
+	"go.opentelemetry.io/otel/codes":      {"middleware/otelhooks"},
+	"go.opentelemetry.io/otel/exporters/": {"examples/chi-app"},
+	"go.opentelemetry.io/otel/metric":     {"middleware/otelhooks"},
+	"go.opentelemetry.io/otel/sdk/":       {"examples/chi-app"},
+	"go.opentelemetry.io/otel/trace":      {"middleware/otelhooks"},
 
 	"golang.org/x/oauth2": {"tokens", "middleware"},
 	"golang.org/x/time/":  {"middleware", "session", "session/internal/refresh"},
