@@ -35,6 +35,9 @@ const (
 	ReasonMachine session.Reason = "machine" // users, and the token is a program's
 	ReasonUser    session.Reason = "user"    // programs, and the token is a user's: RequireMachine
 
+	// With DecisionRedirected or DecisionRefused, the user has to sign in again: RequireRecent.
+	ReasonNotRecent session.Reason = "not_recent"
+
 	ReasonOtherSlash    session.Reason = "other_slash"     // the path is public with another slash at its end
 	ReasonSignInGuarded session.Reason = "sign_in_guarded" // the sign-in page is for signed-in users only
 	ReasonSignInLoop    session.Reason = "sign_in_loop"    // the browser does not keep the session
@@ -88,9 +91,11 @@ func (g *guard) reasonOf(outer, r *http.Request, d Decision, err error) session.
 		return ReasonMachine
 	case errors.Is(err, errUser):
 		return ReasonUser
+	case errors.Is(err, ErrNotRecent):
+		return ReasonNotRecent
 	case errors.Is(err, ErrForbidden):
 		return g.reason
-	case d == DecisionRedirected && errors.Is(err, session.ErrSignedOut) && g.auth.isPage(r):
+	case d == DecisionRedirected && errors.Is(err, session.ErrSignedOut) && !wantsNewSignIn(err) && g.auth.isPage(r):
 		if reason := g.auth.loopReason(r); reason != "" {
 			return reason
 		}

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -17,6 +18,14 @@ var ErrSignedOut = errors.New("session: nobody is signed in")
 // [Manager.EndUser]. It comes with ErrSignedOut.
 var ErrSignInEnded = refresh.ErrEnded
 
+// ErrTooOld reports an access token that is older than FetchOptions.MaxAge, and that
+// cannot be refreshed. It comes with ErrSignedOut. The session stands elsewhere.
+var ErrTooOld = errors.New("the access token is too old here")
+
+// minMaxAge is the least FetchOptions.MaxAge. The limits allow a sign-in 20 refreshes a
+// minute, and other requests need some.
+const minMaxAge = 10 * time.Second
+
 var (
 	errNoCookies      = fmt.Errorf("%w: no cookies", ErrSignedOut)
 	errNoAccessToken  = errors.New("no access token")
@@ -27,6 +36,9 @@ var (
 	errNotAllTried    = errors.New("more refresh tokens than Cognito is asked about for one request; the next one goes on")
 	errOtherUser      = errors.New("the refreshed tokens are another user's")
 
+	errPaused = fmt.Errorf("%w: the last refresh has failed a moment ago", tokens.ErrUnavailable)
+
+	errMaxAge             = fmt.Errorf("session: MaxAge is less than %v", minMaxAge)
 	errForceWithoutWriter = errors.New("session: ForceRefresh needs a ResponseWriter for the new cookies")
 	errForceWithBearer    = errors.New("session: ForceRefresh cannot refresh a bearer token; its client does")
 )
@@ -37,6 +49,14 @@ func signedOutBecause(err error) error {
 		err = errNoAccessToken
 	}
 	return fmt.Errorf("%w: %w", ErrSignedOut, err)
+}
+
+// tooOldBecause returns ErrTooOld with the reason why nothing was refreshed.
+func tooOldBecause(err error) error {
+	if err == nil {
+		return signedOutBecause(ErrTooOld)
+	}
+	return signedOutBecause(fmt.Errorf("%w: %w", ErrTooOld, err))
 }
 
 // unavailable returns tokens.ErrUnavailable with its reason.

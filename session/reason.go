@@ -28,6 +28,7 @@ const (
 	ReasonRevoked       Reason = "revoked"         // Cognito says that the session is over, or its user may not sign in
 	ReasonReused        Reason = "reused"          // the refresh token was used before, and rotates
 	ReasonOtherUser     Reason = "other_user"      // the refresh token is another user's
+	ReasonTooOld        Reason = "too_old"         // the access token is older than FetchOptions.MaxAge
 	ReasonUserRefused   Reason = "user_refused"    // Cognito refuses to refresh this user, and refreshes others
 )
 
@@ -115,6 +116,7 @@ var knownReasons = []struct {
 	{errOtherUser, ReasonOtherUser},
 	{refresh.ErrEnded, ReasonSignedOut},
 	{refresh.ErrUserRefused, ReasonUserRefused},
+	{ErrTooOld, ReasonTooOld},
 }
 
 // unavailableReason returns the reason of an error that wraps tokens.ErrUnavailable.

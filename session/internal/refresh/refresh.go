@@ -50,8 +50,8 @@ func (e *Engine) refresh(ctx context.Context, req Request) (got *Tokens, source 
 				got, err = nil, ErrEnded
 			}
 			e.mu.Unlock()
-			if err == nil && call.fromStore && !e.isWanted(got, &req) {
-				if steps++; steps <= maxStoreSteps {
+			if err == nil && (call.fromStore && !e.isWanted(got, &req) || e.IsOlder(got.Access, req.MaxAge)) {
+				if steps++; steps <= maxResultSteps {
 					continue // with its refresh token
 				}
 				got, err = nil, ErrTooMany
@@ -87,7 +87,7 @@ func (e *Engine) Remembers(req *Request) bool {
 	case call.isRunning(), call.ended:
 		return true
 	}
-	return call.tokens != nil && !call.isExpiring(call.tokens.Access, e.cfg.Margin, e.cfg.Now()) && call.tokens.Access.Raw() != req.Presented && e.cfg.Trusted(call.tokens)
+	return call.tokens != nil && !call.isExpiring(call.tokens.Access, e.cfg.Margin, e.cfg.Now()) && call.tokens.Access.Raw() != req.Presented && e.cfg.Trusted(call.tokens) && !e.IsOlder(call.tokens.Access, req.MaxAge)
 }
 
 // join finds the call for a request, or starts it. Only a call with a number above after
@@ -117,7 +117,7 @@ func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refresh
 			return call, SourceJoined, nil
 		case call.tokens == nil: // already exchanged, only to be verified
 			return e.start(ctx, req, call)
-		case call.number > after && !(call.fromStore && req.isForced()) && !call.isExpiring(call.tokens.Access, e.cfg.Margin, now) && call.tokens.Access.Raw() != req.Presented && e.cfg.Trusted(call.tokens):
+		case call.number > after && !(call.fromStore && req.isForced()) && !call.isExpiring(call.tokens.Access, e.cfg.Margin, now) && call.tokens.Access.Raw() != req.Presented && e.cfg.Trusted(call.tokens) && !e.IsOlder(call.tokens.Access, req.MaxAge):
 			if call = e.newestResult(call, now); req.Upgrade {
 				call.keepForLong()
 			}
@@ -152,7 +152,7 @@ func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall)
 			call.origin = o.granted.origin
 		}
 		if err != nil {
-			if kept := e.results.newestOf(req.RefreshToken); errors.Is(err, errTooOften) && kept.isUsable(e.cfg.Now()) && e.cfg.Trusted(kept.tokens) {
+			if kept := e.results.newestOf(req.RefreshToken); errors.Is(err, errTooOften) && kept.isUsable(e.cfg.Now()) && e.cfg.Trusted(kept.tokens) && !e.IsOlder(kept.tokens.Access, req.MaxAge) {
 				return kept, SourceKept, nil
 			}
 			return nil, "", err

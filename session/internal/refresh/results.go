@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	resultMinTTL  = 30 * time.Second // for requests that are on their way
-	resultMaxTTL  = 2 * time.Minute  // for a browser that has not shown the new tokens
-	maxResults    = 4096             // and as many running calls
-	resultShare   = 128              // results of one user
-	maxRotations  = 64               // of a refresh token that are followed; the limits allow 60 in resultMaxTTL
-	maxStoreSteps = 8                // results of other processes that one request follows
-	sweepInterval = time.Second
+	resultMinTTL   = 30 * time.Second // for requests that are on their way
+	resultMaxTTL   = 2 * time.Minute  // for a browser that has not shown the new tokens
+	maxResults     = 4096             // and as many running calls
+	resultShare    = 128              // results of one user
+	maxRotations   = 64               // of a refresh token that are followed; the limits allow 60 in resultMaxTTL
+	maxResultSteps = 8                // results that one request finds too old, or of other processes, and follows
+	sweepInterval  = time.Second
 )
 
 // Source says where a request's refreshed tokens came from.

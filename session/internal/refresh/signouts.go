@@ -299,6 +299,13 @@ func (s *signOuts) noteExchange(before, after, issuedAt time.Time) {
 	s.cognitoClock.note(before, after, issuedAt)
 }
 
+// cognitoNow returns Cognito's time in whole seconds, as far as exchanges have shown it.
+func (s *signOuts) cognitoNow() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cognitoClock.latest(s.now())
+}
+
 // endToken notes that a refresh token's session was ended.
 func (s *signOuts) endToken(refreshToken string) {
 	s.mu.Lock()
