@@ -74,7 +74,9 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 		return nil, errNoCookies
 	}
 	if !opts.ForceRefresh {
-		if s := m.cachedSingle(parsed.single()); s != nil {
+		s := m.cachedSingle(parsed.single())
+		m.hooks.cacheAsked(ctx, s != nil)
+		if s != nil {
 			return s, nil
 		}
 	}
@@ -201,7 +203,9 @@ func (m *Manager) fetchBearer(ctx context.Context, raw string, opts *FetchOption
 }
 
 func (m *Manager) verifyBearer(ctx context.Context, raw string) (*Session, error) {
-	if s := m.cached(asBearer, raw, "", ""); s != nil {
+	s := m.cached(asBearer, raw, "", "")
+	m.hooks.cacheAsked(ctx, s != nil)
+	if s != nil {
 		return s, nil
 	}
 	signOutCount := m.refresher.SignOutCount()
