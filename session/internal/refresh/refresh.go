@@ -56,8 +56,11 @@ func (e *Engine) refresh(ctx context.Context, req Request) (got *Tokens, source 
 				}
 				got, err = nil, ErrTooMany
 			}
-			if source == SourceCall && call.fromStore {
+			switch {
+			case source == SourceCall && call.fromStore:
 				source = SourceStore
+			case source == SourceCall && call.notMade:
+				source = SourceNone
 			}
 			if source == SourceJoined && (Refused(err) || mayRefuseDevice(err)) && e.keyFor(req.RefreshToken, req.Device) != call.deviceKey {
 				continue // the call had another request's device key
@@ -228,6 +231,7 @@ func (e *Engine) finish(call *refreshCall, o *outcome, err error) (revoke bool) 
 	if call.tokens, call.unverified, call.err = o.got, o.set, err; o.got != nil {
 		call.unverified, call.origin = nil, originOf(o.got.Access)
 	}
+	call.notMade = e.sharing != nil && o.granted == nil && o.set == nil && !o.fromStore
 	if o.signedOut && !call.ended { // a sign-out of this process revokes the tokens itself
 		e.endToken(call.refreshToken)
 		call.ended, call.revokeWhenDone = true, true
