@@ -152,6 +152,26 @@ func TestNoteOfFastClock(t *testing.T) {
 	}
 }
 
+// TestNoteThatIsToldAgain holds for a day from the last time on, in whatever order the notes
+// come.
+func TestNoteThatIsToldAgain(t *testing.T) {
+	e := newEnv(t)
+	store := new(sliceLog)
+	engine := e.reader(store)
+	token, began := e.verified("ada", "a"), e.clock()
+	e.advance(12 * time.Hour)
+	for _, at := range []time.Time{began, e.clock(), began} {
+		store.notes = append(store.notes, engine.SignInNote("a", token.Subject(), at))
+	}
+	engine.HearSignOuts(t.Context(), e.clock())
+	if e.advance(24*time.Hour - time.Second); !engine.IsEnded(token) {
+		t.Error("it is forgotten too early")
+	}
+	if e.advance(time.Second); engine.IsEnded(token) {
+		t.Error("it is remembered for more than a day")
+	}
+}
+
 // TestForeignNotesAreNoise: notes of another app client and another user pool take no memory
 // here, and have no cached session looked up again.
 func TestForeignNotesAreNoise(t *testing.T) {
