@@ -179,7 +179,7 @@ func TestReplicasRefreshOnce(t *testing.T) {
 					t.Errorf("the hook is told %v", r.sources.counts)
 				}
 				for key, value := range r.store.Values() {
-					if bytes.Contains(value, []byte("eyJ")) || bytes.Contains([]byte(key), []byte("eyJ")) {
+					if bytes.Contains(value, []byte("eyJhbGci")) || bytes.Contains([]byte(key), []byte("eyJhbGci")) {
 						t.Errorf("a token in clear under %s", key)
 					}
 				}
