@@ -5,8 +5,11 @@ package middleware_test
 import (
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/cognitogate/cognitogate/internal/longtest"
+	cognito "github.com/cognitogate/cognitogate/middleware"
+	"github.com/cognitogate/cognitogate/session/storetest"
 )
 
 // TestPublicPathAllocatesNothing: the guard adds no allocation.
@@ -19,17 +22,26 @@ func TestPublicPathAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestSignedInRequestAllocates allows a context, a request and a response writer.
+// TestSignedInRequestAllocates allows a context, a request and a response writer, with and
+// without a shared store.
 func TestSignedInRequestAllocates(t *testing.T) {
 	longtest.WithoutRace(t)
-	env := newBench(t)
-	r := env.signedInRequest("/dashboard/1")
-	guarded, bare := serve(env.chi, r), serve(env.bare, r)
-	if over := testing.AllocsPerRun(100, guarded) - testing.AllocsPerRun(100, bare); over > 3 {
-		t.Errorf("%v allocations over a middleware that does nothing", over)
-	}
-	if over := bytesPerRun(100, guarded) - bytesPerRun(100, bare); over > 520 {
-		t.Errorf("%d bytes over a middleware that does nothing", over)
+	now := time.Now()
+	for name, edit := range map[string]func(*cognito.Config){
+		"alone": func(*cognito.Config) {},
+		"with a shared store": func(cfg *cognito.Config) { // its sign-outs are read once
+			cfg.Shared, cfg.Secret, cfg.Now = storetest.NewMemory(), routesSecret, func() time.Time { return now }
+		},
+	} {
+		env := newBench(t, edit)
+		r := env.signedInRequest("/dashboard/1")
+		guarded, bare := serve(env.chi, r), serve(env.bare, r)
+		if over := testing.AllocsPerRun(100, guarded) - testing.AllocsPerRun(100, bare); over > 3 {
+			t.Errorf("%s: %v allocations over a middleware that does nothing", name, over)
+		}
+		if over := bytesPerRun(100, guarded) - bytesPerRun(100, bare); over > 520 {
+			t.Errorf("%s: %d bytes over a middleware that does nothing", name, over)
+		}
 	}
 }
 

@@ -110,9 +110,11 @@ type Config struct {
 
 	// Shared is a store that several replicas have in common, such as that of package
 	// session/redisstore. Of all their requests, one calls Cognito to refresh a session,
-	// and the others get its tokens. Default nil: each replica refreshes for itself. Set it
-	// if refresh tokens rotate and several replicas serve the same users. Requests of
-	// signed-in users do not call it. Its errors fail no request.
+	// and the others get its tokens. A sign-out at one replica holds at all within two
+	// seconds. Default nil: each replica refreshes for itself, and a sign-out at one holds
+	// there alone. Set it if refresh tokens rotate and several replicas
+	// serve the same users. Requests of signed-in users call it once a second, all those of
+	// one replica together. Its errors fail no request. See session.Config.
 	Shared session.Store
 
 	// Cookies are the attributes of the session's cookies.

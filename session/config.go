@@ -79,8 +79,15 @@ type Config struct {
 	// Shared is a store that several processes have in common, such as that of package
 	// session/redisstore. Of all their requests, one calls Cognito to refresh a session,
 	// and the others get its tokens. Default nil: each process refreshes for itself. Set
-	// it if refresh tokens rotate and several processes serve the same users. Requests of
-	// signed-in users do not call it. Its errors fail no request.
+	// it if refresh tokens rotate and several processes serve the same users. Its errors
+	// fail no request.
+	//
+	// A sign-out at one process, by End or EndUser, holds at all within two seconds. The
+	// first request with a session in each second has the sign-outs of other processes
+	// read in the background: one call a second, and none without requests. A request
+	// after a pause of two seconds or more waits for the reading, at most for a second. If
+	// the store fails, requests go on without, and a warning is logged once a minute. This
+	// process tells of its own sign-outs when the store works again and it has a request.
 	Shared Store
 
 	// Secret seals what Shared sees: at least 32 random bytes, the same for all

@@ -56,7 +56,7 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	if opts.ForceRefresh && w == nil {
 		return nil, errForceWithoutWriter
 	}
-	if s := m.FromContext(ctx); s != nil && !opts.ForceRefresh && m.accepts(s, opts) {
+	if s := m.FromContext(ctx); s != nil && !opts.ForceRefresh && m.accepts(ctx, s, opts) {
 		return s, nil
 	}
 	if m.bearer {
@@ -74,7 +74,7 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 		return nil, errNoCookies
 	}
 	if !opts.ForceRefresh {
-		s := m.cachedSingle(parsed.single())
+		s := m.cachedSingle(ctx, parsed)
 		m.hooks.cacheAsked(ctx, s != nil)
 		if s != nil {
 			return s, nil
@@ -85,11 +85,12 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	return m.fetchUncached(ctx, w, r, opts, cookies)
 }
 
-// cachedSingle returns the cached session of the values that single has returned, or nil.
+// cachedSingle returns the cached session of the values that single returns, or nil.
 // No token has an escape, so a value that equals a cached token needs no decoding. Only
 // other values are searched for escapes.
-func (m *Manager) cachedSingle(access, id, details string) *Session {
-	if s := m.cached(inCookies, access, id, details); s != nil {
+func (m *Manager) cachedSingle(ctx context.Context, cookies requestCookies) *Session {
+	access, id, details := cookies.single()
+	if s := m.cached(ctx, inCookies, access, id, details); s != nil {
 		return s
 	}
 	access, _ = percent.Decode(access)
@@ -97,7 +98,7 @@ func (m *Manager) cachedSingle(access, id, details string) *Session {
 	if !percent.Valid(details) {
 		details = ""
 	}
-	return m.cached(inCookies, access, id, details)
+	return m.cached(ctx, inCookies, access, id, details)
 }
 
 // fetchUncached verifies the session, and refreshes it if need be. For a prefetch it only
@@ -112,6 +113,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	// One deadline for the request, whether the keys hang, or Cognito, or both.
 	ctx, cancel := context.WithTimeout(ctx, refresh.Timeout)
 	defer cancel()
+	m.refresher.HearSignOuts(ctx, m.now())
 	signOutCount := m.refresher.SignOutCount()
 	users, all := cookies.users()
 	v := m.verifyUsers(ctx, users, all)
@@ -154,8 +156,9 @@ func (m *Manager) noteValid(r *userResult) {
 
 // accepts reports whether a session in a context is what the caller wants, and still
 // stands: a request may be long, and its handler may sign out.
-func (m *Manager) accepts(s *Session, opts *FetchOptions) bool {
+func (m *Manager) accepts(ctx context.Context, s *Session, opts *FetchOptions) bool {
 	now := m.now()
+	m.refresher.HearSignOuts(ctx, now)
 	return (s.hasUser() || opts.AllowMachine) && now.Before(s.ExpiresAt()) && !m.refresher.IsEnded(s.access) && m.areTrusted(s.access, s.id, now)
 }
 
@@ -203,11 +206,12 @@ func (m *Manager) fetchBearer(ctx context.Context, raw string, opts *FetchOption
 }
 
 func (m *Manager) verifyBearer(ctx context.Context, raw string) (*Session, error) {
-	s := m.cached(asBearer, raw, "", "")
+	s := m.cached(ctx, asBearer, raw, "", "")
 	m.hooks.cacheAsked(ctx, s != nil)
 	if s != nil {
 		return s, nil
 	}
+	m.refresher.HearSignOuts(ctx, m.now())
 	signOutCount := m.refresher.SignOutCount()
 	token, err := m.verifyToken(ctx, strings.Clone(raw), tokens.Access)
 	switch {

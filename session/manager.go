@@ -106,7 +106,7 @@ func NewManager(cfg Config) (*Manager, error) {
 // cached returns the session of exactly these texts if it was verified before when it
 // arrived in the same way, is not about to expire, was not signed out, and was signed
 // with keys that are still trusted.
-func (m *Manager) cached(how arrival, access, id, details string) *Session {
+func (m *Manager) cached(ctx context.Context, how arrival, access, id, details string) *Session {
 	if access == "" {
 		return nil
 	}
@@ -115,6 +115,7 @@ func (m *Manager) cached(how arrival, access, id, details string) *Session {
 		return nil
 	}
 	s, now := e.Value.session, m.now()
+	m.refresher.HearSignOuts(ctx, now)
 	if m.isEnded(&e.Value) || now.After(e.Value.freshUntil) || !m.areTrusted(s.access, s.id, now) {
 		m.cache.drop(how, access)
 		return nil

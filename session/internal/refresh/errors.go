@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	// ErrEnded reports a session that was signed out in this process. A refresh that
+	// ErrEnded reports a session that was signed out, here or elsewhere. A refresh that
 	// finishes later must not bring it back.
 	ErrEnded = errors.New("the session was signed out")
 
