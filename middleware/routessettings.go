@@ -101,9 +101,11 @@ func isScope(s string) bool {
 // setFlowSealer makes the Sealer of flows. Its purpose names the app client, so that
 // another app client with the same secret cannot open them.
 func (s *routesSettings) setFlowSealer(cfg *Config, configErrors *configerr.List) {
-	before := len(*configErrors)
+	bad := false
 	check := func(field string, secret []byte) {
-		if err := seal.CheckSecret(secret); err != nil {
+		err := seal.CheckSecret(secret)
+		bad = bad || err != nil
+		if err != nil && cfg.Shared == nil { // with Shared, session.NewManager says so
 			configErrors.Add(field, "%w, because Routes sign users in", err)
 		}
 	}
@@ -111,7 +113,7 @@ func (s *routesSettings) setFlowSealer(cfg *Config, configErrors *configerr.List
 	for _, secret := range cfg.OldSecrets {
 		check("OldSecrets", secret)
 	}
-	if len(*configErrors) > before {
+	if bad {
 		return
 	}
 	var err error

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cognitogate/cognitogate/internal/configerr"
 	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/internal/seal"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -85,8 +86,25 @@ type Config struct {
 	// Default slog.Default().
 	Logger *slog.Logger
 
-	// Hooks observe refreshes and the cache. Default none.
+	// Hooks observe refreshes, the cache and the calls of Shared. Default none.
 	Hooks Hooks
+
+	// Shared is a store that several processes have in common, such as that of package
+	// session/redisstore. Of all their requests, one calls Cognito to refresh a session,
+	// and the others get its tokens. Default nil: each process refreshes for itself. Set
+	// it if refresh tokens rotate and several processes serve the same users. Requests of
+	// signed-in users do not call it. Its errors fail no request.
+	Shared Store
+
+	// Secret seals what Shared sees: at least 32 random bytes, the same for all
+	// processes. Required with Shared, and not used without it. One byte repeated is an
+	// error, because a placeholder or an unfilled buffer is that.
+	//
+	// OldSecrets open what was sealed with earlier ones. To replace Secret, add the new one
+	// to OldSecrets everywhere. Then swap the two everywhere. Ten minutes later, leave the
+	// old one out.
+	Secret     []byte
+	OldSecrets [][]byte
 }
 
 // Cookies are the attributes of the cookies (RFC 6265bis §5.6). The zero value is
@@ -170,8 +188,34 @@ func (cfg *Config) validate() error {
 	if cfg.HTTPClient != nil && cfg.Client != nil && cfg.Verifier != nil {
 		wrong.Add("HTTPClient", "is not used, because Client and Verifier have their own; leave it nil")
 	}
+	cfg.validateSecrets(&wrong)
 	cfg.validateBearer(&wrong)
 	return wrong.Err()
+}
+
+func (cfg *Config) validateSecrets(wrong *configerr.List) {
+	if cfg.Shared == nil {
+		return
+	}
+	check := func(field string, secret []byte) {
+		if err := seal.CheckSecret(secret); err != nil {
+			wrong.Add(field, "%w, because of Shared", err)
+		}
+	}
+	check("Secret", cfg.Secret)
+	for _, secret := range cfg.OldSecrets {
+		check("OldSecrets", secret)
+	}
+}
+
+// box returns what seals refreshed tokens for Shared. Its purpose names the user pool and
+// app client, so that nothing that was sealed for others opens. It is nil without Shared.
+func (cfg *Config) box() (*seal.Box, error) {
+	if cfg.Shared == nil {
+		return nil, nil
+	}
+	purpose := fmt.Sprintf("refreshes of user pool %q and app client %q", cfg.UserPool.ID, cfg.UserPool.ClientID)
+	return seal.NewBox(purpose, cfg.Now, append([][]byte{cfg.Secret}, cfg.OldSecrets...)...)
 }
 
 // validateBearer checks the fields that say which bearer tokens are accepted.

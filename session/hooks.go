@@ -25,6 +25,11 @@ type Hooks struct {
 	// bearer token, except with ForceRefresh, and except behind another guard that has
 	// found the session. Manager.CacheSize tells the cache's size.
 	CacheAsked func(ctx context.Context, hit bool)
+
+	// StoreCalled is told of each call of Config.Shared, and how long it took: at most a
+	// second, because then the call is given up. It runs on a goroutine of its own. Calls
+	// that are left out, because the store has not answered for a while, are not told.
+	StoreCalled func(ctx context.Context, op StoreOperation, elapsed time.Duration, err error)
 }
 
 // RefreshSource says where a request's refreshed tokens came from. Its text is stable
@@ -36,8 +41,31 @@ const (
 	RefreshCall   = RefreshSource(refresh.SourceCall)   // "call": the request's own call to Cognito
 	RefreshJoined = RefreshSource(refresh.SourceJoined) // "joined": another request's call
 	RefreshKept   = RefreshSource(refresh.SourceKept)   // "kept": the result of an earlier call
+	RefreshStore  = RefreshSource(refresh.SourceStore)  // "store": another process's call, by Config.Shared
 	RefreshNone   = RefreshSource(refresh.SourceNone)   // "none": a limit or a sign-out forbids a call
 )
+
+// StoreOperation is a method of a [Store]. Its text is stable and can be a metric's label.
+type StoreOperation string
+
+// The operations of a Store.
+const (
+	StoreGet    = StoreOperation(refresh.StoreGet)    // "get"
+	StoreAdd    = StoreOperation(refresh.StoreAdd)    // "add"
+	StoreSwap   = StoreOperation(refresh.StoreSwap)   // "swap"
+	StoreAppend = StoreOperation(refresh.StoreAppend) // "append"
+	StoreSince  = StoreOperation(refresh.StoreSince)  // "since"
+)
+
+// storeCalled returns the hook as package refresh calls it.
+func (h *Hooks) storeCalled() func(context.Context, refresh.StoreOperation, time.Duration, error) {
+	if h.StoreCalled == nil {
+		return nil
+	}
+	return func(ctx context.Context, op refresh.StoreOperation, elapsed time.Duration, err error) {
+		h.StoreCalled(ctx, StoreOperation(op), elapsed, err)
+	}
+}
 
 // refreshed returns the hook as package refresh calls it.
 func (h *Hooks) refreshed() func(context.Context, refresh.Source, time.Duration, error) {

@@ -66,6 +66,10 @@ func NewManager(cfg Config) (*Manager, error) {
 			return nil, err
 		}
 	}
+	box, err := cfg.box()
+	if err != nil {
+		return nil, err
+	}
 	m := &Manager{
 		userPool: cfg.UserPool,
 		issuers:  make(map[string]bool),
@@ -95,6 +99,7 @@ func NewManager(cfg Config) (*Manager, error) {
 		Issued:     m.warnings.ofNewToken,
 		Margin:     cfg.margin(), Now: cfg.Now, Logger: cfg.Logger,
 		RefreshStarted: cfg.Hooks.RefreshStarted, Refreshed: m.hooks.refreshed(),
+		Store: cfg.Shared, StoreCalled: m.hooks.storeCalled(), Box: box, UserPoolID: cfg.UserPool.ID, ClientID: cfg.UserPool.ClientID,
 	})
 	return m, nil
 }

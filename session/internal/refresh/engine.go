@@ -4,7 +4,8 @@
 // Browsers send many requests at once. With rotation, a second exchange of a refresh
 // token would end the session. So requests join a running call, and its result is
 // remembered for those that come a little later, or whose browser has missed the
-// answer. Limits decide who may call Cognito, and a sign-out ends what is remembered.
+// answer. Limits decide who may call Cognito, and a sign-out ends what is remembered. The
+// processes of a site that share a store make one call together.
 //
 // The package knows no cookie and no cache of sessions. It says which access tokens are
 // superseded, so that no cache serves their sessions.
@@ -19,10 +20,12 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/cognitogate/cognitogate/internal/seal"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// Config has what an Engine works with. The last three fields may be nil.
+// Config has what an Engine works with. The hooks, from Issued to Refreshed, and what belongs
+// to a Store may be nil.
 type Config struct {
 	Exchange func(ctx context.Context, refreshToken string, opts *tokens.RefreshOptions) (*tokens.Set, error)
 	Revoke   func(ctx context.Context, refreshToken string) error
@@ -53,6 +56,14 @@ type Config struct {
 
 	// Refreshed is told how a request got refreshed tokens, or why it got none.
 	Refreshed func(ctx context.Context, source Source, elapsed time.Duration, err error)
+
+	// Store is shared with the Engines of other processes. StoreCalled is told of each
+	// call. Box seals what the store sees. UserPoolID and ClientID make the names of its
+	// keys. The last three are not needed without a Store.
+	Store                Store
+	StoreCalled          func(ctx context.Context, op StoreOperation, elapsed time.Duration, err error)
+	Box                  *seal.Box
+	UserPoolID, ClientID string
 }
 
 // Engine refreshes the tokens of one user pool and app client. Work under its mutex
@@ -65,6 +76,9 @@ type Engine struct {
 	*signOuts
 	*devices
 	userRefusals *userRefusals
+
+	store   *boundedStore // nil if there is none
+	sharing *sharing      // the same
 
 	mu      sync.Mutex
 	results results
@@ -84,6 +98,10 @@ func New(cfg Config) *Engine {
 		devices:      newDevices(cfg.Now),
 		userRefusals: newUserRefusals(cfg.Now),
 		results:      newResults(),
+	}
+	if cfg.Store != nil {
+		e.store = newBoundedStore(cfg.Store, cfg.Logger, cfg.StoreCalled)
+		e.sharing = newSharing(e.store, cfg.Box, cfg.Now, cfg.UserPoolID, cfg.ClientID)
 	}
 	e.logClock.Interval, e.logAnswer.Interval, e.logConfig.Interval = time.Minute, time.Minute, time.Minute
 	return e
