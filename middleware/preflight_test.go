@@ -27,7 +27,7 @@ func TestPreflight(t *testing.T) {
 	env := newEnv(t, withPreflight, func(cfg *cognito.Config) {
 		cfg.Hooks.Decided = func(_ context.Context, d cognito.GuardDecision) { decisions = append(decisions, d.Decision) }
 	})
-	plain := newAuth(t)
+	plain := newAPIAuth(t)
 	origin, method := []string{"Origin", "https://other.example"}, []string{"Access-Control-Request-Method", "PUT"}
 	for name, test := range map[string]struct {
 		method  string
@@ -109,7 +109,7 @@ func signedInCopy(env *testEnv, r *http.Request) *http.Request {
 // and they stay guarded.
 func TestAuditKnowsPreflight(t *testing.T) {
 	edit := func(cfg *cognito.Config) { cfg.Matcher = []string{"/private/:path*"} }
-	for _, auth := range []*cognito.Auth{newAuth(t, edit, withPreflight), newAuth(t, edit)} {
+	for _, auth := range []*cognito.Auth{newAPIAuth(t, edit, withPreflight), newAPIAuth(t, edit)} {
 		on := auth.GuardOf("OPTIONS", "/private/x").Preflight
 		router := chi.NewRouter()
 		router.Use(auth.Protect)
@@ -137,7 +137,7 @@ func TestAuditKnowsPreflight(t *testing.T) {
 			t.Error("GuardOf")
 		}
 	}
-	if !newAuth(t, withPreflight).GuardOf("OPTIONS", "/x").Preflight || newAuth(t).GuardOf("OPTIONS", "/x").Preflight {
+	if !newAPIAuth(t, withPreflight).GuardOf("OPTIONS", "/x").Preflight || newAPIAuth(t).GuardOf("OPTIONS", "/x").Preflight {
 		t.Error("GuardOf without a matcher")
 	}
 }

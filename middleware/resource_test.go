@@ -13,12 +13,26 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
+// newAPIAuth returns an Auth without an emulator, which takes time to make its keys.
+func newAPIAuth(t *testing.T, edits ...func(*cognito.Config)) *cognito.Auth {
+	t.Helper()
+	cfg := cognito.Config{UserPool: cognito.UserPool{ID: "eu-west-1_a", ClientID: "a"}}
+	for _, edit := range edits {
+		edit(&cfg)
+	}
+	auth, err := cognito.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return auth
+}
+
 const wellKnown = "/.well-known/oauth-protected-resource"
 
 // TestResourceMetadata serves the documents of several resources behind Protect, mounted
 // in chi and in ServeMux.
 func TestResourceMetadata(t *testing.T) {
-	auth := newAuth(t, asAPI, func(cfg *cognito.Config) {
+	auth := newAPIAuth(t, asAPI, func(cfg *cognito.Config) {
 		cfg.Audience = []string{appOrigin, mcpResource, appOrigin + "/api/v2/", "https://elsewhere.example/x"}
 	})
 	metadata := auth.ResourceMetadata("orders/read", "openid")
@@ -89,7 +103,7 @@ func TestResourceMetadata(t *testing.T) {
 			t.Errorf("%+v", g)
 		}
 	}
-	if metadata := newAuth(t, asAPI, func(cfg *cognito.Config) {
+	if metadata := newAPIAuth(t, asAPI, func(cfg *cognito.Config) {
 		cfg.BearerFrom = func(r *http.Request) string { return r.Header.Get("X-Token") }
 	}).ResourceMetadata(); true {
 		w := httptest.NewRecorder()
@@ -102,7 +116,7 @@ func TestResourceMetadata(t *testing.T) {
 
 // TestRewrittenPathIsNoMetadata: a middleware has had chi route the request elsewhere.
 func TestRewrittenPathIsNoMetadata(t *testing.T) {
-	auth := newAuth(t, asAPI)
+	auth := newAPIAuth(t, asAPI)
 	router := chi.NewRouter()
 	router.Use(func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -118,7 +132,7 @@ func TestRewrittenPathIsNoMetadata(t *testing.T) {
 
 // TestMetadataOfBasePath: browsers and this server see the path of the metadata alike.
 func TestMetadataOfBasePath(t *testing.T) {
-	auth := newAuth(t, asAPI, func(cfg *cognito.Config) {
+	auth := newAPIAuth(t, asAPI, func(cfg *cognito.Config) {
 		cfg.BasePath, cfg.Audience = "/app", []string{appOrigin + "/app/mcp"}
 	})
 	r := bearerRequest("POST", "/mcp", "") // a proxy has taken BasePath off
@@ -156,10 +170,10 @@ func TestAudienceMistakes(t *testing.T) {
 		"the same document":      {[]string{appOrigin, appOrigin + "/"}, nil, "Audience[1]"},
 		"a query, not published": {[]string{mcpResource + "?x"}, func(cfg *cognito.Config) { cfg.Bearer = false }, ""},
 		"lacks Login.Resource": {[]string{mcpResource}, func(cfg *cognito.Config) {
-			cfg.RoutesPath, cfg.Secret, cfg.Login.Resource = "", []byte(strings.Repeat("s", 32)), "https://api.example.com"
+			cfg.RoutesPath, cfg.Secret, cfg.Login.Resource = "", routesSecret, "https://api.example.com"
 		}, "Audience"},
 		"has Login.Resource": {[]string{mcpResource}, func(cfg *cognito.Config) {
-			cfg.RoutesPath, cfg.Secret, cfg.Login.Resource = "", []byte(strings.Repeat("s", 32)), mcpResource
+			cfg.RoutesPath, cfg.Secret, cfg.Login.Resource = "", routesSecret, mcpResource
 		}, ""},
 	} {
 		cfg := cognito.Config{UserPool: cognito.UserPool{ID: "eu-west-1_a", ClientID: "a", Domain: "auth.example.com"}}
@@ -174,13 +188,13 @@ func TestAudienceMistakes(t *testing.T) {
 		}
 	}
 	for name, f := range map[string]func(){
-		"no Audience": func() { newAuth(t, func(cfg *cognito.Config) { cfg.Bearer = true }).ResourceMetadata() },
+		"no Audience": func() { newAPIAuth(t, func(cfg *cognito.Config) { cfg.Bearer = true }).ResourceMetadata() },
 		"no Bearer": func() {
-			newAuth(t, asAPI, func(cfg *cognito.Config) { cfg.Bearer = false }).ResourceMetadata()
+			newAPIAuth(t, asAPI, func(cfg *cognito.Config) { cfg.Bearer = false }).ResourceMetadata()
 		},
-		"no scope":            func() { newAuth(t, asAPI).ResourceMetadata("a b") },
-		"machines, no Bearer": func() { newAuth(t).RequireMachine() },
-		"machines, no scope":  func() { newAuth(t, asAPI).RequireMachine("") },
+		"no scope":            func() { newAPIAuth(t, asAPI).ResourceMetadata("a b") },
+		"machines, no Bearer": func() { newAPIAuth(t).RequireMachine() },
+		"machines, no scope":  func() { newAPIAuth(t, asAPI).RequireMachine("") },
 	} {
 		func() {
 			defer func() {
@@ -199,7 +213,7 @@ func TestAudienceFinding(t *testing.T) {
 		return slices.ContainsFunc(auth.Findings(), func(f cognito.Finding) bool { return f.Source == "Config.Audience" })
 	}
 	bearer := func(cfg *cognito.Config) { cfg.Bearer = true }
-	if !has(newAuth(t, bearer)) || has(newAuth(t, asAPI)) || has(newAuth(t)) {
+	if !has(newAPIAuth(t, bearer)) || has(newAPIAuth(t, asAPI)) || has(newAPIAuth(t)) {
 		t.Error("the finding is not that of Bearer without Audience")
 	}
 }

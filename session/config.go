@@ -207,8 +207,8 @@ func (cfg *Config) validate() error {
 	if cfg.HTTPClient != nil && cfg.Client != nil && cfg.Verifier != nil {
 		wrong.Add("HTTPClient", "is not used, because Client and Verifier have their own; leave it nil")
 	}
-	cfg.validateBearer(&wrong)
 	cfg.validateSecrets(&wrong)
+	cfg.validateBearer(&wrong)
 	return wrong.Err()
 }
 

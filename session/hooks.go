@@ -45,16 +45,6 @@ const (
 	RefreshNone   = RefreshSource(refresh.SourceNone)   // "none": a limit or a sign-out forbids a call
 )
 
-// refreshed returns the hook as package refresh calls it.
-func (h *Hooks) refreshed() func(context.Context, refresh.Source, time.Duration, error) {
-	if h.Refreshed == nil {
-		return nil
-	}
-	return func(ctx context.Context, source refresh.Source, elapsed time.Duration, err error) {
-		h.Refreshed(ctx, RefreshSource(source), elapsed, err)
-	}
-}
-
 // StoreOperation is a method of a [Store]. Its text is stable and can be a metric's label.
 type StoreOperation string
 
@@ -74,6 +64,16 @@ func (h *Hooks) storeCalled() func(context.Context, refresh.StoreOperation, time
 	}
 	return func(ctx context.Context, op refresh.StoreOperation, elapsed time.Duration, err error) {
 		h.StoreCalled(ctx, StoreOperation(op), elapsed, err)
+	}
+}
+
+// refreshed returns the hook as package refresh calls it.
+func (h *Hooks) refreshed() func(context.Context, refresh.Source, time.Duration, error) {
+	if h.Refreshed == nil {
+		return nil
+	}
+	return func(ctx context.Context, source refresh.Source, elapsed time.Duration, err error) {
+		h.Refreshed(ctx, RefreshSource(source), elapsed, err)
 	}
 }
 

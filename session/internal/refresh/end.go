@@ -38,7 +38,7 @@ func (e *Engine) EndShared(ctx context.Context, refreshToken string, shown *Evid
 	e.mu.Unlock()
 	var done []string
 	for _, newest = range []string{refreshToken, known} {
-		for !slices.Contains(done, newest) && len(done) < maxResultSteps && (len(shown.Genuine) > 0 || e.allowStoreCall()) {
+		for !slices.Contains(done, newest) && len(done) < maxStoreSteps && (len(shown.Genuine) > 0 || e.allowStoreCall()) {
 			replaced, err := e.sharing.placeTombstone(ctx, newest)
 			if err != nil {
 				return newest, refreshed, false

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	resultMinTTL   = 30 * time.Second // for requests that are on their way
-	resultMaxTTL   = 2 * time.Minute  // for a browser that has not shown the new tokens
-	maxResults     = 4096             // and as many running calls
-	resultShare    = 128              // results of one user
-	maxRotations   = 64               // of a refresh token that are followed; the limits allow 60 in resultMaxTTL
-	maxResultSteps = 8                // results that one request finds too old, or of other processes, and follows
-	sweepInterval  = time.Second
+	resultMinTTL  = 30 * time.Second // for requests that are on their way
+	resultMaxTTL  = 2 * time.Minute  // for a browser that has not shown the new tokens
+	maxResults    = 4096             // and as many running calls
+	resultShare   = 128              // results of one user
+	maxRotations  = 64               // of a refresh token that are followed; the limits allow 60 in resultMaxTTL
+	maxStoreSteps = 8                // results of other processes, or too old ones, that one request follows
+	sweepInterval = time.Second
 )
 
 // Source says where a request's refreshed tokens came from.
@@ -45,6 +45,7 @@ type refreshCall struct {
 	refreshToken string        // as exchanged
 	deviceKey    string        // that was sent; set when done is closed
 	fromStore    bool          // another process has called Cognito; set when done is closed
+	notMade      bool          // a limit, or another process's claim, was in the way; the same
 	subject      string        // of the request that started the call
 	origin       origin        // what was known of it; that of the tokens, once verified
 	number       uint64        // orders calls; clocks can be set back
