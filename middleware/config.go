@@ -97,14 +97,26 @@ type Config struct {
 	// Login configures Routes.
 	Login Login
 
-	// Secret seals the cookies of unfinished sign-ins: at least 32 random bytes, the
-	// same for all replicas. Required if Routes sign users in; see Origin. To replace it,
-	// move the old one to OldSecrets for an hour, which an unfinished sign-in may last.
+	// Secret seals the cookies of unfinished sign-ins, and of sessions in
+	// session.LayoutSealed: at least 32 random bytes, the same for all replicas. Required if
+	// Routes sign users in, see Origin, and by that layout. To replace it, move the old one
+	// to OldSecrets for an hour, which an unfinished sign-in may last. With that layout,
+	// keep it there until the sessions that it has sealed were refreshed or are over.
 	Secret     []byte
 	OldSecrets [][]byte
 
 	// Cookies are the attributes of the session's cookies.
 	Cookies session.Cookies
+
+	// Layout is how the cookies hold a session. Default session.LayoutAmplify, which
+	// Amplify in a browser can read. If users sign in through Routes alone, choose
+	// session.LayoutSealed: scripts cannot read its cookies, and no sibling subdomain can
+	// plant one.
+	Layout session.Layout
+
+	// Lifetime bounds how long a user stays signed in, whatever the refresh token says. It
+	// needs session.LayoutSealed. Default: no bound but the refresh token's.
+	Lifetime session.Lifetime
 
 	// RefreshBefore is how long before its expiry a token is refreshed. Default 5
 	// seconds, like Amplify. At most half of the token's own life counts.

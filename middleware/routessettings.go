@@ -15,6 +15,7 @@ import (
 	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/recent"
 	"github.com/cognitogate/cognitogate/internal/seal"
+	"github.com/cognitogate/cognitogate/session"
 )
 
 // routesSettings is what Routes needs beside Config.
@@ -102,6 +103,9 @@ func (s *routesSettings) setFlowSealer(cfg *Config, configErrors *configerr.List
 	tooShort := func(secret []byte) bool { return len(secret) < seal.MinSecret }
 	const what = "needs at least %d random bytes, because Routes sign users in"
 	secretTooShort, oldTooShort := tooShort(cfg.Secret), slices.ContainsFunc(cfg.OldSecrets, tooShort)
+	if cfg.Layout == session.LayoutSealed && (secretTooShort || oldTooShort) {
+		return // session.NewManager reports it
+	}
 	if secretTooShort {
 		configErrors.Add("Secret", what, seal.MinSecret)
 	}

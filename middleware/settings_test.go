@@ -81,6 +81,8 @@ func setNonZero(t *testing.T, v reflect.Value) {
 		v.Set(reflect.New(v.Type().Elem()))
 	case reflect.Func:
 		v.Set(reflect.MakeFunc(v.Type(), nil))
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 	case reflect.Struct:
 		setNonZero(t, v.Field(0))
 	default:

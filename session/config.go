@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/cognitogate/cognitogate/internal/configerr"
 	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/internal/seal"
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -38,6 +40,20 @@ type Config struct {
 
 	// Cookies are the attributes that cookies are written with.
 	Cookies Cookies
+
+	// Layout is how the cookies hold a session. Default LayoutAmplify.
+	Layout Layout
+
+	// Lifetime bounds how long a user stays signed in, whatever the refresh token says.
+	// It needs LayoutSealed. Default: no bound but the refresh token's.
+	Lifetime Lifetime
+
+	// Secret seals sessions in LayoutSealed, which requires it: at least 32 random bytes,
+	// the same for all replicas. To replace it, add the new one to OldSecrets everywhere,
+	// swap the two, and drop the old one when every session that it has sealed was
+	// refreshed or is over. Other app clients may have the same secret.
+	Secret     []byte
+	OldSecrets [][]byte
 
 	// RefreshBefore is how long before its expiry a token is refreshed. Default 5 seconds,
 	// like Amplify; negative means after it. Handlers that call other services want more.
@@ -71,6 +87,41 @@ type Config struct {
 
 	// Hooks observe refreshes.
 	Hooks Hooks
+}
+
+// Layout is how the cookies hold a session. Its text is stable.
+type Layout string
+
+// The layouts.
+const (
+	// LayoutAmplify is "amplify": the cookies of Amplify's browser client and of its
+	// adapter for Next.js, with the tokens in clear. Choose it to share sessions with
+	// them. A sibling subdomain can plant such cookies.
+	LayoutAmplify Layout = "amplify"
+
+	// LayoutSealed is "sealed": one cookie with the tokens, encrypted, or several if they
+	// are long. It is HttpOnly. Choose it if users sign in on the server alone, through
+	// Routes or Start. A stolen cookie is worth the session until it ends.
+	//
+	// The name of the cookie begins with __Host-, so that no other host can plant one.
+	// With Cookies.Domain or another Path than "/" it begins with __Secure-, and with
+	// Cookies.Insecure with neither. An attacker on a sibling subdomain can then plant a
+	// session of his own.
+	LayoutSealed Layout = "sealed"
+
+	// LayoutHandle is "handle": a cookie with a random text, and the tokens in a Store.
+	// NewManager refuses it.
+	LayoutHandle Layout = "handle"
+)
+
+// Lifetime bounds a session. This server measures it, not the browser.
+type Lifetime struct {
+	// Idle is how long a session lasts that nobody uses. It is measured from refresh to
+	// refresh. So it never ends a session whose access token is valid. Default: no bound.
+	Idle time.Duration
+
+	// Absolute is how long a session lasts after Start. Default: no bound.
+	Absolute time.Duration
 }
 
 // Cookies are the attributes of the cookies (RFC 6265bis §5.6). The zero value is
@@ -173,6 +224,7 @@ func (cfg *Config) validate() error {
 	var wrong configerr.List
 	wrong.Join("UserPool", cfg.UserPool.Validate())
 	cfg.Cookies.validate(&wrong)
+	cfg.validateLayout(&wrong)
 	if cfg.Client != nil && !isSamePool(cfg.Client.UserPool(), cfg.UserPool) {
 		wrong.Add("Client", "is for another user pool or app client than UserPool")
 	}
@@ -184,6 +236,37 @@ func (cfg *Config) validate() error {
 	}
 	return wrong.Err()
 }
+
+func (cfg *Config) validateLayout(wrong *configerr.List) {
+	switch cfg.Layout {
+	case "", LayoutAmplify:
+		if cfg.Lifetime != (Lifetime{}) {
+			wrong.Add("Lifetime", "needs LayoutSealed: the cookies of LayoutAmplify do not say when the session began")
+		}
+	case LayoutSealed:
+		for i, secret := range cfg.secrets() {
+			if field := "Secret"; len(secret) < seal.MinSecret {
+				if i > 0 {
+					field = fmt.Sprintf("OldSecrets[%d]", i-1)
+				}
+				wrong.Add(field, "has %d bytes; LayoutSealed needs at least %d random ones", len(secret), seal.MinSecret)
+			}
+		}
+	case LayoutHandle:
+		wrong.Add("Layout", "%q is not available", cfg.Layout)
+	default:
+		wrong.Add("Layout", "%q is no layout", cfg.Layout)
+	}
+	if cfg.Lifetime.Idle < 0 {
+		wrong.Add("Lifetime.Idle", "%v is negative", cfg.Lifetime.Idle)
+	}
+	if cfg.Lifetime.Absolute < 0 {
+		wrong.Add("Lifetime.Absolute", "%v is negative", cfg.Lifetime.Absolute)
+	}
+}
+
+// secrets returns all secrets. The first one seals.
+func (cfg *Config) secrets() [][]byte { return append([][]byte{cfg.Secret}, cfg.OldSecrets...) }
 
 // isSamePool reports whether tokens of one are tokens of the other.
 func isSamePool(a, b tokens.UserPool) bool {

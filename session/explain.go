@@ -79,7 +79,7 @@ func isAppClientID(text string) bool {
 // explainNoAccessToken says whether the tokens in a request are not the chosen user's.
 func (m *Manager) explainNoAccessToken(h http.Header) string {
 	named, hasTokens := false, false
-	for _, c := range m.layout.parse(h, nil) {
+	for _, c := range m.parseCookies(h, nil) {
 		_, isName := c.lastAuthUser()
 		named = named || isName
 		hasTokens = hasTokens || c.slot == slotAccess || c.slot == slotRefresh

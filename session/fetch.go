@@ -68,18 +68,27 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 		}
 	}
 	var buffer [10]requestCookie // as many as Amplify sets; on the stack
-	parsed := m.layout.parse(r.Header, buffer[:0])
+	parsed := m.parseCookies(r.Header, buffer[:0])
 	if len(parsed) == 0 {
 		return nil, errNoCookies
 	}
 	if !opts.ForceRefresh {
-		if s := m.cachedSingle(parsed.single()); s != nil {
+		if s := m.cachedOnly(parsed); s != nil {
 			return s, nil
 		}
 	}
 	cookies := make(requestCookies, len(parsed))
 	copy(cookies, parsed)
 	return m.fetchUncached(ctx, w, r, opts, cookies)
+}
+
+// cachedOnly returns the cached session of cookies that leave no choice, or nil.
+func (m *Manager) cachedOnly(cookies requestCookies) *Session {
+	if m.sealed != nil {
+		access, id := m.sealed.single(cookies)
+		return m.cached(inCookies, access, id, "")
+	}
+	return m.cachedSingle(cookies.single())
 }
 
 // cachedSingle returns the cached session of the values that single has returned, or nil.
@@ -110,8 +119,26 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	ctx, cancel := context.WithTimeout(ctx, refresh.Timeout)
 	defer cancel()
 	signOutCount := m.refresher.SignOutCount()
-	users, all := cookies.users()
-	v := m.verifyUsers(ctx, users, all)
+	found, err := m.layout.users(ctx, cookies)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	users, a := found.users, answer{w: w, r: r, cookies: cookies, page: w != nil && page.MayClear(r)}
+	if a.page {
+		m.layout.clearStale(a, found.stale)
+	}
+	switch {
+	case len(users) == 0 && !found.all:
+		return nil, unavailable(errNotAllChecked)
+	case len(users) == 0:
+		return nil, signedOutBecause(errNotOpened)
+	case users[0].over != nil:
+		if a.page {
+			m.layout.clear(a, users)
+		}
+		return nil, signedOutBecause(users[0].over)
+	}
+	v := m.verifyUsers(ctx, users, found.all)
 	m.layout.warnOfDuplicates(cookies, users)
 	if !v.isCertain() {
 		return nil, unavailable(errNotAllChecked)
@@ -128,7 +155,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 		}
 		return nil, signedOutBecause(v.err)
 	}
-	f := refreshFlow{m: m, w: w, r: r, cookies: cookies, users: users, v: v, signOutCount: signOutCount, opts: opts, page: page.MayClear(r)}
+	f := refreshFlow{m: m, answer: a, users: users, v: v, signOutCount: signOutCount, opts: opts}
 	switch v.state {
 	case stateNone:
 		return nil, signedOutBecause(nil)

@@ -23,7 +23,9 @@ type Manager struct {
 	issuers   map[string]bool
 	client    *tokens.Client
 	verifier  *tokens.Verifier
-	layout    *layout
+	layout    layout
+	names     names         // of the cookies of the layout
+	sealed    *sealedLayout // is the layout, or nil
 	cache     cache
 	checked   *checkedTokens
 	notes     *refreshNotes
@@ -68,7 +70,6 @@ func NewManager(cfg Config) (*Manager, error) {
 		issuers:  make(map[string]bool),
 		client:   cfg.Client,
 		verifier: cfg.Verifier,
-		layout:   newLayout(cfg.UserPool.ClientID, cfg.Cookies, cfg.Logger),
 		cache:    newCache(cfg.CacheBytes),
 		checked:  newCheckedTokens(),
 		notes:    newRefreshNotes(),
@@ -77,6 +78,9 @@ func NewManager(cfg Config) (*Manager, error) {
 		logger:   cfg.Logger,
 
 		clientAddress: cfg.ClientAddress,
+	}
+	if m.layout, m.names, m.sealed, err = newLayout(&cfg); err != nil {
+		return nil, err
 	}
 	m.logForeign.Interval = time.Minute
 	for _, issuer := range cfg.UserPool.IssuerURLs() {
@@ -90,6 +94,15 @@ func NewManager(cfg Config) (*Manager, error) {
 		Margin:     cfg.margin(), Now: cfg.Now, Logger: cfg.Logger, Refreshed: cfg.Hooks.refreshed(),
 	})
 	return m, nil
+}
+
+// parseCookies finds our app client's cookies in a request's header and appends them to
+// cookies. It calls no method of an interface, so that they may be on the caller's stack.
+func (m *Manager) parseCookies(h http.Header, cookies requestCookies) requestCookies {
+	if m.sealed != nil {
+		return m.sealed.parse(h, cookies)
+	}
+	return m.names.parse(h, cookies)
 }
 
 // cached returns the session of exactly these texts if it was verified before when it

@@ -21,7 +21,7 @@ var fileOrder = map[string][]string{
 		"fetch.go", "start.go", "end.go", "forwardcookies.go", "refreshflow.go", "refreshorder.go",
 		"verify.go", "idtokens.go", "userresult.go", "checks.go", "transport.go", "context.go", "explain.go", "manager.go",
 		"refreshnotes.go", "checkedtokens.go",
-		"layout.go", "setcookie.go", "deletions.go", "requestcookies.go", "amplify.go", "cache.go",
+		"layout.go", "amplifylayout.go", "sealedlayout.go", "setcookie.go", "deletions.go", "requestcookies.go", "openedcookies.go", "amplify.go", "cache.go",
 		"session.go", "errors.go", "config.go", "store.go", "doc.go",
 	},
 	"session/internal/refresh": {"refresh.go", "end.go", "engine.go", "signouts.go", "devices.go", "userrefusals.go", "limits.go", "accounts.go", "margin.go", "results.go", "origin.go", "ratelimits.go", "errors.go"},

@@ -19,7 +19,7 @@ var allowedImports = map[string][]string{
 	"internal/automaton":               {},
 	"internal/automaton/automatontest": {},
 	"tokens":                           {"internal/awscall", "internal/background", "internal/redact"},
-	"session":                          {"internal/clockcache", "internal/recent", "session/internal/refresh", "tokens", "internal/configerr", "internal/cookie", "internal/hosts", "internal/page", "internal/percent"},
+	"session":                          {"internal/clockcache", "internal/recent", "session/internal/refresh", "tokens", "internal/configerr", "internal/cookie", "internal/hosts", "internal/page", "internal/percent", "internal/seal", "internal/sealedcookie"},
 	"session/internal/refresh":         {"tokens", "internal/awscall", "internal/background", "internal/recent"},
 	"middleware":                       {"internal/automaton", "internal/background", "internal/configerr", "internal/percent", "internal/recent", "matcher", "session", "tokens", "internal/cookie", "internal/page", "internal/seal"},
 	"identity":                         {"internal/background", "internal/configerr", "internal/recent", "internal/awscall", "session", "tokens", "internal/hosts"},
@@ -42,6 +42,7 @@ var allowedImports = map[string][]string{
 	"internal/recent":                  {},
 	"internal/sdktest":                 {},
 	"internal/seal":                    {},
+	"internal/sealedcookie":            {"internal/cookie", "internal/seal"},
 	"internal/sigv4":                   {},
 }
 
