@@ -138,6 +138,11 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 		}
 		return nil, signedOutBecause(users[0].over)
 	}
+	if u := &users[0]; u.sealed != nil && !opts.ForceRefresh { // there is no choice, whatever else the cookies hold
+		if s := m.cached(inCookies, u.sealed.Access, u.sealed.ID, ""); s != nil {
+			return s, nil
+		}
+	}
 	v := m.verifyUsers(ctx, users, found.all)
 	m.layout.warnOfDuplicates(cookies, users)
 	if !v.isCertain() {

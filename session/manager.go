@@ -70,7 +70,6 @@ func NewManager(cfg Config) (*Manager, error) {
 		issuers:  make(map[string]bool),
 		client:   cfg.Client,
 		verifier: cfg.Verifier,
-		cache:    newCache(cfg.CacheBytes),
 		checked:  newCheckedTokens(),
 		notes:    newRefreshNotes(),
 		bearer:   cfg.Bearer,
@@ -82,6 +81,7 @@ func NewManager(cfg Config) (*Manager, error) {
 	if m.layout, m.names, m.sealed, err = newLayout(&cfg); err != nil {
 		return nil, err
 	}
+	m.cache = newCache(cfg.verifiedBytes())
 	m.logForeign.Interval = time.Minute
 	for _, issuer := range cfg.UserPool.IssuerURLs() {
 		m.issuers[issuer] = true

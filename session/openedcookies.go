@@ -33,8 +33,9 @@ type openedCookies struct {
 	*clockcache.Cache[*sealedSession]
 }
 
-// newOpenedCookies returns openedCookies that take at most so many bytes, by the rules of
-// newCache.
+// newOpenedCookies returns openedCookies that take two thirds of so many bytes, by the
+// rules of newCache. A session takes about twice as much in them as in the cache of
+// verified sessions.
 func newOpenedCookies(bytes int64) openedCookies {
 	if bytes == 0 {
 		bytes = defaultCacheBytes
@@ -42,7 +43,7 @@ func newOpenedCookies(bytes int64) openedCookies {
 	if bytes < 0 {
 		return openedCookies{}
 	}
-	return openedCookies{clockcache.New[*sealedSession](bytes)}
+	return openedCookies{clockcache.New[*sealedSession](bytes / 3 * 2)}
 }
 
 // get returns the session of exactly these values of this name, or nil.

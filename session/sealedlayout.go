@@ -224,7 +224,7 @@ func (l *sealedLayout) openValues(name string, values []string) *sealedSession {
 	if !ok {
 		return nil
 	}
-	s := &sealedSession{Session: *content, name: name}
+	s := &sealedSession{Session: *content, name: strings.Clone(name)} // parts of a header would keep all of it in memory
 	for _, value := range values {
 		s.cookies = append(s.cookies, sealedcookie.Cookie{Value: strings.Clone(value)})
 	}

@@ -24,7 +24,7 @@ var allowedImports = map[string][]string{
 	"middleware":                       {"internal/automaton", "internal/background", "internal/configerr", "internal/percent", "internal/recent", "matcher", "session", "tokens", "internal/cookie", "internal/page", "internal/seal"},
 	"identity":                         {"internal/background", "internal/configerr", "internal/recent", "internal/awscall", "session", "tokens", "internal/hosts"},
 	"appsync":                          {"internal/awscall", "identity", "session", "internal/hosts"},
-	"cognitotest":                      {"middleware", "session", "tokens", "internal/sigv4"},
+	"cognitotest":                      {"middleware", "session", "tokens", "internal/cookie", "internal/sealedcookie", "internal/sigv4"},
 	"internal/configerr":               {"tokens"},
 	"internal/awscall":                 {"internal/redact"},
 	"internal/background":              {"internal/redact"},
