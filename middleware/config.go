@@ -97,13 +97,23 @@ type Config struct {
 	// Login configures Routes.
 	Login Login
 
-	// Secret seals the cookies of unfinished sign-ins, and of sessions in
-	// session.LayoutSealed: at least 32 random bytes, the same for all replicas. Required if
-	// Routes sign users in, see Origin, and by that layout. To replace it, move the old one
-	// to OldSecrets for an hour, which an unfinished sign-in may last. With that layout,
-	// keep it there until the sessions that it has sealed were refreshed or are over.
+	// Secret seals the cookies of unfinished sign-ins, those of session.LayoutSealed and
+	// what Shared sees: at least 32 random bytes, the same for all replicas. Required if
+	// Routes sign users in, see Origin, with Shared and with that layout.
+	//
+	// To replace it, move the old one to OldSecrets for an hour, which an unfinished sign-in
+	// may last. With Shared, first add the new one to OldSecrets everywhere, and then swap
+	// the two. With LayoutSealed, keep the old one until the sessions that it has sealed
+	// were refreshed or are over.
 	Secret     []byte
 	OldSecrets [][]byte
+
+	// Shared is a store that several replicas have in common, such as that of package
+	// session/redisstore. Of all their requests, one calls Cognito to refresh a session,
+	// and the others get its tokens. Default nil: each replica refreshes for itself. Set it
+	// if refresh tokens rotate and several replicas serve the same users. Requests of
+	// signed-in users do not call it. Its errors fail no request.
+	Shared session.Store
 
 	// Cookies are the attributes of the session's cookies.
 	Cookies session.Cookies

@@ -88,6 +88,9 @@ func sessionConfig(cfg *Config) session.Config {
 		Now:           cfg.Now,
 		Logger:        cfg.Logger,
 		Hooks:         cfg.Hooks.Session,
+		Shared:        cfg.Shared,
+		Secret:        cfg.Secret,
+		OldSecrets:    cfg.OldSecrets,
 	}
 }
 

@@ -103,13 +103,11 @@ func (s *routesSettings) setFlowSealer(cfg *Config, configErrors *configerr.List
 	tooShort := func(secret []byte) bool { return len(secret) < seal.MinSecret }
 	const what = "needs at least %d random bytes, because Routes sign users in"
 	secretTooShort, oldTooShort := tooShort(cfg.Secret), slices.ContainsFunc(cfg.OldSecrets, tooShort)
-	if cfg.Layout == session.LayoutSealed && (secretTooShort || oldTooShort) {
-		return // session.NewManager reports it
-	}
-	if secretTooShort {
+	reported := cfg.Shared != nil || cfg.Layout == session.LayoutSealed // by session.NewManager
+	if secretTooShort && !reported {
 		configErrors.Add("Secret", what, seal.MinSecret)
 	}
-	if oldTooShort {
+	if oldTooShort && !reported {
 		configErrors.Add("OldSecrets", what, seal.MinSecret)
 	}
 	if secretTooShort || oldTooShort {

@@ -83,6 +83,8 @@ func setNonZero(t *testing.T, v reflect.Value) {
 		v.Set(reflect.MakeFunc(v.Type(), nil))
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+	case reflect.Interface:
+		v.Set(reflect.ValueOf(struct{ session.Store }{}))
 	case reflect.Struct:
 		setNonZero(t, v.Field(0))
 	default:

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,6 @@ import (
 const (
 	defaultRefreshBefore = 5 * time.Second      // Amplify's tolerance
 	defaultMaxAge        = 365 * 24 * time.Hour // Amplify's
-	defaultCacheBytes    = 48 << 20             // about 10 000 sessions
 	maxMaxAge            = 400 * 24 * time.Hour // browsers' own limit, RFC 6265bis §5.5
 )
 
@@ -48,13 +48,6 @@ type Config struct {
 	// Lifetime bounds how long a user stays signed in, whatever the refresh token says.
 	// It needs LayoutSealed. Default: no bound but the refresh token's.
 	Lifetime Lifetime
-
-	// Secret seals sessions in LayoutSealed, which requires it: at least 32 random bytes,
-	// the same for all replicas. To replace it, add the new one to OldSecrets everywhere,
-	// swap the two, and drop the old one when every session that it has sealed was
-	// refreshed or is over. Other app clients may have the same secret.
-	Secret     []byte
-	OldSecrets [][]byte
 
 	// RefreshBefore is how long before its expiry a token is refreshed. Default 5 seconds,
 	// like Amplify; negative means after it. Handlers that call other services want more.
@@ -87,43 +80,26 @@ type Config struct {
 	// cookie value or attribute of a user is ever logged. Default slog.Default().
 	Logger *slog.Logger
 
-	// Hooks observe refreshes.
+	// Hooks observe refreshes and the calls of Shared.
 	Hooks Hooks
-}
 
-// Layout is how the cookies hold a session. Its text is stable.
-type Layout string
+	// Shared is a store that several processes have in common, such as that of package
+	// session/redisstore. Of all their requests, one calls Cognito to refresh a session,
+	// and the others get its tokens. Default nil: each process refreshes for itself. Set
+	// it if refresh tokens rotate and several processes serve the same users. Requests of
+	// signed-in users do not call it. Its errors fail no request.
+	Shared Store
 
-// The layouts.
-const (
-	// LayoutAmplify is "amplify": the cookies of Amplify's browser client and of its
-	// adapter for Next.js, with the tokens in clear. Choose it to share sessions with
-	// them. A sibling subdomain can plant such cookies.
-	LayoutAmplify Layout = "amplify"
-
-	// LayoutSealed is "sealed": one cookie with the tokens, encrypted, or several if they
-	// are long. It is HttpOnly. Choose it if users sign in on the server alone, through
-	// Routes or Start. A stolen cookie is worth the session until it ends.
+	// Secret seals what Shared sees, and the cookies of LayoutSealed: at least 32 random
+	// bytes, the same for all processes. Required with either, and not used without. Other
+	// app clients may have the same secret.
 	//
-	// The name of the cookie begins with __Host-, so that no other host can plant one.
-	// With Cookies.Domain or another Path than "/" it begins with __Secure-, and with
-	// Cookies.Insecure with neither. An attacker on a sibling subdomain can then plant a
-	// session of his own.
-	LayoutSealed Layout = "sealed"
-
-	// LayoutHandle is "handle": a cookie with a random text, and the tokens in a Store.
-	// NewManager refuses it.
-	LayoutHandle Layout = "handle"
-)
-
-// Lifetime bounds a session. This server measures it, not the browser.
-type Lifetime struct {
-	// Idle is how long a session lasts that nobody uses. It is measured from refresh to
-	// refresh. So it never ends a session whose access token is valid. Default: no bound.
-	Idle time.Duration
-
-	// Absolute is how long a session lasts after Start. Default: no bound.
-	Absolute time.Duration
+	// OldSecrets open what was sealed with earlier ones. To replace Secret, add the new one
+	// to OldSecrets everywhere. Then swap the two everywhere. Ten minutes later, leave the
+	// old one out. With LayoutSealed, keep it until the sessions that it has sealed were
+	// refreshed or are over.
+	Secret     []byte
+	OldSecrets [][]byte
 }
 
 // Cookies are the attributes of the cookies (RFC 6265bis §5.6). The zero value is
@@ -184,6 +160,11 @@ type FetchOptions struct {
 type Hooks struct {
 	// Refreshed is told where a request got refreshed tokens from, or why it got none.
 	Refreshed func(ctx context.Context, source RefreshSource, elapsed time.Duration, err error)
+
+	// StoreCalled is told of each call of Config.Shared, and how long it took: at most a
+	// second, because then the call is given up. It runs on a goroutine of its own. Calls
+	// that are left out, because the store has not answered for a while, are not told.
+	StoreCalled func(ctx context.Context, op StoreOperation, elapsed time.Duration, err error)
 }
 
 // RefreshSource says where a request's refreshed tokens came from. Its text is stable
@@ -195,7 +176,30 @@ const (
 	RefreshCall   = RefreshSource(refresh.SourceCall)   // "call": the request's own call to Cognito
 	RefreshJoined = RefreshSource(refresh.SourceJoined) // "joined": another request's call
 	RefreshKept   = RefreshSource(refresh.SourceKept)   // "kept": the result of an earlier call
+	RefreshStore  = RefreshSource(refresh.SourceStore)  // "store": another process's call, by Config.Shared
 )
+
+// StoreOperation is a method of a [Store]. Its text is stable and can be a metric's label.
+type StoreOperation string
+
+// The operations of a Store.
+const (
+	StoreGet    = StoreOperation(refresh.StoreGet)    // "get"
+	StoreAdd    = StoreOperation(refresh.StoreAdd)    // "add"
+	StoreSwap   = StoreOperation(refresh.StoreSwap)   // "swap"
+	StoreAppend = StoreOperation(refresh.StoreAppend) // "append"
+	StoreSince  = StoreOperation(refresh.StoreSince)  // "since"
+)
+
+// storeCalled returns the hook as package refresh calls it.
+func (h Hooks) storeCalled() func(context.Context, refresh.StoreOperation, time.Duration, error) {
+	if h.StoreCalled == nil {
+		return nil
+	}
+	return func(ctx context.Context, op refresh.StoreOperation, elapsed time.Duration, err error) {
+		h.StoreCalled(ctx, StoreOperation(op), elapsed, err)
+	}
+}
 
 // refreshed returns the hook as package refresh calls it.
 func (h Hooks) refreshed() func(context.Context, refresh.Source, time.Duration, error) {
@@ -226,7 +230,7 @@ func (cfg *Config) validate() error {
 	var wrong configerr.List
 	wrong.Join("UserPool", cfg.UserPool.Validate())
 	cfg.Cookies.validate(&wrong)
-	cfg.validateLayout(&wrong)
+	cfg.Layout.validate(cfg.Lifetime, &wrong)
 	if cfg.Client != nil && !isSamePool(cfg.Client.UserPool(), cfg.UserPool) {
 		wrong.Add("Client", "is for another user pool or app client than UserPool")
 	}
@@ -236,44 +240,32 @@ func (cfg *Config) validate() error {
 	if cfg.HTTPClient != nil && cfg.Client != nil && cfg.Verifier != nil {
 		wrong.Add("HTTPClient", "is not used, because Client and Verifier have their own; leave it nil")
 	}
+	cfg.validateSecrets(&wrong)
 	return wrong.Err()
 }
 
-func (cfg *Config) validateLayout(wrong *configerr.List) {
-	switch cfg.Layout {
-	case "", LayoutAmplify:
-		if cfg.Lifetime != (Lifetime{}) {
-			wrong.Add("Lifetime", "needs LayoutSealed: the cookies of LayoutAmplify do not say when the session began")
-		}
-	case LayoutSealed:
-		for i, secret := range cfg.secrets() {
-			if field := "Secret"; len(secret) < seal.MinSecret {
-				if i > 0 {
-					field = fmt.Sprintf("OldSecrets[%d]", i-1)
-				}
-				wrong.Add(field, "has %d bytes; LayoutSealed needs at least %d random ones", len(secret), seal.MinSecret)
-			}
-		}
-	case LayoutHandle:
-		wrong.Add("Layout", "%q is not available", cfg.Layout)
-	default:
-		wrong.Add("Layout", "%q is no layout", cfg.Layout)
+func (cfg *Config) validateSecrets(wrong *configerr.List) {
+	if cfg.Shared == nil && cfg.Layout != LayoutSealed {
+		return
 	}
-	if cfg.Lifetime.Idle < 0 {
-		wrong.Add("Lifetime.Idle", "%v is negative", cfg.Lifetime.Idle)
+	const what = "needs at least %d random bytes with Shared and with LayoutSealed"
+	tooShort := func(secret []byte) bool { return len(secret) < seal.MinSecret }
+	if tooShort(cfg.Secret) {
+		wrong.Add("Secret", what, seal.MinSecret)
 	}
-	if cfg.Lifetime.Absolute < 0 {
-		wrong.Add("Lifetime.Absolute", "%v is negative", cfg.Lifetime.Absolute)
+	if slices.ContainsFunc(cfg.OldSecrets, tooShort) {
+		wrong.Add("OldSecrets", what, seal.MinSecret)
 	}
 }
 
-// verifiedBytes returns the part of CacheBytes that is for verified sessions. In
-// LayoutSealed the rest is for opened cookies.
-func (cfg *Config) verifiedBytes() int64 {
-	if cfg.Layout == LayoutSealed {
-		return cmp.Or(cfg.CacheBytes, defaultCacheBytes) / 3
+// box returns what seals refreshed tokens for Shared. Its purpose names the user pool and
+// app client, so that nothing that was sealed for others opens. It is nil without Shared.
+func (cfg *Config) box() (*seal.Box, error) {
+	if cfg.Shared == nil {
+		return nil, nil
 	}
-	return cfg.CacheBytes
+	purpose := fmt.Sprintf("refreshes of user pool %q and app client %q", cfg.UserPool.ID, cfg.UserPool.ClientID)
+	return seal.NewBox(purpose, cfg.Now, cfg.secrets()...)
 }
 
 // secrets returns all secrets. The first one seals.

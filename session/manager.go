@@ -65,6 +65,10 @@ func NewManager(cfg Config) (*Manager, error) {
 			return nil, err
 		}
 	}
+	box, err := cfg.box()
+	if err != nil {
+		return nil, err
+	}
 	m := &Manager{
 		userPool: cfg.UserPool,
 		issuers:  make(map[string]bool),
@@ -81,7 +85,7 @@ func NewManager(cfg Config) (*Manager, error) {
 	if m.layout, m.names, m.sealed, err = newLayout(&cfg); err != nil {
 		return nil, err
 	}
-	m.cache = newCache(cfg.verifiedBytes())
+	m.cache = newCache(cfg.Layout.verifiedBytes(cfg.CacheBytes))
 	m.logForeign.Interval = time.Minute
 	for _, issuer := range cfg.UserPool.IssuerURLs() {
 		m.issuers[issuer] = true
@@ -92,6 +96,7 @@ func NewManager(cfg Config) (*Manager, error) {
 		Secrets:    []string{cfg.UserPool.ClientSecret},
 		Superseded: func(access string) { m.cache.drop(inCookies, access) },
 		Margin:     cfg.margin(), Now: cfg.Now, Logger: cfg.Logger, Refreshed: cfg.Hooks.refreshed(),
+		Store: cfg.Shared, StoreCalled: cfg.Hooks.storeCalled(), Box: box, UserPoolID: cfg.UserPool.ID, ClientID: cfg.UserPool.ClientID,
 	})
 	return m, nil
 }

@@ -172,6 +172,13 @@ func (a *accounts) grantBeside(refreshToken string, genuine *tokens.Token, now t
 	return g
 }
 
+// take takes a call from the rates.
+func (g *grant) take() {
+	for _, b := range g.rate {
+		b.take()
+	}
+}
+
 // record returns the value under key, or puts a new one there.
 func record[V any](m *recent.Map[hash, *V], key hash, now time.Time) *V {
 	value, ok := m.Get(key, now)

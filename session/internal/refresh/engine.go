@@ -19,10 +19,12 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/cognitogate/cognitogate/internal/seal"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// Config has what an Engine works with. Every field is required but Refreshed.
+// Config has what an Engine works with. Every field is required but Refreshed, Store and
+// StoreCalled.
 type Config struct {
 	Exchange func(ctx context.Context, refreshToken string, opts *tokens.RefreshOptions) (*tokens.Set, error)
 	Revoke   func(ctx context.Context, refreshToken string) error
@@ -46,6 +48,14 @@ type Config struct {
 
 	// Refreshed is told how a request got refreshed tokens.
 	Refreshed func(ctx context.Context, source Source, elapsed time.Duration, err error)
+
+	// Store is shared with the Engines of other processes. StoreCalled is told of each
+	// call. Box seals what the store sees. UserPoolID and ClientID make the names of its
+	// keys. The last three are not needed without a Store.
+	Store                Store
+	StoreCalled          func(ctx context.Context, op StoreOperation, elapsed time.Duration, err error)
+	Box                  *seal.Box
+	UserPoolID, ClientID string
 }
 
 // Engine refreshes the tokens of one user pool and app client. Work under its mutex
@@ -58,6 +68,9 @@ type Engine struct {
 	*signOuts
 	*devices
 	userRefusals *userRefusals
+
+	store   *boundedStore // nil if there is none
+	sharing *sharing      // the same
 
 	mu      sync.Mutex
 	results results
@@ -77,6 +90,10 @@ func New(cfg Config) *Engine {
 		devices:      newDevices(cfg.Now),
 		userRefusals: newUserRefusals(cfg.Now),
 		results:      newResults(),
+	}
+	if cfg.Store != nil {
+		e.store = newBoundedStore(cfg.Store, cfg.Logger, cfg.StoreCalled)
+		e.sharing = newSharing(e.store, cfg.Box, cfg.Now, cfg.UserPoolID, cfg.ClientID)
 	}
 	e.logClock.Interval, e.logAnswer.Interval, e.logConfig.Interval = time.Minute, time.Minute, time.Minute
 	return e

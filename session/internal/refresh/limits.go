@@ -37,6 +37,7 @@ type limits struct {
 	lostReplies recent.Map[hash, struct{}] // refresh tokens that a lost reply may have replaced
 
 	demoted, unverified bucket
+	storeCalls          bucket
 }
 
 func newLimits(now func() time.Time) *limits {
@@ -54,12 +55,52 @@ func newLimits(now func() time.Time) *limits {
 // startCall allows a call, or says why there is none. The caller hands the grant to
 // finishCall.
 func (l *limits) startCall(refreshToken, deviceKey string, shown *Evidence) (*grant, error) {
-	if err := l.refusal(refreshToken, deviceKey); err != nil {
-		return nil, err
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	g, err := l.grantCall(refreshToken, deviceKey, shown)
+	if err != nil {
+		return nil, err
+	}
+	g.take()
+	for _, u := range g.uses {
+		u.running++
+	}
+	if g.worked != nil {
+		g.signIn.refreshing++
+		g.user.refreshing++
+	}
+	return g, nil
+}
+
+// mayStartCall is startCall of a call that another process may make instead. It takes
+// nothing. It returns the call's origin, and whether a genuine token vouches for it.
+func (l *limits) mayStartCall(refreshToken, deviceKey string, shown *Evidence) (from origin, vouched bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g, err := l.grantCall(refreshToken, deviceKey, shown)
+	if err != nil {
+		return origin{}, false, err
+	}
+	return g.origin, g.user != nil, nil
+}
+
+// allowStoreCall allows a request without a genuine token to ask the store.
+func (l *limits) allowStoreCall() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.storeCalls.allows(l.now(), storeCallRate) {
+		return false
+	}
+	l.storeCalls.take()
+	return true
+}
+
+// grantCall returns a grant that has taken nothing yet. l.mu is held.
+func (l *limits) grantCall(refreshToken, deviceKey string, shown *Evidence) (*grant, error) {
 	now := l.now()
+	if err, refused := l.refusals.Get(sessionKey(refreshToken, deviceKey), now); refused {
+		return nil, err
+	}
 	g := l.grant(refreshToken, shown, now, func(g *grant) bool { return g.mayCall(now) == nil && g.mayBeRefused(now) })
 	if err := g.mayCall(now); err != nil {
 		return nil, err
@@ -68,13 +109,6 @@ func (l *limits) startCall(refreshToken, deviceKey string, shown *Evidence) (*gr
 		if err := l.demote(g, shown.Client, now); err != nil {
 			return nil, err
 		}
-	}
-	for _, u := range g.uses {
-		u.running++
-	}
-	if g.worked != nil {
-		g.signIn.refreshing++
-		g.user.refreshing++
 	}
 	return g, nil
 }
@@ -104,9 +138,6 @@ func (l *limits) demote(g *grant, client netip.Addr, now time.Time) error {
 			l.clients.Put(network, limit, now)
 			g.rate = append(g.rate, limit)
 		}
-	}
-	for _, b := range g.rate {
-		b.take()
 	}
 	return nil
 }
@@ -170,6 +201,13 @@ func (l *limits) finishCall(g *grant, call *refreshCall) {
 	}
 }
 
+// noteRefusal notes a refusal that another process has got from Cognito.
+func (l *limits) noteRefusal(refreshToken, deviceKey string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refusals.Put(sessionKey(refreshToken, deviceKey), err, l.now())
+}
+
 // noteWorked notes that a call has brought tokens.
 func (l *limits) noteWorked(call *refreshCall) {
 	l.mu.Lock()
@@ -198,6 +236,7 @@ func (l *limits) allowRevocation(refreshToken string, shown *Evidence) (once boo
 			return false, fmt.Errorf("%w to be revoked", err)
 		}
 	}
+	g.take()
 	for _, u := range g.uses {
 		u.revocations.add(now, refusalTTL)
 	}

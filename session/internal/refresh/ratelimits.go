@@ -19,6 +19,7 @@ var (
 	demotedUserRate = bucketSize{perSecond: 1, burst: 1}
 	unverifiedRate  = bucketSize{perSecond: 20, burst: 120} // without a genuine token
 	clientRate      = bucketSize{perSecond: 2, burst: 2}    // without one, of one client address
+	storeCallRate   = bucketSize{perSecond: 50, burst: 50}  // of the store, without one
 )
 
 // uses count the calls that an access token was shown for, or those of a sign-in or user.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cognitogate/cognitogate/internal/awscall"
 	"github.com/cognitogate/cognitogate/internal/background"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -29,10 +28,10 @@ type Request struct {
 // is remembered, or of a call of its own.
 func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, err error) {
 	started, after := e.cfg.Now(), uint64(0)
-	if req.Force || len(req.Metadata) > 0 {
+	if req.isForced() {
 		after = e.lastNumber.Load()
 	}
-	for {
+	for steps := 0; ; {
 		call, source, err := e.join(ctx, &req, after)
 		if err != nil {
 			return nil, err
@@ -49,6 +48,15 @@ func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, err err
 				got, err = nil, ErrEnded
 			}
 			e.mu.Unlock()
+			if err == nil && call.fromStore && !e.isWanted(got, &req) {
+				if steps++; steps <= maxStoreSteps {
+					continue // with its refresh token
+				}
+				got, err = nil, ErrTooMany
+			}
+			if source == SourceCall && call.fromStore {
+				source = SourceStore
+			}
 			if source == SourceJoined && (Refused(err) || mayRefuseDevice(err)) && e.keyFor(req.RefreshToken, req.Device) != call.deviceKey {
 				continue // the call had another request's device key
 			}
@@ -62,10 +70,18 @@ func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, err err
 	}
 }
 
+// isForced reports whether the request wants an answer of Cognito that comes after it.
+func (r *Request) isForced() bool { return r.Force || len(r.Metadata) > 0 }
+
+// isWanted reports whether tokens that another process has refreshed will do.
+func (e *Engine) isWanted(got *Tokens, req *Request) bool {
+	return !req.isForced() && got.Access.Raw() != req.Presented && e.cfg.Trusted(got)
+}
+
 // Remembers reports whether Refresh answers a request without a new call to Cognito: it
 // joins one, or a result will do.
 func (e *Engine) Remembers(req *Request) bool {
-	if req.Force || len(req.Metadata) > 0 {
+	if req.isForced() {
 		return false
 	}
 	e.mu.Lock()
@@ -107,7 +123,7 @@ func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refresh
 			return call, SourceJoined, nil
 		case call.tokens == nil: // already exchanged, only to be verified
 			return e.start(ctx, req, call)
-		case call.number > after && !call.isExpiring(call.tokens.Access, e.cfg.Margin, now) && call.tokens.Access.Raw() != req.Presented && e.cfg.Trusted(call.tokens):
+		case call.number > after && !(call.fromStore && req.isForced()) && !call.isExpiring(call.tokens.Access, e.cfg.Margin, now) && call.tokens.Access.Raw() != req.Presented && e.cfg.Trusted(call.tokens):
 			if call = e.newestResult(call, now); req.Upgrade {
 				call.keepForLong()
 			}
@@ -127,8 +143,8 @@ func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall)
 	call := &refreshCall{
 		refreshToken: strings.Clone(req.RefreshToken), subject: req.subject(), keepLong: req.Upgrade, done: make(chan struct{}),
 	}
-	ctx = context.WithoutCancel(ctx)
-	var granted *grant
+	o := outcome{deviceKey: req.Device.Key}
+	vouched := false
 	if previous != nil && previous.unverified != nil {
 		call.unverified, call.keepUntil, call.origin = previous.unverified, previous.keepUntil, previous.origin
 	} else {
@@ -136,14 +152,16 @@ func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall)
 			return nil, "", fmt.Errorf("%w at once", ErrTooMany)
 		}
 		var err error
-		if granted, err = e.startCall(req.RefreshToken, e.keyFor(req.RefreshToken, req.Device), &req.Evidence); err != nil {
+		if e.sharing != nil {
+			call.origin, vouched, err = e.mayStartCall(req.RefreshToken, e.keyFor(req.RefreshToken, req.Device), &req.Evidence)
+		} else if o.granted, err = e.startCall(req.RefreshToken, e.keyFor(req.RefreshToken, req.Device), &req.Evidence); err == nil {
+			call.origin = o.granted.origin
+		}
+		if err != nil {
 			if kept := e.results.newestOf(req.RefreshToken); errors.Is(err, errTooOften) && kept.isUsable(e.cfg.Now()) && e.cfg.Trusted(kept.tokens) {
 				return kept, SourceKept, nil
 			}
 			return nil, "", err
-		}
-		if call.origin = granted.origin; granted.once {
-			ctx = awscall.WithoutRepeat(ctx)
 		}
 	}
 	if previous != nil {
@@ -157,43 +175,45 @@ func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall)
 	call.number = e.lastNumber.Add(1)
 	e.results.byToken[call.refreshToken] = call
 	e.running.Add(1)
-	e.run(ctx, call, granted, Device{strings.Clone(req.Device.Key), req.Device.Claimed}, maps.Clone(req.Metadata))
+	own := *req
+	own.RefreshToken, own.Presented, own.Metadata = call.refreshToken, strings.Clone(req.Presented), maps.Clone(req.Metadata)
+	own.Device.Key = strings.Clone(req.Device.Key)
+	e.run(context.WithoutCancel(ctx), call, &own, vouched, o)
 	return call, SourceCall, nil
 }
 
 // run makes the call and verifies its answer, in the background. It does not run on a
 // request's context: a request that is cancelled must not take the refresh from the others.
-func (e *Engine) run(ctx context.Context, call *refreshCall, granted *grant, device Device, metadata map[string]string) {
-	limited, cancel := context.WithTimeout(ctx, Timeout)
-	set, called := call.unverified, call.unverified == nil
-	var got *Tokens
-	deviceKey, revoke := device.Key, false
-	task := background.Task{Name: "session: a refresh", Logger: e.cfg.Logger, Secrets: append([]string{call.refreshToken, device.Key}, e.cfg.Secrets...)}
+func (e *Engine) run(ctx context.Context, call *refreshCall, req *Request, vouched bool, o outcome) {
+	revoke := false
+	task := background.Task{Name: "session: a refresh", Logger: e.cfg.Logger, Secrets: append([]string{call.refreshToken, req.Device.Key}, e.cfg.Secrets...)}
 	task.Go(func() (err error) {
-		if called {
-			if set, deviceKey, err = e.exchange(limited, call, granted, device, metadata); err != nil {
-				return e.userRefusals.judge(call.refreshToken, err)
-			}
-			e.userRefusals.noteSuccess(call.refreshToken)
+		if e.sharing != nil && call.unverified == nil {
+			return e.refreshShared(ctx, call, req, vouched, &o)
 		}
-		got, err = e.verify(limited, set, call.refreshToken)
+		limited, cancel := context.WithTimeout(ctx, Timeout)
+		defer cancel()
+		if call.unverified == nil {
+			return e.callCognito(limited, call, req, &o)
+		}
+		o.set = call.unverified
+		o.got, err = e.verify(limited, o.set, call.refreshToken)
 		return err
 	}, func(err error) {
-		if set == nil {
+		if o.set == nil {
 			e.logDeployment(err)
 		}
 	}, func(err error) {
 		if failed := (*background.Panic)(nil); errors.As(err, &failed) {
 			err = fmt.Errorf("%w: a refresh has panicked: %w", tokens.ErrUnavailable, failed)
 		}
-		call.deviceKey = deviceKey
-		revoke = e.finish(call, granted, got, set, err)
+		revoke = e.finish(call, &o, err)
 	}, func(error) {
 		if revoke {
 			// The sign-out has finished, and its revocation came too early for these tokens.
 			_ = e.cfg.Revoke(ctx, call.newestToken())
 		}
-	}, func(error) { cancel() })
+	})
 }
 
 // Refusal returns Cognito's refusal, within the last minute, of the refresh token with the
@@ -202,44 +222,29 @@ func (e *Engine) Refusal(refreshToken string, device Device) error {
 	return e.refusal(refreshToken, e.keyFor(refreshToken, device))
 }
 
-// exchange exchanges the call's refresh token. If Cognito refuses the key of a cookie, it
-// tries again without one. It returns the key that was sent last.
-func (e *Engine) exchange(ctx context.Context, call *refreshCall, granted *grant, device Device, metadata map[string]string) (set *tokens.Set, key string, err error) {
-	key = e.keyFor(call.refreshToken, device)
-	set, err = e.cfg.Exchange(ctx, call.refreshToken, &tokens.RefreshOptions{DeviceKey: key, ClientMetadata: metadata})
-	if key != "" && !device.Claimed && mayRefuseDevice(err) {
-		e.noteRefused(call.refreshToken, key)
-		if !e.allowWithoutDevice(granted) {
-			return nil, key, fmt.Errorf("%w: the device key was refused", ErrTooMany)
-		}
-		key = ""
-		set, err = e.cfg.Exchange(ctx, call.refreshToken, &tokens.RefreshOptions{ClientMetadata: metadata})
-	}
-	if err == nil && key != device.Key && set.Refresh != "" {
-		e.noteRefused(set.Refresh, device.Key) // the cookie stays in the browser
-	}
-	return set, key, err
-}
-
 // finish ends a call and remembers its result. It reports whether the new tokens are
-// left to be revoked. granted is nil if Cognito was not called.
-func (e *Engine) finish(call *refreshCall, granted *grant, got *Tokens, set *tokens.Set, err error) (revoke bool) {
+// left to be revoked.
+func (e *Engine) finish(call *refreshCall, o *outcome, err error) (revoke bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	defer close(call.done)
 	e.running.Add(-1)
 	now := e.cfg.Now()
-	call.finishedAt = now
-	if call.tokens, call.unverified, call.err = got, set, err; got != nil {
-		call.unverified, call.origin = nil, originOf(got.Access)
+	call.finishedAt, call.deviceKey, call.fromStore = now, o.deviceKey, o.fromStore
+	if call.tokens, call.unverified, call.err = o.got, o.set, err; o.got != nil {
+		call.unverified, call.origin = nil, originOf(o.got.Access)
 	}
-	if granted != nil {
-		e.finishCall(granted, call)
-		if Refused(err) && call.deviceKey != "" {
-			e.noteRefused(call.refreshToken, call.deviceKey) // a cookie may have the same key
-		}
+	if o.signedOut {
+		e.endToken(call.refreshToken)
+		call.ended, call.revokeWhenDone = true, true
 	}
-	if granted != nil || !willNeverVerify(err) {
+	if o.granted != nil {
+		e.finishCall(o.granted, call)
+	}
+	if Refused(err) && call.deviceKey != "" {
+		e.noteRefused(call.refreshToken, call.deviceKey) // a cookie may have the same key
+	}
+	if o.granted != nil || !willNeverVerify(err) {
 		// An answer that waits for its keys, or for the clock, is kept while somebody
 		// asks for it: its refresh token may be the only good one.
 		call.keepUntil = now.Add(resultMaxTTL)
@@ -254,71 +259,6 @@ func (e *Engine) finish(call *refreshCall, granted *grant, got *Tokens, set *tok
 		e.endToken(call.newestToken())
 	}
 	return call.revokeWhenDone
-}
-
-// verify verifies what Cognito has issued: nothing that comes over the network is
-// believed. An answer that cannot be verified now is kept, because Cognito may have
-// rotated the refresh token. The next request tries it again.
-func (e *Engine) verify(ctx context.Context, set *tokens.Set, refreshToken string) (*Tokens, error) {
-	access, err := e.cfg.Verify(ctx, set.Access, tokens.Access)
-	if err != nil {
-		return nil, e.unusableAnswer(err)
-	}
-	if access.Username() == "" {
-		return nil, errNoUser
-	}
-	got := &Tokens{Access: access, Refresh: refreshToken}
-	if set.Refresh != "" {
-		got.Refresh = set.Refresh
-	}
-	if set.ID != "" {
-		id, err := e.cfg.Verify(ctx, set.ID, tokens.ID)
-		if err != nil {
-			return nil, e.unusableAnswer(err)
-		}
-		if id.Subject() != access.Subject() {
-			return nil, errTwoUsers
-		}
-		got.ID = id
-	}
-	return got, nil
-}
-
-// unusableAnswer logs why Cognito's new tokens were refused. It returns ErrUnavailable,
-// because that says nothing about the session. A wrong time shows that a clock is wrong.
-func (e *Engine) unusableAnswer(err error) error {
-	var refusal *tokens.VerifyError
-	switch {
-	case errors.Is(err, tokens.ErrUnavailable):
-		return err
-	case errors.Is(err, tokens.Expired), errors.Is(err, tokens.NotYetValid):
-		clockSkew := time.Duration(0) // at least; the error's text has it for NotYetValid
-		if errors.As(err, &refusal) && refusal.Token != nil {
-			clockSkew = e.cfg.Now().Sub(refusal.Token.ExpiresAt()).Round(time.Second)
-		}
-		e.logClock.Do(func() {
-			e.cfg.Logger.Error("session: Cognito's new tokens are not valid by this server's clock: one of the two is wrong",
-				"look_at", "this server's clock, or Config.Now", "error", err, "off", clockSkew)
-		})
-	default:
-		e.logAnswer.Do(func() {
-			e.cfg.Logger.Error("session: Cognito's answer holds a token that is refused", "look_at", fieldOfRefusal(err), "error", err)
-		})
-	}
-	return fmt.Errorf("%w: a refreshed token cannot be used: %w", tokens.ErrUnavailable, err)
-}
-
-// logDeployment logs an answer about our configuration. It looks like a refusal of the
-// token, but a deployment's mistake must not sign everybody out.
-func (e *Engine) logDeployment(err error) {
-	var api *tokens.APIError
-	if !errors.Is(err, tokens.ErrUnavailable) || !errors.As(err, &api) || api.Throttled() || api.Status >= 500 {
-		return
-	}
-	e.logConfig.Do(func() {
-		e.cfg.Logger.Error("session: Cognito refuses to refresh, which looks like a wrong configuration; nobody is signed out for it",
-			"look_at", fieldOfAnswer(api), "error", withoutTriggersText(api))
-	})
 }
 
 // newestResult follows a result through later refreshes to the newest one that is not

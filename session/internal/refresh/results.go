@@ -15,6 +15,7 @@ const (
 	maxResults    = 4096             // and as many running calls
 	resultShare   = 128              // results of one user
 	maxRotations  = 64               // of a refresh token that are followed; the limits allow 60 in resultMaxTTL
+	maxStoreSteps = 8                // results of other processes that one request follows
 	sweepInterval = time.Second
 )
 
@@ -26,6 +27,7 @@ const (
 	SourceCall   Source = "call"   // a call to Cognito that the request started
 	SourceJoined Source = "joined" // a call that another request had started
 	SourceKept   Source = "kept"   // the remembered result of an earlier call
+	SourceStore  Source = "store"  // another process's call, whose result the store had
 
 	tooEarly Source = "" // a running call that started too early for the request
 )
@@ -41,6 +43,7 @@ type Tokens struct {
 type refreshCall struct {
 	refreshToken string        // as exchanged
 	deviceKey    string        // that was sent; set when done is closed
+	fromStore    bool          // another process has called Cognito; set when done is closed
 	subject      string        // of the request that started the call
 	origin       origin        // what was known of it; that of the tokens, once verified
 	number       uint64        // orders calls; clocks can be set back

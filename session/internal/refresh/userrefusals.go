@@ -40,6 +40,16 @@ func (u *userRefusals) noteSuccess(refreshToken string) {
 	}
 }
 
+// forget forgets the refusals of a token that another process has refreshed. When Cognito
+// has done so is not known.
+func (u *userRefusals) forget(refreshToken string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.since.Len() > 0 {
+		u.since.Delete(hashOf(refreshToken))
+	}
+}
+
 // judge returns the error that the failure of a refresh means. A refusal of this user is
 // ErrUserRefused once it has lasted for userRefusalPatience, if others were refreshed
 // since the first. The refresh token itself was not: a success forgets its refusals. A
