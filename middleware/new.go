@@ -79,8 +79,6 @@ func sessionConfig(cfg *Config) session.Config {
 		Cookies:       cfg.Cookies,
 		Layout:        cfg.Layout,
 		Lifetime:      cfg.Lifetime,
-		Secret:        cfg.Secret,
-		OldSecrets:    cfg.OldSecrets,
 		RefreshBefore: cfg.RefreshBefore,
 		CacheBytes:    cfg.CacheBytes,
 		Bearer:        cfg.Bearer,
