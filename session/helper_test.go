@@ -92,6 +92,8 @@ type env struct {
 	logs    *bytes.Buffer
 	layout  testLayout
 
+	attributes session.Cookies // of the latest Manager
+
 	mu  sync.Mutex
 	now time.Time
 }
@@ -121,6 +123,7 @@ func (e *env) newManager(edit func(*session.Config)) *session.Manager {
 	if edit != nil {
 		edit(&cfg)
 	}
+	e.attributes = cfg.Cookies
 	m, err := session.NewManager(cfg)
 	if err != nil {
 		e.t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -50,7 +51,7 @@ type sealedLayout struct {
 
 	mu        sync.Mutex
 	sealed    sealedResults
-	notOpened recent.Map[[sha256.Size]byte, time.Time] // when a cookie was first found
+	notOpened recent.Map[[sha256.Size]byte, time.Time] // when cookies were first found
 }
 
 func newSealedLayout(cfg *Config) (*sealedLayout, error) {
@@ -319,18 +320,34 @@ func (l *sealedLayout) clearStale(a answer, stale []staleCookie) {
 	if w.kept != nil && w.kept.Settled {
 		return
 	}
+	notOpened := make(map[string][]*requestCookie) // by the name of the sign-in
 	for _, s := range stale {
-		if c := &a.cookies[s.index]; s.opened || l.foundBefore(c) {
+		c := &a.cookies[s.index]
+		if s.opened {
 			w.deleteStale(c)
+			continue
+		}
+		name, _, _ := l.codec.Parse(c.name)
+		notOpened[name] = append(notOpened[name], c)
+	}
+	for _, cookies := range notOpened {
+		if l.foundBefore(cookies) {
+			for _, c := range cookies {
+				w.deleteStale(c)
+			}
 		}
 	}
 	w.finish()
 }
 
-// foundBefore notes a cookie that cannot be opened. It reports whether it was noted at
-// least a minute ago.
-func (l *sealedLayout) foundBefore(c *requestCookie) bool {
-	key, now := sha256.Sum256([]byte(c.name+"="+c.value)), l.now()
+// foundBefore notes cookies that cannot be opened. It reports whether exactly these were
+// noted at least a minute ago.
+func (l *sealedLayout) foundBefore(cookies []*requestCookie) bool {
+	hash, now := sha256.New(), l.now()
+	for _, c := range cookies {
+		io.WriteString(hash, c.name+"="+c.value+";")
+	}
+	key := [sha256.Size]byte(hash.Sum(nil))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	first, ok := l.notOpened.Get(key, now)
