@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/cognitogate/cognitogate/internal/longtest"
+	cognito "github.com/cognitogate/cognitogate/middleware"
+	"github.com/cognitogate/cognitogate/session"
 )
 
 // TestPublicPathAllocatesNothing: the guard adds no allocation.
@@ -22,14 +24,19 @@ func TestPublicPathAllocatesNothing(t *testing.T) {
 // TestSignedInRequestAllocates allows a context, a request and a response writer.
 func TestSignedInRequestAllocates(t *testing.T) {
 	longtest.WithoutRace(t)
-	env := newBench(t)
-	r := env.signedInRequest("/dashboard/1")
-	guarded, bare := serve(env.chi, r), serve(env.bare, r)
-	if over := testing.AllocsPerRun(100, guarded) - testing.AllocsPerRun(100, bare); over > 3 {
-		t.Errorf("%v allocations over a middleware that does nothing", over)
-	}
-	if over := bytesPerRun(100, guarded) - bytesPerRun(100, bare); over > 520 {
-		t.Errorf("%d bytes over a middleware that does nothing", over)
+	for name, edit := range map[string]func(*cognito.Config){
+		"Amplify": func(*cognito.Config) {},
+		"sealed":  func(cfg *cognito.Config) { cfg.Layout, cfg.Secret = session.LayoutSealed, routesSecret }, // two chunks
+	} {
+		env := newBench(t, edit)
+		r := env.signedInRequest("/dashboard/1")
+		guarded, bare := serve(env.chi, r), serve(env.bare, r)
+		if over := testing.AllocsPerRun(100, guarded) - testing.AllocsPerRun(100, bare); over > 3 {
+			t.Errorf("%s: %v allocations over a middleware that does nothing", name, over)
+		}
+		if over := bytesPerRun(100, guarded) - bytesPerRun(100, bare); over > 520 {
+			t.Errorf("%s: %d bytes over a middleware that does nothing", name, over)
+		}
 	}
 }
 

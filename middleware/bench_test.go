@@ -29,7 +29,7 @@ type bench struct {
 	chi    http.Handler
 }
 
-func newBench(b testing.TB) *bench {
+func newBench(b testing.TB, edits ...func(*cognito.Config)) *bench {
 	b.Helper()
 	server := cognitotest.New(cognitotest.User{
 		Username: "ada", Groups: []string{"admins", "authors"},
@@ -38,6 +38,10 @@ func newBench(b testing.TB) *bench {
 	cfg := cognito.Config{
 		UserPool: server.UserPool(), HTTPClient: server.Client(), Matcher: []string{documented}, Logger: slog.New(slog.DiscardHandler),
 	}
+	for _, edit := range edits {
+		edit(&cfg)
+	}
+	setSessions(server, &cfg)
 	auth, err := cognito.New(cfg)
 	if err != nil {
 		b.Fatal(err)

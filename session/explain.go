@@ -43,7 +43,9 @@ func (m *Manager) explainNoCookies(h http.Header) string {
 	if len(h["Cookie"]) > 0 {
 		text = "no cookies of this app client"
 	}
-	if apps := appClients(h); len(apps) > 0 {
+	if apps := appClients(h); m.sealed != nil && slices.Contains(apps, fmt.Sprintf("%.40q", m.userPool.ClientID)) {
+		text += " in LayoutSealed, but cookies of Amplify's"
+	} else if len(apps) > 0 {
 		text += ", cookies of another app client are there: " + strings.Join(apps, ", ")
 	}
 	if _, ok := page.BearerToken(h); ok && !m.bearer {

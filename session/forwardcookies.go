@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/internal/sealedcookie"
 )
 
 // SetsCookies reports whether an answer with this header writes or deletes cookies of
@@ -62,6 +63,10 @@ func (m *Manager) ForwardCookies(r *http.Request, h http.Header) *http.Request {
 
 // StripCookies returns a copy of r without the cookies of this app client's sessions, for
 // an upstream that must not get the user's tokens. It returns r itself if there are none.
+// Browsers may still hold cookies of another layout, which are taken off too.
 func (m *Manager) StripCookies(r *http.Request) *http.Request {
-	return cookie.Strip(r, func(name string) bool { return strings.HasPrefix(name, m.names.prefix) })
+	client := m.userPool.ClientID + "."
+	return cookie.Strip(r, func(name string) bool {
+		return strings.HasPrefix(name, namePrefix+client) || sealedcookie.IsName(name, client)
+	})
 }

@@ -21,6 +21,8 @@ import (
 const (
 	kind = 's' // of the sealed value
 
+	namePart = "cognitogate.session." // before the app client's id
+
 	// digestLength is the length of the digest at the end of a name.
 	digestLength = 8
 
@@ -44,7 +46,7 @@ type Cookie struct{ Name, Value string }
 // other host set a name with __Host-, which needs Secure, the Path "/" and no Domain. They
 // let no page of plain HTTP set one with __Secure- (RFC 6265bis §4.1.3).
 func Prefix(clientID string, a cookie.Attributes) string {
-	name := "cognitogate.session." + clientID + "."
+	name := namePart + clientID + "."
 	switch {
 	case a.Insecure:
 		return name
@@ -52,6 +54,13 @@ func Prefix(clientID string, a cookie.Attributes) string {
 		return "__Secure-" + name
 	}
 	return "__Host-" + name
+}
+
+// IsName reports whether a name is that of an app client's cookie, with any prefix. client
+// is the app client's id with a dot.
+func IsName(name, client string) bool {
+	rest, ok := strings.CutPrefix(strings.TrimPrefix(strings.TrimPrefix(name, "__Host-"), "__Secure-"), namePart)
+	return ok && strings.HasPrefix(rest, client)
 }
 
 // Codec seals and opens the sessions of one app client.
