@@ -96,7 +96,7 @@ func TestSealedSession(t *testing.T) {
 				pair, attributes, _ := strings.Cut(line, "; ")
 				cookieName, value, _ := strings.Cut(pair, "=")
 				if !strings.HasPrefix(cookieName, prefix) || containsToken(line) || len(line) > 4096 ||
-					value != "" && attributes != test.scope || !strings.Contains(attributes, "HttpOnly") {
+					value != "" && attributes != test.scope || strings.HasPrefix(cookieName, "__Host-") && strings.Contains(line, "Domain=") || !strings.Contains(attributes, "HttpOnly") {
 					t.Errorf("%s: a line of %d bytes: %s=%.20s…; %s", name, len(line), cookieName, value, attributes)
 				}
 			}
@@ -308,6 +308,43 @@ func checkDeletedNames(t *testing.T, title string, lines, cookies []string) {
 	}
 	if len(deleted) > 0 {
 		t.Errorf("%s: also deleted: %v", title, deleted)
+	}
+}
+
+// TestSealedSessionShrinks: a refresh brings fewer groups, and then more.
+func TestSealedSessionShrinks(t *testing.T) {
+	t.Parallel()
+	e := newSealedEnv(t, nil, manyGroups())
+	e.server.SetRotation(true, 0)
+	b := newBrowser()
+	read := func(lines []string) (n int) {
+		for _, line := range lines {
+			b.setCookie(site, line)
+		}
+		return len(b.cookiesFor(site))
+	}
+	set := e.server.Issue("ada")
+	long := read(e.start(pageRequest(), set))
+	if again := read(e.start(pageRequest(b.cookiesFor(site)...), set)); again != long {
+		t.Errorf("signed in again: %d cookies, not %d", again, long)
+	}
+	for _, step := range []struct {
+		groups  []string
+		fits    func(n int) bool
+		request func(...string) *http.Request
+	}{
+		{nil, func(n int) bool { return n < long-1 }, scriptRequest},
+		{manyGroups().Groups, func(n int) bool { return n == long }, pageRequest},
+		{nil, func(n int) bool { return n < long-1 }, pageRequest},
+	} {
+		e.server.SetUser(cognitotest.User{Username: "ada", Groups: step.groups})
+		e.advance(2 * time.Hour)
+		for range 2 { // the second time nothing is refreshed
+			s, lines, err := e.fetch(step.request(b.cookiesFor(site)...))
+			if n := read(lines); err != nil || len(s.IDToken().Groups()) != len(step.groups) || !step.fits(n) {
+				t.Errorf("%d groups: %d cookies, %v", len(step.groups), n, err)
+			}
+		}
 	}
 }
 
