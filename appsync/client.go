@@ -89,8 +89,9 @@ type Client struct {
 	// Header is sent with every call.
 	Header http.Header
 
-	// HTTPClient sends the calls. Default http.DefaultClient. Every call ends within 30
-	// seconds.
+	// HTTPClient sends the calls. Default one like http.DefaultClient that keeps 64 idle
+	// connections to a host. Every call ends within
+	// 30 seconds.
 	HTTPClient *http.Client
 }
 
@@ -156,7 +157,7 @@ func (c *Client) authorize(req *http.Request) (*http.Client, error) {
 	if err := hosts.Check(allowed, req); err != nil {
 		return nil, err
 	}
-	client := awscall.WithoutRedirects(cmp.Or(c.HTTPClient, http.DefaultClient))
+	client := awscall.WithoutRedirects(cmp.Or(c.HTTPClient, awscall.DefaultClient()))
 	switch c.AuthMode {
 	case UserPool, OIDC:
 		if c.AuthToken != "" {

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/internal/awscall"
 	"github.com/cognitogate/cognitogate/middleware"
 )
 
@@ -60,7 +61,7 @@ func (b *bench) refreshes() {
 	}
 	refresh := func() float64 {
 		guarded := newGuarded()
-		http.DefaultClient.CloseIdleConnections()
+		awscall.DefaultClient().CloseIdleConnections()
 		before, times := connections.Load(), make([]float64, refreshedPages)
 		cost := cpuNanoseconds(func() {
 			concurrently(pagesAtATime, refreshedPages, func(i int) {

@@ -55,7 +55,8 @@ type Options struct {
 	// pool API. It is for FIPS, VPC endpoints and emulators.
 	Endpoint string
 
-	// HTTPClient calls the identity pool. Default http.DefaultClient. Every request has
+	// HTTPClient calls the identity pool. Default one like http.DefaultClient that keeps
+	// 64 idle connections to a host. Every request has
 	// a deadline of its own (5 s), so the client needs none.
 	HTTPClient *http.Client
 
@@ -95,7 +96,7 @@ func NewPool(userPool tokens.UserPool, opts *Options) (*Pool, error) {
 		return nil, fmt.Errorf("identity: NewPool: %w", err)
 	}
 	if o.HTTPClient == nil {
-		o.HTTPClient = http.DefaultClient
+		o.HTTPClient = awscall.DefaultClient()
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -228,7 +228,7 @@ func signInLinkIn(t *testing.T, body string) string {
 	if !ok {
 		t.Fatalf("no link in %s", body)
 	}
-	return strings.ReplaceAll(link, "&amp;", "&")
+	return html.UnescapeString(link)
 }
 
 // newSignedInBrowser returns a browser in which ada is signed in.

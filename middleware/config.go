@@ -170,7 +170,8 @@ type Config struct {
 	// ErrorHandler comes first: what it answers itself is no Page.
 	Page func(w http.ResponseWriter, r *http.Request, p *Page)
 
-	// HTTPClient makes all requests to Cognito. Default http.DefaultClient. Every
+	// HTTPClient makes all requests to Cognito. Default one like http.DefaultClient that
+	// keeps 64 idle connections to a host. Every
 	// call carries a deadline, so it needs no timeout of its own.
 	HTTPClient *http.Client
 

@@ -3,7 +3,9 @@ package middleware
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"html/template"
+	"fmt"
+	"html"
+	"net/url"
 	"strings"
 	"unicode"
 )
@@ -22,33 +24,72 @@ a,button{box-sizing:border-box;display:inline-block;min-height:2.75rem;padding:.
 a:hover,button:hover{text-decoration:underline}
 a:focus-visible,button:focus-visible{outline:3px solid var(--text);outline-offset:3px}`
 
-// htmlTemplate is the default page. The template escapes all texts.
-var htmlTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
-<html lang="{{.Lang}}">
+// html returns the default page.
+//
+// It is not a template: templates call methods by name, so a program that links them keeps
+// every method of every type, such as all operations of the AWS SDK.
+func (p *Page) html() string {
+	var b strings.Builder
+	write := func(format string, texts ...string) {
+		escaped := make([]any, len(texts))
+		for i, text := range texts {
+			escaped[i] = html.EscapeString(text)
+		}
+		fmt.Fprintf(&b, format, escaped...)
+	}
+	write(`<!DOCTYPE html>
+<html lang="%s">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-{{with .Continue}}<meta http-equiv="refresh" content="0;url={{.}}">
-{{end}}<title>{{.Title}}</title>
-<style>` + htmlStyle + `</style>
-</head>
-<body>
-<main>
-<h1>{{.Title}}</h1>
-{{with .Text}}<p>{{.}}</p>
-{{end}}{{with .Detail}}<p>The sign-in service says: {{.}}</p>
-{{end}}{{with .Causes}}<ul>
-{{range .}}<li>{{.}}</li>
-{{end}}</ul>
-{{end}}{{with .Actions}}<div class="actions">
-{{range .}}{{if .Post}}<form method="post" action="{{.URL}}"><button>{{.Text}}</button></form>
-{{else}}<a href="{{.URL}}"{{if .WholeTab}} target="_top"{{end}}>{{.Text}}</a>
-{{end}}{{end}}</div>
-{{end}}</main>
-</body>
-</html>
-`))
+`, p.Lang)
+	if p.Continue != "" {
+		write("<meta http-equiv=\"refresh\" content=\"0;url=%s\">\n", webLink(p.Continue))
+	}
+	write("<title>%s</title>\n<style>", p.Title)
+	b.WriteString(htmlStyle)
+	write("</style>\n</head>\n<body>\n<main>\n<h1>%s</h1>\n", p.Title)
+	if p.Text != "" {
+		write("<p>%s</p>\n", p.Text)
+	}
+	if p.Detail != "" {
+		write("<p>The sign-in service says: %s</p>\n", p.Detail)
+	}
+	if len(p.Causes) > 0 {
+		write("<ul>\n")
+		for _, cause := range p.Causes {
+			write("<li>%s</li>\n", cause)
+		}
+		write("</ul>\n")
+	}
+	if len(p.Actions) > 0 {
+		write("<div class=\"actions\">\n")
+		for _, action := range p.Actions {
+			switch to := webLink(action.URL); {
+			case action.Post:
+				write("<form method=\"post\" action=\"%s\"><button>%s</button></form>\n", to, action.Text)
+			case action.WholeTab:
+				write("<a href=\"%s\" target=\"_top\">%s</a>\n", to, action.Text)
+			default:
+				write("<a href=\"%s\">%s</a>\n", to, action.Text)
+			}
+		}
+		write("</div>\n")
+	}
+	write("</main>\n</body>\n</html>\n")
+	return b.String()
+}
+
+// webLink returns a URL if it leads to a path or a website. Config.Page may have set it
+// from data, and "javascript:" would run a script.
+func webLink(to string) string {
+	u, err := url.Parse(to)
+	if err != nil || u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https" {
+		return "#"
+	}
+	return to
+}
 
 // defaultContentPolicy allows nothing but the default page's own style.
 var defaultContentPolicy = func() string {

@@ -225,3 +225,38 @@ func FuzzErrorDescription(f *testing.F) {
 		}
 	})
 }
+
+// TestActionsLeadToPaths: Config.Page may take a link from data, which runs no script.
+func TestActionsLeadToPaths(t *testing.T) {
+	var action cognito.PageAction
+	env := newRoutesEnv(t, func(cfg *cognito.Config) {
+		cfg.Page = func(_ http.ResponseWriter, _ *http.Request, p *cognito.Page) {
+			p.Actions = []cognito.PageAction{action}
+		}
+	})
+	for to, want := range map[string]string{
+		"/x?a=1&b=\"'<":             "/x?a=1&b=\"'<",
+		"https://shop.example/":     "https://shop.example/",
+		"javascript:alert(1)":       "#",
+		"JavaScript:alert(1)":       "#",
+		" javascript:alert(1)":      "#",
+		"java\tscript:alert(1)":     "#",
+		"\x01javascript:alert(1)":   "#",
+		"data:text/html,<script>":   "#",
+		"javascript&colon;alert(1)": "javascript&colon;alert(1)", // a path, once it is escaped
+	} {
+		for _, post := range []bool{false, true} {
+			action = cognito.PageAction{URL: to, Text: "<b>", Post: post}
+			body := readBody(t, env.get("/api/auth/sign-in-callback"))
+			before, after := `<a href="`, "\">&lt;b&gt;</a>"
+			if post {
+				before, after = `<form method="post" action="`, "\"><button>&lt;b&gt;</button></form>"
+			}
+			_, rest, _ := strings.Cut(body, before)
+			link, _, ok := strings.Cut(rest, after)
+			if !ok || html.UnescapeString(link) != want || strings.ContainsAny(link, "<>\"'") {
+				t.Errorf("%q leads to %q", to, link)
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"io"
 	"net/http"
 	"slices"
 
@@ -96,7 +97,7 @@ func (a *Auth) servePage(w http.ResponseWriter, r *http.Request, p Page) {
 	}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_ = htmlTemplate.Execute(w, p) // it fails only if the browser has gone away
+		_, _ = io.WriteString(w, p.html()) // it fails only if the browser has gone away
 	}
 }
 

@@ -34,7 +34,8 @@ type Config struct {
 	Client   *tokens.Client
 	Verifier *tokens.Verifier
 
-	// HTTPClient makes all requests to Cognito. Default http.DefaultClient. Every
+	// HTTPClient makes all requests to Cognito. Default one like http.DefaultClient that
+	// keeps 64 idle connections to a host. Every
 	// call carries a deadline, so it needs no timeout of its own. It must be nil
 	// beside both Client and Verifier, which have clients of their own.
 	HTTPClient *http.Client

@@ -9,8 +9,12 @@ import (
 // never a token. It may forget anything at any time. Then replicas refresh for themselves,
 // as without one. Its errors fail no request.
 //
-// Calls carry a deadline. Methods are called by many goroutines at once. Package
-// session/storetest tests the contract.
+// Calls carry a deadline. Nobody waits for a call any longer, whether it obeys or not.
+// Methods are called by many goroutines at once. Package session/storetest tests the
+// contract.
+//
+// A refresh that waits for another replica's calls Get every 50 ms. A Store that is slow, or
+// paid by the call, may have a method PollInterval() time.Duration with another interval.
 type Store interface {
 	// Get returns the value of key, nil if there is none. It is strongly consistent:
 	// never from a lagging copy.

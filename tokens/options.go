@@ -5,12 +5,15 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/cognitogate/cognitogate/internal/awscall"
 )
 
 // Options are the settings of a [Verifier], a [RemoteKeySet] and a [Client]. A nil
 // *Options and zero fields mean the defaults.
 type Options struct {
-	// HTTPClient fetches key sets and calls Cognito. Default http.DefaultClient. Every
+	// HTTPClient fetches key sets and calls Cognito. Default one like http.DefaultClient
+	// that keeps 64 idle connections to a host. Every
 	// request has a deadline of its own (5 s), so the client needs none.
 	HTTPClient *http.Client
 
@@ -55,7 +58,7 @@ func (o *Options) withDefaults() Options {
 		c = *o
 	}
 	if c.HTTPClient == nil {
-		c.HTTPClient = http.DefaultClient
+		c.HTTPClient = awscall.DefaultClient()
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -1,10 +1,14 @@
 package automaton
 
+import "slices"
+
 // The size of a dfa is bounded. Some expressions need exponentially many states.
 // The expressions that people write need a small part of these bounds.
 const (
 	maxStates = 4096
 	maxTable  = 1 << 19 // entries
+
+	usualStates = 32 // of an expression that people write
 )
 
 // A dfa is a deterministic automaton under construction. It is complete, and
@@ -43,7 +47,10 @@ func (d *dfa) addState() (row []uint32, ok bool) {
 	if d.states() == maxStates || n+d.width() > maxTable {
 		return nil, false
 	}
-	d.table = append(d.table, make([]uint32, d.width())...)
+	if d.table == nil {
+		d.table = make([]uint32, 0, usualStates*d.width())
+	}
+	d.table = slices.Grow(d.table, d.width())[:n+d.width()]
 	return d.table[n:], true
 }
 

@@ -36,8 +36,10 @@ func newMachine(alphabet *alphabet, d *dfa, backward bool) *Machine {
 		}
 	}
 	m.start = states[0]
+	n := len(m.accepting)
+	all := make([]uint16, n*len(m.columns))
 	for class := range m.columns {
-		column := make([]uint16, len(m.accepting))
+		column := all[class*n : (class+1)*n : (class+1)*n]
 		for s, state := range states {
 			if state > 0 {
 				next, _ := d.entry(s, class, 0)

@@ -1,11 +1,18 @@
 package automaton
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // A numbering gives numbers to keys, in the order in which they first come.
 type numbering[K comparable] struct {
 	numbers map[K]int
 	keys    []K // by number
+}
+
+func newNumbering[K comparable](size int) numbering[K] {
+	return numbering[K]{make(map[K]int, size), make([]K, 0, size)}
 }
 
 func (n *numbering[K]) number(key K) int {
@@ -25,7 +32,13 @@ func (n *numbering[K]) number(key K) int {
 // and, in determinize, the side that has been read.
 type stateNumbering struct {
 	numbering[string]
-	key []byte
+	key     []byte
+	lastKey []byte
+	last    uint32 // its number
+}
+
+func newStateNumbering() *stateNumbering {
+	return &stateNumbering{numbering: newNumbering[string](usualStates)}
 }
 
 func (n *stateNumbering) state(set bitset, read side) uint32 {
@@ -33,10 +46,16 @@ func (n *stateNumbering) state(set bitset, read side) uint32 {
 	for _, word := range set {
 		n.key = binary.LittleEndian.AppendUint64(n.key, word)
 	}
-	if i, ok := n.numbers[string(n.key)]; ok { // the common case allocates nothing
-		return uint32(i)
+	if bytes.Equal(n.key, n.lastKey) { // as for most symbols
+		return n.last
 	}
-	return uint32(n.number(string(n.key)))
+	n.key, n.lastKey = n.lastKey, n.key
+	i, ok := n.numbers[string(n.lastKey)]
+	if !ok { // the common case allocates nothing
+		i = n.number(string(n.lastKey))
+	}
+	n.last = uint32(i)
+	return n.last
 }
 
 // load writes the set of a state to set and returns its side.

@@ -123,7 +123,7 @@ func (m *Machine) afterAny(s uint16, chars string) uint16 {
 func preimage[K comparable](m *Machine, sets []charset, start K, step func(s K, c uint16, next func(uint16) uint16) K, accepts func(K) bool) (*Machine, error) {
 	alphabet, classes := merge(m.alphabet, newAlphabet(sets))
 	units := alphabet.representatives()
-	d, err := build(alphabet, start, func(s K, class int) K {
+	d, err := build(alphabet, start, m.states(), func(s K, class int) K {
 		column := m.columns[classes[class].a]
 		return step(s, units[class], func(of uint16) uint16 { return column[of] })
 	}, accepts)

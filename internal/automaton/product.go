@@ -59,17 +59,18 @@ func runPairs(a, b *Machine, dead func(pair) bool, accepts func(a, b bool) bool)
 		return next
 	}
 	accept := func(s pair) bool { return accepts(a.accepting[s.a], b.accepting[s.b]) && !dead(s) }
-	d, err := build(alphabet, pair{a.start, b.start}, step, accept)
+	d, err := build(alphabet, pair{a.start, b.start}, a.states()+b.states(), step, accept)
 	if err != nil {
 		return nil, err
 	}
 	return newMachine(alphabet, d, a.backward), nil
 }
 
-// build returns the dfa of the states that step reaches from start.
-func build[K comparable](alphabet *alphabet, start K, step func(state K, class int) K, accepts func(K) bool) (*dfa, error) {
+// build returns the dfa of the states that step reaches from start, about size states.
+func build[K comparable](alphabet *alphabet, start K, size int, step func(state K, class int) K, accepts func(K) bool) (*dfa, error) {
 	d := &dfa{symbols: alphabet.classes + 1}
-	var states numbering[K]
+	d.table = make([]uint32, 0, min(size*d.width(), maxTable))
+	states := newNumbering[K](min(size, maxStates))
 	states.number(start)
 	for i := 0; i < len(states.keys); i++ {
 		row, ok := d.addState()

@@ -89,16 +89,17 @@ func (r *reversal) step(guessed bool, state, symbol, answers int) (next int, yes
 
 // A link is an element of a list of guesses.
 type link struct {
-	guess int
-	next  int // index plus one, or 0
+	guess int32 // less than maxGuesses
+	next  int32 // index plus one, or 0
 }
 
 // predecessors returns the guesses from which a dfa ends with yes. For each symbol
 // and guessed state it returns a list of the guesses at the next position that
 // lead to it. In these lists the states of the known parts are still zero.
-func (r *reversal) predecessors(d *dfa) (last bitset, heads []int, links []link) {
+func (r *reversal) predecessors(d *dfa) (last bitset, heads []int32, links []link) {
 	last = newBitset(r.guess(r.guessed, 0, 0))
-	heads = make([]int, d.symbols*r.guessed)
+	heads = make([]int32, d.symbols*r.guessed)
+	links = make([]link, 0, min(d.symbols*r.guessed<<r.bits, maxGuesses))
 	for guessed := range r.guessed {
 		for answers := range 1 << r.bits {
 			for symbol := range d.symbols {
@@ -111,8 +112,8 @@ func (r *reversal) predecessors(d *dfa) (last bitset, heads []int, links []link)
 					}
 				default:
 					head := &heads[symbol*r.guessed+before]
-					links = append(links, link{g, *head})
-					*head = len(links)
+					links = append(links, link{int32(g), *head})
+					*head = int32(len(links))
 				}
 			}
 		}
@@ -131,7 +132,7 @@ func (c *compiler) reverse(d *dfa) (out *dfa, ok bool) {
 	from, heads, links := r.predecessors(d)
 	to := newBitset(r.guess(r.guessed, 0, 0))
 	out = &dfa{symbols: d.symbols}
-	var states stateNumbering
+	states := newStateNumbering()
 	states.state(from, 0)
 	var guesses []guessParts
 	for s := 0; s < len(states.keys); s++ {
@@ -159,7 +160,7 @@ func (c *compiler) reverse(d *dfa) (out *dfa, ok bool) {
 					row[symbol] = entry(0, true)
 				}
 				for i := heads[symbol*r.guessed+g.guessed]; i > 0; i = links[i-1].next {
-					to.add(links[i-1].guess + known<<r.bits)
+					to.add(int(links[i-1].guess) + known<<r.bits)
 					steps++
 				}
 			}

@@ -3,9 +3,30 @@ package awscall
 import (
 	"io"
 	"net/http"
+	"sync"
 )
 
-const maxAnswer = 1 << 20 // bytes
+const (
+	maxAnswer          = 1 << 20 // bytes
+	maxIdleConnections = 64      // to one host
+)
+
+// DefaultClient returns the client for programs that give none. It is like
+// http.DefaultClient when it is first called, and keeps 64 idle connections to a host.
+// http.DefaultTransport keeps two, so that a burst of refreshes would do a TLS handshake
+// for each. A program that has replaced http.DefaultTransport, to trace calls for
+// instance, gets http.DefaultClient.
+var DefaultClient = sync.OnceValue(func() *http.Client {
+	transport, ok := http.DefaultTransport.(*http.Transport)
+	if !ok || http.DefaultClient.Transport != nil {
+		return http.DefaultClient
+	}
+	client := *http.DefaultClient
+	transport = transport.Clone()
+	transport.MaxIdleConnsPerHost = max(transport.MaxIdleConnsPerHost, maxIdleConnections)
+	client.Transport = transport
+	return &client
+})
 
 // HTTPClient is an HTTP client for the SDK. It cuts off long answers, which the SDK
 // would read whole. It follows no redirect.

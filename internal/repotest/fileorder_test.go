@@ -24,7 +24,7 @@ var fileOrder = map[string][]string{
 		"layout.go", "amplifylayout.go", "sealedlayout.go", "setcookie.go", "deletions.go", "requestcookies.go", "openedcookies.go", "amplify.go", "cache.go",
 		"session.go", "errors.go", "config.go", "layoutconfig.go", "store.go", "doc.go",
 	},
-	"session/internal/refresh": {"refresh.go", "sharedrefresh.go", "exchange.go", "end.go", "engine.go", "sharedcall.go", "sharing.go", "storevalue.go", "signouts.go", "devices.go", "userrefusals.go", "limits.go", "accounts.go", "margin.go", "results.go", "origin.go", "ratelimits.go", "store.go", "storeoutage.go", "breaker.go", "errors.go"},
+	"session/internal/refresh": {"refresh.go", "sharedrefresh.go", "exchange.go", "request.go", "end.go", "engine.go", "sharedcall.go", "sharing.go", "storevalue.go", "signouts.go", "devices.go", "userrefusals.go", "limits.go", "accounts.go", "margin.go", "results.go", "origin.go", "ratelimits.go", "store.go", "storeoutage.go", "breaker.go", "errors.go"},
 }
 
 func TestFileOrder(t *testing.T) {

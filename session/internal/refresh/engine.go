@@ -4,7 +4,8 @@
 // Browsers send many requests at once. With rotation, a second exchange of a refresh
 // token would end the session. So requests join a running call, and its result is
 // remembered for those that come a little later, or whose browser has missed the
-// answer. Limits decide who may call Cognito, and a sign-out ends what is remembered.
+// answer. Limits decide who may call Cognito, and a sign-out ends what is remembered. The
+// processes of a site that share a store make one call together.
 //
 // The package knows no cookie and no cache of sessions. It says which access tokens are
 // superseded, so that no cache serves their sessions.

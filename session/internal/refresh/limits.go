@@ -10,7 +10,8 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// Timeout bounds a whole refresh, verification included.
+// Timeout bounds a refresh, verification included, and before it the wait for another
+// process that refreshes the same session.
 const Timeout = 5 * time.Second
 
 const (
@@ -93,6 +94,13 @@ func (l *limits) allowStoreCall() bool {
 	}
 	l.storeCalls.take()
 	return true
+}
+
+// noteStoreCall counts a call of the store that cannot be left out.
+func (l *limits) noteStoreCall() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.storeCalls.take()
 }
 
 // grantCall returns a grant that has taken nothing yet. l.mu is held.

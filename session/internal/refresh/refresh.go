@@ -12,18 +12,6 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// Request is what one HTTP request wants refreshed.
-type Request struct {
-	RefreshToken string
-	Device       Device
-	Presented    string // the access token in the request's cookies
-	Evidence
-
-	Upgrade  bool // the answer may carry no cookies
-	Force    bool // a result of an earlier call will not do
-	Metadata map[string]string
-}
-
 // Refresh returns new tokens for the request: of a call that it joins, of a result that
 // is remembered, or of a call of its own.
 func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, err error) {
@@ -68,14 +56,6 @@ func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, err err
 		}
 		return got, err
 	}
-}
-
-// isForced reports whether the request wants an answer of Cognito that comes after it.
-func (r *Request) isForced() bool { return r.Force || len(r.Metadata) > 0 }
-
-// isWanted reports whether tokens that another process has refreshed will do.
-func (e *Engine) isWanted(got *Tokens, req *Request) bool {
-	return !req.isForced() && got.Access.Raw() != req.Presented && e.cfg.Trusted(got)
 }
 
 // Remembers reports whether Refresh answers a request without a new call to Cognito: it
@@ -234,7 +214,7 @@ func (e *Engine) finish(call *refreshCall, o *outcome, err error) (revoke bool) 
 	if call.tokens, call.unverified, call.err = o.got, o.set, err; o.got != nil {
 		call.unverified, call.origin = nil, originOf(o.got.Access)
 	}
-	if o.signedOut {
+	if o.signedOut && !call.ended { // a sign-out of this process revokes the tokens itself
 		e.endToken(call.refreshToken)
 		call.ended, call.revokeWhenDone = true, true
 	}

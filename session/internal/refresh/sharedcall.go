@@ -12,10 +12,23 @@ import (
 type sharedCall struct {
 	*sharing
 	key     string
-	allowed func() bool // whether the store may be asked
+	limits  *limits
+	vouched bool // a genuine token is beside the refresh token
 
 	claim []byte    // ours; the store may not have it
 	asked time.Time // when the store was asked to put it there
+}
+
+// mayAsk reports whether the store may be asked. Without a genuine token all requests
+// together may ask so often.
+func (c *sharedCall) mayAsk() bool { return c.vouched || c.limits.allowStoreCall() }
+
+// swap replaces a value, which must be done however often the store was asked.
+func (c *sharedCall) swap(ctx context.Context, old, value []byte, keep time.Duration) (swapped bool, err error) {
+	if !c.vouched {
+		c.limits.noteStoreCall()
+	}
+	return c.store.Swap(ctx, c.key, old, value, keep)
 }
 
 // find returns what the store has under the key: a value that accept wants, or a tombstone.
@@ -55,7 +68,7 @@ func (c *sharedCall) find(ctx context.Context, accept func(*storeValue) bool) (*
 // add puts a new claim under the key unless there is a value, and returns that. After an
 // error it tries once more with the same claim: the first try may have had its effect.
 func (c *sharedCall) add(ctx context.Context) (there []byte, err error) {
-	if !c.allowed() {
+	if !c.mayAsk() {
 		return nil, errTooManyStoreCalls
 	}
 	c.claim, c.asked = newClaim(), time.Now()
@@ -79,7 +92,7 @@ func (c *sharedCall) poll(ctx context.Context) (there []byte, err error) {
 			return nil, ctx.Err()
 		case <-time.After(c.pollInterval):
 		}
-		if !c.allowed() {
+		if !c.mayAsk() {
 			continue
 		}
 		if there, err = c.store.Get(ctx, c.key); err == nil {
@@ -93,7 +106,7 @@ func (c *sharedCall) poll(ctx context.Context) (there []byte, err error) {
 // swapClaim puts a new claim of ours in the place of a value.
 func (c *sharedCall) swapClaim(ctx context.Context, old []byte) (swapped bool, err error) {
 	c.claim, c.asked = newClaim(), time.Now()
-	return c.store.Swap(ctx, c.key, old, c.claim, claimLease)
+	return c.swap(ctx, old, c.claim, claimLease)
 }
 
 // isStale reports whether the claim is too old to call Cognito: this process was paused, and
@@ -112,7 +125,7 @@ func (c *sharedCall) renew(ctx context.Context) bool {
 
 // release takes the claim back, so that no other process waits for it.
 func (c *sharedCall) release(ctx context.Context) {
-	_, _ = c.store.Swap(context.WithoutCancel(ctx), c.key, c.claim, nil, 0)
+	_, _ = c.swap(context.WithoutCancel(ctx), c.claim, nil, 0)
 }
 
 // saveResult puts a result in the place of the claim. If that is not possible, it returns
@@ -120,10 +133,10 @@ func (c *sharedCall) release(ctx context.Context) {
 func (c *sharedCall) saveResult(ctx context.Context, result []byte) *storeValue {
 	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
 	defer cancel()
-	swapped, err := c.store.Swap(ctx, c.key, c.claim, result, resultMaxTTL)
+	swapped, err := c.swap(ctx, c.claim, result, resultMaxTTL)
 	if err != nil {
 		// A full store has taken a claim and refuses a result, which is longer.
-		swapped, err = c.store.Swap(ctx, c.key, c.claim, nil, 0)
+		swapped, err = c.swap(ctx, c.claim, nil, 0)
 	}
 	// Otherwise the store has lost the claim, or another process has taken our place.
 	for tries := 0; err == nil && !swapped && tries < maxSwaps; tries++ {
@@ -139,7 +152,7 @@ func (c *sharedCall) saveResult(ctx context.Context, result []byte) *storeValue 
 			// Its holder may be refused, because we have used the refresh token.
 			_, err = c.poll(ctx)
 		default:
-			swapped, err = c.store.Swap(ctx, c.key, there, result, resultMaxTTL)
+			swapped, err = c.swap(ctx, there, result, resultMaxTTL)
 		}
 	}
 	return nil
@@ -148,7 +161,7 @@ func (c *sharedCall) saveResult(ctx context.Context, result []byte) *storeValue 
 // saveRefusal puts a refusal in the place of the claim. If another process has taken our
 // place, it reports that the call has an outcome there, or will have one.
 func (c *sharedCall) saveRefusal(ctx context.Context, refusal []byte) (elsewhere bool) {
-	swapped, err := c.store.Swap(ctx, c.key, c.claim, refusal, refusalTTL)
+	swapped, err := c.swap(ctx, c.claim, refusal, refusalTTL)
 	if err != nil {
 		c.release(ctx)
 	}

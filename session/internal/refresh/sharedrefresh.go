@@ -14,7 +14,7 @@ const maxSharedTries = 3
 // refreshShared gets the outcome of a call from the process that makes it, or makes the
 // call. vouched says that a genuine token is beside the refresh token.
 func (e *Engine) refreshShared(ctx context.Context, call *refreshCall, req *Request, vouched bool, o *outcome) error {
-	shared := &sharedCall{sharing: e.sharing, key: e.sharing.key(call.refreshToken), allowed: func() bool { return vouched || e.allowStoreCall() }}
+	shared := &sharedCall{sharing: e.sharing, key: e.sharing.key(call.refreshToken), limits: e.limits, vouched: vouched}
 	for range maxSharedTries {
 		if value, err := e.findShared(ctx, shared, req, o); value != nil || err != nil {
 			return err
