@@ -153,7 +153,7 @@ func TestSignInInSynctest(t *testing.T) {
 }
 
 func TestSignInSealed(t *testing.T) {
-	secret := bytes.Repeat([]byte("s"), 32)
+	secret := bytes.Repeat([]byte("secret"), 6)
 	server := cognitotest.New(ada)
 	server.SetSessions(session.Config{Layout: session.LayoutSealed, Secret: secret})
 	m, err := session.NewManager(session.Config{UserPool: server.UserPool(), HTTPClient: server.Client(), Now: server.Now, Layout: session.LayoutSealed, Secret: secret,

@@ -104,7 +104,8 @@ type Config struct {
 	// To replace it, move the old one to OldSecrets for an hour, which an unfinished sign-in
 	// may last. With Shared, first add the new one to OldSecrets everywhere, and then swap
 	// the two. With LayoutSealed, keep the old one until the sessions that it has sealed
-	// were refreshed or are over.
+	// were refreshed or are over. New refuses one byte repeated, which a placeholder or an
+	// unfilled buffer is.
 	Secret     []byte
 	OldSecrets [][]byte
 
@@ -180,8 +181,11 @@ type Config struct {
 
 	// Logger gets warnings about trouble, never a token or a user's attribute. An outage
 	// of a key set or an operation of Cognito is a warning when it begins, and an info
-	// with its duration when it is over. At level Debug there is a line for each request
-	// that a guard refuses, with the reason. Default slog.Default().
+	// with its duration when it is over. A mistake of the configuration is an error. The
+	// attribute "look_at" names the field of Config, or what else may be wrong. Warnings and
+	// errors of one kind come once a minute, with the number of those between where anybody
+	// can cause them. At level Debug there is a line for each request that a guard refuses,
+	// with the reason. Default slog.Default().
 	Logger *slog.Logger
 
 	// Hooks are told what happens. SignedIn may refuse a sign-in.

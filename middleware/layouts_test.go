@@ -71,7 +71,7 @@ func sealedUser(resp *http.Response) string {
 			continue
 		}
 		prefix += "cognitogate.session." + pool.ClientID + "."
-		codec, err := sealedcookie.New(prefix, pool.ID, pool.ClientID, sharedServer().Now, routesSecret, []byte(strings.Repeat("n", 32)))
+		codec, err := sealedcookie.New(prefix, pool.ID, pool.ClientID, sharedServer().Now, routesSecret, otherSecret)
 		if err != nil {
 			panic(err)
 		}

@@ -27,6 +27,8 @@ type routesSettings struct {
 	crossOrigin *http.CrossOriginProtection
 	now         func() time.Time
 
+	events eventLog
+
 	unopenedFlowLog, notBegunLog, tokenFaultLog rate.Sometimes // a line a minute each
 
 	mu    sync.Mutex
@@ -100,17 +102,19 @@ func isScope(s string) bool {
 // setFlowSealer makes the Sealer of flows. Its purpose names the app client, so that
 // another app client with the same secret cannot open them.
 func (s *routesSettings) setFlowSealer(cfg *Config, configErrors *configerr.List) {
-	tooShort := func(secret []byte) bool { return len(secret) < seal.MinSecret }
-	const what = "needs at least %d random bytes, because Routes sign users in"
-	secretTooShort, oldTooShort := tooShort(cfg.Secret), slices.ContainsFunc(cfg.OldSecrets, tooShort)
 	reported := cfg.Shared != nil || cfg.Layout == session.LayoutSealed // by session.NewManager
-	if secretTooShort && !reported {
-		configErrors.Add("Secret", what, seal.MinSecret)
+	check := func(field string, secret []byte) (ok bool) {
+		err := seal.CheckSecret(secret)
+		if err != nil && !reported {
+			configErrors.Add(field, "%w, because Routes sign users in", err)
+		}
+		return err == nil
 	}
-	if oldTooShort && !reported {
-		configErrors.Add("OldSecrets", what, seal.MinSecret)
+	ok := check("Secret", cfg.Secret)
+	for _, secret := range cfg.OldSecrets {
+		ok = check("OldSecrets", secret) && ok
 	}
-	if secretTooShort || oldTooShort {
+	if !ok {
 		return
 	}
 	var err error

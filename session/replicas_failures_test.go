@@ -251,7 +251,7 @@ func TestFailedCallsAreNotShared(t *testing.T) {
 func TestReplacedSecret(t *testing.T) {
 	t.Parallel()
 	r := newReplicas(t, 0, 0, nil)
-	next, other := bytes.Repeat([]byte{8}, 32), bytes.Repeat([]byte{9}, 32)
+	next, other := []byte("the next secret of replicas, and more"), []byte("another secret of replicas, and more")
 	replica := func(secret []byte, old ...[]byte) {
 		r.managers = append(r.managers, r.newReplica(func(c *session.Config) { c.Secret, c.OldSecrets = secret, old }))
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-var storeSecret = bytes.Repeat([]byte{7}, 32)
+var storeSecret = []byte("what replicas share, 32 bytes and more")
 
 // replicas are Managers of one site that share a store.
 type replicas struct {

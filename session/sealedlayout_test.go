@@ -461,7 +461,7 @@ func TestLifetime(t *testing.T) {
 func TestLayoutMistakes(t *testing.T) {
 	t.Parallel()
 	pool := cognitotest.New().UserPool()
-	secret := bytes.Repeat([]byte("s"), 32)
+	secret := bytes.Repeat([]byte("secret"), 6)
 	for name, test := range map[string]struct {
 		edit func(*session.Config)
 		want []string // fields
@@ -469,8 +469,8 @@ func TestLayoutMistakes(t *testing.T) {
 		"sealed":                  {func(c *session.Config) { c.Layout, c.Secret = session.LayoutSealed, secret }, nil},
 		"sealed without a secret": {func(c *session.Config) { c.Layout = session.LayoutSealed }, []string{"Secret"}},
 		"sealed with short secrets": {func(c *session.Config) {
-			c.Layout, c.Secret, c.OldSecrets = session.LayoutSealed, secret[:31], [][]byte{secret, nil}
-		}, []string{"Secret", "OldSecrets"}},
+			c.Layout, c.Secret, c.OldSecrets = session.LayoutSealed, secret[:31], [][]byte{secret, nil, bytes.Repeat([]byte{7}, 32)}
+		}, []string{"Secret", "OldSecrets", "OldSecrets"}},
 		"handle":                  {func(c *session.Config) { c.Layout, c.Secret = session.LayoutHandle, secret }, []string{"Layout"}},
 		"another":                 {func(c *session.Config) { c.Layout = "Sealed" }, []string{"Layout"}},
 		"Amplify":                 {func(c *session.Config) { c.Layout = session.LayoutAmplify }, nil},
