@@ -93,6 +93,7 @@ type env struct {
 	layout  testLayout
 
 	attributes session.Cookies // of the latest Manager
+	secrets    [][]byte        // its, too
 
 	mu  sync.Mutex
 	now time.Time
@@ -123,7 +124,7 @@ func (e *env) newManager(edit func(*session.Config)) *session.Manager {
 	if edit != nil {
 		edit(&cfg)
 	}
-	e.attributes = cfg.Cookies
+	e.attributes, e.secrets = cfg.Cookies, append([][]byte{cfg.Secret}, cfg.OldSecrets...)
 	m, err := session.NewManager(cfg)
 	if err != nil {
 		e.t.Fatal(err)

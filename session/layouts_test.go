@@ -132,7 +132,7 @@ func (l *sealedTestLayout) configure(cfg *session.Config) {
 // codec seals and opens the cookies of an env's app client.
 func (l *sealedTestLayout) codec(e *env) *sealedcookie.Codec {
 	pool := e.server.UserPool()
-	c, err := sealedcookie.New(sealedcookie.Prefix(pool.ClientID, cookie.Attributes(e.attributes)), pool.ID, pool.ClientID, e.clock, sealedSecret)
+	c, err := sealedcookie.New(sealedcookie.Prefix(pool.ClientID, cookie.Attributes(e.attributes)), pool.ID, pool.ClientID, e.clock, e.secrets...)
 	if err != nil {
 		e.t.Fatal(err)
 	}

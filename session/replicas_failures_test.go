@@ -249,6 +249,7 @@ func TestFailedCallsAreNotShared(t *testing.T) {
 
 // TestReplacedSecret replaces the secret of two replicas, one after the other.
 func TestReplacedSecret(t *testing.T) {
+	amplifyOnly(t) // here Secret is that of what the store sees
 	t.Parallel()
 	r := newReplicas(t, 0, 0, nil)
 	next, other := []byte("the next secret of replicas, and more"), []byte("another secret of replicas, and more")
@@ -307,7 +308,7 @@ func TestStoreCallsWithoutATokenAreLimited(t *testing.T) {
 	r := newReplicas(t, 1, 0, nil)
 	for i := range 60 {
 		cookies := r.cookies("ada", &tokens.Set{Refresh: fmt.Sprint("eyJmade-up", i)})
-		r.fetchAt(0, pageRequest(cookies[0], cookies[3]), nil)
+		r.fetchAt(0, pageRequest(cookies...), nil)
 	}
 	if n := r.store.operations(); n < 40 || n > 51 {
 		t.Errorf("%d calls of the store", n)

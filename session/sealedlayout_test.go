@@ -179,7 +179,7 @@ func TestSealedCookiesOfOthers(t *testing.T) {
 	otherClient := &env{t: t, layout: e.layout, server: e.server.AddClient("7otherclient", ""), logs: e.logs, now: e.now}
 	otherClient.manager = otherClient.newManager(nil)
 	otherPool := newSealedEnv(t, nil)
-	own := pairsOf(e.start(pageRequest(), e.server.Issue("ada")))
+	own := pairsOf(e.start(pageRequest(), e.server.Issue("ada", accessOnly))) // one cookie
 	ownName, _, _ := strings.Cut(own[0], "=")
 	for _, other := range []*env{otherClient, otherPool} {
 		for _, pair := range pairsOf(other.start(pageRequest(), other.server.Issue("ada"))) {

@@ -124,6 +124,9 @@ func TestNothingElseOpens(t *testing.T) {
 		"a chunk of another session with this tag": func() (*sealedcookie.Session, bool) {
 			return c.Open(name, []string{values[0], retagged, values[2], values[3]})
 		},
+		"a chunk with another tag": func() (*sealedcookie.Session, bool) {
+			return c.Open(name, []string{values[0], "AAAAAAAA" + values[1][8:], values[2], values[3]})
+		},
 		"a chunk twice":  func() (*sealedcookie.Session, bool) { return c.Open(name, append(slices.Clone(values), values[3])) },
 		"another name":   func() (*sealedcookie.Session, bool) { return c.Open(c.Name("another"), values) },
 		"another client": func() (*sealedcookie.Session, bool) { return newCodec(t, "2client", &now, secret).Open(name, values) },
