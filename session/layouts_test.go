@@ -56,7 +56,7 @@ func amplifyOnly(t testing.TB) {
 	}
 }
 
-// TestOtherLayouts runs all other tests on every layout but Amplify's, and two of them in
+// TestOtherLayouts runs all other tests on every layout but Amplify's, and one of them in
 // make test.
 func TestOtherLayouts(t *testing.T) {
 	amplifyOnly(t)
@@ -65,7 +65,7 @@ func TestOtherLayouts(t *testing.T) {
 		if layout == session.LayoutAmplify {
 			continue
 		}
-		pattern := longtest.Scale("^(TestSignOutDuringRefresh|TestCachedSessionExpires)$", "^Test")
+		pattern := longtest.Scale("^TestPageAfterSignIn$", "^Test")
 		cmd := exec.Command(os.Args[0], "-test.run="+pattern, "-test.timeout=10m")
 		cmd.Env = append(os.Environ(), layoutVariable+"="+string(layout))
 		out, err := cmd.CombinedOutput()

@@ -24,7 +24,7 @@ func TestNoPlantedCookieTakesASealedSession(t *testing.T) {
 	t.Parallel()
 	inParallel(2, 2, func(i int) {
 		w := newPlantedSealedWorld(t, []string{"", "example.com"}[i])
-		for seed := range longtest.Scale(25, 1000) {
+		for seed := range longtest.Scale(8, 1000) {
 			if t.Failed() {
 				return
 			}

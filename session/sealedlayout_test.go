@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -70,16 +71,20 @@ func TestSealedSession(t *testing.T) {
 		site    string
 		scope   string
 		user    cognitotest.User
+		long    bool // only in test-long
 	}{
-		"usually":     {session.Cookies{}, "__Host-", site, "Path=/; Max-Age=31536000; Secure; HttpOnly; SameSite=Lax", ada},
-		"long tokens": {session.Cookies{UntilClosed: true}, "__Host-", site, "Path=/; Secure; HttpOnly; SameSite=Lax", manyGroups()},
+		"usually":     {session.Cookies{}, "__Host-", site, "Path=/; Max-Age=31536000; Secure; HttpOnly; SameSite=Lax", ada, true},
+		"long tokens": {session.Cookies{UntilClosed: true}, "__Host-", site, "Path=/; Secure; HttpOnly; SameSite=Lax", manyGroups(), false},
 		"in a frame": {session.Cookies{SameSite: http.SameSiteNoneMode, Partitioned: true}, "__Host-", site,
-			"Path=/; Max-Age=31536000; Secure; HttpOnly; SameSite=None; Partitioned", ada},
+			"Path=/; Max-Age=31536000; Secure; HttpOnly; SameSite=None; Partitioned", ada, true},
 		"a domain": {session.Cookies{Domain: "example.com", MaxAge: time.Hour}, "__Secure-", site,
-			"Path=/; Max-Age=3600; Domain=example.com; Secure; HttpOnly; SameSite=Lax", ada},
-		"a path":    {session.Cookies{Path: "/app"}, "__Secure-", site + "app/", "Path=/app; Max-Age=31536000; Secure; HttpOnly; SameSite=Lax", ada},
-		"localhost": {session.Cookies{Insecure: true}, "", "http://localhost/", "Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax", ada},
+			"Path=/; Max-Age=3600; Domain=example.com; Secure; HttpOnly; SameSite=Lax", ada, false},
+		"a path":    {session.Cookies{Path: "/app"}, "__Secure-", site + "app/", "Path=/app; Max-Age=31536000; Secure; HttpOnly; SameSite=Lax", ada, true},
+		"localhost": {session.Cookies{Insecure: true}, "", "http://localhost/", "Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax", ada, false},
 	} {
+		if test.long && !longtest.Enabled() {
+			continue
+		}
 		e := newSealedEnv(t, func(c *session.Config) { c.Cookies = test.cookies }, test.user)
 		e.server.SetRotation(true, 0)
 		b := newBrowser()
@@ -121,7 +126,7 @@ func TestSealedSession(t *testing.T) {
 		e.manager = e.newManager(func(c *session.Config) { c.Cookies = test.cookies })
 		served("after a restart", 0)
 		copies := b.cookiesFor(test.site)
-		for i := range 3 {
+		for i := range longtest.Scale(1, 3) {
 			e.advance(61 * time.Minute)
 			served("expired", 1+i)
 			served("refreshed", 1+i)
@@ -258,7 +263,11 @@ func TestSealedChunks(t *testing.T) {
 				t.Errorf("%s: %v, %d lines", name, err, len(lines))
 			}
 		}
-		e.advance(time.Minute)
+		e.advance(time.Minute - time.Second)
+		if _, lines, err := e.fetch(pageRequest(broken...)); !errors.Is(err, session.ErrSignedOut) || len(lines) > 0 {
+			t.Errorf("%s, within a minute: %v, %d lines", name, err, len(lines))
+		}
+		e.advance(time.Second)
 		if _, lines, err := e.fetch(scriptRequest(broken...)); !errors.Is(err, session.ErrSignedOut) || len(lines) > 0 {
 			t.Errorf("%s, a script a minute later: %v, %d lines", name, err, len(lines))
 		}
