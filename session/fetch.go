@@ -76,7 +76,9 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 		return nil, errNoCookies
 	}
 	if !opts.ForceRefresh {
-		if s := m.cachedOnly(parsed); s != nil {
+		s := m.cachedOnly(parsed)
+		m.hooks.cacheAsked(ctx, s != nil)
+		if s != nil {
 			return s, nil
 		}
 	}
@@ -235,7 +237,9 @@ func (m *Manager) fetchBearer(ctx context.Context, raw string, opts *FetchOption
 }
 
 func (m *Manager) verifyBearer(ctx context.Context, raw string) (*Session, error) {
-	if s := m.cached(asBearer, raw, "", ""); s != nil {
+	s := m.cached(asBearer, raw, "", "")
+	m.hooks.cacheAsked(ctx, s != nil)
+	if s != nil {
 		return s, nil
 	}
 	signOutCount := m.refresher.SignOutCount()

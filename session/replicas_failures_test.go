@@ -221,6 +221,9 @@ func TestDeadHolder(t *testing.T) {
 		if n := r.server.Calls(opRefresh); n != 1 {
 			t.Errorf("%d calls", n)
 		}
+		if got := r.sources.counts; got[session.RefreshCall] != 1 || got[session.RefreshStore] != 1 {
+			t.Errorf("the hook is told %v", got)
+		}
 	})
 }
 
@@ -252,7 +255,7 @@ func TestReplacedSecret(t *testing.T) {
 	amplifyOnly(t) // here Secret is that of what the store sees
 	t.Parallel()
 	r := newReplicas(t, 0, 0, nil)
-	next, other := []byte("the next secret of replicas, and more"), []byte("another secret of replicas, and more")
+	next, other := secretOf(8), secretOf(9)
 	replica := func(secret []byte, old ...[]byte) {
 		r.managers = append(r.managers, r.newReplica(func(c *session.Config) { c.Secret, c.OldSecrets = secret, old }))
 	}
@@ -288,7 +291,8 @@ func TestSecretIsRequired(t *testing.T) {
 		want string
 	}{
 		"none":         {func(c *session.Config) {}, "Secret"},
-		"short":        {func(c *session.Config) { c.Secret = storeSecret[:31] }, "Secret"},
+		"short":        {func(c *session.Config) { c.Secret = storeSecret[2:] }, "Secret"},
+		"one byte":     {func(c *session.Config) { c.Secret = storeSecret[:32] }, "Secret"},
 		"an old short": {func(c *session.Config) { c.Secret, c.OldSecrets = storeSecret, [][]byte{storeSecret, nil} }, "OldSecrets"},
 		"not shared":   {func(c *session.Config) { c.Shared, c.Secret = nil, nil }, ""},
 	} {

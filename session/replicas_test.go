@@ -22,7 +22,10 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-var storeSecret = []byte("what replicas share, 32 bytes and more")
+var storeSecret = secretOf(7)
+
+// secretOf returns a secret that is no repeated byte.
+func secretOf(b byte) []byte { return append(bytes.Repeat([]byte{b}, 32), 0) }
 
 // replicas are Managers of one site that share a store.
 type replicas struct {
@@ -279,6 +282,11 @@ func TestReplicasShareRefusals(t *testing.T) {
 	}
 	if n := r.server.Calls(opRefresh); n != 1 {
 		t.Errorf("%d calls", n)
+	}
+	before := r.store.operations()
+	r.fetchAt(1, pageRequest(cookies...), nil)
+	if n := r.store.operations(); n != before {
+		t.Errorf("a replica asks %d times for the refusal that it has got", n-before)
 	}
 	r.managers = append(r.managers, r.newReplica(nil))
 	if _, _, err := r.fetchAt(3, pageRequest(r.deviceCookies(cookies, plantedDevice)...), nil); !errors.Is(err, session.ErrSignedOut) {

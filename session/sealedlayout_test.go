@@ -453,7 +453,7 @@ func TestLifetime(t *testing.T) {
 				continue
 			}
 			calls := e.server.Calls(opRefresh)
-			if !errors.Is(err, session.ErrSignedOut) || !strings.Contains(err.Error(), step.err) {
+			if !errors.Is(err, session.ErrSignedOut) || !strings.Contains(err.Error(), step.err) || session.ReasonOf(err) != map[string]session.Reason{"Lifetime.Idle": session.ReasonIdle, "Lifetime.Absolute": session.ReasonTooOld}[step.err] {
 				t.Errorf("%s, step %d: %v", name, i, err)
 			}
 			checkDeletedNames(t, name, lines, cookies)

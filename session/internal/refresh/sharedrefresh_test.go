@@ -28,8 +28,9 @@ type lossyStore struct {
 	*storetest.Memory
 	added func() error // after an Add that has put its value; may be nil
 	gets  atomic.Int64
+	adds  atomic.Int64
 
-	failGets atomic.Int64 // how many calls of Get fail
+	failGets, failAdds atomic.Int64 // how many calls fail
 }
 
 func (s *lossyStore) Get(ctx context.Context, key string) ([]byte, error) {
@@ -45,6 +46,9 @@ type slowStore struct{ *lossyStore }
 func (s slowStore) PollInterval() time.Duration { return 200 * time.Millisecond }
 
 func (s *lossyStore) Add(ctx context.Context, key string, value []byte, keep time.Duration) ([]byte, error) {
+	if s.adds.Add(1); s.failAdds.Add(-1) >= 0 {
+		return nil, errors.New("reset by peer")
+	}
 	there, err := s.Memory.Add(ctx, key, value, keep)
 	if err == nil && there == nil && s.added != nil {
 		err = s.added()
@@ -54,7 +58,7 @@ func (s *lossyStore) Add(ctx context.Context, key string, value []byte, keep tim
 
 func newSharedEnv(t *testing.T) *sharedEnv {
 	e := &sharedEnv{env: newEnv(t), store: &lossyStore{Memory: storetest.NewMemory()}}
-	box, err := seal.NewBox("test", e.clock, bytes.Repeat([]byte{1}, 32))
+	box, err := seal.NewBox("test", e.clock, []byte("a secret of the tests, 32 bytes long"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,8 +164,11 @@ func TestTombstones(t *testing.T) {
 			if got := e.store.Values()[e.key(name)]; len(got) == 0 || got[0] != 't' || bytes.Equal(got, value) {
 				t.Errorf("%s: %q stands there", name, got)
 			}
-			if _, err := e.refresh(name); !errors.Is(err, refresh.ErrEnded) {
-				t.Errorf("%s: %v", name, err)
+			for _, adds := range []int64{1, 0} { // then this process remembers it
+				before := e.store.adds.Load()
+				if _, err := e.refresh(name); !errors.Is(err, refresh.ErrEnded) || e.store.adds.Load() != before+adds {
+					t.Errorf("%s: %v after %d calls", name, err, e.store.adds.Load()-before)
+				}
 			}
 		}
 		replaced, err := e.other.PlaceTombstone(context.Background(), "result")
@@ -183,6 +190,19 @@ func TestOneProcessFindsItsOwnClaim(t *testing.T) {
 		e.mustRefresh("r")
 		if _, err := e.refreshOther("r"); err != nil || time.Since(start) > 0 || len(e.exchanged) != 1 {
 			t.Errorf("%v after %v, exchanged %q", err, time.Since(start), e.exchanged)
+		}
+	})
+}
+
+// TestAddMayFail: a claim that the store has not taken is tried once more.
+func TestAddMayFail(t *testing.T) {
+	inBubble(t, func(t *testing.T, e *sharedEnv) {
+		e.store.failAdds.Store(1)
+		e.during(func() { time.Sleep(time.Second) })
+		go e.refresh("r")
+		synctest.Wait()
+		if _, err := e.refreshOther("r"); err != nil || len(e.exchanged) != 1 {
+			t.Errorf("%v, exchanged %q", err, e.exchanged)
 		}
 	})
 }
