@@ -5,10 +5,12 @@ package middleware_test
 import (
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/cognitogate/cognitogate/internal/longtest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
 	"github.com/cognitogate/cognitogate/session"
+	"github.com/cognitogate/cognitogate/session/storetest"
 )
 
 // TestPublicPathAllocatesNothing: the guard adds no allocation.
@@ -21,12 +23,17 @@ func TestPublicPathAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestSignedInRequestAllocates allows a context, a request and a response writer.
+// TestSignedInRequestAllocates allows a context, a request and a response writer, with and
+// without a shared store.
 func TestSignedInRequestAllocates(t *testing.T) {
 	longtest.WithoutRace(t)
+	now := time.Now()
 	for name, edit := range map[string]func(*cognito.Config){
-		"Amplify": func(*cognito.Config) {},
-		"sealed":  func(cfg *cognito.Config) { cfg.Layout, cfg.Secret = session.LayoutSealed, routesSecret }, // two chunks
+		"alone": func(*cognito.Config) {},
+		"with a shared store": func(cfg *cognito.Config) { // its sign-outs are read once
+			cfg.Shared, cfg.Secret, cfg.Now = storetest.NewMemory(), routesSecret, func() time.Time { return now }
+		},
+		"sealed": func(cfg *cognito.Config) { cfg.Layout, cfg.Secret = session.LayoutSealed, routesSecret }, // two chunks
 	} {
 		env := newBench(t, edit)
 		r := env.signedInRequest("/dashboard/1")

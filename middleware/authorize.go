@@ -56,7 +56,7 @@ func (a *Auth) isRepeatedSignIn(r *http.Request, err error) bool {
 // startFlow writes the flow's cookie and sends the browser to the managed login, with
 // the link's parameters in q.
 func (a *Auth) startFlow(w http.ResponseWriter, r *http.Request, f *flow, endpoint string, q url.Values) {
-	if a.cfg.Login.State != nil {
+	if a.cfg.Login.State != nil && !f.Anew { // then it has the state of the flow before
 		if state := a.cfg.Login.State(r); state != "" {
 			f.State += "-" + hexUTF16(state)
 		}

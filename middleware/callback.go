@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 
+	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -27,7 +30,11 @@ func (a *Auth) serveSignInCallback(w http.ResponseWriter, r *http.Request) {
 		a.serveLoginError(w, r, f, q)
 		return
 	}
-	if err := a.finishSignIn(w, r, f, q.Get("code")); err != nil {
+	switch err := a.finishSignIn(w, r, f, q.Get("code")); {
+	case errors.Is(err, session.ErrSignInEnded) && !f.Anew:
+		a.startFlowAnew(w, r, f)
+		return
+	case err != nil:
 		a.serveSignInError(w, r, f, err)
 		return
 	}
@@ -38,6 +45,23 @@ func (a *Auth) serveSignInCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	redirect(w, r, f.ReturnPath)
+}
+
+// startFlowAnew starts another flow after one whose sign-in was signed out meanwhile, or
+// before: the managed login goes on with an earlier sign-in for an hour. Now the user must
+// sign in there (prompt=login, OpenID Connect Core §3.1.2.1). It happens once, so that
+// nobody is sent around for ever.
+func (a *Auth) startFlowAnew(w http.ResponseWriter, r *http.Request, ended *flow) {
+	if ended.Silent {
+		a.serveSilentError(w, r, ended)
+		return
+	}
+	f := newFlow(ended.ReturnPath)
+	f.Anew = true
+	if _, state, ok := strings.Cut(ended.State, "-"); ok {
+		f.State += "-" + state
+	}
+	a.startFlow(w, r, f, authorizeEndpoint, url.Values{"prompt": {"login"}})
 }
 
 var (

@@ -9,8 +9,8 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// Finding is a property of a matcher pattern, or of Config, that its author may not have
-// meant.
+// Finding is a property of a matcher pattern, or of the Config, that its author may not
+// have meant.
 type Finding struct {
 	Source string // the pattern, or the field of Config
 	Path   string // the path that shows it: the pattern does not select it; empty for conditions
@@ -19,14 +19,16 @@ type Finding struct {
 
 // Findings lists what is surprising about the patterns of the matcher, each with a
 // path that shows it. A finding need not be a mistake: Next.js reads the pattern in
-// the same way, and New does not warn of it. Every rule with conditions is a finding. So
-// are sealed sessions whose cookies another host can plant.
+// the same way, and New does not warn of it. Every rule with conditions is a finding. So are
+// Config.Bearer without Config.Audience, and sealed sessions whose cookies another host can
+// plant.
 func (a *Auth) Findings() []Finding {
 	found := a.layoutFindings()
 	for _, p := range a.unconditionalPatterns() {
 		found = append(found, patternFindings(p)...)
 	}
-	return append(found, a.ruleFindings()...)
+	found = append(found, a.ruleFindings()...)
+	return append(found, a.audienceFindings()...)
 }
 
 // layoutFindings says that only a name with __Host- keeps an attacker on a sibling

@@ -43,6 +43,7 @@ type flow struct {
 	Repeated   bool   `json:"again,omitempty"`   // the browser lost the session of a sign-in a minute ago
 	Silent     bool   `json:"silent,omitempty"`  // the managed login must show no page (prompt=none)
 	Unasked    bool   `json:"unasked,omitempty"` // a callback without a state has begun it
+	Anew       bool   `json:"anew,omitempty"`    // the user must sign in anew (prompt=login)
 }
 
 func newFlow(returnPath string) *flow {

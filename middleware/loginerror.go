@@ -42,6 +42,16 @@ func (a *Auth) serveLoginError(w http.ResponseWriter, r *http.Request, f *flow, 
 	a.serveLoginErrorPage(w, r, kind, printable(description), f.ReturnPath)
 }
 
+// serveSilentError answers a flow that must not show the user a page, and cannot go on
+// without one.
+func (a *Auth) serveSilentError(w http.ResponseWriter, r *http.Request, f *flow) {
+	if a.isPublic(r, f.ReturnPath) {
+		redirect(w, r, f.ReturnPath)
+		return
+	}
+	a.serveLoginErrorPage(w, r, PageSignInRequired, "", f.ReturnPath)
+}
+
 // isCancel reports whether the user has cancelled the sign-in. Identity providers say
 // access_denied also if they refuse the user, and then they say why.
 func isCancel(code, description string) bool {

@@ -28,10 +28,16 @@ const (
 // hold.
 //
 // End waits for a running refresh. For 24 hours this process refuses all tokens of the
-// sign-in of a valid access token, even if a late answer restores the cookies, or Cognito
-// could not be reached. Of an expired one it refuses the refresh tokens beside it. If the
-// key set cannot be fetched, it refuses the access tokens in the cookies for ten minutes.
-// Without a genuine token, only the revocation lasts for longer than two minutes.
+// sign-in of a valid access token, even if a late answer restores the cookies. If Cognito
+// could not be reached, it refuses them until a later refresh has them revoked. Of an
+// expired access token it refuses the refresh tokens beside it. If the key set cannot be
+// fetched, it refuses the access tokens in the cookies for ten minutes. Without a genuine
+// token, only the revocation lasts for longer than two minutes.
+//
+// With Config.Shared, End first stops the refreshes of all processes with the same store.
+// They refuse the sign-in and the refresh tokens too, within two seconds. If the store
+// cannot take the sign-out now, a later request to this process tells of it. What could
+// not be verified is refused here alone.
 //
 // End takes at most five seconds. The error is that of the own session's revocation, or
 // [ErrNotAllEnded], or both; the browser is signed out all the same. Without a genuine
@@ -51,24 +57,28 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	v := m.verifyUsers(half, found.users, found.all)
 	m.layout.clearAll(answer{w: w, r: r, cookies: cookies}, v.bestFirst())
 	shown, leftOver := m.refreshTokensOf(r, v, cookies)
+	var notes []refresh.Note
 	for _, s := range shown {
-		m.refresher.EndSignIns(m.refresher.EndRefreshTokens([]string{s.token}))
+		notes = append(notes, m.refresher.EndSignIns(m.refresher.EndRefreshTokens([]string{s.token}))...)
 		switch {
 		case s.evidence.Beside != nil:
-			m.refresher.EndTextBeside(s.evidence.Beside, s.token)
+			notes = append(notes, m.refresher.EndTextBeside(s.evidence.Beside, s.token)...)
 		case len(s.evidence.Genuine) > 0:
-			m.refresher.EndText(s.evidence.Genuine[0], s.token)
+			notes = append(notes, m.refresher.EndText(s.evidence.Genuine[0], s.token)...)
 		}
 	}
-	if m.endAccessTokens(half, v, cookies) {
-		leftOver = true
-	}
+	notes = append(notes, m.endShared(half, shown)...)
+	more, left := m.endAccessTokens(half, v, cookies)
+	leftOver = leftOver || left
+	notes = append(notes, more...)
+	_ = m.refresher.TellSignOuts(half, notes) // else they are told later
 	var errs []error
 	for i, s := range shown {
-		switch err := m.refresher.Revoke(ctx, half, s.token, &s.evidence); {
+		switch err := m.refresher.Revoke(ctx, half, s.newest, &s.evidence); {
 		case err == nil, refresh.SignedOut(err):
 		case i == 0 && (!s.oneOfSeveral || !isAboutToken(err)):
 			errs = append(errs, err)
+			m.refresher.KeepUnrevoked(notes)
 		default:
 			leftOver = true
 		}
@@ -92,9 +102,24 @@ func (v *verification) bestFirst() []userCookies {
 	return users
 }
 
+// endShared ends the sessions of refresh tokens in the store, and notes the newest tokens
+// that it has. It returns what other processes must be told.
+func (m *Manager) endShared(ctx context.Context, shown []shownRefreshToken) (notes []refresh.Note) {
+	for i := range shown {
+		s := &shown[i]
+		newest, refreshed, ok := m.refresher.EndShared(ctx, s.token, &s.evidence)
+		notes = append(notes, m.refresher.EndSignIns(refreshed)...)
+		if s.newest = newest; !ok {
+			break
+		}
+	}
+	return notes
+}
+
 // shownRefreshToken is a refresh token of a request that signs out.
 type shownRefreshToken struct {
 	token        string
+	newest       string // that is known to have come from it, by another process's refresh
 	evidence     refresh.Evidence
 	oneOfSeveral bool // under one name; some may be planted
 }
@@ -116,21 +141,22 @@ func (m *Manager) refreshTokensOf(req *http.Request, v *verification, cookies re
 		for _, r := range v.users {
 			if (r.genuineToken != nil) == vouched {
 				for _, token := range m.refreshOrder(r) {
-					add(shownRefreshToken{token, m.evidence(req, r, token), len(r.user.refresh) > 1})
+					add(shownRefreshToken{token, token, m.evidence(req, r, token), len(r.user.refresh) > 1})
 				}
 			}
 		}
 	}
 	for _, token := range cookies.all(slotRefresh) {
-		add(shownRefreshToken{token: token, evidence: refresh.Evidence{Client: m.clientAddress(req)}})
+		add(shownRefreshToken{token: token, newest: token, evidence: refresh.Evidence{Client: m.clientAddress(req)}})
 	}
 	return shown, leftOver
 }
 
 // endAccessTokens ends the sign-ins of the valid access tokens in the cookies, those of
 // duplicates and of users that LastAuthUser does not name too. An expired token ends only
-// its text, because anybody may have found it. It reports whether some were left.
-func (m *Manager) endAccessTokens(ctx context.Context, v *verification, cookies requestCookies) (leftOver bool) {
+// its text, because anybody may have found it. It returns what other processes must be
+// told, and reports whether some tokens were left.
+func (m *Manager) endAccessTokens(ctx context.Context, v *verification, cookies requestCookies) (notes []refresh.Note, leftOver bool) {
 	all := accessTokensOf(v, cookies)
 	if len(all) > maxEnded {
 		all, leftOver = all[:maxEnded], true
@@ -141,10 +167,10 @@ func (m *Manager) endAccessTokens(ctx context.Context, v *verification, cookies 
 		var refusal *tokens.VerifyError
 		switch {
 		case err == nil && token.Username() != "":
-			m.refresher.EndSignIns([]*tokens.Token{token})
+			notes = append(notes, m.refresher.EndSignIns([]*tokens.Token{token})...)
 		case err == nil: // a program's
 		case errors.As(err, &refusal) && refusal.Token != nil:
-			m.refresher.EndText(refusal.Token, raw)
+			notes = append(notes, m.refresher.EndText(refusal.Token, raw)...)
 		case refusal != nil && refusal.Reason.Final(): // it never was a session's
 		case len(unverified) < maxUnverified: // its key may become known
 			unverified = append(unverified, raw)
@@ -153,7 +179,7 @@ func (m *Manager) endAccessTokens(ctx context.Context, v *verification, cookies 
 		}
 	}
 	m.refresher.EndUnverified(unverified)
-	return leftOver
+	return notes, leftOver
 }
 
 // accessTokensOf returns the access tokens in the cookies, each once: the user's own

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -11,6 +12,10 @@ import (
 // they hold is over. It is certain; what could not be verified is tokens.ErrUnavailable.
 // The reason of a refused token is in the chain: errors.Is(err, tokens.Expired).
 var ErrSignedOut = errors.New("session: nobody is signed in")
+
+// ErrSignInEnded reports tokens of a sign-in that was signed out, by [Manager.End] or
+// [Manager.EndUser]. It comes with ErrSignedOut.
+var ErrSignInEnded = refresh.ErrEnded
 
 var (
 	errNoCookies      = fmt.Errorf("%w: no cookies", ErrSignedOut)

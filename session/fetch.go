@@ -38,7 +38,7 @@ func (m *Manager) Fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	if opts == nil {
 		opts = &noOptions
 	}
-	if m.bearer && w != nil {
+	if m.bearer.accepted && w != nil {
 		cookie.VaryAuthorization(w.Header())
 	}
 	s, err := m.fetch(w, r, opts)
@@ -56,16 +56,14 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	if opts.ForceRefresh && w == nil {
 		return nil, errForceWithoutWriter
 	}
-	if s := m.FromContext(ctx); s != nil && !opts.ForceRefresh && m.accepts(s, opts) {
+	if s := m.FromContext(ctx); s != nil && !opts.ForceRefresh && m.accepts(ctx, s, opts) {
 		return s, nil
 	}
-	if m.bearer {
-		if raw, ok := page.BearerToken(r.Header); ok {
-			if opts.ForceRefresh {
-				return nil, errForceWithBearer
-			}
-			return m.fetchBearer(ctx, raw, opts)
+	if raw, ok := m.bearer.of(r); ok {
+		if opts.ForceRefresh {
+			return nil, errForceWithBearer
 		}
+		return m.fetchBearer(ctx, raw, opts)
 	}
 	var buffer [10]requestCookie // as many as Amplify sets; on the stack
 	parsed := m.parseCookies(r.Header, buffer[:0])
@@ -76,7 +74,7 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 		return nil, errNoCookies
 	}
 	if !opts.ForceRefresh {
-		s := m.cachedOnly(parsed)
+		s := m.cachedOnly(ctx, parsed)
 		m.hooks.cacheAsked(ctx, s != nil)
 		if s != nil {
 			return s, nil
@@ -88,19 +86,20 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 }
 
 // cachedOnly returns the cached session of cookies that leave no choice, or nil.
-func (m *Manager) cachedOnly(cookies requestCookies) *Session {
+func (m *Manager) cachedOnly(ctx context.Context, cookies requestCookies) *Session {
 	if m.sealed != nil {
 		access, id := m.sealed.single(cookies)
-		return m.cached(inCookies, access, id, "")
+		return m.cached(ctx, inCookies, access, id, "")
 	}
-	return m.cachedSingle(cookies.single())
+	return m.cachedSingle(ctx, cookies)
 }
 
-// cachedSingle returns the cached session of the values that single has returned, or nil.
+// cachedSingle returns the cached session of the values that single returns, or nil.
 // No token has an escape, so a value that equals a cached token needs no decoding. Only
 // other values are searched for escapes.
-func (m *Manager) cachedSingle(access, id, details string) *Session {
-	if s := m.cached(inCookies, access, id, details); s != nil {
+func (m *Manager) cachedSingle(ctx context.Context, cookies requestCookies) *Session {
+	access, id, details := cookies.single()
+	if s := m.cached(ctx, inCookies, access, id, details); s != nil {
 		return s
 	}
 	access, _ = percent.Decode(access)
@@ -108,7 +107,7 @@ func (m *Manager) cachedSingle(access, id, details string) *Session {
 	if !percent.Valid(details) {
 		details = ""
 	}
-	return m.cached(inCookies, access, id, details)
+	return m.cached(ctx, inCookies, access, id, details)
 }
 
 // fetchUncached verifies the session, and refreshes it if need be. For a prefetch it only
@@ -123,6 +122,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	// One deadline for the request, whether the keys hang, or Cognito, or both.
 	ctx, cancel := context.WithTimeout(ctx, refresh.Timeout)
 	defer cancel()
+	m.refresher.HearSignOuts(ctx, m.now())
 	signOutCount := m.refresher.SignOutCount()
 	found, err := m.layout.users(ctx, cookies)
 	if err != nil {
@@ -144,7 +144,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 		return nil, signedOutBecause(users[0].over)
 	}
 	if u := &users[0]; u.sealed != nil && !opts.ForceRefresh { // there is no choice, whatever else the cookies hold
-		if s := m.cached(inCookies, u.sealed.Access, u.sealed.ID, ""); s != nil {
+		if s := m.cached(ctx, inCookies, u.sealed.Access, u.sealed.ID, ""); s != nil {
 			return s, nil
 		}
 	}
@@ -188,8 +188,9 @@ func (m *Manager) noteValid(r *userResult) {
 
 // accepts reports whether a session in a context is what the caller wants, and still
 // stands: a request may be long, and its handler may sign out.
-func (m *Manager) accepts(s *Session, opts *FetchOptions) bool {
+func (m *Manager) accepts(ctx context.Context, s *Session, opts *FetchOptions) bool {
 	now := m.now()
+	m.refresher.HearSignOuts(ctx, now)
 	return (s.hasUser() || opts.AllowMachine) && now.Before(s.ExpiresAt()) && !m.refresher.IsEnded(s.access) && m.areTrusted(s.access, s.id, now)
 }
 
@@ -226,6 +227,13 @@ func (m *Manager) wantsRefresh(result *userResult, opts *FetchOptions, r *http.R
 	return result.idState == idBroken && m.refresher.AllowRepair(result.access)
 }
 
+// HasBearerToken reports whether Fetch judges the request by a bearer token, good or bad,
+// and not by its cookies. It is false without Config.Bearer.
+func (m *Manager) HasBearerToken(r *http.Request) bool {
+	_, ok := m.bearer.of(r)
+	return ok
+}
+
 // fetchBearer verifies a bearer token, which alone decides: no cookie is read or written,
 // and nothing is refreshed.
 func (m *Manager) fetchBearer(ctx context.Context, raw string, opts *FetchOptions) (*Session, error) {
@@ -237,13 +245,14 @@ func (m *Manager) fetchBearer(ctx context.Context, raw string, opts *FetchOption
 }
 
 func (m *Manager) verifyBearer(ctx context.Context, raw string) (*Session, error) {
-	s := m.cached(asBearer, raw, "", "")
+	s := m.cached(ctx, asBearer, raw, "", "")
 	m.hooks.cacheAsked(ctx, s != nil)
 	if s != nil {
 		return s, nil
 	}
+	m.refresher.HearSignOuts(ctx, m.now())
 	signOutCount := m.refresher.SignOutCount()
-	token, err := m.verifyToken(ctx, strings.Clone(raw), tokens.Access)
+	token, err := m.verifyBearerToken(ctx, strings.Clone(raw))
 	switch {
 	case err == nil && m.refresher.IsEnded(token):
 		return nil, signedOutBecause(refresh.ErrEnded)

@@ -40,7 +40,7 @@ func TestFailingStore(t *testing.T) {
 			time.Sleep(time.Hour)
 			return errors.New("late")
 		}},
-		"slow": {quiet: true, longer: 2 * 900 * time.Millisecond, fault: func(context.Context, session.StoreOperation, []byte) error {
+		"slow": {quiet: true, longer: 3 * 900 * time.Millisecond, fault: func(context.Context, session.StoreOperation, []byte) error {
 			time.Sleep(900 * time.Millisecond)
 			return nil
 		}},

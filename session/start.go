@@ -19,7 +19,8 @@ import (
 // A refused token is a *tokens.VerifyError. New tokens that are out of their time,
 // or signed with a key that is not known yet, show that a clock or a key set is
 // wrong. They are tokens.ErrUnavailable too. Tokens of a sign-in that was signed out are
-// ErrSignedOut.
+// [ErrSignInEnded], which is ErrSignedOut too: send the user to Cognito once more, with
+// prompt=login. Without that, Cognito would go on with the old sign-in.
 func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set) (*Session, error) {
 	s, err := m.Verify(r.Context(), set)
 	if err != nil {
@@ -34,9 +35,10 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set)
 // before Start begins it, for example at the nonce of its ID token (OpenID Connect Core
 // §3.1.3.7). Start does not verify the tokens again.
 func (m *Manager) Verify(ctx context.Context, set *tokens.Set) (*Session, error) {
-	if s := m.cached(inCookies, set.Access, set.ID, ""); s != nil && !m.refresher.IsTokenEnded(set.Refresh) {
+	if s := m.cached(ctx, inCookies, set.Access, set.ID, ""); s != nil && !m.refresher.IsTokenEnded(set.Refresh) {
 		return s, nil
 	}
+	m.refresher.HearSignOuts(ctx, m.now())
 	signOutCount := m.refresher.SignOutCount()
 	access, err := m.verifyNew(ctx, set.Access, tokens.Access)
 	if err != nil {

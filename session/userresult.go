@@ -89,7 +89,7 @@ type accessResult struct {
 	checked bool // the fields below are known
 	state   sessionState
 	token   *tokens.Token // if Cognito certainly issued it
-	ended   bool          // its sign-in was signed out in this process
+	ended   bool          // its sign-in was signed out
 	foreign bool          // it may show that the user pool's id is wrong
 	err     error         // why the state is not stateValid
 	rank    rank          // of a token

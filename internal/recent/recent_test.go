@@ -70,3 +70,30 @@ func TestMapDeletes(t *testing.T) {
 		t.Error("another value is forgotten")
 	}
 }
+
+// TestMapKeepsFromAnEarlierTime: values that were put elsewhere are kept from then on, and
+// do not push out those that were put here.
+func TestMapKeepsFromAnEarlierTime(t *testing.T) {
+	m := recent.Map[string, int]{Keep: time.Hour, Max: 4}
+	for i, key := range []string{"a", "b", "c", "d"} { // the first generation
+		m.Put(key, i, start)
+	}
+	m.PutAt("earlier", 9, start.Add(-50*time.Minute), start) // begins the second
+	m.Put("e", 4, start.Add(15*time.Minute))
+	for key, want := range map[string]bool{"a": true, "d": true, "e": true, "earlier": false} {
+		if m.Has(key, start.Add(15*time.Minute)) != want {
+			t.Errorf("%s: remembered %t", key, !want)
+		}
+	}
+	if !m.Has("earlier", start.Add(9*time.Minute)) {
+		t.Error("it is forgotten too early")
+	}
+	m.PutAt("e", 5, start.Add(-50*time.Minute), start.Add(16*time.Minute))
+	if v, ok := m.Get("e", start.Add(74*time.Minute)); !ok || v != 5 {
+		t.Errorf("a value that was put later is %d, %t", v, ok)
+	}
+	m.PutAt("e", 6, start, start.Add(10*time.Minute)) // the clock was set back
+	if m.Has("e", start.Add(61*time.Minute)) {
+		t.Error("a time in the future is kept")
+	}
+}

@@ -2,6 +2,8 @@ package refresh
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/cognitogate/cognitogate/internal/awscall"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -21,6 +23,66 @@ func (e *Engine) EndRefreshTokens(refreshTokens []string) (refreshed []*tokens.T
 		refreshed = append(refreshed, access...)
 	}
 	return refreshed
+}
+
+// EndShared ends the session of a refresh token in the store, with what rotation has made of
+// it: no process refreshes it any more, and none delivers what a running call brings. It
+// returns the newest refresh token that the store knows, for Revoke, and the access tokens
+// that it has, for EndSignIns. ok is false if the store does not work.
+func (e *Engine) EndShared(ctx context.Context, refreshToken string, shown *Evidence) (newest string, refreshed []*tokens.Token, ok bool) {
+	if e.sharing == nil {
+		return refreshToken, nil, true
+	}
+	e.mu.Lock()
+	known, _ := e.results.newestToken(refreshToken)
+	e.mu.Unlock()
+	var done []string
+	for _, newest = range []string{refreshToken, known} {
+		for !slices.Contains(done, newest) && len(done) < maxStoreSteps && (len(shown.Genuine) > 0 || e.allowStoreCall()) {
+			replaced, err := e.sharing.placeTombstone(ctx, newest)
+			if err != nil {
+				return newest, refreshed, false
+			}
+			done = append(done, newest)
+			if replaced == nil {
+				break
+			}
+			if got, err := e.verifyTokens(ctx, replaced, newest); err == nil {
+				refreshed = append(refreshed, got.Access)
+			}
+			newest = replaced.Refresh
+			e.endToken(newest)
+		}
+		if slices.Contains(done, known) {
+			break
+		}
+	}
+	return newest, refreshed, true
+}
+
+// EndUser ends all sign-ins of a user that began before now. It returns what other
+// processes must be told. The caller of Refresh asks IsEnded of what it gets, so that calls
+// that run and results that are remembered need not be found here.
+func (e *Engine) EndUser(subject string) []Note { return []Note{e.endUser(subject)} }
+
+// TellSignOuts tells other processes of sign-outs. Notes that the store does not take are
+// told again when it works. The error says why it has not taken them.
+func (e *Engine) TellSignOuts(ctx context.Context, notes []Note) error {
+	if e.log == nil {
+		return nil
+	}
+	return e.log.tellOrKeep(ctx, notes)
+}
+
+// HearSignOuts hears what other processes have signed out. A request calls it with the
+// time before it asks whether a session is ended. It costs one atomic load for a second
+// after a reading of the log began. Then the next request begins another reading. A
+// request waits for the reading, at most for a second, if the last complete one began two
+// seconds ago.
+func (e *Engine) HearSignOuts(ctx context.Context, now time.Time) {
+	if e.log != nil && e.log.isDue(now) {
+		e.log.hear(ctx, now)
+	}
 }
 
 // Revoke has Cognito revoke the newest refresh token that rotation has made of this

@@ -59,7 +59,7 @@ type Config struct {
 
 	// Store is shared with the Engines of other processes. StoreCalled is told of each
 	// call. Box seals what the store sees. UserPoolID and ClientID make the names of its
-	// keys. The last three are not needed without a Store.
+	// keys, and those in its log. The last three are not needed without a Store.
 	Store                Store
 	StoreCalled          func(ctx context.Context, op StoreOperation, elapsed time.Duration, err error)
 	Box                  *seal.Box
@@ -79,6 +79,7 @@ type Engine struct {
 
 	store   *boundedStore // nil if there is none
 	sharing *sharing      // the same
+	log     *signOutLog   // the same
 
 	mu      sync.Mutex
 	results results
@@ -94,7 +95,7 @@ func New(cfg Config) *Engine {
 	e := &Engine{
 		cfg:          cfg,
 		limits:       newLimits(cfg.Now),
-		signOuts:     newSignOuts(cfg.Now),
+		signOuts:     newSignOuts(cfg.UserPoolID, cfg.ClientID, cfg.Now),
 		devices:      newDevices(cfg.Now),
 		userRefusals: newUserRefusals(cfg.Now),
 		results:      newResults(),
@@ -102,6 +103,7 @@ func New(cfg Config) *Engine {
 	if cfg.Store != nil {
 		e.store = newBoundedStore(cfg.Store, cfg.Logger, cfg.StoreCalled)
 		e.sharing = newSharing(e.store, cfg.Box, cfg.Now, cfg.UserPoolID, cfg.ClientID)
+		e.log = newSignOutLog(e.store, e.signOuts, cfg.Now, cfg.Logger)
 	}
 	e.logClock.Interval, e.logAnswer.Interval, e.logConfig.Interval = time.Minute, time.Minute, time.Minute
 	return e

@@ -25,12 +25,17 @@ func (e *Engine) callCognito(ctx context.Context, call *refreshCall, req *Reques
 	if o.granted.once {
 		ctx = awscall.WithoutRepeat(ctx)
 	}
+	started := e.cfg.Now()
 	if o.set, o.deviceKey, err = e.exchange(ctx, call, o.granted, req.Device, req.Metadata); err != nil {
 		return e.userRefusals.judge(call.refreshToken, err)
 	}
 	e.userRefusals.noteSuccess(call.refreshToken)
-	if o.got, err = e.verify(ctx, o.set, call.refreshToken); err == nil && e.cfg.Issued != nil {
-		e.cfg.Issued(o.got.Access)
+	answered := e.cfg.Now()
+	if o.got, err = e.verify(ctx, o.set, call.refreshToken); err == nil {
+		e.noteExchange(started, answered, o.got.Access.IssuedAt())
+		if e.cfg.Issued != nil {
+			e.cfg.Issued(o.got.Access)
+		}
 	}
 	return err
 }

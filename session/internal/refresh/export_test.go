@@ -23,6 +23,29 @@ func NewBoundedStore(store Store, logger *slog.Logger, called func(context.Conte
 // StoreKey is storeKey.
 var StoreKey = storeKey
 
+// ClockOffset is clockOffset.
+type ClockOffset struct{ offset clockOffset }
+
+func (o *ClockOffset) Note(before, after, issuedAt time.Time) { o.offset.note(before, after, issuedAt) }
+func (o *ClockOffset) Latest(now time.Time) time.Time         { return o.offset.latest(now) }
+
+// SignInNote returns what the log has of an ended sign-in.
+func (e *Engine) SignInNote(originID, subject string, at time.Time) []byte {
+	return e.encode(Note{kind: noteSignIn, key: e.signInKey(originID), subject: e.userKey(subject).short(), at: at})
+}
+
+// TextNote returns what the log has of an ended text.
+func (e *Engine) TextNote(text string, at time.Time) []byte {
+	return e.encode(Note{kind: noteText, key: e.textKey(text), at: at})
+}
+
+// Untold returns how many notes wait for the store, and whether the oldest is about a user.
+func (e *Engine) Untold(oldest string) (n int, isOldest bool) {
+	e.log.mu.Lock()
+	defer e.log.mu.Unlock()
+	return len(e.log.untold), len(e.log.untold) > 0 && e.log.untold[0].key == e.userKey(oldest)
+}
+
 // PlaceTombstone is placeTombstone.
 func (e *Engine) PlaceTombstone(ctx context.Context, refreshToken string) (*tokens.Set, error) {
 	return e.sharing.placeTombstone(ctx, refreshToken)

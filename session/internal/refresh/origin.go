@@ -2,6 +2,7 @@ package refresh
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"strconv"
 
 	"github.com/cognitogate/cognitogate/tokens"
@@ -11,6 +12,21 @@ import (
 type hash [sha256.Size]byte
 
 func hashOf(s string) hash { return sha256.Sum256([]byte(s)) }
+
+// shortHash is the first half of a hash. Nobody finds a second text with the same one.
+type shortHash [sha256.Size / 2]byte
+
+func (h hash) short() shortHash { return shortHash(h[:len(h)/2]) }
+
+// hashOfParts stands for texts in their order.
+func hashOfParts(parts ...string) hash {
+	var all []byte
+	for _, part := range parts {
+		all = binary.BigEndian.AppendUint64(all, uint64(len(part)))
+		all = append(all, part...)
+	}
+	return sha256.Sum256(all)
+}
 
 // hashOfBoth stands for two texts together.
 func hashOfBoth(a, b string) hash {

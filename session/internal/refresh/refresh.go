@@ -207,8 +207,10 @@ func (e *Engine) run(ctx context.Context, call *refreshCall, req *Request, vouch
 		revoke = e.finish(call, &o, err)
 	}, func(error) {
 		if revoke {
-			// The sign-out has finished, and its revocation came too early for these tokens.
-			_ = e.cfg.Revoke(ctx, call.newestToken())
+			// The sign-out did not know these tokens.
+			if err := e.cfg.Revoke(ctx, call.newestToken()); err == nil && call.tokens != nil {
+				e.noteRevoked(call.tokens.Access)
+			}
 		}
 	})
 }
@@ -230,6 +232,11 @@ func (e *Engine) finish(call *refreshCall, o *outcome, err error) (revoke bool) 
 	call.finishedAt, call.deviceKey, call.fromStore = now, o.deviceKey, o.fromStore
 	if call.tokens, call.unverified, call.err = o.got, o.set, err; o.got != nil {
 		call.unverified, call.origin = nil, originOf(o.got.Access)
+		if !call.ended && !o.fromStore && e.IsEnded(o.got.Access) {
+			// Another process has signed out, or an administrator, or Cognito could not be
+			// reached then. Nobody else revokes this call's tokens.
+			call.revokeWhenDone = true
+		}
 	}
 	call.notMade = e.sharing != nil && o.granted == nil && o.set == nil && !o.fromStore
 	if o.signedOut && !call.ended { // a sign-out of this process revokes the tokens itself

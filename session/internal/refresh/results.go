@@ -61,7 +61,7 @@ type refreshCall struct {
 	item           *recent.Item[hash, *refreshCall] // in results.finished
 	keepLong       bool                             // a request joined whose answer may carry no cookies
 	ended          bool                             // by a sign-out
-	revokeWhenDone bool                             // a sign-out has stopped waiting
+	revokeWhenDone bool                             // a sign-out does not wait for the call
 }
 
 func (c *refreshCall) isRunning() bool { return c.finishedAt.IsZero() }

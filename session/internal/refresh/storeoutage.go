@@ -37,7 +37,7 @@ func (o *storeOutage) failed(ctx context.Context, start, now time.Time, err erro
 	}
 	o.mu.Unlock()
 	if log {
-		o.logger.LogAttrs(ctx, slog.LevelWarn, "session: calls of the store fail; this process refreshes for itself",
+		o.logger.LogAttrs(ctx, slog.LevelWarn, "session: calls of the store fail; this process refreshes for itself and hears of no sign-outs",
 			slog.Time("since", since), slog.Int("failures", failures), slog.String("error", outage.ErrorText(err.Error())))
 	}
 }
