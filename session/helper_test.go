@@ -95,6 +95,8 @@ type env struct {
 	attributes session.Cookies // of the latest Manager
 	secrets    [][]byte        // its, too
 
+	managersNow func() time.Time // its clock
+
 	mu  sync.Mutex
 	now time.Time
 }
@@ -124,6 +126,7 @@ func (e *env) newManager(edit func(*session.Config)) *session.Manager {
 	if edit != nil {
 		edit(&cfg)
 	}
+	e.managersNow = cfg.Now
 	e.attributes, e.secrets = cfg.Cookies, append([][]byte{cfg.Secret}, cfg.OldSecrets...)
 	m, err := session.NewManager(cfg)
 	if err != nil {
@@ -195,6 +198,9 @@ func (e *env) cookies(user string, set *tokens.Set) []string { return e.layout.c
 
 // withoutRefresh returns a set without its refresh token.
 func withoutRefresh(set *tokens.Set) *tokens.Set { return &tokens.Set{Access: set.Access, ID: set.ID} }
+
+// onlyAccess returns a set without the other tokens.
+func onlyAccess(set *tokens.Set) *tokens.Set { return &tokens.Set{Access: set.Access} }
 
 // onlyRefresh returns a set without the other tokens.
 func onlyRefresh(set *tokens.Set) *tokens.Set { return &tokens.Set{Refresh: set.Refresh} }

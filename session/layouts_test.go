@@ -132,7 +132,7 @@ func (l *sealedTestLayout) configure(cfg *session.Config) {
 // codec seals and opens the cookies of an env's app client.
 func (l *sealedTestLayout) codec(e *env) *sealedcookie.Codec {
 	pool := e.server.UserPool()
-	c, err := sealedcookie.New(sealedcookie.Prefix(pool.ClientID, cookie.Attributes(e.attributes)), pool.ID, pool.ClientID, e.clock, e.secrets...)
+	c, err := sealedcookie.New(sealedcookie.Prefix(pool.ClientID, cookie.Attributes(e.attributes)), pool.ID, pool.ClientID, e.managersNow, e.secrets...)
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -161,8 +161,8 @@ func (l *sealedTestLayout) cookies(e *env, user string, set *tokens.Set) (cookie
 	l.mu.Unlock()
 	for _, c := range codec.Seal(name, &sealedcookie.Session{
 		User: user, Access: set.Access, ID: set.ID, Refresh: set.Refresh,
-		SignedIn: e.clock(), Refreshed: e.clock(), Expires: time.Unix(claims.Expires, 0),
-	}, e.clock().Add(365*24*time.Hour)) {
+		SignedIn: e.managersNow(), Refreshed: e.managersNow(), Expires: time.Unix(claims.Expires, 0),
+	}, e.managersNow().Add(365*24*time.Hour)) {
 		cookies = append(cookies, c.Name+"="+c.Value)
 	}
 	return cookies
