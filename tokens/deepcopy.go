@@ -17,8 +17,8 @@ func isFlat(t reflect.Type) bool {
 		if t == reflect.TypeFor[time.Time]() { // no method changes what it points to
 			return true
 		}
-		for i := range t.NumField() {
-			if !isFlat(t.Field(i).Type) {
+		for field := range t.Fields() {
+			if !isFlat(field.Type) {
 				return false
 			}
 		}
@@ -49,8 +49,8 @@ func isCopyable(t reflect.Type, within []reflect.Type) bool {
 	case reflect.Map:
 		return isFlat(t.Key()) && isCopyable(t.Elem(), within)
 	case reflect.Struct:
-		for i := range t.NumField() {
-			if f := t.Field(i); !isFlat(f.Type) && (!f.IsExported() || !isCopyable(f.Type, within)) {
+		for f := range t.Fields() {
+			if !isFlat(f.Type) && (!f.IsExported() || !isCopyable(f.Type, within)) {
 				return false
 			}
 		}
