@@ -94,7 +94,7 @@ var refusals = map[tokens.Reason]string{
 
 // describeRefusal returns the error_description for a refused token.
 func describeRefusal(err error) string {
-	if errors.Is(err, session.ErrTooOld) {
+	if errors.Is(err, session.ErrNotFresh) {
 		return "The access token is too old here"
 	}
 	if refusal, ok := errors.AsType[*tokens.VerifyError](err); ok {

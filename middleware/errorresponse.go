@@ -40,7 +40,7 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 // with a bearer token. docs/navigation.md has all rules, and a list of clients.
 //
 // A signed-in user who has to sign in again is sent to do so, and a script gets 401 with
-// insufficient_user_authentication (RFC 9470): [ErrNotRecent], and session.ErrTooOld.
+// insufficient_user_authentication (RFC 9470): [ErrNotRecent], and session.ErrNotFresh.
 //
 // [ErrForbidden] is 403, and tokens.ErrUnavailable is 503 with Retry-After. A browser
 // shows a [Page] with a way out. A script gets a problem document (RFC 9457), and a frame,

@@ -59,7 +59,7 @@ func (a *Auth) isRecent(s *session.Session, maxAge time.Duration) bool {
 }
 
 // newSignInError reports a session that a new sign-in would make good. It wraps
-// ErrNotRecent, or session.ErrTooOld.
+// ErrNotRecent, or session.ErrNotFresh.
 type newSignInError struct {
 	error
 	maxAge time.Duration // of the new sign-in
@@ -79,7 +79,7 @@ func maxAgeOf(err error) (seconds int) {
 // wantsNewSignIn reports whether the user of an error is signed in, and has to sign in
 // again.
 func wantsNewSignIn(err error) bool {
-	return errors.Is(err, ErrNotRecent) || errors.Is(err, session.ErrTooOld)
+	return errors.Is(err, ErrNotRecent) || errors.Is(err, session.ErrNotFresh)
 }
 
 // newSignInURL returns where a user signs in again. returnPath may be "".

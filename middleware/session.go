@@ -37,7 +37,7 @@ func (g *guard) fetch(w http.ResponseWriter, r *http.Request) (*session.Session,
 	}
 	s, err := g.auth.sessions.Fetch(w, r, options)
 	switch {
-	case errors.Is(err, session.ErrTooOld):
+	case errors.Is(err, session.ErrNotFresh):
 		err = &newSignInError{err, options.MaxAge}
 	case err != nil:
 	case !g.allowMachine && isMachine(s):

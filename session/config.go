@@ -178,7 +178,7 @@ type FetchOptions struct {
 	// The age counts from the moment at which this process received the token from
 	// Cognito, otherwise from its "iat". If the refresh fails, there is no session here: in
 	// an outage the error is tokens.ErrUnavailable, and the cookies stay. If nothing can be
-	// refreshed the error is [ErrTooOld]: without a refresh token, with a bearer token, in
+	// refreshed the error is [ErrNotFresh]: without a refresh token, with a bearer token, in
 	// a prefetch, and with a nil w.
 	MaxAge time.Duration
 

@@ -18,9 +18,9 @@ var ErrSignedOut = errors.New("session: nobody is signed in")
 // [Manager.EndUser]. It comes with ErrSignedOut.
 var ErrSignInEnded = refresh.ErrEnded
 
-// ErrTooOld reports an access token that is older than FetchOptions.MaxAge, and that
+// ErrNotFresh reports an access token that is older than FetchOptions.MaxAge, and that
 // cannot be refreshed. It comes with ErrSignedOut. The session stands elsewhere.
-var ErrTooOld = errors.New("the access token is too old here")
+var ErrNotFresh = errors.New("the access token is older than MaxAge")
 
 // minMaxAge is the least FetchOptions.MaxAge. The limits allow a sign-in 20 refreshes a
 // minute, and other requests need some.
@@ -54,12 +54,12 @@ func signedOutBecause(err error) error {
 	return fmt.Errorf("%w: %w", ErrSignedOut, err)
 }
 
-// tooOldBecause returns ErrTooOld with the reason why nothing was refreshed.
-func tooOldBecause(err error) error {
+// notFreshBecause returns ErrNotFresh with the reason why nothing was refreshed.
+func notFreshBecause(err error) error {
 	if err == nil {
-		return signedOutBecause(ErrTooOld)
+		return signedOutBecause(ErrNotFresh)
 	}
-	return signedOutBecause(fmt.Errorf("%w: %w", ErrTooOld, err))
+	return signedOutBecause(fmt.Errorf("%w: %w", ErrNotFresh, err))
 }
 
 // unavailable returns tokens.ErrUnavailable with its reason.

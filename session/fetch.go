@@ -157,24 +157,24 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	if !v.isCertain() {
 		return nil, unavailable(errNotAllChecked)
 	}
-	tooOld := v.state == stateValid && m.refresher.IsOlder(v.access, opts.MaxAge)
+	notFresh := v.state == stateValid && m.refresher.IsOlder(v.access, opts.MaxAge)
 	if v.state == stateValid {
 		m.noteValid(v.userResult)
 		m.warnings.ofSession(r.Header, cookies, v.access, v.id)
-		if !tooOld && (w == nil || !m.wantsRefresh(v.userResult, opts, r)) {
+		if !notFresh && (w == nil || !m.wantsRefresh(v.userResult, opts, r)) {
 			return m.sessionOf(v.userResult, signOutCount), nil
 		}
 	}
 	if w == nil {
-		if tooOld {
-			return nil, tooOldBecause(nil)
+		if notFresh {
+			return nil, notFreshBecause(nil)
 		}
 		if v.undecidedErr != nil {
 			return nil, unavailable(v.undecidedErr)
 		}
 		return nil, signedOutBecause(v.err)
 	}
-	f := refreshFlow{m: m, answer: a, users: users, v: v, signOutCount: signOutCount, opts: opts, tooOld: tooOld}
+	f := refreshFlow{m: m, answer: a, users: users, v: v, signOutCount: signOutCount, opts: opts, notFresh: notFresh}
 	switch v.state {
 	case stateNone:
 		return nil, signedOutBecause(nil)
@@ -251,7 +251,7 @@ func (m *Manager) fetchBearer(ctx context.Context, raw string, opts *FetchOption
 		return nil, signedOutBecause(errNoUser)
 	}
 	if err == nil && m.refresher.IsOlder(s.access, opts.MaxAge) {
-		return nil, tooOldBecause(nil)
+		return nil, notFreshBecause(nil)
 	}
 	return s, err
 }

@@ -117,6 +117,7 @@ func TestMaxAgeSeesWhatHasChanged(t *testing.T) {
 // TestMaxAgeWithoutRefresh has nothing that could refresh the token. The session stands
 // elsewhere.
 func TestMaxAgeWithoutRefresh(t *testing.T) {
+	amplifyOnly(t)
 	e := newEnv(t, func(cfg *session.Config) { cfg.Bearer = true })
 	set := e.server.Issue("ada", accessOnly)
 	complete := e.cookies("ada", set)
@@ -131,11 +132,11 @@ func TestMaxAgeWithoutRefresh(t *testing.T) {
 		fault cognitotest.Fault
 		err   error // with MaxAge
 	}{
-		"no refresh token": {r: pageRequest(complete[:3]...), err: session.ErrTooOld},
-		"nil w":            {r: pageRequest(complete...), nilW: true, err: session.ErrTooOld},
-		"prefetch":         {r: prefetch, err: session.ErrTooOld},
-		"bearer":           {r: bearer, err: session.ErrTooOld},
-		"reused":           {r: pageRequest(complete...), fault: cognitotest.Fault{Status: 400, Code: "RefreshTokenReuseException"}, err: session.ErrTooOld},
+		"no refresh token": {r: pageRequest(complete[:3]...), err: session.ErrNotFresh},
+		"nil w":            {r: pageRequest(complete...), nilW: true, err: session.ErrNotFresh},
+		"prefetch":         {r: prefetch, err: session.ErrNotFresh},
+		"bearer":           {r: bearer, err: session.ErrNotFresh},
+		"reused":           {r: pageRequest(complete...), fault: cognitotest.Fault{Status: 400, Code: "RefreshTokenReuseException"}, err: session.ErrNotFresh},
 		"outage":           {r: pageRequest(complete...), fault: errorPage, err: tokens.ErrUnavailable},
 		"throttled":        {r: pageRequest(complete...), fault: cognitotest.Fault{Status: 429}, err: tokens.ErrUnavailable},
 		"trigger":          {r: pageRequest(complete...), fault: cognitotest.Fault{Status: 400, Code: "UserLambdaValidationException"}, err: tokens.ErrUnavailable},
@@ -160,7 +161,7 @@ func TestMaxAgeWithoutRefresh(t *testing.T) {
 				t.Errorf("%s, elsewhere: %v", name, err)
 			case opts != nil && (!errors.Is(err, c.err) || s != nil):
 				t.Errorf("%s: %v, %v", name, s, err)
-			case opts != nil && c.err == session.ErrTooOld && (!errors.Is(err, session.ErrSignedOut) || e.manager.Reason(c.r, err) == session.ReasonError):
+			case opts != nil && c.err == session.ErrNotFresh && (!errors.Is(err, session.ErrSignedOut) || e.manager.Reason(c.r, err) == session.ReasonError):
 				t.Errorf("%s: reason %q, %v", name, e.manager.Reason(c.r, err), err)
 			}
 		}

@@ -21,7 +21,7 @@ type refreshFlow struct {
 	v            *verification
 	signOutCount uint64 // before the verification
 	opts         *FetchOptions
-	tooOld       bool // the access token is valid, and older than MaxAge
+	notFresh     bool // the access token is valid, and older than MaxAge
 
 	choices      int   // refresh tokens, each with each device; if several, some may be planted
 	tries        int   // refresh tokens that Cognito was asked about
@@ -217,7 +217,7 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string,
 		req.Presented = result.user.access[result.position]
 	}
 	if !f.m.refresher.Remembers(&req) {
-		if f.tooOld && !f.opts.ForceRefresh && f.m.refresher.IsPaused(f.m.refreshOrder(f.v.userResult)[0], f.v.subject) {
+		if f.notFresh && !f.opts.ForceRefresh && f.m.refresher.IsPaused(f.m.refreshOrder(f.v.userResult)[0], f.v.subject) {
 			return nil, errPaused // otherwise each request in an outage would wait for Cognito
 		}
 		if f.tries >= maxTries {
@@ -262,17 +262,17 @@ func (f *refreshFlow) serveUnrefreshed() (*Session, error) {
 		f.m.refresher.Pause(f.m.refreshOrder(f.v.userResult)[0], f.v.subject)
 	}
 	switch {
-	case f.undecidedErr != nil && (f.opts.ForceRefresh || f.tooOld):
+	case f.undecidedErr != nil && (f.opts.ForceRefresh || f.notFresh):
 		return nil, unavailable(f.undecidedErr)
 	case f.undecidedErr == nil && f.refused && !f.keepCookies && !f.otherUsers:
 		return nil, f.reportSignedOut(f.lastErr, true)
-	case !f.opts.ForceRefresh && !f.tooOld:
+	case !f.opts.ForceRefresh && !f.notFresh:
 		return f.v.session(), nil
 	case f.lastErr == nil:
 		f.lastErr = errNoRefreshToken
 	}
 	if !f.opts.ForceRefresh {
-		return nil, tooOldBecause(f.lastErr)
+		return nil, notFreshBecause(f.lastErr)
 	}
 	return nil, f.reportSignedOut(f.lastErr, false)
 }

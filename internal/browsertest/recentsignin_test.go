@@ -75,7 +75,10 @@ func TestRecentSignIn(t *testing.T) {
 		t.Errorf("a script gets %s", got)
 	}
 
-	// Another user signs in there. The page is not theirs, and ada is still signed in here.
+	// In another window, another user signs in there. The page is not theirs, and ada is
+	// still signed in here.
+	tab = browsertest.NewTab(t, browser, origin)
+	signIn("/dashboard", "ada")
 	ahead.Add(int64(6 * time.Minute))
 	if got := tab.Evaluate(`fetch("/account").then(r => r.status + " " + r.headers.get("WWW-Authenticate"))`); !strings.HasPrefix(got, `401 Bearer error="insufficient_user_authentication"`) {
 		t.Errorf("a script gets %s", got)
