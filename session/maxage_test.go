@@ -187,8 +187,22 @@ func TestMaxAgeInAnOutage(t *testing.T) {
 	}
 	e.recover()
 	e.advance(11 * time.Second)
+	old := pageRequest(b.cookies("ada", b.set)...)
 	if _, err := b.fetchFrom(e.manager, maxAge(30*time.Second)); err != nil {
 		t.Error(err)
+	}
+
+	// A kept result that is too old does not end the pause.
+	e.advance(15 * time.Second)
+	e.failButKeys(errorPage)
+	before := e.server.Calls(opRefresh)
+	for range 3 {
+		if _, _, err := e.fetchWith(old, maxAge(10*time.Second)); !errors.Is(err, tokens.ErrUnavailable) {
+			t.Fatal(err)
+		}
+	}
+	if n := e.server.Calls(opRefresh) - before; n != 1 {
+		t.Errorf("%d calls beside a kept result", n)
 	}
 }
 
@@ -262,29 +276,32 @@ func TestMaxAgeJoins(t *testing.T) {
 
 // TestMaxAgeOfReplicas shows old cookies to replicas that share a store.
 func TestMaxAgeOfReplicas(t *testing.T) {
-	r := newReplicas(t, 3, 0, nil)
-	cookies := r.cookies("ada", r.server.Issue("ada", accessOnly))
-	r.advance(time.Minute)
-	for _, step := range []struct {
-		after, maxAge time.Duration
-		replica       int
-		calls         int
-	}{
-		{0, 10 * time.Second, 0, 1},
-		{5 * time.Second, 10 * time.Second, 1, 1}, // the shared result
-		{10 * time.Second, 10 * time.Second, 2, 2},
-		{0, 10 * time.Second, 1, 2},
-		{0, 20 * time.Second, 0, 2},
-		{5 * time.Second, 10 * time.Second, 0, 2},
-		{10 * time.Second, 10 * time.Second, 1, 3},
-	} {
-		r.advance(step.after)
-		s, _, err := r.fetchAt(step.replica, pageRequest(cookies...), maxAge(step.maxAge))
-		if err != nil || r.clock().Sub(s.AccessToken().IssuedAt()) > step.maxAge {
-			t.Fatalf("replica %d: %v", step.replica, err)
-		}
-		if n := r.server.Calls(opRefresh); n != step.calls {
-			t.Errorf("replica %d after %v: %d calls, want %d", step.replica, step.after, n, step.calls)
+	for name, rotate := range map[string]bool{"rotation": true, "no rotation": false} {
+		r := newReplicas(t, 3, 0, nil)
+		r.server.SetRotation(rotate, 0)
+		cookies := r.cookies("ada", r.server.Issue("ada", accessOnly))
+		r.advance(time.Minute)
+		for _, step := range []struct {
+			after, maxAge time.Duration
+			replica       int
+			calls         int
+		}{
+			{0, 10 * time.Second, 0, 1},
+			{5 * time.Second, 10 * time.Second, 1, 1}, // the shared result
+			{10 * time.Second, 10 * time.Second, 2, 2},
+			{0, 10 * time.Second, 1, 2},
+			{0, 20 * time.Second, 0, 2},
+			{5 * time.Second, 10 * time.Second, 0, 2},
+			{10 * time.Second, 10 * time.Second, 1, 3},
+		} {
+			r.advance(step.after)
+			s, _, err := r.fetchAt(step.replica, pageRequest(cookies...), maxAge(step.maxAge))
+			if err != nil || r.clock().Sub(s.AccessToken().IssuedAt()) > step.maxAge {
+				t.Fatalf("%s, replica %d: %v", name, step.replica, err)
+			}
+			if n := r.server.Calls(opRefresh); n != step.calls {
+				t.Errorf("%s, replica %d after %v: %d calls, want %d", name, step.replica, step.after, n, step.calls)
+			}
 		}
 	}
 }
