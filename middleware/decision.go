@@ -26,8 +26,9 @@ const (
 )
 
 // The reasons of guards, beside those of package session. With DecisionForbidden one of
-// the first five says who may see the route. The others are reasons of DecisionRedirected:
-// the redirect would lead back, and ServeError answers with a page that says so, and 400.
+// the first five says who may see the route. The last four are reasons of
+// DecisionRedirected: the redirect would lead back, and ServeError answers with a page that
+// says so, and 400.
 const (
 	ReasonGroup   session.Reason = "group"   // users in a group: RequireGroup
 	ReasonScope   session.Reason = "scope"   // access tokens with a scope: RequireScope
@@ -49,9 +50,9 @@ type GuardDecision struct {
 	Decision Decision
 
 	// Reason says why the request has no session that may pass. It is "" with
-	// DecisionPublic, DecisionPreflight and DecisionPassed. There are only the constants of this package and
-	// of package session, so it can be a metric's label. An ErrorHandler of your own may
-	// answer in another way than Decision and Reason say.
+	// DecisionPublic, DecisionPreflight and DecisionPassed. There are only the constants of
+	// this package and of package session, so it can be a metric's label. An ErrorHandler of
+	// your own may answer in another way than Decision and Reason say.
 	Reason session.Reason
 
 	// Depth is how many guards of this Auth are around the one that has decided. The

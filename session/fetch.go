@@ -33,8 +33,8 @@ var noOptions FetchOptions
 // does.
 //
 // A session that a guard of this Manager has put into the request's context is returned
-// as it is, unless ForceRefresh is set or it is older than MaxAge. So is one of this user pool and app client that
-// [NewContext] has put there.
+// as it is, unless ForceRefresh is set or it is older than MaxAge. So is one of this user
+// pool and app client that [NewContext] has put there.
 func (m *Manager) Fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptions) (*Session, error) {
 	if opts == nil {
 		opts = &noOptions

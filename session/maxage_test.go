@@ -161,6 +161,8 @@ func TestMaxAgeWithoutRefresh(t *testing.T) {
 				t.Errorf("%s, elsewhere: %v", name, err)
 			case opts != nil && (!errors.Is(err, c.err) || s != nil):
 				t.Errorf("%s: %v, %v", name, s, err)
+			case opts != nil && c.err == tokens.ErrUnavailable && errors.Is(err, session.ErrSignedOut):
+				t.Errorf("%s: certain and uncertain: %v", name, err)
 			case opts != nil && c.err == session.ErrNotFresh && (!errors.Is(err, session.ErrSignedOut) || e.manager.Reason(c.r, err) == session.ReasonError):
 				t.Errorf("%s: reason %q, %v", name, e.manager.Reason(c.r, err), err)
 			}
