@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,11 +18,17 @@ import (
 	"github.com/cognitogate/cognitogate/session"
 )
 
+// otherUserPool is a second user pool of the tests that need one.
+var otherUserPool = sync.OnceValue(func() *cognitotest.Server { return cognitotest.New() })
+
 // TestAnyOf shows every pair of sessions at two Auths, of one user pool and of two, to a
 // page that either may see. ada is a user of the first, grace of the second.
 func TestAnyOf(t *testing.T) {
 	users := []cognitotest.User{{Username: "ada", Groups: []string{"admins"}}, {Username: "grace"}}
-	for pools, second := range map[string]*cognitotest.Server{"one pool": nil, "two pools": cognitotest.New(users...)} {
+	for _, user := range users {
+		otherUserPool().SetUser(user)
+	}
+	for pools, second := range map[string]*cognitotest.Server{"one pool": nil, "two pools": otherUserPool()} {
 		two := newTwoAuths(t, second)
 		guard := cognito.AnyOf(two.first, two.second)
 		for _, c := range []struct {

@@ -30,8 +30,9 @@ func TestTenants(t *testing.T) {
 	servers := map[string]*cognitotest.Server{
 		"red.example.com":  env.server, // two app clients of one pool
 		"blue.example.com": env.server.AddClient("4blue", ""),
-		"gold.example.com": cognitotest.New(cognitotest.User{Username: "ada"}),
+		"gold.example.com": otherUserPool(),
 	}
+	otherUserPool().SetUser(cognitotest.User{Username: "ada"})
 	sites := make(tenants)
 	for host, server := range servers {
 		auth, err := cognito.New(cognito.Config{
