@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -25,7 +24,7 @@ type signInSite struct {
 func newSignInSite(answers *replay) *signInSite {
 	client := &http.Client{Transport: answers}
 	s := newSite(answers.server, func(cfg *middleware.Config) {
-		cfg.HTTPClient, cfg.Origin, cfg.Secret = client, origin, bytes.Repeat([]byte("s"), 32)
+		cfg.HTTPClient, cfg.Origin, cfg.Secret = client, origin, []byte("a secret of thirty-two bytes or more")
 	})
 	api, err := tokens.NewClient(answers.server.UserPool(), &tokens.Options{HTTPClient: client})
 	check(err)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/cognitogate/cognitogate/internal/awscall"
@@ -113,7 +112,7 @@ func (p *Pool) start(ctx context.Context, e *cacheEntry, u user) {
 	// The exchange keeps the values of ctx, such as a trace. It does not end with ctx,
 	// because other requests may wait for it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), awscall.Timeout)
-	task := background.Task{Name: "identity: an exchange", Logger: slog.Default(), Secrets: []string{u.token}}
+	task := background.Task{Name: "identity: an exchange", Logger: p.opts.Logger, Secrets: []string{u.token}}
 	task.Go(func() (err error) {
 		x.creds, err = p.fetchCredentials(ctx, u)
 		return err

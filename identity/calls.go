@@ -13,6 +13,9 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
+// opGetID is the operation that returns a user's identity.
+const opGetID = "GetId"
+
 // fetchCredentials gets credentials by the enhanced flow of identity pools: GetId and
 // GetCredentialsForIdentity. The identity pool says which identity the user has. A
 // browser's cookie does not.
@@ -39,7 +42,7 @@ func (p *Pool) fetchCredentials(ctx context.Context, u user) (Credentials, error
 
 func (p *Pool) getID(ctx context.Context, u user) (identityID string, err error) {
 	in := &ci.GetIdInput{IdentityPoolId: aws.String(p.userPool.IdentityPoolID), Logins: u.logins()}
-	err = call(ctx, "GetId", u.token, func(ctx context.Context) error {
+	err = p.call(ctx, opGetID, u.token, func(ctx context.Context) error {
 		out, err := p.api.GetId(ctx, in)
 		if err != nil {
 			return err
@@ -61,7 +64,7 @@ func (p *Pool) getCredentialsForIdentity(ctx context.Context, u user, identityID
 			in.CustomRoleArn = aws.String(p.opts.RoleARN)
 		}
 	}
-	err = call(ctx, "GetCredentialsForIdentity", u.token, func(ctx context.Context) error {
+	err = p.call(ctx, "GetCredentialsForIdentity", u.token, func(ctx context.Context) error {
 		out, err := p.api.GetCredentialsForIdentity(ctx, in)
 		if err != nil {
 			return err
@@ -94,12 +97,14 @@ func (p *Pool) getCredentialsForIdentity(ctx context.Context, u user, identityID
 // call makes a call that sends a token. It repeats every failed attempt that is no
 // refusal, even after a lost reply. These operations answer the same when they are
 // asked twice, except that a guest may leave an unused identity behind.
-func call(ctx context.Context, op, token string, do func(context.Context) error) error {
+func (p *Pool) call(ctx context.Context, op, token string, do func(context.Context) error) (err error) {
+	start := p.opts.Now()
 	repeat := func(f *awscall.Failure) bool { return !isRefusal(callError(f)) }
 	if failure := (awscall.Call{Op: op, Secrets: []string{token}, Repeat: repeat}).Do(ctx, do); failure != nil {
-		return callError(failure)
+		err = callError(failure)
 	}
-	return nil
+	p.log.note(ctx, op, start, err)
+	return err
 }
 
 // callError returns the error that a failed call means.

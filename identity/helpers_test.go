@@ -76,7 +76,7 @@ func newPoolTest(t *testing.T, edit func(*identity.Options)) *poolTest {
 	}
 	p.server.SetNow(p.Now)
 	p.server.SetLifetime(24 * time.Hour) // of tokens; these tests are about the lifetime of credentials
-	opts := &identity.Options{HTTPClient: p.server.Client(), Now: p.Now}
+	opts := &identity.Options{HTTPClient: p.server.Client(), Now: p.Now, Logger: slog.New(slog.DiscardHandler)}
 	if edit != nil {
 		edit(opts)
 	}

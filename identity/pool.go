@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -62,6 +63,13 @@ type Options struct {
 
 	// Now is the clock, also that of signatures. Default time.Now.
 	Now func() time.Time
+
+	// Logger gets a warning when an operation of the identity pool begins to fail, and an
+	// info with the duration when it works again. Each has at most one such pair of lines a
+	// minute. A refusal that is everybody's counts as a failure, such as that of an unknown
+	// identity pool. No token, credential or attribute of a user is ever logged. Default
+	// slog.Default().
+	Logger *slog.Logger
 }
 
 // Pool exchanges ID tokens of a user pool for AWS credentials of an identity pool,
@@ -72,6 +80,7 @@ type Pool struct {
 	opts     Options
 	api      *ci.Client
 	signer   *v4.Signer
+	log      *callLog
 
 	mu         sync.Mutex
 	entries    recent.LRU[digest, *cacheEntry] // by user.claims
@@ -101,6 +110,10 @@ func NewPool(userPool tokens.UserPool, opts *Options) (*Pool, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	pool.log = newCallLog(o)
 	region, _, _ := strings.Cut(userPool.IdentityPoolID, ":")
 	api := ci.Options{
 		Region:      region,

@@ -123,7 +123,7 @@ var attacks = []attack{
 		})}
 	}},
 	{name: "a flow that another secret has sealed", run: func(t *testing.T, env *testEnv, _ *http.Cookie, authorize *url.URL) (*url.URL, []*http.Cookie) {
-		other := newRoutesEnv(t, func(cfg *cognito.Config) { cfg.Secret = []byte(strings.Repeat("x", 32)) })
+		other := newRoutesEnv(t, func(cfg *cognito.Config) { cfg.Secret = otherSecret })
 		theirs, flow := other.startFlow("/api/auth/sign-in")
 		return env.completeLogin(theirs, "ada"), []*http.Cookie{flow}
 	}},

@@ -99,7 +99,8 @@ type Config struct {
 
 	// Secret seals the cookies of unfinished sign-ins and what Shared sees: at least 32
 	// random bytes, the same for all replicas. Required if Routes sign users in, see Origin,
-	// and with Shared.
+	// and with Shared. New refuses one byte repeated, which a placeholder or an unfilled
+	// buffer is.
 	//
 	// To replace it, move the old one to OldSecrets for an hour, which an unfinished sign-in
 	// may last. With Shared, first add the new one to OldSecrets everywhere, and then swap
@@ -170,8 +171,11 @@ type Config struct {
 
 	// Logger gets warnings about trouble, never a token or a user's attribute. An outage
 	// of a key set or an operation of Cognito is a warning when it begins, and an info
-	// with its duration when it is over. At level Debug there is a line for each request
-	// that a guard refuses, with the reason. Default slog.Default().
+	// with its duration when it is over. A mistake of the configuration is an error. The
+	// attribute "look_at" names the field of Config, or what else may be wrong. Warnings and
+	// errors of one kind come once a minute, with the number of those between where anybody
+	// can cause them. At level Debug there is a line for each request that a guard refuses,
+	// with the reason. Default slog.Default().
 	Logger *slog.Logger
 
 	// Hooks are told what happens. SignedIn may refuse a sign-in.

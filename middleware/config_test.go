@@ -19,7 +19,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		return func(cfg *cognito.Config) {
 			cfg.UserPool.Domain = "auth.example.com"
 			cfg.Origin = "https://app.example.com"
-			cfg.Secret = []byte(strings.Repeat("s", 32))
+			cfg.Secret = routesSecret
 			edit(cfg)
 		}
 	}

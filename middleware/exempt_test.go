@@ -36,7 +36,7 @@ func TestExemptPathsAreExact(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := cognito.Config{UserPool: cognito.UserPool{ID: "eu-west-1_a", ClientID: "a"}}
 			if c.isRoutes {
-				cfg.Origin, cfg.Secret, cfg.UserPool.Domain = "https://app.example", []byte(strings.Repeat("s", 32)), "auth.example"
+				cfg.Origin, cfg.Secret, cfg.UserPool.Domain = "https://app.example", routesSecret, "auth.example"
 			}
 			c.edit(&cfg)
 			auth, err := cognito.New(cfg)

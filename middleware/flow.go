@@ -169,10 +169,11 @@ func (a *Auth) takeFlow(w http.ResponseWriter, r *http.Request, state string) (f
 }
 
 // logUnopenedFlow logs at most once a minute that a browser has a flow that cannot be
-// opened: another replica has another Secret, or the flow has expired.
+// opened: another replica has another Secret or another time, or the flow has expired.
 func (a *Auth) logUnopenedFlow() {
 	a.routes.unopenedFlowLog.Do(func() {
-		a.cfg.Logger.Warn("cognitogate: the cookie of a sign-in cannot be opened: have all replicas the same Secret?")
+		a.cfg.Logger.Warn("cognitogate: the cookie of a sign-in cannot be opened: have all replicas the same Secret?",
+			"look_at", "Secret, and the clocks of the replicas")
 	})
 }
 

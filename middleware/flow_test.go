@@ -117,7 +117,7 @@ func TestSecretIsReplaced(t *testing.T) {
 	env := newRoutesEnv(t)
 	authorize, flow := env.startFlow("/api/auth/sign-in?next=/dashboard")
 	b := newRoutesEnv(t, func(cfg *cognito.Config) {
-		cfg.Secret, cfg.OldSecrets = []byte(strings.Repeat("n", 32)), [][]byte{routesSecret}
+		cfg.Secret, cfg.OldSecrets = otherSecret, [][]byte{routesSecret}
 	})
 	resp := b.get(b.completeLogin(authorize, "ada").RequestURI(), flow)
 	if sessionUser(resp) != "ada" || resp.Header.Get("Location") != "/dashboard" {

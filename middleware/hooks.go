@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -110,7 +111,7 @@ func (a *Auth) endNotStarted(r *http.Request, set *tokens.Set) {
 		err = a.sessions.End(headerWriter{}, a.sessions.ForwardCookies(only, cookies.Header()))
 	}
 	if err != nil {
-		a.cfg.Logger.Warn("cognitogate: the session of a refused sign-in could not be revoked", "error", err)
+		a.logEvent(r, "refused, not revoked", "the session of a refused sign-in could not be revoked", slog.Any("error", err))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	chimiddleware "github.com/go-chi/chi/v5/middleware"
 
@@ -150,6 +151,7 @@ func TestRefusedSignIn(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, with a Recoverer %t", name, recovers), func(t *testing.T) {
 				env.T, env.events = t, nil
 				log.Reset()
+				env.clock.advance(time.Minute) // a failure of a kind is logged once a minute
 				env.signedIn = func(_ context.Context, e cognito.SignIn) error {
 					set = []string{e.Session.AccessToken().Raw(), e.Session.IDToken().Raw()}
 					return refusal()

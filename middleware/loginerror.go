@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,7 +27,7 @@ func (a *Auth) serveLoginError(w http.ResponseWriter, r *http.Request, f *flow, 
 		a.callSignInFailed(r, reason, fmt.Errorf("cognitogate: the managed login says %q: %q", printable(code), printable(description)))
 	}
 	if !silent && reason == FailureLogin {
-		a.logLoginError(code, description)
+		a.logLoginError(r, code, description)
 	} else if _, err := a.sessions.Fetch(w, r, nil); err == nil || silent && a.isPublic(r, f.ReturnPath) {
 		redirect(w, r, f.ReturnPath)
 		return
@@ -57,11 +58,28 @@ func isCancel(code, description string) bool {
 	return code == "access_denied" && (description == "" || strings.Contains(strings.ToLower(description), "cancel"))
 }
 
+// loginFaults are errors of the managed login (RFC 6749 §4.1.2.1) with what to look at if
+// every sign-in ends in them. Each is a kind of event. All other codes are one kind.
+var loginFaults = map[string]string{
+	"invalid_scope":             "Login.Scopes, which the app client does not allow",
+	"unauthorized_client":       "UserPool.ClientID, whose app client does not allow the authorization code grant",
+	"unsupported_response_type": "UserPool.ClientID, whose app client does not allow the authorization code grant",
+	"invalid_request":           "the user pool's Lambda triggers, Login.Resource, or the link's parameters",
+	"access_denied":             "the identity provider, which refuses the user",
+	"server_error":              "the identity provider, or Cognito",
+	"temporarily_unavailable":   "the identity provider, or Cognito",
+}
+
 // logLoginError logs an error of the managed login. It comes through the browser, where
 // anybody may have made it up, so it is a warning, and its texts are quoted and cut.
-func (a *Auth) logLoginError(code, description string) {
-	a.cfg.Logger.Warn("cognitogate: the managed login has refused a sign-in",
-		"code", strconv.Quote(printable(code)), "description", strconv.Quote(printable(description)))
+func (a *Auth) logLoginError(r *http.Request, code, description string) {
+	attrs := []slog.Attr{slog.String("code", strconv.Quote(printable(code))), slog.String("description", strconv.Quote(printable(description)))}
+	kind := "login error"
+	if fault, ok := loginFaults[code]; ok {
+		kind += " " + code
+		attrs = append(attrs, slog.String("look_at", fault))
+	}
+	a.logEvent(r, kind, "the managed login has refused a sign-in", attrs...)
 }
 
 // isPublic reports whether Protect lets a return path through. Another site judges its own

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cognitogate/cognitogate/matcher"
 	cognito "github.com/cognitogate/cognitogate/middleware"
@@ -64,6 +65,7 @@ func TestSilentAnswers(t *testing.T) {
 		{"prompt=login&next=/dashboard", "server_error", true, "", true},
 	} {
 		log.Reset()
+		env.clock.advance(time.Minute) // a kind of event is logged once a minute
 		authorize, flow := env.startFlow("/api/auth/sign-in?" + c.link)
 		r := pageRequest("/api/auth/sign-in-callback?error=" + c.code + "&state=" + authorize.Query().Get("state"))
 		r.Host = host
@@ -96,7 +98,7 @@ func TestSilentAnswersBelowABasePath(t *testing.T) {
 	}
 }
 
-// TestRefusalsAreLogged: each refusal of the managed login is logged once, quoted and cut.
+// TestRefusalsAreLogged: a refusal of the managed login is logged once, quoted and cut.
 // A cancelled sign-in is none.
 func TestRefusalsAreLogged(t *testing.T) {
 	var log strings.Builder
@@ -113,6 +115,7 @@ func TestRefusalsAreLogged(t *testing.T) {
 		{"access_denied", "User Cancelled", ""},
 	} {
 		log.Reset()
+		env.clock.advance(time.Minute)
 		authorize, flow := env.startFlow("/api/auth/sign-in")
 		q := url.Values{"error": {c.code}, "error_description": {c.description}, "state": authorize.Query()["state"]}
 		if resp := env.get("/api/auth/sign-in-callback?"+q.Encode(), flow); resp.StatusCode != http.StatusBadRequest {
@@ -134,7 +137,7 @@ func TestRefusalsAreLogged(t *testing.T) {
 // once a minute at most.
 func TestFlowsOfAnotherSecretAreLogged(t *testing.T) {
 	const question = "have all replicas the same Secret?"
-	other := newRoutesEnv(t, func(cfg *cognito.Config) { cfg.Secret = []byte(strings.Repeat("x", 32)) })
+	other := newRoutesEnv(t, func(cfg *cognito.Config) { cfg.Secret = otherSecret })
 	authorize, flow := other.startFlow("/api/auth/sign-in")
 	callback := other.completeLogin(authorize, "ada").RequestURI()
 	for _, target := range []string{callback, "/api/auth/sign-in"} {

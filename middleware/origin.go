@@ -103,6 +103,15 @@ func isWithinDomain(host, domain string) bool {
 	return host == domain || strings.HasSuffix(host, "."+domain)
 }
 
+// warnOfInsecureCookies logs that cookies travel in clear though the site has https. It is no
+// error, because a sign-in page or a return origin with http needs the setting too.
+func (a *Auth) warnOfInsecureCookies() {
+	if cfg := &a.cfg; cfg.Cookies.Insecure && strings.HasPrefix(cfg.Origin, "https:") {
+		cfg.Logger.Warn("cognitogate: Cookies.Insecure is set and Origin is https: browsers send the tokens in clear to every http:// address of this host, and sibling domains can plant cookies of a sign-in",
+			"look_at", "Cookies.Insecure", "Origin", cfg.Origin)
+	}
+}
+
 // warnOfSignInElsewhere logs what keeps another program from signing users in.
 func (a *Auth) warnOfSignInElsewhere() {
 	cfg := &a.cfg

@@ -55,6 +55,8 @@ func TestConfigErrorsOfRoutesNameTheField(t *testing.T) {
 		{"no secret", func(c *cognito.Config) { c.Secret = nil }, "Secret"},
 		{"a short secret", func(c *cognito.Config) { c.Secret = c.Secret[:31] }, "Secret"},
 		{"a short old secret", func(c *cognito.Config) { c.OldSecrets = [][]byte{c.Secret, c.Secret[:31]} }, "OldSecrets"},
+		{"a secret of one byte", func(c *cognito.Config) { c.Secret = make([]byte, 64) }, "Secret"},
+		{"an old secret of one byte", func(c *cognito.Config) { c.OldSecrets = [][]byte{c.Secret, []byte(strings.Repeat("s", 32))} }, "OldSecrets"},
 		{"no managed login", func(c *cognito.Config) { c.UserPool.Domain = "" }, "UserPool.Domain"},
 		{"a managed login with a scheme", func(c *cognito.Config) { c.UserPool.Domain = "https://auth.example.com" }, "UserPool.Domain"},
 		{"another site's redirect", func(c *cognito.Config) { c.Login.RedirectURI = "https://evil.example/api/auth/sign-in-callback" }, "Login.RedirectURI"},

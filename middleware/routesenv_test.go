@@ -16,7 +16,10 @@ const (
 	host   = "app.example.com"
 )
 
-var routesSecret = []byte("a secret of thirty-two bytes or more")
+var (
+	routesSecret = []byte("a secret of thirty-two bytes or more")
+	otherSecret  = []byte("another secret of thirty-two bytes or more")
+)
 
 // newRoutesEnv returns an environment with Origin, in which Routes is mounted.
 func newRoutesEnv(t *testing.T, edits ...func(*cognito.Config)) *testEnv {

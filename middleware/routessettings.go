@@ -26,6 +26,8 @@ type routesSettings struct {
 	crossOrigin *http.CrossOriginProtection
 	now         func() time.Time
 
+	events eventLog
+
 	unopenedFlowLog, notBegunLog, tokenFaultLog rate.Sometimes // a line a minute each
 
 	mu    sync.Mutex
@@ -99,16 +101,19 @@ func isScope(s string) bool {
 // setFlowSealer makes the Sealer of flows. Its purpose names the app client, so that
 // another app client with the same secret cannot open them.
 func (s *routesSettings) setFlowSealer(cfg *Config, configErrors *configerr.List) {
-	tooShort := func(secret []byte) bool { return len(secret) < seal.MinSecret }
-	const what = "needs at least %d random bytes, because Routes sign users in"
-	secretTooShort, oldTooShort := tooShort(cfg.Secret), slices.ContainsFunc(cfg.OldSecrets, tooShort)
-	if secretTooShort && cfg.Shared == nil { // else session.NewManager says so
-		configErrors.Add("Secret", what, seal.MinSecret)
+	bad := false
+	check := func(field string, secret []byte) {
+		err := seal.CheckSecret(secret)
+		bad = bad || err != nil
+		if err != nil && cfg.Shared == nil { // with Shared, session.NewManager says so
+			configErrors.Add(field, "%w, because Routes sign users in", err)
+		}
 	}
-	if oldTooShort && cfg.Shared == nil {
-		configErrors.Add("OldSecrets", what, seal.MinSecret)
+	check("Secret", cfg.Secret)
+	for _, secret := range cfg.OldSecrets {
+		check("OldSecrets", secret)
 	}
-	if secretTooShort || oldTooShort {
+	if bad {
 		return
 	}
 	var err error

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
 )
@@ -31,7 +32,7 @@ func (a *Auth) serveSignOut(w http.ResponseWriter, r *http.Request) {
 	err := a.sessions.End(w, r)
 	if err != nil {
 		// The user asked to sign out, and the cookies are cleared.
-		a.cfg.Logger.Warn("cognitogate: a session could not be revoked", "error", err)
+		a.logEvent(r, "not revoked", "a session could not be revoked", slog.Any("error", err))
 	}
 	a.deleteHostCookie(w, a.signInMarkerName())
 	q := url.Values{"client_id": {a.cfg.UserPool.ClientID}, "logout_uri": {a.routes.logoutURI}}

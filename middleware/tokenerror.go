@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/cognitogate/cognitogate/tokens"
@@ -10,7 +11,7 @@ import (
 // tokenEndpointFaults are errors of the token endpoint that no user can do anything about
 // (RFC 6749 §5.2), with what to look at.
 var tokenEndpointFaults = map[string]string{
-	"invalid_client":         "UserPool.ClientSecret or UserPool.ClientID is wrong, or the app client has no secret",
+	"invalid_client":         "UserPool.ClientSecret or UserPool.ClientID is wrong, the app client has no secret, or UserPool.Domain is another user pool's",
 	"unauthorized_client":    "UserPool.ClientID, whose app client does not allow the authorization code grant, or Login.RedirectURI",
 	"unsupported_grant_type": "UserPool.Domain, whose token endpoint is not Cognito's",
 }
@@ -23,6 +24,31 @@ func deploymentFault(err error) (cause string, ok bool) {
 		cause, ok = tokenEndpointFaults[api.Code]
 	}
 	return cause, ok
+}
+
+// logSignInError logs a failed sign-in. Each reason is a kind of event: made-up codes must not
+// hide that Cognito is down.
+func (a *Auth) logSignInError(r *http.Request, reason FailureReason, err error) {
+	attrs := []slog.Attr{slog.Any("error", err)}
+	if cause := causeOf(err); cause != "" {
+		attrs = append(attrs, slog.String("look_at", cause))
+	}
+	a.logEvent(r, "sign-in "+string(reason), "a sign-in failed", attrs...)
+}
+
+// causeOf says what to look at if every sign-in fails like this, or is empty.
+func causeOf(err error) string {
+	switch {
+	case errors.Is(err, tokens.Expired), errors.Is(err, tokens.NotYetValid):
+		return "this server's clock, or Config.Now"
+	case errors.Is(err, tokens.BadIssuer):
+		return "UserPool.ID, or UserPool.Domain, whose user pool has issued the tokens"
+	case errors.Is(err, tokens.UnknownKey), errors.Is(err, tokens.BadSignature):
+		return "UserPool.ID, or a proxy that answers with another key set"
+	case errors.Is(err, errNoID):
+		return "Login.Scopes, or the scopes of the app client"
+	}
+	return ""
 }
 
 // serveSignInError answers a callback that could not finish the sign-in.
@@ -45,7 +71,7 @@ func (a *Auth) serveSignInError(w http.ResponseWriter, r *http.Request, f *flow,
 		a.serveMisconfiguredPage(w, r)
 		return
 	}
-	a.cfg.Logger.Warn("cognitogate: a sign-in failed", "error", err)
+	a.logSignInError(r, reason, err)
 	switch {
 	case errors.Is(err, tokens.ErrUnavailable):
 		a.serveSignInUnavailablePage(w, r, f.ReturnPath)

@@ -9,8 +9,8 @@ import (
 )
 
 // TestErrorsOfTheTokenEndpoint: only what certainly is a fault of the configuration is
-// called one. That is an Error once a minute, however many users try; every other failed
-// sign-in is a warning.
+// called one, which is an Error. Every other failed sign-in is a warning. Both come once a
+// minute, however many users try.
 func TestErrorsOfTheTokenEndpoint(t *testing.T) {
 	for _, c := range []struct {
 		fault  cognitotest.Fault
@@ -22,11 +22,11 @@ func TestErrorsOfTheTokenEndpoint(t *testing.T) {
 		{cognitotest.Fault{Code: "invalid_client", Status: 401}, http.StatusInternalServerError, `level=ERROR msg="cognitogate: no user can sign in: the configuration is wrong" look_at="UserPool.ClientSecret`, 1},
 		{cognitotest.Fault{Code: "unauthorized_client"}, http.StatusInternalServerError, `level=ERROR msg="cognitogate: no user can sign in: the configuration is wrong" look_at="UserPool.ClientID`, 1},
 		{cognitotest.Fault{Code: "unsupported_grant_type"}, http.StatusInternalServerError, `level=ERROR msg="cognitogate: no user can sign in: the configuration is wrong" look_at="UserPool.Domain`, 1},
-		{cognitotest.Fault{Code: "invalid_grant"}, http.StatusBadRequest, `level=WARN msg="cognitogate: a sign-in failed"`, 2},
-		{cognitotest.Fault{Code: "invalid_request"}, http.StatusServiceUnavailable, `level=WARN msg="cognitogate: a sign-in failed"`, 2}, // a Lambda trigger fails
-		{cognitotest.Fault{Status: 429}, http.StatusServiceUnavailable, `level=WARN msg="cognitogate: a sign-in failed"`, 2},
-		{cognitotest.Fault{Status: 500}, http.StatusServiceUnavailable, `level=WARN msg="cognitogate: a sign-in failed"`, 2},
-		{cognitotest.Fault{Drop: true}, http.StatusServiceUnavailable, `level=WARN msg="cognitogate: a sign-in failed"`, 2},
+		{cognitotest.Fault{Code: "invalid_grant"}, http.StatusBadRequest, `level=WARN msg="cognitogate: a sign-in failed"`, 1},
+		{cognitotest.Fault{Code: "invalid_request"}, http.StatusServiceUnavailable, `level=WARN msg="cognitogate: a sign-in failed"`, 1}, // a Lambda trigger fails
+		{cognitotest.Fault{Status: 429}, http.StatusServiceUnavailable, `level=WARN msg="cognitogate: a sign-in failed"`, 1},
+		{cognitotest.Fault{Status: 500}, http.StatusServiceUnavailable, `level=WARN msg="cognitogate: a sign-in failed"`, 1},
+		{cognitotest.Fault{Drop: true}, http.StatusServiceUnavailable, `level=WARN msg="cognitogate: a sign-in failed"`, 1},
 	} {
 		var log strings.Builder
 		env := newRoutesEnv(t, withLog(&log))

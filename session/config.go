@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -69,8 +68,11 @@ type Config struct {
 	Now func() time.Time
 
 	// Logger gets warnings about trouble, such as a key set or an operation of Cognito that
-	// begins to fail, unless Client and Verifier have Loggers of their own. No token,
-	// cookie value or attribute of a user is ever logged. Default slog.Default().
+	// begins to fail, unless Client and Verifier have Loggers of their own. It also gets what
+	// may go wrong soon: a Cookie header near the limits of proxies, a cookie that browsers
+	// drop, a wrong clock, a RefreshBefore of more than half a token's life. Each kind comes
+	// once a minute at most. No token, cookie value or attribute of a user is ever logged.
+	// Default slog.Default().
 	Logger *slog.Logger
 
 	// Hooks observe refreshes and the calls of Shared.
@@ -91,7 +93,8 @@ type Config struct {
 	Shared Store
 
 	// Secret seals what Shared sees: at least 32 random bytes, the same for all
-	// processes. Required with Shared, and not used without it.
+	// processes. Required with Shared, and not used without it. One byte repeated is an
+	// error, because a placeholder or an unfilled buffer is that.
 	//
 	// OldSecrets open what was sealed with earlier ones. To replace Secret, add the new one
 	// to OldSecrets everywhere. Then swap the two everywhere. Ten minutes later, leave the
@@ -245,13 +248,14 @@ func (cfg *Config) validateSecrets(wrong *configerr.List) {
 	if cfg.Shared == nil {
 		return
 	}
-	const what = "needs at least %d random bytes with Shared"
-	tooShort := func(secret []byte) bool { return len(secret) < seal.MinSecret }
-	if tooShort(cfg.Secret) {
-		wrong.Add("Secret", what, seal.MinSecret)
+	check := func(field string, secret []byte) {
+		if err := seal.CheckSecret(secret); err != nil {
+			wrong.Add(field, "%w, because of Shared", err)
+		}
 	}
-	if slices.ContainsFunc(cfg.OldSecrets, tooShort) {
-		wrong.Add("OldSecrets", what, seal.MinSecret)
+	check("Secret", cfg.Secret)
+	for _, secret := range cfg.OldSecrets {
+		check("OldSecrets", secret)
 	}
 }
 

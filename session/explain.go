@@ -4,19 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"unicode"
 
-	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/page"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-const (
-	maxExplanation = 300 // bytes, about
-	maxNamedApps   = 3   // app clients whose ids an explanation quotes
-)
+const maxExplanation = 300 // bytes, about
 
 // Explain says in words why Fetch has returned err for r, for a log or a developer: "no
 // cookies", say, or "access token is refused: bad issuer: iss …". The text may change; for
@@ -34,9 +29,6 @@ func (m *Manager) Explain(r *http.Request, err error) string {
 	return explainError(err)
 }
 
-// namingSlots are those of the cookies whose names show an app client's id.
-var namingSlots = []slot{slotLastAuthUser, slotAccess, slotID, slotRefresh}
-
 // explainNoCookies says what a request has instead of this app client's cookies.
 func (m *Manager) explainNoCookies(h http.Header) string {
 	text := "no cookies"
@@ -50,30 +42,6 @@ func (m *Manager) explainNoCookies(h http.Header) string {
 		text += ", a bearer token is there but Config.Bearer is not set"
 	}
 	return text
-}
-
-// appClients returns the quoted ids of the first app clients that have cookies in a header.
-// In a name of another form, a user's name could stand where the id is.
-func appClients(h http.Header) (ids []string) {
-	for _, header := range h["Cookie"] {
-		name, _, left := cookie.NextOf(header, namePrefix)
-		for name != "" && len(ids) < maxNamedApps {
-			id, ownPart, _ := strings.Cut(name[len(namePrefix):], ".")
-			_, slot := parseName(ownPart)
-			if quoted := fmt.Sprintf("%.40q", id); isAppClientID(id) && slices.Contains(namingSlots, slot) && !slices.Contains(ids, quoted) {
-				ids = append(ids, quoted)
-			}
-			name, _, left = cookie.NextOf(left, namePrefix)
-		}
-	}
-	return ids
-}
-
-// isAppClientID reports whether text has only characters of an app client's id.
-func isAppClientID(text string) bool {
-	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_' || r == '+')
-	})
 }
 
 // explainNoAccessToken says whether the tokens in a request are not the chosen user's.

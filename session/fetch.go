@@ -70,6 +70,7 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	var buffer [10]requestCookie // as many as Amplify sets; on the stack
 	parsed := m.layout.parse(r.Header, buffer[:0])
 	if len(parsed) == 0 {
+		m.warnings.ofOtherAppClients(r.Header)
 		return nil, errNoCookies
 	}
 	if !opts.ForceRefresh {
@@ -120,6 +121,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	}
 	if v.state == stateValid {
 		m.noteValid(v.userResult)
+		m.warnings.ofSession(r.Header, cookies, v.access, v.id)
 		if w == nil || !m.wantsRefresh(v.userResult, opts, r) {
 			return m.sessionOf(v.userResult, signOutCount), nil
 		}

@@ -122,7 +122,8 @@ func (l *layout) warnOfDuplicates(request requestCookies, users []userCookies) {
 	several := len(users) > 1 || len(users[0].access) > 1 || len(users[0].refresh) > 1
 	if several && request.haveDuplicates() {
 		l.logDuplicates.Do(func() {
-			l.log.Warn("session: a cookie comes twice: Cookies.Domain and Cookies.Path must equal the domain and path given to Amplify's CookieStorage")
+			l.log.Warn("session: a cookie comes twice: Cookies.Domain and Cookies.Path must equal the domain and path given to Amplify's CookieStorage",
+				"Cookies.Domain", l.attributes.Domain, "Cookies.Path", l.attributes.Path)
 		})
 	}
 }

@@ -31,6 +31,7 @@ type Manager struct {
 	bearer    bool
 	now       func() time.Time
 	logger    *slog.Logger
+	warnings  *warnings
 
 	clientAddress func(*http.Request) netip.Addr
 	logForeign    rate.Sometimes
@@ -79,6 +80,7 @@ func NewManager(cfg Config) (*Manager, error) {
 		bearer:   cfg.Bearer,
 		now:      cfg.Now,
 		logger:   cfg.Logger,
+		warnings: newWarnings(&cfg),
 
 		clientAddress: cfg.ClientAddress,
 	}
@@ -91,6 +93,7 @@ func NewManager(cfg Config) (*Manager, error) {
 		Trusted:    func(t *refresh.Tokens) bool { return m.areTrusted(t.Access, t.ID, m.now()) },
 		Secrets:    []string{cfg.UserPool.ClientSecret},
 		Superseded: func(access string) { m.cache.drop(inCookies, access) },
+		Issued:     m.warnings.ofNewToken,
 		Margin:     cfg.margin(), Now: cfg.Now, Logger: cfg.Logger, Refreshed: cfg.Hooks.refreshed(),
 		Store: cfg.Shared, StoreCalled: cfg.Hooks.storeCalled(), Box: box, UserPoolID: cfg.UserPool.ID, ClientID: cfg.UserPool.ClientID,
 	})
@@ -122,6 +125,7 @@ func (m *Manager) cached(ctx context.Context, how arrival, access, id, details s
 // app client come from another issuer, which looks like a wrong user pool.
 func (m *Manager) verifyToken(ctx context.Context, raw string, use tokens.Use) (*tokens.Token, error) {
 	token, err := m.verifier.Verify(ctx, raw, use)
+	m.warnings.ofVerified(token, err)
 	if err == nil {
 		return token, nil
 	}

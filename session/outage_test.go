@@ -172,7 +172,7 @@ func TestWrongClock(t *testing.T) {
 	if n := e.server.Calls(opRefresh); n != 1 {
 		t.Errorf("%d refreshes", n)
 	}
-	if log := e.logs.String(); strings.Count(log, "level=ERROR") != 1 || !strings.Contains(log, "off=1h0m0s") {
+	if log := e.logs.String(); strings.Count(log, "level=ERROR") != 1 || !strings.Contains(log, "off=2h0m0s") {
 		t.Errorf("the log: %s", log)
 	}
 }

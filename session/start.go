@@ -59,6 +59,7 @@ func (m *Manager) Verify(ctx context.Context, set *tokens.Set) (*Session, error)
 	if m.refresher.IsEnded(access) || m.refresher.IsTokenEnded(set.Refresh) {
 		return nil, fmt.Errorf("session: start: %w", signedOutBecause(refresh.ErrEnded))
 	}
+	m.warnings.ofNewToken(access)
 	m.notes.noteBeside(set.Access, set.Refresh, m.now())
 	s := newSession(access, id, "")
 	m.store(s, set.Refresh, signOutCount) // the browser's next request shows it
@@ -71,6 +72,7 @@ func (m *Manager) verifyNew(ctx context.Context, raw string, use tokens.Use) (*t
 	var refusal *tokens.VerifyError
 	switch {
 	case errors.As(err, &refusal) && !refusal.Reason.Final():
+		m.warnings.ofRefusedNewToken(err)
 		return nil, fmt.Errorf("session: start: %w: %w", tokens.ErrUnavailable, err)
 	case err != nil:
 		return nil, fmt.Errorf("session: start: %w", err)

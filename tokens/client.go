@@ -10,6 +10,7 @@ import (
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 
 	"github.com/cognitogate/cognitogate/internal/awscall"
+	"github.com/cognitogate/cognitogate/internal/outage"
 )
 
 // Client calls the user pool API. Its calls need no AWS credentials: the tokens
@@ -29,7 +30,7 @@ type Client struct {
 	api      *cip.Client
 
 	refreshesByInitiateAuth atomic.Bool // the Endpoint has no newer operation
-	operations              operations
+	operations              *outage.Operations
 }
 
 // NewClient returns a Client for the user pool's app client. It makes no request. The
@@ -39,6 +40,7 @@ func NewClient(userPool UserPool, opts *Options) (*Client, error) {
 		return nil, fmt.Errorf("tokens: NewClient: %w", err)
 	}
 	c := &Client{userPool: userPool, opts: opts.withDefaults()}
+	c.operations = &outage.Operations{Logger: c.opts.Logger, What: "tokens: an operation of Cognito"}
 	o := cip.Options{
 		Region:      userPool.Region(),
 		Credentials: aws.AnonymousCredentials{},

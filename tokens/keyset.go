@@ -48,7 +48,7 @@ func parseKeySet(text []byte) (map[string]*rsa.PublicKey, error) {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(text, &set); err != nil {
-		return nil, fmt.Errorf("not a JWK Set: %w", err)
+		return nil, fmt.Errorf("%w: %w", errNotKeySet, err)
 	}
 	keys := make(map[string]*rsa.PublicKey, len(set.Keys))
 	for _, raw := range set.Keys {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/cognitogate/cognitogate/internal/awscall"
 	"github.com/cognitogate/cognitogate/internal/background"
+	"github.com/cognitogate/cognitogate/internal/outage"
 )
 
 const (
@@ -59,7 +60,8 @@ func NewRemoteKeySet(userPool UserPool, opts *Options) (*RemoteKeySet, error) {
 func newRemoteKeySet(userPool UserPool, opts Options) *RemoteKeySet {
 	s := &RemoteKeySet{issuers: make(map[string]*issuerKeys)}
 	for i, issuer := range userPool.IssuerURLs() {
-		s.issuers[issuer] = &issuerKeys{issuer: issuer, first: i == 0, set: s, opts: opts, outage: keySetOutage(issuer, userPool, opts.Logger)}
+		s.issuers[issuer] = &issuerKeys{issuer: issuer, first: i == 0, set: s, opts: opts,
+			field: keySetField(issuer, userPool), outage: keySetOutage(issuer, opts.Logger)}
 	}
 	return s
 }
@@ -162,7 +164,8 @@ type issuerKeys struct {
 	first  bool // of the user pool's issuers
 	set    *RemoteKeySet
 	opts   Options
-	outage *outage
+	field  string // of UserPool, which says where the key set is
+	outage *outage.Log
 
 	current atomic.Pointer[fetchedKeys] // nil before the first successful fetch
 
@@ -340,6 +343,9 @@ func (s *issuerKeys) replace(keys map[string]*rsa.PublicKey) {
 // errNoKeySet reports that an issuer publishes no key set: the updated issuer of a user
 // pool that has not switched to it, say. A proxy may answer the same.
 var errNoKeySet = errors.New("no key set")
+
+// errNotKeySet reports an answer that is no key set, such as the page of a proxy.
+var errNotKeySet = errors.New("not a JWK Set")
 
 // errNoUserPool reports that an issuer's host knows no such user pool.
 var errNoUserPool = errors.New("no such user pool")

@@ -76,7 +76,7 @@ func eachLibraryPage(t *testing.T, visit func(tab *browsertest.Tab, p libraryPag
 	t.Cleanup(site.Close)
 	auth, err := cognito.New(cognito.Config{
 		UserPool: server.UserPool(), HTTPClient: server.Client(), Logger: slog.New(slog.DiscardHandler),
-		Origin: site.URL, Secret: []byte(strings.Repeat("x", 32)),
+		Origin: site.URL, Secret: []byte("a secret of thirty-two bytes or more"),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -88,7 +88,7 @@ func TestRunOnARealPool(t *testing.T) {
 
 func TestRealPoolSignIn(t *testing.T) {
 	cfg := config{Origin: "https://app.example.com", Logger: slog.New(slog.DiscardHandler)}
-	if err := cfg.useOutputs(write(t, outputs), strings.Repeat("s", 32)); err != nil {
+	if err := cfg.useOutputs(write(t, outputs), "a secret of thirty-two bytes or more"); err != nil {
 		t.Fatal(err)
 	}
 	cfg.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -198,7 +198,7 @@ func TestEveryKindOfFile(t *testing.T) {
 			}
 			start := func(format string) error {
 				cfg := config{Origin: "https://app.example.com", Logger: slog.New(slog.DiscardHandler)}
-				if err := cfg.useOutputs(write(t, fmt.Sprintf(format, auth.String(), other.String())), strings.Repeat("s", 32)); err != nil {
+				if err := cfg.useOutputs(write(t, fmt.Sprintf(format, auth.String(), other.String())), "a secret of thirty-two bytes or more"); err != nil {
 					return err
 				}
 				_, err := newApp(cfg)

@@ -30,6 +30,9 @@ const (
 // NoCode is the Code of an error answer without one, such as a proxy's error page.
 const NoCode = "UnknownError"
 
+// ErrUnreadable reports an answer that is none of the service's, such as the page of a proxy.
+var ErrUnreadable = errors.New("unreadable answer")
+
 // Call is a call of one operation.
 type Call struct {
 	// Op is the operation's name.
@@ -109,7 +112,7 @@ func (c Call) attempt(ctx context.Context, do func(context.Context) error) *Fail
 		// hold tokens or credentials.
 		failure.Err = ctx.Err()
 		if failure.Err == nil {
-			failure.Err = fmt.Errorf("unreadable answer with status %d", failure.Status)
+			failure.Err = fmt.Errorf("%w with status %d", ErrUnreadable, failure.Status)
 		}
 	default:
 		failure.Err = redact.Error(err, c.Secrets...)

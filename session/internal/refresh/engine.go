@@ -24,8 +24,8 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// Config has what an Engine works with. Every field is required but Refreshed, Store and
-// StoreCalled.
+// Config has what an Engine works with. Every field is required but Refreshed, Issued, Store
+// and StoreCalled.
 type Config struct {
 	Exchange func(ctx context.Context, refreshToken string, opts *tokens.RefreshOptions) (*tokens.Set, error)
 	Revoke   func(ctx context.Context, refreshToken string) error
@@ -46,6 +46,9 @@ type Config struct {
 	Margin time.Duration
 	Now    func() time.Time
 	Logger *slog.Logger
+
+	// Issued is told of each access token that Cognito has just issued and that is valid.
+	Issued func(*tokens.Token)
 
 	// Refreshed is told how a request got refreshed tokens.
 	Refreshed func(ctx context.Context, source Source, elapsed time.Duration, err error)

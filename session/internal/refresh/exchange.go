@@ -33,6 +33,9 @@ func (e *Engine) callCognito(ctx context.Context, call *refreshCall, req *Reques
 	answered := e.cfg.Now()
 	if o.got, err = e.verify(ctx, o.set, call.refreshToken); err == nil {
 		e.noteExchange(started, answered, o.got.Access.IssuedAt())
+		if e.cfg.Issued != nil {
+			e.cfg.Issued(o.got.Access)
+		}
 	}
 	return err
 }
@@ -100,9 +103,9 @@ func (e *Engine) unusableAnswer(err error) error {
 	case errors.Is(err, tokens.ErrUnavailable):
 		return err
 	case errors.Is(err, tokens.Expired), errors.Is(err, tokens.NotYetValid):
-		clockSkew := time.Duration(0) // at least; the error's text has it for NotYetValid
+		clockSkew := time.Duration(0) // the error's text has it for NotYetValid
 		if errors.As(err, &refusal) && refusal.Token != nil {
-			clockSkew = e.cfg.Now().Sub(refusal.Token.ExpiresAt()).Round(time.Second)
+			clockSkew = e.cfg.Now().Sub(refusal.Token.IssuedAt()).Round(time.Second)
 		}
 		e.logClock.Do(func() {
 			e.cfg.Logger.Error("session: Cognito's new tokens are not valid by this server's clock: one of the two is wrong",

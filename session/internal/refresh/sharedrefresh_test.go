@@ -28,6 +28,7 @@ type lossyStore struct {
 	*storetest.Memory
 	added func() error // after an Add that has put its value; may be nil
 	gets  atomic.Int64
+	adds  atomic.Int64
 
 	failGets atomic.Int64 // how many calls of Get fail
 }
@@ -45,6 +46,7 @@ type slowStore struct{ *lossyStore }
 func (s slowStore) PollInterval() time.Duration { return 200 * time.Millisecond }
 
 func (s *lossyStore) Add(ctx context.Context, key string, value []byte, keep time.Duration) ([]byte, error) {
+	s.adds.Add(1)
 	there, err := s.Memory.Add(ctx, key, value, keep)
 	if err == nil && there == nil && s.added != nil {
 		err = s.added()
@@ -54,7 +56,7 @@ func (s *lossyStore) Add(ctx context.Context, key string, value []byte, keep tim
 
 func newSharedEnv(t *testing.T) *sharedEnv {
 	e := &sharedEnv{env: newEnv(t), store: &lossyStore{Memory: storetest.NewMemory()}}
-	box, err := seal.NewBox("test", e.clock, bytes.Repeat([]byte{1}, 32))
+	box, err := seal.NewBox("test", e.clock, []byte("a secret of the tests, 32 bytes long"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,8 +162,11 @@ func TestTombstones(t *testing.T) {
 			if got := e.store.Values()[e.key(name)]; len(got) == 0 || got[0] != 't' || bytes.Equal(got, value) {
 				t.Errorf("%s: %q stands there", name, got)
 			}
-			if _, err := e.refresh(name); !errors.Is(err, refresh.ErrEnded) {
-				t.Errorf("%s: %v", name, err)
+			for _, adds := range []int64{1, 0} { // then this process remembers it
+				before := e.store.adds.Load()
+				if _, err := e.refresh(name); !errors.Is(err, refresh.ErrEnded) || e.store.adds.Load() != before+adds {
+					t.Errorf("%s: %v after %d calls", name, err, e.store.adds.Load()-before)
+				}
 			}
 		}
 		replaced, err := e.other.PlaceTombstone(context.Background(), "result")

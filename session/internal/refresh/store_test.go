@@ -24,13 +24,24 @@ import (
 // getStore is a store whose Get is the test's.
 type getStore struct {
 	refresh.Store
-	get   func(ctx context.Context) ([]byte, error)
 	calls atomic.Int64
+
+	mu  sync.Mutex
+	get func(ctx context.Context) ([]byte, error)
+}
+
+func (s *getStore) setGet(get func(ctx context.Context) ([]byte, error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.get = get
 }
 
 func (s *getStore) Get(ctx context.Context, _ string) ([]byte, error) {
 	s.calls.Add(1)
-	return s.get(ctx)
+	s.mu.Lock()
+	get := s.get
+	s.mu.Unlock()
+	return get(ctx)
 }
 
 // boundedTest is a bounded store with its log and what its hook was told.
@@ -118,7 +129,7 @@ func TestStoreCallsThatHangAreBounded(t *testing.T) {
 			t.Errorf("%d calls hang", n)
 		}
 		time.Sleep(2 * time.Hour) // the calls return
-		b.behind.get = answer
+		b.behind.setGet(answer)
 		if err := b.get(); err != nil {
 			t.Errorf("afterwards: %v", err)
 		}
@@ -131,12 +142,12 @@ func TestBreaker(t *testing.T) {
 	canceled := func(b *boundedTest) {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 		defer cancel()
-		b.behind.get = obey
+		b.behind.setGet(obey)
 		b.Get(ctx, "key")
 	}
 	calls := func(get func(context.Context) ([]byte, error)) func(*boundedTest) {
 		return func(b *boundedTest) {
-			b.behind.get = get
+			b.behind.setGet(get)
 			b.get()
 		}
 	}
@@ -160,7 +171,7 @@ func TestBreaker(t *testing.T) {
 				for _, call := range test.calls {
 					call(b)
 				}
-				b.behind.get = answer
+				b.behind.setGet(answer)
 				before := b.behind.calls.Load()
 				err := b.get()
 				if open := b.behind.calls.Load() == before; open != test.open || open != (err != nil) {
@@ -191,7 +202,7 @@ func TestStoreOutageInTheLog(t *testing.T) {
 			b.get()
 			time.Sleep(time.Second)
 		}
-		b.behind.get = answer
+		b.behind.setGet(answer)
 		b.get()
 		b.get()
 		text := b.logs.String()
@@ -201,9 +212,9 @@ func TestStoreOutageInTheLog(t *testing.T) {
 		if n := strings.Count(text, "level=INFO"); n != 1 || !strings.Contains(text, "work again\" duration=2m30s failures=150") {
 			t.Errorf("%d infos:\n%s", n, text)
 		}
-		b.behind.get = refuse
+		b.behind.setGet(refuse)
 		b.get() // within the minute
-		b.behind.get = answer
+		b.behind.setGet(answer)
 		b.get()
 		if b.logs.String() != text {
 			t.Errorf("a second outage in a minute is logged:\n%s", b.logs.String())

@@ -2,21 +2,18 @@ package refresh
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
+
+	"github.com/cognitogate/cognitogate/internal/outage"
 )
 
-const (
-	outageInterval = time.Minute // between two warnings
-	maxOutageText  = 300         // of an error in the log
-)
+const outageInterval = time.Minute // between two warnings
 
 // storeOutage notes whether a store works. It logs a warning once a minute while calls
-// fail, and the duration when they work again.
+// fail, and the duration when they work again. An outage.Log has one line for each outage:
+// of a store, which fails no request, that line is soon overlooked.
 type storeOutage struct {
 	logger *slog.Logger
 
@@ -41,7 +38,7 @@ func (o *storeOutage) failed(ctx context.Context, start, now time.Time, err erro
 	o.mu.Unlock()
 	if log {
 		o.logger.LogAttrs(ctx, slog.LevelWarn, "session: calls of the store fail; this process refreshes for itself and hears of no sign-outs",
-			slog.Time("since", since), slog.Int("failures", failures), slog.String("error", storeErrorText(err)))
+			slog.Time("since", since), slog.Int("failures", failures), slog.String("error", outage.ErrorText(err.Error())))
 	}
 }
 
@@ -59,15 +56,4 @@ func (o *storeOutage) worked(ctx context.Context, start, now time.Time) {
 		o.logger.LogAttrs(ctx, slog.LevelInfo, "session: calls of the store work again",
 			slog.Duration("duration", duration), slog.Int("failures", failures))
 	}
-}
-
-// storeErrorText describes an error for the log.
-func storeErrorText(err error) string {
-	text := strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '�'
-		}
-		return r
-	}, err.Error())
-	return fmt.Sprintf("%.*s", maxOutageText, text)
 }

@@ -1,0 +1,18 @@
+package seal
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// CheckSecret returns an error if a secret is too short, or is one byte repeated. A random
+// secret is never the latter, but a placeholder and a buffer that nobody has filled are.
+func CheckSecret(secret []byte) error {
+	switch {
+	case len(secret) < MinSecret:
+		return fmt.Errorf("needs at least %d random bytes", MinSecret)
+	case bytes.Count(secret, secret[:1]) == len(secret):
+		return fmt.Errorf("is one byte, %d times, and needs at least %d random bytes", len(secret), MinSecret)
+	}
+	return nil
+}
