@@ -1,5 +1,5 @@
 # Every target but interop needs Go alone. Go downloads the tools, whose versions are
-# here. Some tests of test-long need Chromium or nginx; where it is missing they are
+# here. Some tests need Chromium, nginx or redis-server; where it is missing they are
 # skipped.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2

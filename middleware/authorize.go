@@ -65,7 +65,7 @@ func (a *Auth) startFlow(w http.ResponseWriter, r *http.Request, f *flow, endpoi
 		a.routes.notBegunLog.Do(func() {
 			a.cfg.Logger.Error("cognitogate: a sign-in cannot begin", "look_at", "Login.State", "error", err)
 		})
-		a.callSignInFailed(r, FailureNotBegun, err)
+		a.callSignInFailed(w, r, FailureNotBegun, err)
 		a.refuse(w, r, err)
 		return
 	}

@@ -161,6 +161,17 @@ type Config struct {
 	// ErrorHandler comes first: what it answers itself is no Page.
 	Page func(w http.ResponseWriter, r *http.Request, p *Page)
 
+	// ReasonHeader tells developers why a guard refuses a request, with any status. The
+	// header Cognitogate-Reason of the answer has the Reason of Hooks.Decided and the words
+	// of Manager.Explain, as the log has at level Debug: "no_cookies: no cookies". So have
+	// the answers of ServeError. After a failed sign-in it has the FailureReason. Default
+	// false. New warns in the log if it is set.
+	//
+	// Do not set it in production: an attacker learns which part of a forged token is wrong,
+	// and an outage shows addresses of your network. The header has no token and no
+	// attribute of a user. It is ASCII, of some 330 characters at most.
+	ReasonHeader bool
+
 	// HTTPClient makes all requests to Cognito. Default one like http.DefaultClient that
 	// keeps 64 idle connections to a host. Every
 	// call carries a deadline, so it needs no timeout of its own.
@@ -210,9 +221,17 @@ type Login struct {
 type Hooks struct {
 	Tokens  tokens.Hooks
 	Session session.Hooks
-	// Decided is called when a guard has decided about a request. elapsed is the time
-	// that the decision took.
-	Decided func(ctx context.Context, d Decision, elapsed time.Duration)
+
+	// Decided is called at once when a guard has decided about a request, before the
+	// handler behind the guard or the ErrorHandler runs. Each of several nested guards
+	// tells its own decision.
+	Decided func(ctx context.Context, d GuardDecision)
+
+	// Served is called when the outermost guard of this Auth returns, also after a panic. So
+	// it is called once for a request, and d is the decision that counts, as in [Outcome].
+	// It is not called if no guard has decided, because a function of RequireFunc has
+	// panicked. A router between the guard and the handler knows the route by then.
+	Served func(ctx context.Context, d GuardDecision)
 
 	// SignedIn is called by Routes once the tokens of a sign-in are verified, before the
 	// browser gets the session. It may create the local user; the browser waits for it. If
@@ -235,18 +254,3 @@ type Hooks struct {
 	// it is no failure that the user is not signed in. Anybody can cause FailureLost.
 	SignInFailed func(ctx context.Context, e SignInFailure)
 }
-
-// Decision is what a guard decides about a request. Its text is stable and can be
-// a metric's label.
-type Decision string
-
-// The decisions.
-const (
-	DecisionPublic      Decision = "public"      // the matcher does not select the path
-	DecisionPassed      Decision = "passed"      // signed in and allowed
-	DecisionAnonymous   Decision = "anonymous"   // let through by Load without a session
-	DecisionRedirected  Decision = "redirected"  // sent to the sign-in page
-	DecisionRefused     Decision = "refused"     // 401
-	DecisionForbidden   Decision = "forbidden"   // 403
-	DecisionUnavailable Decision = "unavailable" // 503
-)

@@ -21,7 +21,7 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	a.cfg.ErrorHandler(w, r, err)
 }
 
-// ServeError is the default ErrorHandler. It never shows the cause.
+// ServeError is the default ErrorHandler. It shows the cause only with Config.ReasonHeader.
 //
 // A signed-out user is sent to the sign-in page: a page by 307, as Next.js does, and a
 // form's POST by 303. A request that is no navigation of a browser gets 401 with
@@ -43,6 +43,9 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
 	cookie.NoStore(h)
+	if a.cfg.ReasonHeader && h.Get(reasonHeader) == "" { // the caller is no guard of ours
+		a.setReasonOf(h, r, err)
+	}
 	switch {
 	case errors.Is(err, ErrForbidden):
 		a.serveForbidden(w, r)

@@ -15,7 +15,7 @@ var SessionConfig = sessionConfig
 
 // LogRefusal logs a refusal like a guard of Require.
 func (a *Auth) LogRefusal(r *http.Request, err error) {
-	(&guard{auth: a, kind: kindRequire}).logRefusal(r, err)
+	(&guard{auth: a, kind: kindRequire}).logRefusal(r, r, a.refusalDecision(r, err), err)
 }
 
 // RoutePaths returns up to n paths of a chi pattern, and as many of those that no pattern

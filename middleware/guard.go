@@ -61,7 +61,7 @@ func (a *Auth) RequireGroup(anyOf ...string) func(http.Handler) http.Handler {
 		panic("cognitogate: RequireGroup needs the name of a group")
 	}
 	anyOf = slices.Clone(anyOf)
-	return a.requireAllowed("group "+strings.Join(anyOf, " or "), func(_ *http.Request, s *session.Session) bool {
+	return a.requireAllowed(ReasonGroup, "group "+strings.Join(anyOf, " or "), func(_ *http.Request, s *session.Session) bool {
 		return s.InGroup(anyOf...)
 	})
 }
@@ -79,7 +79,7 @@ func (a *Auth) RequireScope(allOf ...string) func(http.Handler) http.Handler {
 	allOf = slices.Clone(allOf)
 	return func(next http.Handler) http.Handler {
 		return &guard{
-			auth: a, next: next, kind: kindRequire, what: "scope " + strings.Join(allOf, " and "), allowMachine: true,
+			auth: a, next: next, kind: kindRequire, reason: ReasonScope, what: "scope " + strings.Join(allOf, " and "), allowMachine: true,
 			allow: func(_ *http.Request, s *session.Session) bool { return s.HasScope(allOf...) },
 		}
 	}
@@ -92,12 +92,12 @@ func (a *Auth) RequireFunc(allow func(*http.Request, *session.Session) bool) fun
 	if allow == nil {
 		panic("cognitogate: RequireFunc needs a function")
 	}
-	return a.requireAllowed("a function", allow)
+	return a.requireAllowed(ReasonFunc, "a function", allow)
 }
 
-func (a *Auth) requireAllowed(what string, allow func(*http.Request, *session.Session) bool) func(http.Handler) http.Handler {
+func (a *Auth) requireAllowed(reason session.Reason, what string, allow func(*http.Request, *session.Session) bool) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
-		return &guard{auth: a, next: next, kind: kindRequire, what: what, allow: allow}
+		return &guard{auth: a, next: next, kind: kindRequire, reason: reason, what: what, allow: allow}
 	}
 }
 
@@ -117,15 +117,26 @@ type guard struct {
 	what  string                                     // what allow asks for, for Audit
 	allow func(*http.Request, *session.Session) bool // nil allows every signed-in user
 
-	allowMachine bool // ask allow about a program too
+	reason       session.Reason // of a request that allow does not allow
+	allowMachine bool           // ask allow about a program too
 }
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := g.auth
-	report := a.decisionReporter(r)
+	if a.cfg.Hooks.Decided == nil && a.cfg.Hooks.Served == nil {
+		g.serve(w, r, decider{watched: a.watchedOutcome(r)})
+		return
+	}
+	d := g.newDecider(r)
+	defer func() { d.end(r) }()
+	g.serve(w, r, d)
+}
+
+func (g *guard) serve(w http.ResponseWriter, r *http.Request, d decider) {
+	a := g.auth
 	if g.kind == kindProtect && !a.protects(r) {
-		report(DecisionPublic, nil)
-		g.next.ServeHTTP(w, r)
+		d.tell(r, r, DecisionPublic, nil, nil)
+		g.servePublic(w, r, &d)
 		return
 	}
 	outer := r
@@ -135,7 +146,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		noteBack(outer, r)
 	}()
 	s, err := g.fetch(answer, r)
-	r = a.withSession(r, s)
+	r = a.withSession(d.contextFor(r), r, s)
 	if answer.lines != nil {
 		// The next guard sees the new cookies, so that it does not refresh again.
 		r = a.sessions.ForwardCookies(r, answer.Header())
@@ -145,19 +156,36 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case err == nil:
-		report(DecisionPassed, s)
+		d.tell(outer, r, DecisionPassed, s, nil)
 	case g.kind == kindLoad && !isStalePrefetch(r, err):
 		answer.values.AddVary(answer.Header())
-		report(DecisionAnonymous, nil)
-		g.logRefusal(outer, err)
+		d.tell(outer, r, DecisionAnonymous, nil, err)
+		g.logRefusal(outer, r, DecisionAnonymous, err)
 	default:
-		report(a.refusalDecision(r, err), s)
-		g.logRefusal(outer, err)
+		decision := a.refusalDecision(r, err)
+		d.tell(outer, r, decision, s, err)
+		g.logRefusal(outer, r, decision, err)
+		if a.cfg.ReasonHeader {
+			setReason(answer.Header(), string(g.reasonOf(outer, r, decision, err)), g.explain(outer, err))
+		}
 		answer.setCacheControl(cookie.Uncached)
 		a.refuse(w, r, err)
 		return
 	}
 	g.next.ServeHTTP(w, r)
+}
+
+// servePublic hands on a request that the matcher does not select. Inner guards find the
+// context of the hooks, if there are any.
+func (g *guard) servePublic(w http.ResponseWriter, r *http.Request, d *decider) {
+	ctx := d.contextFor(r)
+	if ctx == r.Context() {
+		g.next.ServeHTTP(w, r)
+		return
+	}
+	inner := r.WithContext(ctx)
+	defer noteBack(r, inner)
+	g.next.ServeHTTP(w, inner)
 }
 
 // noteBack copies what handlers have noted on a request to the one that the guard was
@@ -182,34 +210,4 @@ func noteBack(outer, inner *http.Request) {
 // Load, an anonymous answer would be shown to a signed-in user.
 func isStalePrefetch(r *http.Request, err error) bool {
 	return errors.Is(err, tokens.Expired) && page.IsPrefetch(r)
-}
-
-// decisionReporter returns a function that notes a decision for Watched, and calls the
-// hook. Without a hook it reads no clock.
-func (a *Auth) decisionReporter(r *http.Request) func(Decision, *session.Session) {
-	hook, outcome := a.cfg.Hooks.Decided, a.watchedOutcome(r)
-	switch {
-	case hook == nil && outcome == nil:
-		return func(Decision, *session.Session) {}
-	case hook == nil:
-		return outcome.note
-	}
-	start := a.cfg.Now()
-	return func(d Decision, s *session.Session) {
-		outcome.note(d, s)
-		hook(r.Context(), d, a.cfg.Now().Sub(start))
-	}
-}
-
-// refusalDecision returns the decision that an error means.
-func (a *Auth) refusalDecision(r *http.Request, err error) Decision {
-	switch {
-	case errors.Is(err, ErrForbidden):
-		return DecisionForbidden
-	case errors.Is(err, tokens.ErrUnavailable):
-		return DecisionUnavailable
-	case page.Navigates(r, a.cfg.Bearer):
-		return DecisionRedirected
-	}
-	return DecisionRefused
 }

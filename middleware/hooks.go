@@ -157,7 +157,11 @@ func (a *Auth) callSignedOut(ctx context.Context, event SignOut) {
 	}
 }
 
-func (a *Auth) callSignInFailed(r *http.Request, reason FailureReason, err error) {
+// callSignInFailed calls the hook of a sign-in that failed, before w is answered.
+func (a *Auth) callSignInFailed(w http.ResponseWriter, r *http.Request, reason FailureReason, err error) {
+	if a.cfg.ReasonHeader {
+		setReason(w.Header(), string(reason), "")
+	}
 	if hook := a.cfg.Hooks.SignInFailed; hook != nil {
 		hook(r.Context(), SignInFailure{Reason: reason, Err: err})
 	}

@@ -24,7 +24,7 @@ func (a *Auth) serveLoginError(w http.ResponseWriter, r *http.Request, f *flow, 
 		reason = FailureCancelled
 	}
 	if !silent {
-		a.callSignInFailed(r, reason, fmt.Errorf("cognitogate: the managed login says %q: %q", printable(code), printable(description)))
+		a.callSignInFailed(w, r, reason, fmt.Errorf("cognitogate: the managed login says %q: %q", printable(code), printable(description)))
 	}
 	if !silent && reason == FailureLogin {
 		a.logLoginError(r, code, description)

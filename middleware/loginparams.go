@@ -67,7 +67,7 @@ func (a *Auth) serveRefusedParams(w http.ResponseWriter, r *http.Request, q url.
 	if causes == nil {
 		return false
 	}
-	a.callSignInFailed(r, FailureNotBegun, errors.New("cognitogate: the link has parameters that it may not have: "+strings.Join(causes, " ")))
+	a.callSignInFailed(w, r, FailureNotBegun, errors.New("cognitogate: the link has parameters that it may not have: "+strings.Join(causes, " ")))
 	a.servePage(w, r, Page{
 		Kind: PageSignInLink, Status: http.StatusBadRequest,
 		Title:  "This link does not sign in",

@@ -29,7 +29,7 @@ func (a *Auth) serveLostCallback(w http.ResponseWriter, r *http.Request, q url.V
 		f.Unasked, f.Repeated = true, a.isRepeatedSignIn(r, err)
 		a.startFlow(w, r, f, authorizeEndpoint, nil)
 	default:
-		a.callSignInFailed(r, FailureLost, errNoFlow)
+		a.callSignInFailed(w, r, FailureLost, errNoFlow)
 		a.serveLostPage(w, r)
 	}
 }

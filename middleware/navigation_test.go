@@ -16,7 +16,7 @@ func TestBearerIsNeverRedirected(t *testing.T) {
 	var decisions []cognito.Decision
 	env := newEnv(t, func(cfg *cognito.Config) {
 		cfg.Bearer = true
-		cfg.Hooks.Decided = func(_ context.Context, d cognito.Decision, _ time.Duration) { decisions = append(decisions, d) }
+		cfg.Hooks.Decided = func(_ context.Context, d cognito.GuardDecision) { decisions = append(decisions, d.Decision) }
 	})
 	for _, method := range []string{"GET", "POST"} {
 		for _, authorization := range []string{"Bearer garbage", "bearer garbage", "Bearer "} {

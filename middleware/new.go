@@ -37,6 +37,7 @@ func New(cfg Config) (*Auth, error) {
 		return nil, fmt.Errorf("cognitogate: the configuration is wrong:\n%w", err)
 	}
 	a.warnOfSignInElsewhere()
+	a.warnOfReasonHeader()
 	a.warnOfInsecureCookies()
 	return a, nil
 }

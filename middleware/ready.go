@@ -36,7 +36,8 @@ const (
 // ends within ten seconds. ctx bounds how long Ready waits for it. After the first nil it
 // waits at most half a second, and returns the answer before.
 //
-// Hooks.Tokens is told of the calls. Cognito refuses them, because their tokens are made up.
+// Hooks.Tokens is told of the calls. Cognito refuses them, because their tokens are made up;
+// tokens.IsCheck tells them from others.
 func (a *Auth) Ready(ctx context.Context) error {
 	check, before := a.readiness.join(a.cfg.Now(), func(check *readyCheck, succeeded bool) {
 		a.startReadyCheck(ctx, check, succeeded)

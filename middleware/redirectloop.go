@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/session"
 )
 
 // A redirect to the sign-in page must not lead back to itself. A page says what is wrong
@@ -32,28 +33,45 @@ func newLoopLogs() *loopLogs {
 // serveInsteadOfLoop answers a page request with a page if the redirect to the sign-in
 // page would lead back, and reports whether it did.
 func (a *Auth) serveInsteadOfLoop(w http.ResponseWriter, r *http.Request) bool {
-	switch {
-	case isPlain(r.URL) && a.isNearExempt(r.URL.Path):
+	switch a.loopReason(r) {
+	case ReasonOtherSlash:
 		a.loopLogs.nearExempt.Do(func() {
 			a.logLoop(r, slog.LevelError, "a redirect to the sign-in page would lead back: the path is let through with another slash at its end only")
 		})
 		a.serveNearExemptPage(w, r)
-	case a.isSignInPath(r):
+	case ReasonSignInGuarded:
 		a.loopLogs.guarded.Do(func() {
 			a.logLoop(r, slog.LevelError, "a redirect to the sign-in page would lead back: the sign-in page is guarded, or BasePath is missing")
 		})
 		a.serveGuardedSignInPage(w, r)
-	case a.isSignInLoop(r):
+	case ReasonSignInLoop:
 		a.serveLoopPage(w, r)
-	case a.isRepeatedRedirect(w, r):
+	case ReasonRedirectLoop:
 		a.loopLogs.repeated.Do(func() {
 			a.logLoop(r, slog.LevelWarn, "a browser was redirected to the sign-in page again and again")
 		})
 		a.serveRepeatedRedirectPage(w, r)
 	default:
+		a.countRedirect(w, r)
 		return false
 	}
 	return true
+}
+
+// loopReason returns why the redirect of a page request to the sign-in page would lead
+// back, or "".
+func (a *Auth) loopReason(r *http.Request) session.Reason {
+	switch {
+	case isPlain(r.URL) && a.isNearExempt(r.URL.Path):
+		return ReasonOtherSlash
+	case a.isSignInPath(r):
+		return ReasonSignInGuarded
+	case a.isSignInLoop(r):
+		return ReasonSignInLoop
+	case a.redirectsOf(r).areTooMany():
+		return ReasonRedirectLoop
+	}
+	return ""
 }
 
 func (a *Auth) logLoop(r *http.Request, level slog.Level, message string) {
@@ -106,31 +124,40 @@ const (
 
 func (a *Auth) redirectMarkerName() string { return a.hostCookieName("redirected") }
 
-// isRepeatedRedirect reports whether the browser was redirected from this page with these
-// tokens too often within a minute. Otherwise it counts this redirect.
-func (a *Auth) isRepeatedRedirect(w http.ResponseWriter, r *http.Request) bool {
-	tokens, limit := a.sessions.CookieDigest(r), maxRedirects
+// redirects are how often the browser was redirected from a page with the same tokens
+// within a minute.
+type redirects struct {
+	digest       string // of the page and the tokens
+	count, limit int
+	others       []string // entries of the marker
+}
+
+func (n redirects) areTooMany() bool { return n.count >= n.limit }
+
+// redirectsOf reads the redirects from the page and with the tokens of a request.
+func (a *Auth) redirectsOf(r *http.Request) redirects {
+	tokens, n := a.sessions.CookieDigest(r), redirects{limit: maxRedirects}
 	if tokens != "" {
-		limit = maxRedirectsWithTokens
+		n.limit = maxRedirectsWithTokens
 	}
 	sum := sha256.Sum256([]byte(tokens + " " + a.pageOf(r.URL)))
-	digest := base64.RawURLEncoding.EncodeToString(sum[:8])
-	name, count := a.redirectMarkerName(), 0
-	var others []string
-	for _, entry := range markerEntries(r, name) {
-		if entry[1:] == digest {
-			count = max(count, int(entry[0]-'0'))
+	n.digest = base64.RawURLEncoding.EncodeToString(sum[:8])
+	for _, entry := range markerEntries(r, a.redirectMarkerName()) {
+		if entry[1:] == n.digest {
+			n.count = max(n.count, int(entry[0]-'0'))
 		} else {
-			others = append(others, entry)
+			n.others = append(n.others, entry)
 		}
 	}
-	if count >= limit {
-		return true
-	}
-	entries := append([]string{string(rune('1'+count)) + digest}, others...)
+	return n
+}
+
+// countRedirect counts another redirect in the marker.
+func (a *Auth) countRedirect(w http.ResponseWriter, r *http.Request) {
+	n := a.redirectsOf(r)
+	entries := append([]string{string(rune('1'+n.count)) + n.digest}, n.others...)
 	value := strings.Join(entries[:min(len(entries), maxMarkerEntries)], ".")
-	a.setHostCookie(w, name, value, redirectMarkerLifetime, cmp.Or(a.cfg.Cookies.SameSite, http.SameSiteLaxMode))
-	return false
+	a.setHostCookie(w, a.redirectMarkerName(), value, redirectMarkerLifetime, cmp.Or(a.cfg.Cookies.SameSite, http.SameSiteLaxMode))
 }
 
 // pageOf returns what tells pages apart: the path, and the query without the return path,

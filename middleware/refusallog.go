@@ -11,28 +11,24 @@ import (
 const maxLoggedPath = 200
 
 // logRefusal logs at level Debug why a guard lets a request not pass, or Load without a
-// session. Nothing is computed unless that level is enabled. r is the request as the guard
-// got it: the one for the handler may have lost its cookies.
-func (g *guard) logRefusal(r *http.Request, err error) {
-	a, ctx := g.auth, r.Context()
-	if !a.cfg.Logger.Enabled(ctx, slog.LevelDebug) {
+// session. Nothing is computed unless that level is enabled. outer is the request as the
+// guard got it, and r is the one for the handler, which may have lost its cookies.
+func (g *guard) logRefusal(outer, r *http.Request, d Decision, err error) {
+	ctx, log := outer.Context(), g.auth.cfg.Logger
+	if !log.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
-	decision := DecisionAnonymous
-	if g.kind != kindLoad || isStalePrefetch(r, err) {
-		decision = a.refusalDecision(r, err)
-	}
-	a.cfg.Logger.LogAttrs(ctx, slog.LevelDebug, "cognitogate: a request has no session that may pass",
-		slog.String("decision", string(decision)), slog.String("reason", g.explain(r, err)),
+	log.LogAttrs(ctx, slog.LevelDebug, "cognitogate: a request has no session that may pass",
+		slog.String("decision", string(d)), slog.String("reason", string(g.reasonOf(outer, r, d, err))), slog.String("detail", g.explain(outer, err)),
 		slog.String("method", r.Method[:min(len(r.Method), 20)]), slog.String("path", fmt.Sprintf("%.*q", maxLoggedPath, r.URL.Path)))
 }
 
-// explain says why a request does not pass.
+// explain says why a request does not pass, in more words than reasonOf.
 func (g *guard) explain(r *http.Request, err error) string {
 	switch {
 	case !errors.Is(err, ErrForbidden):
 		return g.auth.sessions.Explain(r, err)
-	case g.allow == nil:
+	case errors.Is(err, errMachine):
 		return "the token is a program's"
 	}
 	return "the session is not allowed by " + g.what

@@ -52,28 +52,28 @@ func TestReasonsOfRefusals(t *testing.T) {
 		request *http.Request
 		want    string
 	}{
-		"nothing":            {pageRequest("/dashboard"), `decision=redirected reason="no cookies" method=GET path="\"/dashboard\""`},
-		"a script":           {scriptRequest("/dashboard"), `decision=refused reason="no cookies"`},
-		"Load":               {pageRequest("/api/public"), `decision=anonymous reason="no cookies" method=GET path="\"/api/public\""`},
-		"other cookies":      {cookies("theme=dark"), `reason="no cookies of this app client" `},
-		"another app client": {cookies("CognitoIdentityServiceProvider.1other.LastAuthUser=ada; CognitoIdentityServiceProvider.1other.ada.accessToken=" + set.Access), `reason="no cookies of this app client, cookies of another app client are there: \"1other\""`},
+		"nothing":            {pageRequest("/dashboard"), `decision=redirected reason=no_cookies detail="no cookies" method=GET path="\"/dashboard\""`},
+		"a script":           {scriptRequest("/dashboard"), `decision=refused reason=no_cookies detail="no cookies"`},
+		"Load":               {pageRequest("/api/public"), `decision=anonymous reason=no_cookies detail="no cookies" method=GET path="\"/api/public\""`},
+		"other cookies":      {cookies("theme=dark"), `reason=no_cookies detail="no cookies of this app client" `},
+		"another app client": {cookies("CognitoIdentityServiceProvider.1other.LastAuthUser=ada; CognitoIdentityServiceProvider.1other.ada.accessToken=" + set.Access), `reason=other_client detail="no cookies of this app client, cookies of another app client are there: \"1other\""`},
 		"a bearer token": {func() *http.Request {
 			r := scriptRequest("/dashboard")
 			r.Header.Set("Authorization", "Bearer "+set.Access)
 			return r
-		}(), `reason="no cookies, a bearer token is there but Config.Bearer is not set"`},
-		"no LastAuthUser":      {cookies(own + "ada.accessToken=" + set.Access), `reason="no access token: there are tokens, but no LastAuthUser that names their user"`},
-		"another LastAuthUser": {cookies(own + "LastAuthUser=eve; " + own + "ada.accessToken=" + set.Access), `reason="no access token: no token that is there is a usable one of the user in LastAuthUser"`},
-		"only a name":          {cookies(own + "LastAuthUser=ada"), `reason="no access token" `},
-		"no token":             {cookies(own + "LastAuthUser=ada; " + own + "ada.accessToken=" + strings.Repeat("\x01<script>", 99)), `reason="access token is refused: malformed: `},
+		}(), `reason=bearer_off detail="no cookies, a bearer token is there but Config.Bearer is not set"`},
+		"no LastAuthUser":      {cookies(own + "ada.accessToken=" + set.Access), `reason=no_access_token detail="no access token: there are tokens, but no LastAuthUser that names their user"`},
+		"another LastAuthUser": {cookies(own + "LastAuthUser=eve; " + own + "ada.accessToken=" + set.Access), `reason=no_access_token detail="no access token: no token that is there is a usable one of the user in LastAuthUser"`},
+		"only a name":          {cookies(own + "LastAuthUser=ada"), `reason=no_access_token detail="no access token" `},
+		"no token":             {cookies(own + "LastAuthUser=ada; " + own + "ada.accessToken=" + strings.Repeat("\x01<script>", 99)), `reason=malformed detail="access token is refused: malformed: `},
 		"a bad issuer": {with(draft(tokens.Access, func(d *cognitotest.Draft) {
 			d.Claims["iss"] = "https://evil.example/" + strings.Repeat("x", 9999)
 			d.Claims["client_id"] = "1other"
-		})), `reason="access token is refused: bad issuer: iss \"https://evil.example/xxx`},
-		"another client":         {with(draft(tokens.Access, func(d *cognitotest.Draft) { d.Claims["client_id"] = "1other" })), `reason="access token is refused: bad client: client \"1other\""`},
-		"another use":            {with(draft(tokens.Access, func(d *cognitotest.Draft) { d.Claims["token_use"] = "refresh" })), `reason="access token is refused: bad use: token_use \"refresh\""`},
-		"names of no app client": {cookies("CognitoIdentityServiceProvider.ada@example.com.accessToken=a; CognitoIdentityServiceProvider.ada=b"), `reason="no cookies of this app client" `},
-		"a group":                {func() *http.Request { r := pageRequest("/admin"); env.server.SignIn(r, "grace"); return r }(), `decision=forbidden reason="the session is not allowed by group admins"`},
+		})), `reason=bad_issuer detail="access token is refused: bad issuer: iss \"https://evil.example/xxx`},
+		"another client":         {with(draft(tokens.Access, func(d *cognitotest.Draft) { d.Claims["client_id"] = "1other" })), `reason=bad_client detail="access token is refused: bad client: client \"1other\""`},
+		"another use":            {with(draft(tokens.Access, func(d *cognitotest.Draft) { d.Claims["token_use"] = "refresh" })), `reason=bad_use detail="access token is refused: bad use: token_use \"refresh\""`},
+		"names of no app client": {cookies("CognitoIdentityServiceProvider.ada@example.com.accessToken=a; CognitoIdentityServiceProvider.ada=b"), `reason=no_cookies detail="no cookies of this app client" `},
+		"a group":                {func() *http.Request { r := pageRequest("/admin"); env.server.SignIn(r, "grace"); return r }(), `decision=forbidden reason=group detail="the session is not allowed by group admins"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log.Reset()
@@ -104,9 +104,9 @@ func TestReasonsFromCognito(t *testing.T) {
 		fault cognitotest.Fault
 		want  string
 	}{
-		"revoked":   {cognitotest.Fault{Code: "NotAuthorizedException", Message: "Refresh Token has been revoked"}, `decision=redirected reason="Cognito answers GetTokensFromRefreshToken with status 400 and the code \"NotAuthorizedException\": \"Refresh Token has been revoked\""`},
-		"a trigger": {cognitotest.Fault{Code: "UserLambdaValidationException", Message: "ada@example.com"}, `decision=unavailable reason="Cognito answers GetTokensFromRefreshToken with status 400 and the code \"UserLambdaValidationException\""`},
-		"no answer": {cognitotest.Fault{Drop: true}, `decision=unavailable reason="Cognito is unavailable: GetTokensFromRefreshToken: `},
+		"revoked":   {cognitotest.Fault{Code: "NotAuthorizedException", Message: "Refresh Token has been revoked"}, `decision=redirected reason=revoked detail="Cognito answers GetTokensFromRefreshToken with status 400 and the code \"NotAuthorizedException\": \"Refresh Token has been revoked\""`},
+		"a trigger": {cognitotest.Fault{Code: "UserLambdaValidationException", Message: "ada@example.com"}, `decision=unavailable reason=refused detail="Cognito answers GetTokensFromRefreshToken with status 400 and the code \"UserLambdaValidationException\""`},
+		"no answer": {cognitotest.Fault{Drop: true}, `decision=unavailable reason=unavailable detail="Cognito is unavailable: GetTokensFromRefreshToken: `},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log strings.Builder

@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/cognitogate/cognitogate/session"
@@ -13,6 +15,9 @@ func (a *Auth) Session(r *http.Request) *session.Session {
 	return a.sessions.FromContext(r.Context())
 }
 
+// errMachine reports a program's token on a route for users.
+var errMachine = fmt.Errorf("%w: the token is a program's", ErrForbidden)
+
 // allowMachine is for guards that answer 403, and not 401, to a program that may not see
 // the route: its token is good.
 var allowMachine = &session.FetchOptions{AllowMachine: true}
@@ -24,15 +29,15 @@ func (g *guard) fetch(w http.ResponseWriter, r *http.Request) (*session.Session,
 	}
 	s, err := g.auth.sessions.Fetch(w, r, allowMachine)
 	if err == nil && !g.allowMachine && s.AccessToken().Username() == "" {
-		err = ErrForbidden
+		err = errMachine
 	}
 	return s, err
 }
 
-// withSession returns r with the session in its context, which hides that of an outer
-// Auth even if s is nil. It returns r itself if the context says the same already.
-func (a *Auth) withSession(r *http.Request, s *session.Session) *http.Request {
-	ctx := a.sessions.NewContext(r.Context(), s)
+// withSession returns r with ctx, and in it the session, which hides that of an outer
+// Auth even if s is nil. It returns r itself if its context says the same already.
+func (a *Auth) withSession(ctx context.Context, r *http.Request, s *session.Session) *http.Request {
+	ctx = a.sessions.NewContext(ctx, s)
 	if ctx == r.Context() {
 		return r
 	}

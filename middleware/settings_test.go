@@ -103,7 +103,7 @@ func TestSettingsArePassedOn(t *testing.T) {
 		cfg.Hooks.Tokens.Called = func(context.Context, string, time.Duration, error) { called++ }
 		cfg.Hooks.Tokens.KeysFetched = func(context.Context, string, int, error) { fetched.Add(1) }
 		cfg.Hooks.Session.Refreshed = func(context.Context, session.RefreshSource, time.Duration, error) { refreshed++ }
-		cfg.Hooks.Decided = func(_ context.Context, d cognito.Decision, _ time.Duration) { decisions = append(decisions, d) }
+		cfg.Hooks.Decided = func(_ context.Context, d cognito.GuardDecision) { decisions = append(decisions, d.Decision) }
 	})
 	r := pageRequest("/dashboard")
 	env.server.SignIn(r, "ada")

@@ -54,7 +54,7 @@ type soakCounts struct {
 func newSoakSite(t *testing.T, run soakRun) *soakSite {
 	w := &soakSite{
 		T: t, run: run, clock: &clock{now: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)}, cognito: cognitotest.New(),
-		soakCounts: &soakCounts{how: map[string]*atomic.Int64{"call": new(atomic.Int64), "joined": new(atomic.Int64), "kept": new(atomic.Int64)}},
+		soakCounts: &soakCounts{how: map[string]*atomic.Int64{"call": new(atomic.Int64), "joined": new(atomic.Int64), "kept": new(atomic.Int64), "none": new(atomic.Int64)}},
 		toSite:     &http.Transport{MaxIdleConnsPerHost: 1000},
 		hasty:      &http.Transport{MaxIdleConnsPerHost: 1000},
 		toCognito:  &http.Transport{MaxIdleConnsPerHost: 1000},

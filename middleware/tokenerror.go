@@ -63,7 +63,7 @@ func (a *Auth) serveSignInError(w http.ResponseWriter, r *http.Request, f *flow,
 	case errors.Is(err, tokens.ErrUnavailable):
 		reason = FailureUnavailable
 	}
-	a.callSignInFailed(r, reason, err)
+	a.callSignInFailed(w, r, reason, err)
 	if reason == FailureConfiguration {
 		a.routes.tokenFaultLog.Do(func() {
 			a.cfg.Logger.Error("cognitogate: no user can sign in: the configuration is wrong", "look_at", cause, "error", err)

@@ -81,9 +81,8 @@ func (o *watchedOutcome) note(d Decision, s *session.Session) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch before := o.outcome.Decision; {
-	case d == DecisionPublic && before != "":
-	case d == DecisionAnonymous && before != "" && before != DecisionPublic:
+	switch {
+	case !d.replaces(o.outcome.Decision):
 	case s == nil || s.AccessToken() == nil:
 		o.outcome = Outcome{Decision: d}
 	default:

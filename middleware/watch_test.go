@@ -162,7 +162,7 @@ func TestWatchKeepsWhatHandlersNote(t *testing.T) {
 func TestWatchBesideAHook(t *testing.T) {
 	var told []cognito.Decision
 	env := newEnv(t, func(cfg *cognito.Config) {
-		cfg.Hooks.Decided = func(_ context.Context, d cognito.Decision, _ time.Duration) { told = append(told, d) }
+		cfg.Hooks.Decided = func(_ context.Context, d cognito.GuardDecision) { told = append(told, d.Decision) }
 	})
 	logged := env.watch()
 	env.do(env.signedInRequest("grace", "/admin"))

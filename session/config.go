@@ -2,7 +2,6 @@ package session
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -13,7 +12,6 @@ import (
 	"github.com/cognitogate/cognitogate/internal/configerr"
 	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/seal"
-	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -75,7 +73,7 @@ type Config struct {
 	// Default slog.Default().
 	Logger *slog.Logger
 
-	// Hooks observe refreshes and the calls of Shared.
+	// Hooks observe refreshes, the cache and the calls of Shared. Default none.
 	Hooks Hooks
 
 	// Shared is a store that several processes have in common, such as that of package
@@ -154,62 +152,6 @@ type FetchOptions struct {
 	// AllowMachine accepts a bearer token without a user, which the client credentials
 	// grant (RFC 6749 §4.4) issues to a program. Its session has the zero User.
 	AllowMachine bool
-}
-
-// Hooks are called when something has happened; any may be nil. They run on the
-// request's goroutine: return quickly.
-type Hooks struct {
-	// Refreshed is told where a request got refreshed tokens from, or why it got none.
-	Refreshed func(ctx context.Context, source RefreshSource, elapsed time.Duration, err error)
-
-	// StoreCalled is told of each call of Config.Shared, and how long it took: at most a
-	// second, because then the call is given up. It runs on a goroutine of its own. Calls
-	// that are left out, because the store has not answered for a while, are not told.
-	StoreCalled func(ctx context.Context, op StoreOperation, elapsed time.Duration, err error)
-}
-
-// RefreshSource says where a request's refreshed tokens came from. Its text is stable
-// and can be a metric's label.
-type RefreshSource string
-
-// The sources of refreshed tokens.
-const (
-	RefreshCall   = RefreshSource(refresh.SourceCall)   // "call": the request's own call to Cognito
-	RefreshJoined = RefreshSource(refresh.SourceJoined) // "joined": another request's call
-	RefreshKept   = RefreshSource(refresh.SourceKept)   // "kept": the result of an earlier call
-	RefreshStore  = RefreshSource(refresh.SourceStore)  // "store": another process's call, by Config.Shared
-)
-
-// StoreOperation is a method of a [Store]. Its text is stable and can be a metric's label.
-type StoreOperation string
-
-// The operations of a Store.
-const (
-	StoreGet    = StoreOperation(refresh.StoreGet)    // "get"
-	StoreAdd    = StoreOperation(refresh.StoreAdd)    // "add"
-	StoreSwap   = StoreOperation(refresh.StoreSwap)   // "swap"
-	StoreAppend = StoreOperation(refresh.StoreAppend) // "append"
-	StoreSince  = StoreOperation(refresh.StoreSince)  // "since"
-)
-
-// storeCalled returns the hook as package refresh calls it.
-func (h Hooks) storeCalled() func(context.Context, refresh.StoreOperation, time.Duration, error) {
-	if h.StoreCalled == nil {
-		return nil
-	}
-	return func(ctx context.Context, op refresh.StoreOperation, elapsed time.Duration, err error) {
-		h.StoreCalled(ctx, StoreOperation(op), elapsed, err)
-	}
-}
-
-// refreshed returns the hook as package refresh calls it.
-func (h Hooks) refreshed() func(context.Context, refresh.Source, time.Duration, error) {
-	if h.Refreshed == nil {
-		return nil
-	}
-	return func(ctx context.Context, source refresh.Source, elapsed time.Duration, err error) {
-		h.Refreshed(ctx, RefreshSource(source), elapsed, err)
-	}
 }
 
 // margin returns how long before its expiry a token is refreshed.

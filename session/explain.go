@@ -14,8 +14,8 @@ import (
 const maxExplanation = 300 // bytes, about
 
 // Explain says in words why Fetch has returned err for r, for a log or a developer: "no
-// cookies", say, or "access token is refused: bad issuer: iss …". The text may change; for
-// a metric use errors.Is and tokens.Reason. It holds no token, no value of a cookie and no
+// cookies", say, or "access token is refused: bad issuer: iss …". The text may change; a
+// metric needs [Manager.Reason]. It holds no token, no value of a cookie and no
 // attribute of a user. What it quotes of the request is cut. Without an error it is empty.
 func (m *Manager) Explain(r *http.Request, err error) string {
 	switch {

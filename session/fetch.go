@@ -74,7 +74,9 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 		return nil, errNoCookies
 	}
 	if !opts.ForceRefresh {
-		if s := m.cachedSingle(ctx, parsed); s != nil {
+		s := m.cachedSingle(ctx, parsed)
+		m.hooks.cacheAsked(ctx, s != nil)
+		if s != nil {
 			return s, nil
 		}
 	}
@@ -204,7 +206,9 @@ func (m *Manager) fetchBearer(ctx context.Context, raw string, opts *FetchOption
 }
 
 func (m *Manager) verifyBearer(ctx context.Context, raw string) (*Session, error) {
-	if s := m.cached(ctx, asBearer, raw, "", ""); s != nil {
+	s := m.cached(ctx, asBearer, raw, "", "")
+	m.hooks.cacheAsked(ctx, s != nil)
+	if s != nil {
 		return s, nil
 	}
 	m.refresher.HearSignOuts(ctx, m.now())

@@ -34,6 +34,7 @@ type Manager struct {
 	warnings  *warnings
 
 	clientAddress func(*http.Request) netip.Addr
+	hooks         Hooks
 	logForeign    rate.Sometimes
 }
 
@@ -83,6 +84,7 @@ func NewManager(cfg Config) (*Manager, error) {
 		warnings: newWarnings(&cfg),
 
 		clientAddress: cfg.ClientAddress,
+		hooks:         cfg.Hooks,
 	}
 	m.logForeign.Interval = time.Minute
 	for _, issuer := range cfg.UserPool.IssuerURLs() {
@@ -94,7 +96,8 @@ func NewManager(cfg Config) (*Manager, error) {
 		Secrets:    []string{cfg.UserPool.ClientSecret},
 		Superseded: func(access string) { m.cache.drop(inCookies, access) },
 		Issued:     m.warnings.ofNewToken,
-		Margin:     cfg.margin(), Now: cfg.Now, Logger: cfg.Logger, Refreshed: cfg.Hooks.refreshed(),
+		Margin:     cfg.margin(), Now: cfg.Now, Logger: cfg.Logger,
+		RefreshStarted: cfg.Hooks.RefreshStarted, Refreshed: m.hooks.refreshed(),
 		Store: cfg.Shared, StoreCalled: cfg.Hooks.storeCalled(), Box: box, UserPoolID: cfg.UserPool.ID, ClientID: cfg.UserPool.ClientID,
 	})
 	return m, nil
@@ -119,6 +122,13 @@ func (m *Manager) cached(ctx context.Context, how arrival, access, id, details s
 	}
 	m.refresher.NoteDelivered(access)
 	return s
+}
+
+// CacheSize returns how many verified sessions the cache holds, and about how many bytes of
+// Config.CacheBytes they take.
+func (m *Manager) CacheSize() (sessions int, bytes int64) {
+	sessions, size := m.cache.Size()
+	return sessions, int64(size)
 }
 
 // verifyToken verifies a token that has come with a request. It logs that tokens of this

@@ -104,6 +104,7 @@ func (c *Client) UserAttributes(ctx context.Context, access string) (map[string]
 // call makes a call that sends these credentials, and reports how it ended.
 func (c *Client) call(ctx context.Context, op string, secrets []string, do func(context.Context) error) (err error) {
 	start := c.opts.Now()
+	ctx = c.opts.Hooks.callStarted(ctx, op)
 	call := awscall.Call{Op: op, Secrets: append(secrets, c.userPool.ClientSecret), Repeat: hadNoEffect}
 	if failure := call.Do(ctx, do); failure != nil {
 		err = callError(failure)

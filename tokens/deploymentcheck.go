@@ -41,13 +41,13 @@ func (v *Verifier) CheckKeys(ctx context.Context) error {
 }
 
 // Check asks Cognito whether the app client exists and has this client secret. It tries
-// to refresh a token that Cognito has never issued, which no user notices; Hooks.Called is
-// told of the call and its refusal. A mistake is a [*ConfigError] that names ClientID or
-// ClientSecret. Every other error wraps [ErrUnavailable]. A host that has no address is
+// to refresh a token that Cognito has never issued, which no user notices. Hooks.Called is
+// told of the call and its refusal; see [IsCheck]. A mistake is a [*ConfigError] that names
+// ClientID or ClientSecret. Every other error wraps [ErrUnavailable]. A host that has no address is
 // both, and names ID or, where it is set, Endpoint. Check cannot tell that an app client
 // belongs to another user pool of the region; CheckLogin can.
 func (c *Client) Check(ctx context.Context) error {
-	_, err := c.Refresh(ctx, unknownToken, nil)
+	_, err := c.Refresh(asCheck(ctx), unknownToken, nil)
 	answer, answered := errors.AsType[*APIError](err)
 	switch {
 	case isUnknownHost(err) && c.userPool.Endpoint != "":
@@ -73,7 +73,7 @@ func (c *Client) Check(ctx context.Context) error {
 // ClientID if the app client may not use codes. Every other error wraps [ErrUnavailable].
 // A host that has no address is both.
 func (c *Client) CheckLogin(ctx context.Context, redirectURI string) error {
-	_, err := c.Exchange(ctx, unknownToken, oauth2.GenerateVerifier(), redirectURI)
+	_, err := c.Exchange(asCheck(ctx), unknownToken, oauth2.GenerateVerifier(), redirectURI)
 	answer, answered := errors.AsType[*APIError](err)
 	switch {
 	case isUnknownHost(err):

@@ -35,6 +35,7 @@ func (c *Client) Exchange(ctx context.Context, code, verifier, redirectURI strin
 		cfg.Endpoint.AuthStyle = oauth2.AuthStyleInHeader
 	}
 	start := c.opts.Now()
+	ctx = c.opts.Hooks.callStarted(ctx, opToken)
 	limited, cancel := context.WithTimeout(ctx, exchangeTimeout)
 	defer cancel()
 	// The library takes its HTTP client from the context.

@@ -1,7 +1,6 @@
 package tokens
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -33,20 +32,8 @@ type Options struct {
 	// lines a minute. No token is ever logged. Default slog.Default().
 	Logger *slog.Logger
 
-	// Hooks observe calls and fetches.
+	// Hooks observe calls and fetches. Default none.
 	Hooks Hooks
-}
-
-// Hooks are functions that are called after an event. Any may be nil. Requests wait
-// until the hook returns, so return quickly.
-type Hooks struct {
-	// Called is told of each call to Cognito's API, with the operation's name and the
-	// time of all its attempts.
-	Called func(ctx context.Context, op string, elapsed time.Duration, err error)
-
-	// KeysFetched is told of each fetch of a key set, with the number of usable keys
-	// in it.
-	KeysFetched func(ctx context.Context, issuer string, keys int, err error)
 }
 
 const defaultLeeway = time.Minute

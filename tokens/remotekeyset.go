@@ -113,7 +113,7 @@ func (s *RemoteKeySet) fetchOnce(ctx context.Context, issuer string) error {
 // ensureUsable fetches the issuer's key set, unless its keys are usable.
 func (s *RemoteKeySet) ensureUsable(ctx context.Context, issuer string) error {
 	keys := s.issuers[issuer]
-	if keys == nil || keys.usable(keys.current.Load(), keys.opts.Now()) {
+	if keys == nil || keys.usable(ctx, keys.current.Load(), keys.opts.Now()) {
 		return nil
 	}
 	if _, err := keys.key(ctx, ""); !errors.Is(err, UnknownKey) {
@@ -155,7 +155,7 @@ func (k *publicKey) trusted(now time.Time) bool {
 		age := now.Sub(k.askedAt)
 		return age >= 0 && age < customKeyTTL // after a clock was set back, age is negative
 	}
-	return !k.removed.Load() && k.issuer.usable(k.issuer.current.Load(), now)
+	return !k.removed.Load() && k.issuer.usable(context.Background(), k.issuer.current.Load(), now)
 }
 
 // issuerKeys is the key set of one issuer.
@@ -193,24 +193,24 @@ type keyFetch struct {
 // usable reports whether keys are young enough to verify tokens. It starts a fetch in
 // the background if they are old. Keys with a time in the future count as old: the
 // clock was wrong when they were fetched, or is wrong now.
-func (s *issuerKeys) usable(keys *fetchedKeys, now time.Time) bool {
+func (s *issuerKeys) usable(ctx context.Context, keys *fetchedKeys, now time.Time) bool {
 	if keys == nil {
 		return false
 	}
 	age := now.Sub(keys.fetchedAt)
 	if age > keysRefetchAfter || age < 0 {
-		s.fetch(keys, false)
+		s.fetch(ctx, keys, false)
 	}
 	return age < keysUsableFor
 }
 
 func (s *issuerKeys) key(ctx context.Context, kid string) (*publicKey, error) {
 	keys := s.current.Load()
-	usable := s.usable(keys, s.opts.Now())
+	usable := s.usable(ctx, keys, s.opts.Now())
 	if usable && keys.byID[kid] != nil {
 		return keys.byID[kid], nil
 	}
-	fetch, err := s.fetch(keys, usable)
+	fetch, err := s.fetch(ctx, keys, usable)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +239,7 @@ var finished = func() *keyFetch {
 // keys are no longer those that the caller has seen, a fetch has just finished. After
 // a recent failure fetch returns an error instead. For an unknown kid it also does so
 // after any recent fetch.
-func (s *issuerKeys) fetch(seen *fetchedKeys, forUnknownKid bool) (*keyFetch, error) {
+func (s *issuerKeys) fetch(ctx context.Context, seen *fetchedKeys, forUnknownKid bool) (*keyFetch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.running != nil {
@@ -261,19 +261,23 @@ func (s *issuerKeys) fetch(seen *fetchedKeys, forUnknownKid bool) (*keyFetch, er
 	}
 	s.startedAt = now
 	s.running = &keyFetch{done: make(chan struct{})}
-	s.run(s.running)
+	s.run(ctx, s.running)
 	return s.running, nil
 }
 
-// run fetches the key set in the background. It uses no request's context: the request
-// that started the fetch may be cancelled while others wait. s.mu is held.
-func (s *issuerKeys) run(fetch *keyFetch) {
-	ctx, cancel := context.WithTimeout(context.Background(), keysFetchTimeout)
+// run fetches the key set in the background, with the values of the request's context. The
+// request may be cancelled while others wait, and that does not cancel the fetch. s.mu is
+// held.
+func (s *issuerKeys) run(ctx context.Context, fetch *keyFetch) {
+	ctx = context.WithoutCancel(ctx)
 	var keys map[string]*rsa.PublicKey
 	start := s.startedAt
 	task := background.Task{Name: "tokens: a fetch of a key set", Logger: s.opts.Logger}
 	task.Go(func() (err error) {
-		keys, err = s.download(ctx)
+		ctx = s.opts.Hooks.keysFetchStarted(ctx, s.issuer)
+		limited, cancel := context.WithTimeout(ctx, keysFetchTimeout)
+		defer cancel()
+		keys, err = s.download(limited)
 		return err
 	}, func(err error) {
 		if err != nil {
@@ -288,7 +292,6 @@ func (s *issuerKeys) run(fetch *keyFetch) {
 		}
 	}, func(error) {
 		close(fetch.done)
-		cancel()
 	})
 }
 

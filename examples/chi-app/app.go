@@ -31,6 +31,9 @@ type config struct {
 	Demo       []cognitotest.User // the users who can sign in; nil on a real user pool
 	Client     *clientConfig      // nil unless Amplify is served too
 	AWS        awsConfig
+	Debug      bool    // tell clients why they are refused
+	Operator   string  // the URL of the operator's port, empty without one
+	Outage     *outage // nil on a real user pool
 }
 
 func (c config) now() time.Time {
@@ -48,6 +51,8 @@ type app struct {
 	identities *identity.Pool
 	data       *appsync.Client
 	router     *chi.Mux
+	operator   http.Handler // of the operator's port
+	metrics    *metrics
 	nav        []link
 	notes      guestbook
 	gallery    gallery
@@ -56,7 +61,11 @@ type app struct {
 }
 
 func newApp(cfg config) (*app, error) {
-	a := &app{cfg: cfg, assets: loadAssets()}
+	metrics, err := newMetrics()
+	if err != nil {
+		return nil, err
+	}
+	a := &app{cfg: cfg, assets: loadAssets(), metrics: metrics}
 	if err := a.newAuth(); err != nil {
 		return nil, err
 	}
@@ -69,6 +78,7 @@ func newApp(cfg config) (*app, error) {
 		return nil, err
 	}
 	a.route()
+	a.routeOperator()
 	return a, nil
 }
 
@@ -88,7 +98,11 @@ const routesPath = "/api/auth"
 //
 // With Origin, users sign in on the server, through auth.Routes. No script needs
 // their tokens then, so their cookies are HttpOnly.
-func (a *app) newAuth() (err error) {
+func (a *app) newAuth() error {
+	hooks, err := a.metrics.wrap("site", a.hooks())
+	if err != nil {
+		return err
+	}
 	//show:auth
 	a.auth, err = cognito.New(cognito.Config{
 		UserPool:     a.cfg.UserPool,
@@ -99,13 +113,17 @@ func (a *app) newAuth() (err error) {
 		Login:        a.cfg.Login,
 		AfterSignIn:  "/dashboard",
 		ErrorHandler: a.serveError,
+		ReasonHeader: a.cfg.Debug, // never in production
 		HTTPClient:   a.cfg.HTTPClient,
 		Now:          a.cfg.Now,
 		Logger:       a.cfg.Logger,
-		Hooks:        a.hooks(),
+		Hooks:        hooks,
 	})
 	//end:auth
-	return err
+	if err != nil {
+		return err
+	}
+	return a.metrics.observe("site", a.auth)
 }
 
 // route makes the router and its guards. auth.Protect guards the Matcher's paths.
@@ -119,7 +137,7 @@ func (a *app) route() {
 
 	//show:routes
 	r := chi.NewRouter()
-	r.Use(a.traceRequests, a.securityHeaders, crossOrigin.Handler, chimw.GetHead)
+	r.Use(a.watch, a.traceRequests, a.securityHeaders, crossOrigin.Handler, chimw.GetHead)
 	r.Use(a.auth.Protect)
 
 	r.Get("/dashboard", a.dashboard)

@@ -31,6 +31,7 @@ func TestBrowser(t *testing.T) {
 		{"the tokens are counted down", browseCountdown},
 		{"all of it works without JavaScript", browseWithoutScripts},
 		{"the keyboard is enough", browseByKeyboard},
+		{"the operator makes Cognito fail, and nobody is signed out", browseOutage},
 		{"every page fits a phone and can be found one's way in", browsePages},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(newTab(t, browser)) })
@@ -187,6 +188,35 @@ func browseCountdown(b *tab) {
 	b.demo.advance(2 * time.Second)
 	b.Arrive(200, "/dashboard", chromedp.Click(chromedp.CSS("#expired a")))
 	b.Shows("#refresh", "were refreshed on the way")
+}
+
+// browseOutage presses the switch on the operator's page, as a newcomer does.
+func browseOutage(b *tab) {
+	operator := &tab{b.Beside(), b.demo}
+	operator.Origin = b.demo.serveOperator(b.T)
+	b.signIn("ada")
+	operator.Do(chromedp.EmulateViewport(390, 800, chromedp.EmulateMobile))
+	operator.check("/")
+	operator.Shows("#cognito", "Cognito works.")
+	operator.Arrive(200, "/readyz", chromedp.Click(chromedp.CSS("main a")))
+	operator.Shows("body", "ready")
+	operator.Open("/")
+	operator.Arrive(200, "/", chromedp.Click(chromedp.CSS("main form button")))
+	operator.Shows("#cognito", "status 500")
+	operator.check("/")
+
+	b.Open("/dashboard")
+	b.Shows("#who", "ada")
+	b.Shows(".banner", "Cognito fails")
+	b.demo.advance(2 * time.Minute)
+	b.Arrive(503, "/dashboard", chromedp.Navigate(b.Origin+"/dashboard"))
+	b.Shows("main", "You have not been signed out")
+	b.check("/dashboard")
+	operator.Arrive(200, "/", chromedp.Click(chromedp.CSS("main form button")))
+	operator.Shows("#cognito", "Cognito works.")
+	b.Arrive(200, "/dashboard", chromedp.Click(chromedp.CSS("main a")))
+	b.Shows("#refresh", "were refreshed on the way")
+	operator.Arrive(200, "/metrics", chromedp.Navigate(operator.Origin+"/metrics"))
 }
 
 func browseWithoutScripts(b *tab) {

@@ -33,18 +33,26 @@ func clientScript(dir string) (string, error) {
 // newClientAuth makes the Auth for sessions that Amplify starts in the browser. They
 // need an Auth of their own: their cookies have another app client's name, and are
 // not HttpOnly.
-func (a *app) newClientAuth() (err error) {
+func (a *app) newClientAuth() error {
+	hooks, err := a.metrics.wrap("amplify", a.hooks())
+	if err != nil {
+		return err
+	}
 	//show:client
 	a.client, err = cognito.New(cognito.Config{
-		UserPool:   a.cfg.Client.UserPool,
-		SignIn:     "/amplify/",
-		HTTPClient: a.cfg.HTTPClient,
-		Now:        a.cfg.Now,
-		Logger:     a.cfg.Logger,
-		Hooks:      a.hooks(),
+		UserPool:     a.cfg.Client.UserPool,
+		SignIn:       "/amplify/",
+		ReasonHeader: a.cfg.Debug,
+		HTTPClient:   a.cfg.HTTPClient,
+		Now:          a.cfg.Now,
+		Logger:       a.cfg.Logger,
+		Hooks:        hooks,
 	})
 	//end:client
-	return err
+	if err != nil {
+		return err
+	}
+	return a.metrics.observe("amplify", a.client)
 }
 
 func (a *app) routeClient(r chi.Router) {

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -37,6 +38,12 @@ func TestAmplifyPage(t *testing.T) {
 		return &response{resp, w.Body.String()}
 	}
 	ask("GET", "/amplify/api/current-user").expect(t, 200, `"username":"ada"`, `"refreshed":false`)
+	if want := `path=/amplify/api/current-user status=200 took=\S+ decision=passed subject=[0-9a-f]`; !regexp.MustCompile(want).MatchString(d.log.String()) {
+		t.Errorf("the access log lacks %s: %s", want, d.log.String())
+	}
+	if n := d.metric(t, "cognitogate_requests_total", "cognitogate_decision", `auth="amplify"`)["passed"]; n != 1 {
+		t.Errorf("%d requests have passed the guards of Amplify's sessions, want 1", n)
+	}
 	ask("GET", "/apis/get-current-user").expect(t, http.StatusUnauthorized) // the other app client's
 	out := ask("POST", "/amplify/api/sign-out").expect(t, http.StatusNoContent)
 	if n := strings.Count(strings.Join(out.Header["Set-Cookie"], "\n"), "=; "); n < 4 {
@@ -46,7 +53,7 @@ func TestAmplifyPage(t *testing.T) {
 
 func TestClientFlag(t *testing.T) {
 	dir := t.TempDir()
-	err := run(t.Context(), []string{"-addr", "localhost:0", "-client", dir}, io.Discard, io.Discard)
+	err := run(t.Context(), []string{"-addr", "localhost:0", "-operator=", "-client", dir}, io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "has no client.js: build it, with npm ci") {
 		t.Errorf("a directory without the program: %v", err)
 	}

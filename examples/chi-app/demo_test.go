@@ -26,6 +26,10 @@ type demo struct {
 
 	cookieDomain string // of Amplify's cookies; empty for those of the host
 
+	operator    http.Handler // of the operator's port
+	operatorURL string       // empty without one
+	debug       bool
+
 	mu      sync.Mutex
 	frozen  time.Time // zero while the clock runs
 	ahead   time.Duration
@@ -94,6 +98,9 @@ func (d *demo) start(t *testing.T) {
 		Now:        d.server.Now,
 		Logger:     slog.New(slog.NewTextHandler(d.log, nil)),
 		Demo:       users,
+		Outage:     &outage{server: d.server},
+		Operator:   d.operatorURL,
+		Debug:      d.debug,
 	}
 	cfg.useServices(d.server)
 	if d.client != nil {
@@ -105,7 +112,7 @@ func (d *demo) start(t *testing.T) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.handler = handler
+	d.handler, d.operator = handler, handler.operator
 	if d.cookieDomain != "" {
 		d.handler = withCookieDomain(d.cookieDomain, handler)
 	}
@@ -116,6 +123,21 @@ func (d *demo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	handler := d.handler
 	d.mu.Unlock()
 	handler.ServeHTTP(w, r)
+}
+
+// serveOperator serves the operator's port, which pages link to then, and returns its URL.
+func (d *demo) serveOperator(t *testing.T) string {
+	t.Helper()
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.mu.Lock()
+		handler := d.operator
+		d.mu.Unlock()
+		handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(site.Close)
+	d.operatorURL = localhost(site.Listener.Addr().String())
+	d.start(t)
+	return d.operatorURL
 }
 
 // advance moves the clock of the user pool and of the application.

@@ -63,7 +63,7 @@ func TestRunOnARealPool(t *testing.T) {
 			log := new(syncBuffer)
 			done := make(chan error, 1)
 			go func() {
-				err := run(ctx, []string{"-addr", "127.0.0.1:0", "-origin", "https://app.example.com", "-outputs", write(t, c.text)}, stdout, log)
+				err := run(ctx, []string{"-addr", "127.0.0.1:0", "-operator", "localhost:0", "-origin", "https://app.example.com", "-outputs", write(t, c.text)}, stdout, log)
 				stdout.Close()
 				done <- err
 			}()
@@ -138,7 +138,7 @@ func TestOutputsAreRefused(t *testing.T) {
 		{"no JSON", "export default {}", "https://app.example.com", []string{"amplify_outputs.json: ", "not a JSON object"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := run(t.Context(), []string{"-addr", "localhost:0", "-origin", c.origin, "-outputs", write(t, c.text)}, io.Discard, io.Discard)
+			err := run(t.Context(), []string{"-addr", "localhost:0", "-operator=", "-origin", c.origin, "-outputs", write(t, c.text)}, io.Discard, io.Discard)
 			for _, want := range c.want {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("error %v, want %q in it", err, want)
@@ -147,11 +147,11 @@ func TestOutputsAreRefused(t *testing.T) {
 		})
 	}
 	t.Setenv(secretVariable, "short")
-	err := run(t.Context(), []string{"-addr", "localhost:0", "-origin", "https://app.example.com", "-outputs", write(t, outputs)}, io.Discard, io.Discard)
-	if err == nil || !strings.Contains(err.Error(), "Secret: ") {
+	err := run(t.Context(), []string{"-addr", "localhost:0", "-operator=", "-origin", "https://app.example.com", "-outputs", write(t, outputs)}, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), secretVariable+": want 32 random characters") || strings.Contains(err.Error(), "short") {
 		t.Errorf("with a short secret: %v", err)
 	}
-	if err := run(t.Context(), []string{"-addr", "localhost:0", "-outputs", "nowhere.json"}, io.Discard, io.Discard); err == nil {
+	if err := run(t.Context(), []string{"-addr", "localhost:0", "-operator=", "-outputs", "nowhere.json"}, io.Discard, io.Discard); err == nil {
 		t.Error("a file that does not exist is no error")
 	}
 }

@@ -21,6 +21,8 @@ type view struct {
 	Nav         []link
 	Session     *session.Session // nil if nobody is signed in
 	Request     *trace
+	Fails       bool   // Cognito fails, because the operator wants it
+	Operator    string // the URL of the operator's page, or empty
 	Data        any
 }
 
@@ -35,6 +37,7 @@ func (a *app) render(w http.ResponseWriter, r *http.Request, status int, page, t
 	err := a.assets.pages[page].ExecuteTemplate(&b, "layout.html", view{
 		Page: page, Title: title, Demo: a.cfg.Demo, Nav: a.nav,
 		Session: s, Request: traceOf(r.Context()), Data: data,
+		Fails: a.cfg.Outage.isOn(), Operator: a.cfg.Operator,
 	})
 	if err != nil {
 		a.cfg.Logger.ErrorContext(r.Context(), "page", "page", page, "error", err)

@@ -36,16 +36,6 @@ type refreshed struct {
 	Err    error
 }
 
-// String is the short text for the log.
-func (d decided) String() string { return string(d.Decision) }
-
-func (r refreshed) String() string {
-	if r.Err != nil {
-		return string(r.Source) + " failed"
-	}
-	return string(r.Source)
-}
-
 type traceKey struct{}
 
 // traceOf never returns nil, because hooks also run for requests without a trace.
@@ -59,6 +49,19 @@ func traceOf(ctx context.Context) *trace {
 // Refreshed reports whether this request's tokens were refreshed.
 func (t *trace) Refreshed() bool {
 	return slices.ContainsFunc(t.Refreshes, func(r refreshed) bool { return r.Err == nil })
+}
+
+// sources is the short form of Refreshes for the log.
+func (t *trace) sources() []string {
+	list := make([]string, 0, len(t.Refreshes))
+	for _, r := range t.Refreshes {
+		if r.Err != nil {
+			list = append(list, string(r.Source)+" failed")
+		} else {
+			list = append(list, string(r.Source))
+		}
+	}
+	return list
 }
 
 // String is the value of a Server-Timing header, which a browser's developer
@@ -79,14 +82,14 @@ func millis(d time.Duration) string {
 	return fmt.Sprintf("%.3g", float64(d)/float64(time.Millisecond))
 }
 
-// hooks record the guards' decisions and their calls to Cognito. Your program would
-// update its metrics here.
+// hooks record the guards' decisions and their calls to Cognito, for the pages. Metrics
+// need none of it: see metrics.go.
 func (a *app) hooks() cognito.Hooks {
 	//show:hooks
 	return cognito.Hooks{
-		Decided: func(ctx context.Context, d cognito.Decision, took time.Duration) {
+		Decided: func(ctx context.Context, d cognito.GuardDecision) {
 			t := traceOf(ctx)
-			t.Decisions = append(t.Decisions, decided{d, took})
+			t.Decisions = append(t.Decisions, decided{d.Decision, d.Elapsed})
 		},
 		Session: session.Hooks{
 			Refreshed: func(ctx context.Context, source session.RefreshSource, took time.Duration, err error) {
@@ -99,25 +102,40 @@ func (a *app) hooks() cognito.Hooks {
 	//end:hooks
 }
 
-// traceRequests traces and logs every request. It logs no query, header or username,
-// because logs are often read by others.
+// watch lets traceRequests see what the guards decide.
+func (a *app) watch(next http.Handler) http.Handler {
+	if a.client != nil {
+		next = a.client.Watch(next)
+	}
+	return a.auth.Watch(next)
+}
+
+// traceRequests traces and logs every request, also one that a guard refuses. It logs no
+// query, header or username, because logs are often read by others. The subject is a random
+// identifier of the user, which only the user pool can resolve.
+//
+//show:access-log
 func (a *app) traceRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		t := new(trace)
 		ww := chimw.NewWrapResponseWriter(w, r.ProtoMajor)
 		defer func() {
+			outcome := cognito.Watched(r) // auth.Watch is in front
 			a.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request",
 				slog.String("method", r.Method),
 				slog.String("path", r.URL.Path),
 				slog.Int("status", cmp.Or(ww.Status(), http.StatusOK)),
 				slog.Duration("took", time.Since(start)),
-				slog.Any("guards", t.Decisions),
-				slog.Any("refreshes", t.Refreshes))
+				slog.String("decision", string(outcome.Decision)),
+				slog.String("subject", outcome.Subject),
+				slog.Any("refreshes", t.sources()))
 		}()
 		next.ServeHTTP(ww, r.WithContext(context.WithValue(r.Context(), traceKey{}, t)))
 	})
 }
+
+//end:access-log
 
 // callCounts counts the calls to Cognito since the start, for the admin page.
 type callCounts struct {

@@ -42,6 +42,7 @@ func (c *config) useEmulator(login string, o *options) (http.Handler, error) {
 		server.PutObject("public/"+name+".png", picture)
 	}
 	c.useServices(server)
+	c.Outage = &outage{server: server}
 	c.Demo = users
 	c.Secret = newSecret() // the user pool ends with the process, and running sign-ins too
 	if o.client == "" {
@@ -65,21 +66,26 @@ func (c *config) useServices(server *cognitotest.Server) {
 // secretVariable is the name of the environment variable with Config.Secret.
 const secretVariable = "CHI_APP_SECRET"
 
+const (
+	minSecret    = 32 // characters
+	secretRemedy = secretVariable + "=$(openssl rand -base64 32)"
+)
+
 // useOutputs makes the application run on the user pool of an Amplify configuration
 // file.
 func (c *config) useOutputs(name, secret string) error {
 	//show:outputs
 	file, err := os.Open(name)
 	if err != nil {
-		return err
+		return fmt.Errorf("-outputs %w", err)
 	}
 	defer file.Close()
 	outputs, err := cognito.ReadOutputs(file)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("-outputs %s: %w", name, err)
 	}
 	if c.Login, err = outputs.Login(c.Origin, routesPath); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("-outputs %s: %w", name, err)
 	}
 	c.UserPool = outputs.UserPool
 	c.AWS = awsConfig{Data: outputs.Data, Query: "query { __typename }"}
@@ -90,7 +96,7 @@ func (c *config) useOutputs(name, secret string) error {
 	//end:outputs
 	if secret == "" {
 		c.Logger.Warn("a new secret is made for every start: a sign-in that is under way when the program restarts has to begin again, and replicas would not know each other's",
-			"remedy", secretVariable+"=$(openssl rand -base64 32)")
+			"remedy", secretRemedy)
 		c.Secret = newSecret()
 	}
 	return nil

@@ -14,7 +14,7 @@ var update = flag.Bool("update", false, "write the exported surface to testdata/
 // TestAPI compares the exported surface of each package, as go doc shows it, with
 // testdata/api. So every change of it is part of a diff.
 func TestAPI(t *testing.T) {
-	for _, pkg := range []string{"matcher", "tokens", "session", "middleware", "identity", "appsync", "cognitotest", "session/storetest"} {
+	for _, pkg := range []string{"matcher", "tokens", "session", "middleware", "middleware/otelhooks", "identity", "appsync", "cognitotest", "session/dynamostore", "session/redisstore", "session/storetest"} {
 		got, err := exec.Command("go", "doc", "-all", module+pkg).Output()
 		if err != nil {
 			t.Fatalf("go doc %s: %v", pkg, err)

@@ -21,8 +21,11 @@ var allowedImports = map[string][]string{
 	"tokens":                           {"internal/awscall", "internal/background", "internal/outage", "internal/redact"},
 	"session":                          {"internal/clockcache", "internal/recent", "session/internal/refresh", "tokens", "internal/configerr", "internal/cookie", "internal/hosts", "internal/page", "internal/percent", "internal/seal"},
 	"session/internal/refresh":         {"tokens", "internal/awscall", "internal/background", "internal/outage", "internal/recent", "internal/seal"},
+	"session/dynamostore":              {"session"},
+	"session/redisstore":               {"session"},
 	"session/storetest":                {"session"},
 	"middleware":                       {"internal/automaton", "internal/background", "internal/configerr", "internal/percent", "internal/recent", "matcher", "session", "tokens", "internal/cookie", "internal/page", "internal/seal"},
+	"middleware/otelhooks":             {"middleware", "session", "tokens"},
 	"identity":                         {"internal/background", "internal/configerr", "internal/outage", "internal/recent", "internal/awscall", "session", "tokens", "internal/hosts"},
 	"appsync":                          {"internal/awscall", "identity", "session", "internal/hosts"},
 	"cognitotest":                      {"middleware", "session", "tokens", "internal/sigv4"},
@@ -37,6 +40,7 @@ var allowedImports = map[string][]string{
 	"internal/browsertest":             {"internal/longtest"},
 	"internal/longtest":                {},
 	"internal/nginxtest":               {},
+	"internal/redistest":               {"internal/longtest"},
 	"internal/repotest":                {},
 	"internal/outage":                  {"internal/awscall"},
 	"internal/page":                    {},
@@ -51,13 +55,24 @@ var allowedImports = map[string][]string{
 // do, so that a new major version of it changes few packages.
 var thirdPartyImporters = map[string][]string{
 	"github.com/lestrrat-go/jwx/": {"tokens"},
-	"github.com/aws/":             {"internal/awscall", "tokens", "identity", "internal/sigv4", "examples/chi-app"},
+	"github.com/aws/":             {"internal/awscall", "tokens", "identity", "internal/sigv4", "session/dynamostore", "examples/chi-app"},
 	"github.com/chromedp/":        {"internal/browsertest"},
 	"github.com/go-chi/chi/":      {"middleware", "cognitotest", "examples/chi-app"},
 	"github.com/gorilla/":         {"internal/seal"},
+	"github.com/redis/":           {"session/redisstore", "internal/redistest"},
+	"github.com/prometheus/":      {"examples/chi-app"},
 	"golang.org/x/net/":           {"internal/cookie"},
-	"golang.org/x/oauth2":         {"tokens", "middleware"},
-	"golang.org/x/time/":          {"middleware", "session", "session/internal/refresh"},
+
+	// The API of OpenTelemetry. Its SDK and its exporter are the program's.
+	"go.opentelemetry.io/otel/attribute":  {"middleware/otelhooks", "examples/chi-app"},
+	"go.opentelemetry.io/otel/codes":      {"middleware/otelhooks"},
+	"go.opentelemetry.io/otel/exporters/": {"examples/chi-app"},
+	"go.opentelemetry.io/otel/metric":     {"middleware/otelhooks"},
+	"go.opentelemetry.io/otel/sdk/":       {"examples/chi-app"},
+	"go.opentelemetry.io/otel/trace":      {"middleware/otelhooks"},
+
+	"golang.org/x/oauth2": {"tokens", "middleware"},
+	"golang.org/x/time/":  {"middleware", "session", "session/internal/refresh"},
 }
 
 // jwxFiles are the only files of package tokens that may import jwx.

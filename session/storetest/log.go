@@ -78,7 +78,7 @@ func anyNotes(t testing.TB, open func() session.Store) {
 func manyNotes(t testing.TB, open func() session.Store) {
 	s := storeUnderTest{t, open()}
 	var want []string
-	for i := range 2*pageSize + 50 {
+	for i := range 2*pageSize + 20 {
 		want = append(want, fmt.Sprintf("note %03d", i))
 		s.append(want[i])
 	}
@@ -118,31 +118,28 @@ func shortKeep(t testing.TB, open func() session.Store) {
 
 func appendWhileReading(t testing.TB, open func() session.Store) {
 	s := storeUnderTest{t, open()}
-	const writers, each = 4, 40
-	appended := make(chan struct{})
+	const writers, each = 4, 20
+	appended := make(chan struct{}, 1) // closed at the end
 	go func() {
 		defer close(appended)
 		inParallel(writers, func(writer int) {
 			for i := range each {
-				if err := s.Append(t.Context(), []byte(fmt.Sprint(writer, " ", i)), keep); err != nil {
+				if err := s.Append(t.Context(), fmt.Append(nil, writer, " ", i), keep); err != nil {
 					t.Error("Append: ", err)
+				}
+				select {
+				case appended <- struct{}{}:
+				default: // the reader will read anyway
 				}
 			}
 		})
 	}()
 	read := make(map[string]bool)
 	cursor := ""
-	for done := false; !done; {
-		select {
-		case <-appended:
-			done = true
-		default:
-		}
+	for range appended {
 		notes, next, err := s.Since(t.Context(), cursor)
 		if err != nil {
 			t.Error("Since: ", err)
-			<-appended
-			return
 		}
 		for _, note := range notes {
 			read[string(note)] = true

@@ -117,8 +117,8 @@ var logFaults = map[string]func(f *faulty, m *Memory){
 	"Since takes the cursor of another log": func(f *faulty, m *Memory) {
 		f.since = func(ctx context.Context, cursor string) ([][]byte, string, error) {
 			number, _, _ := strings.Cut(cursor, ":")
-			if n, err := strconv.Atoi(number); err == nil && n > 0 && n <= len(m.notes) {
-				cursor = number + ":" + m.notes[n-1].mark
+			if n, err := strconv.Atoi(number); err == nil && n > 0 && n <= len(m.Notes()) {
+				cursor = number + ":" + markOf(m, n)
 			}
 			return m.Since(ctx, cursor)
 		}
@@ -133,8 +133,8 @@ var logFaults = map[string]func(f *faulty, m *Memory){
 	},
 	"Since skips to the end for the cursor of another log": func(f *faulty, m *Memory) {
 		f.since = func(ctx context.Context, cursor string) ([][]byte, string, error) {
-			if n := len(m.notes); isForeign(m, cursor) && n > 0 {
-				return nil, fmt.Sprintf("%d:%s", n, m.notes[n-1].mark), nil
+			if n := len(m.Notes()); isForeign(m, cursor) && n > 0 {
+				return nil, fmt.Sprintf("%d:%s", n, markOf(m, n)), nil
 			}
 			return m.Since(ctx, cursor)
 		}
@@ -145,6 +145,8 @@ var logFaults = map[string]func(f *faulty, m *Memory){
 			if cursor != "" || err != nil {
 				return nil, next, err
 			}
+			m.mu.Lock()
+			defer m.mu.Unlock()
 			var notes [][]byte
 			for _, e := range m.notes {
 				notes = append(notes, e.value)
@@ -164,6 +166,15 @@ var logFaults = map[string]func(f *faulty, m *Memory){
 
 // isForeign reports whether no note of the log has the mark of a cursor.
 func isForeign(m *Memory, cursor string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	_, mark, _ := strings.Cut(cursor, ":")
 	return cursor != "" && !slices.ContainsFunc(m.notes, func(n note) bool { return n.mark == mark })
+}
+
+// markOf returns the mark of the n-th note.
+func markOf(m *Memory, n int) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.notes[n-1].mark
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // pageSize is how many notes Memory.Since returns at most.
-const pageSize = 100
+const pageSize = 50
 
 // Memory is a session.Store in this process, for tests. Several Managers can share one,
 // as replicas share a server. Its other methods look inside, or cause the losses that a

@@ -119,7 +119,7 @@ func (s storeUnderTest) append(note string) {
 func (s storeUnderTest) drain(cursor string) (notes []string, end string, pages int) {
 	s.Helper()
 	seen := make(map[string]bool)
-	for range 1000 {
+	for range 500 {
 		page, next, err := s.Since(s.Context(), cursor)
 		if err != nil {
 			s.Fatalf("Since(%q): %v", cursor, err)

@@ -24,8 +24,8 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// Config has what an Engine works with. Every field is required but Refreshed, Issued, Store
-// and StoreCalled.
+// Config has what an Engine works with. Every field is required but RefreshStarted,
+// Refreshed, Issued, Store and StoreCalled.
 type Config struct {
 	Exchange func(ctx context.Context, refreshToken string, opts *tokens.RefreshOptions) (*tokens.Set, error)
 	Revoke   func(ctx context.Context, refreshToken string) error
@@ -50,7 +50,11 @@ type Config struct {
 	// Issued is told of each access token that Cognito has just issued and that is valid.
 	Issued func(*tokens.Token)
 
-	// Refreshed is told how a request got refreshed tokens.
+	// RefreshStarted is told of a Refresh that begins. The Refresh runs with the context
+	// that it returns, unless that is nil.
+	RefreshStarted func(ctx context.Context) context.Context
+
+	// Refreshed is told how a request got refreshed tokens, or why it got none.
 	Refreshed func(ctx context.Context, source Source, elapsed time.Duration, err error)
 
 	// Store is shared with the Engines of other processes. StoreCalled is told of each

@@ -25,8 +25,11 @@ var (
 	// errTooOften reports a sign-in or a user with too many successful refreshes.
 	errTooOften = fmt.Errorf("%w: refreshed too often", ErrTooMany)
 
-	errNoUser   = fmt.Errorf("%w: a refreshed token names no user", tokens.ErrUnavailable)
-	errTwoUsers = fmt.Errorf("%w: refreshed tokens name two users", tokens.ErrUnavailable)
+	// ErrUnusable reports new tokens of Cognito's that are refused.
+	ErrUnusable = fmt.Errorf("%w: a refreshed token cannot be used", tokens.ErrUnavailable)
+
+	errNoUser   = fmt.Errorf("%w: it names no user", ErrUnusable)
+	errTwoUsers = fmt.Errorf("%w: the ID token is another user's", ErrUnusable)
 )
 
 // SignedOut reports whether Cognito says that the session is over.

@@ -14,15 +14,29 @@ import (
 
 // Refresh returns new tokens for the request: of a call that it joins, of a result that
 // is remembered, or of a call of its own.
-func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, err error) {
-	started, after := e.cfg.Now(), uint64(0)
+func (e *Engine) Refresh(ctx context.Context, req Request) (*Tokens, error) {
+	started := e.cfg.Now()
+	if e.cfg.RefreshStarted != nil {
+		if given := e.cfg.RefreshStarted(ctx); given != nil {
+			ctx = given
+		}
+	}
+	got, source, err := e.refresh(ctx, req)
+	if e.cfg.Refreshed != nil {
+		e.cfg.Refreshed(ctx, source, e.cfg.Now().Sub(started), err)
+	}
+	return got, err
+}
+
+func (e *Engine) refresh(ctx context.Context, req Request) (got *Tokens, source Source, err error) {
+	after := uint64(0)
 	if req.isForced() {
 		after = e.lastNumber.Load()
 	}
 	for steps := 0; ; {
 		call, source, err := e.join(ctx, &req, after)
 		if err != nil {
-			return nil, err
+			return nil, SourceNone, err
 		}
 		e.cfg.Superseded(req.Presented)
 		select {
@@ -49,12 +63,12 @@ func (e *Engine) Refresh(ctx context.Context, req Request) (got *Tokens, err err
 				continue // the call had another request's device key
 			}
 		case <-ctx.Done():
+			if source == tooEarly {
+				source = SourceNone
+			}
 			err = fmt.Errorf("%w: %w", tokens.ErrUnavailable, ctx.Err())
 		}
-		if e.cfg.Refreshed != nil && source != tooEarly {
-			e.cfg.Refreshed(ctx, source, e.cfg.Now().Sub(started), err)
-		}
-		return got, err
+		return got, source, err
 	}
 }
 

@@ -28,6 +28,7 @@ const (
 	SourceJoined Source = "joined" // a call that another request had started
 	SourceKept   Source = "kept"   // the remembered result of an earlier call
 	SourceStore  Source = "store"  // another process's call, whose result the store had
+	SourceNone   Source = "none"   // no call may be made, and no result will do
 
 	tooEarly Source = "" // a running call that started too early for the request
 )

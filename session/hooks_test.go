@@ -1,0 +1,197 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/session"
+	"github.com/cognitogate/cognitogate/tokens"
+)
+
+// hookKey is the key of a text in a context, which shows where the context comes from.
+type hookKey struct{}
+
+// TestRefreshHooks: the call to Cognito runs below the refresh that makes it, each refresh
+// that begins ends, and its error has a reason.
+func TestRefreshHooks(t *testing.T) {
+	t.Parallel()
+	var log []string
+	textOf := func(ctx context.Context) string { return fmt.Sprint(ctx.Value(hookKey{})) }
+	e := newEnv(t, func(c *session.Config) {
+		client, err := tokens.NewClient(c.UserPool, &tokens.Options{HTTPClient: c.HTTPClient, Now: c.Now, Hooks: tokens.Hooks{
+			Called: func(ctx context.Context, op string, _ time.Duration, _ error) {
+				log = append(log, op+" of "+textOf(ctx))
+			},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Client = client
+		c.Hooks.RefreshStarted = func(ctx context.Context) context.Context {
+			log = append(log, "started")
+			return context.WithValue(ctx, hookKey{}, "refresh")
+		}
+		c.Hooks.Refreshed = func(ctx context.Context, source session.RefreshSource, _ time.Duration, err error) {
+			log = append(log, fmt.Sprintf("%s %s %s", textOf(ctx), source, session.ReasonOf(err)))
+		}
+	})
+	cookies := e.cookies("ada", e.server.Issue("ada"))
+	e.advance(2 * time.Hour)
+	expect := func(name string, want ...string) {
+		t.Helper()
+		if !slices.Equal(log, want) {
+			t.Errorf("%s: %q, want %q", name, log, want)
+		}
+		log = nil
+	}
+	e.fetch(pageRequest(cookies...))
+	expect("a call", "started", opRefresh+" of refresh", "refresh call ")
+	e.fetch(pageRequest(cookies...))
+	expect("a result", "started", "refresh kept ")
+
+	limited := false
+	for i := range 40 { // until a limit forbids a call
+		r := pageRequest(e.prefixed("LastAuthUser=ada"), fmt.Sprint(e.prefixed("ada.refreshToken=unknown"), i))
+		r.RemoteAddr = "192.0.2.1:443"
+		e.fetch(r)
+		limited = limited || slices.Contains(log, "refresh none too_often")
+		if n := len(log); log[0] != "started" || !strings.HasPrefix(log[n-1], "refresh ") {
+			t.Fatalf("a refresh has no end: %q", log)
+		}
+		log = nil
+	}
+	if !limited {
+		t.Error("no refresh is told that a limit forbids")
+	}
+}
+
+// TestCacheAskedHook tells each answer of the cache once.
+func TestCacheAskedHook(t *testing.T) {
+	t.Parallel()
+	var hits []bool
+	e := newEnv(t, func(c *session.Config) {
+		c.Bearer = true
+		c.Hooks.CacheAsked = func(_ context.Context, hit bool) { hits = append(hits, hit) }
+	})
+	set := e.server.Issue("ada")
+	cookies := e.cookies("ada", set)
+	bearer := pageRequest()
+	bearer.Header.Set("Authorization", "Bearer "+set.Access)
+	for _, test := range []struct {
+		name string
+		r    *http.Request
+		want []bool
+	}{
+		{"no cookies", pageRequest(), nil},
+		{"other cookies", pageRequest("theme=dark"), nil},
+		{"a new session", pageRequest(cookies...), []bool{false}},
+		{"the same", pageRequest(cookies...), []bool{true}},
+		{"a new bearer token", bearer, []bool{false}},
+		{"the same bearer token", bearer, []bool{true}},
+		{"a forged session", pageRequest(append(cookies[:1:1], e.prefixed("ada.accessToken=")+forge(set.Access, 1))...), []bool{false}},
+	} {
+		hits = nil
+		e.fetch(test.r)
+		if !slices.Equal(hits, test.want) {
+			t.Errorf("%s: %v, want %v", test.name, hits, test.want)
+		}
+	}
+	if n, bytes := e.manager.CacheSize(); n != 2 || bytes < 2000 {
+		t.Errorf("the cache has %d sessions, %d bytes", n, bytes)
+	}
+}
+
+// TestReasons names the reason of each way to have no session, whatever else a request
+// holds. Explain says the same in more words.
+func TestReasons(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	set := e.server.Issue("ada")
+	own := e.prefixed("")
+	access := func(edit func(*cognitotest.Draft)) *http.Request {
+		drafted := e.server.Issue("ada", func(d *cognitotest.Draft) {
+			if accessOnly(d); d.Use == tokens.Access {
+				edit(d)
+			}
+		})
+		return pageRequest(own+"LastAuthUser=ada", own+"ada.accessToken="+drafted.Access)
+	}
+	claim := func(name string, value any) *http.Request {
+		return access(func(d *cognitotest.Draft) { d.Claims[name] = value })
+	}
+	bearer := pageRequest("theme=dark")
+	bearer.Header.Set("Authorization", "Bearer "+set.Access)
+	prefetch := access(cognitotest.Expired)
+	prefetch.Header.Set("Sec-Purpose", "prefetch")
+	for want, r := range map[session.Reason]*http.Request{
+		session.ReasonNoCookies:     pageRequest("theme=dark"),
+		session.ReasonOtherClient:   pageRequest("CognitoIdentityServiceProvider.1other.LastAuthUser=ada"),
+		session.ReasonBearerOff:     bearer,
+		session.ReasonNoAccessToken: pageRequest(own + "LastAuthUser=ada"),
+		session.ReasonNoUser:        access(func(d *cognitotest.Draft) { delete(d.Claims, "username") }),
+		session.ReasonPrefetch:      prefetch,
+		session.ReasonExpired:       access(cognitotest.Expired),
+		session.ReasonMalformed:     pageRequest(own+"LastAuthUser=ada", own+"ada.accessToken=x.y.z"),
+		session.ReasonBadSignature:  pageRequest(own+"LastAuthUser=ada", own+"ada.accessToken="+forge(set.Access, 1)),
+		session.ReasonBadClient:     claim("client_id", "1other"),
+		session.ReasonBadUse:        claim("token_use", "refresh"),
+		session.ReasonNotYetValid:   claim("nbf", e.clock().Add(time.Hour).Unix()),
+	} {
+		_, _, err := e.fetch(r)
+		if got := e.manager.Reason(r, err); got != want || e.manager.Explain(r, err) == "" {
+			t.Errorf("%s: %q for %v", want, got, err)
+		}
+	}
+	if got := e.manager.Reason(pageRequest(), nil); got != "" {
+		t.Errorf("without an error: %q", got)
+	}
+	e.fail(cognitotest.Fault{Drop: true})
+	r := pageRequest(own+"LastAuthUser=ada", own+"ada.refreshToken="+set.Refresh)
+	_, _, err := e.fetch(r)
+	if got := e.manager.Reason(r, err); got != session.ReasonUnavailable {
+		t.Errorf("an outage: %q for %v", got, err)
+	}
+}
+
+// TestReasonOf maps every error to one of few words, whatever its text is.
+func TestReasonOf(t *testing.T) {
+	t.Parallel()
+	answer := func(status int, code, message string) error {
+		api := &tokens.APIError{Op: opRefresh, Status: status, Code: code, Message: message}
+		if api.SignedOut() || code == "RefreshTokenReuseException" {
+			return fmt.Errorf("%w: %w", session.ErrSignedOut, api)
+		}
+		return fmt.Errorf("%w: %w", tokens.ErrUnavailable, api)
+	}
+	unavailable := func(err error) error { return fmt.Errorf("%w: %w", tokens.ErrUnavailable, err) }
+	for _, test := range []struct {
+		err  error
+		want session.Reason
+	}{
+		{nil, ""},
+		{errors.New("ada@example.com"), session.ReasonError},
+		{tokens.Reason("ada@example.com"), session.ReasonError},
+		{answer(400, "NotAuthorizedException", "Refresh Token has been revoked"), session.ReasonRevoked},
+		{answer(400, "RefreshTokenReuseException", ""), session.ReasonReused},
+		{answer(400, "TooManyRequestsException", ""), session.ReasonThrottled},
+		{answer(429, "", ""), session.ReasonThrottled},
+		{answer(400, "NotAuthorizedException", "Unable to verify secret hash for client x"), session.ReasonRefused},
+		{answer(403, "ada@example.com", ""), session.ReasonRefused},
+		{answer(500, "", "ada@example.com"), session.ReasonUnavailable},
+		{unavailable(context.Canceled), session.ReasonCanceled},
+		{unavailable(context.DeadlineExceeded), session.ReasonTimeout},
+		{unavailable(errors.New("ada@example.com")), session.ReasonUnavailable},
+		{unavailable(tokens.NotYetValid), session.ReasonNotYetValid},
+	} {
+		if got := session.ReasonOf(test.err); got != test.want {
+			t.Errorf("%v: %q, want %q", test.err, got, test.want)
+		}
+	}
+}
