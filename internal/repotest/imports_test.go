@@ -41,6 +41,7 @@ var allowedImports = map[string][]string{
 	"internal/longtest":                {},
 	"internal/nginxtest":               {},
 	"internal/redistest":               {"internal/longtest"},
+	"internal/replicatest":             {},
 	"internal/repotest":                {},
 	"internal/outage":                  {"internal/awscall"},
 	"internal/page":                    {},

@@ -1,0 +1,169 @@
+package replicatest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/internal/redistest"
+)
+
+// graces of the user pools: with the first nobody may lose a sign-in.
+var graces = []time.Duration{time.Minute, 0}
+
+// browseBoth has browsers of both user pools open pages, while something happens. Nobody is
+// signed out within the grace. The losses without a grace are printed.
+func (s *site) browseBoth(name string, during func(ctx context.Context)) {
+	s.t.Helper()
+	const browsers, duration = 15, 4500 * time.Millisecond
+	ctx, cancel := context.WithTimeout(s.t.Context(), duration)
+	defer cancel()
+	var wg sync.WaitGroup
+	for i, grace := range graces {
+		all := s.browsers(i, browsers)
+		before, againBefore := s.cognitos[i].calls()
+		wg.Go(func() {
+			lost, got := browse(ctx, s.t, all, s.processes)
+			after, again := s.cognitos[i].calls()
+			s.t.Logf("%s, grace %v: %d of %d sign-ins lost; %d calls, %d of a used refresh token; %v", name, grace, len(lost), browsers, after-before, again-againBefore, got)
+			if grace > 0 && len(lost) > 0 || got[200] < browsers {
+				s.t.Errorf("%s, grace %v: %v", name, grace, got)
+			}
+			if during == nil && (again != againBefore || got[200] != total(got)) {
+				s.t.Errorf("%s, grace %v: a store that works has not shared all calls, or failed requests: %v", name, grace, got)
+			}
+		})
+	}
+	if during != nil {
+		wait(ctx, duration/6)
+		during(ctx)
+	}
+	wg.Wait()
+}
+
+// TestOutages disturbs Redis while browsers are refreshed every second.
+func TestOutages(t *testing.T) {
+	s := startSite(t, graces...)
+	for _, c := range s.cognitos {
+		c.SetLifetime(2 * time.Second) // a refresh is due after one
+	}
+	const outage = 1500 * time.Millisecond
+	s.browseBoth("nothing happens", nil)
+	s.browseBoth("secrets are replaced", s.replaceSecrets)
+	s.browseBoth("Redis is killed and comes back", func(ctx context.Context) {
+		s.redis.Kill()
+		wait(ctx, outage)
+		s.redis.Restart()
+	})
+	s.browseBoth("CLIENT PAUSE", func(ctx context.Context) {
+		s.redis.Do("CLIENT", "PAUSE", outage.Milliseconds(), "ALL")
+	})
+	s.browseBoth("Redis is stopped", func(ctx context.Context) {
+		s.redis.Stop()
+		wait(ctx, outage)
+		s.redis.Continue()
+	})
+	s.browseBoth("Redis is full", func(ctx context.Context) {
+		s.redis.Do("CONFIG", "SET", "maxmemory-policy", "noeviction")
+		s.redis.Do("CONFIG", "SET", "maxmemory", 1)
+		wait(ctx, outage)
+		s.redis.Do("CONFIG", "SET", "maxmemory", 0)
+	})
+	s.browseBoth("Redis evicts everything", func(ctx context.Context) {
+		s.redis.Do("CONFIG", "SET", "maxmemory-policy", "allkeys-random")
+		s.redis.Do("CONFIG", "SET", "maxmemory", usedMemory(s.redis)-20_000)
+		wait(ctx, outage)
+		s.redis.Do("CONFIG", "SET", "maxmemory", 0)
+		s.t.Log("evicted keys: ", info(s.redis, "stats", "evicted_keys"))
+	})
+}
+
+// info returns a number of INFO.
+func info(server *redistest.Server, section, field string) int {
+	text := fmt.Sprint(server.Do("INFO", section))
+	found := regexp.MustCompile(`(?m)^` + field + `:(\d+)`).FindStringSubmatch(text)
+	if found == nil {
+		return -1
+	}
+	n, _ := strconv.Atoi(found[1])
+	return n
+}
+
+func usedMemory(server *redistest.Server) int { return info(server, "memory", "used_memory") }
+
+// replaceSecrets replaces the secret in the steps that docs/replicas.md has. Replicas take
+// each step one after the other.
+func (s *site) replaceSecrets(ctx context.Context) {
+	older, newer := s.secrets.Secret, newSecret()
+	for _, step := range []Secrets{
+		{older, [][]byte{newer}},
+		{newer, [][]byte{older}},
+		{newer, nil}, // earlier than the ten minutes of the documentation
+	} {
+		body, err := json.Marshal(step)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if step.OldSecrets == nil {
+			wait(ctx, time.Second)
+		}
+		s.post("/secrets", body)
+		wait(ctx, 300*time.Millisecond)
+	}
+	s.secrets = Secrets{Secret: newer}
+}
+
+// TestFlush loses all that Redis has while every browser is being refreshed.
+func TestFlush(t *testing.T) {
+	s := startSite(t, graces...)
+	const browsers = 20
+	for i, grace := range graces {
+		var asked atomic.Int32
+		flushed := make(chan struct{})
+		flush := sync.OnceFunc(func() {
+			s.redis.Do("FLUSHALL")
+			close(flushed)
+		})
+		s.cognitos[i].SetFault(func(op string) (f cognitotest.Fault) {
+			if op == "GetTokensFromRefreshToken" {
+				if asked.Add(1) == browsers {
+					flush()
+				}
+				<-flushed
+				f.Delay = 300 * time.Millisecond // for the second calls
+			}
+			return f
+		})
+		var mu sync.Mutex
+		got, again, lost := make(counts), make(counts), 0
+		var wg sync.WaitGroup
+		for _, b := range s.browsers(i, browsers) {
+			wg.Go(func() {
+				old := b.refreshToken()
+				first := b.burst(t.Context(), s.processes)
+				second := b.burst(t.Context(), s.processes)
+				mu.Lock()
+				defer mu.Unlock()
+				got.add(first...)
+				again.add(second...)
+				if second[0].status == 401 {
+					b.checkLoss(t, old)
+					lost++
+				}
+			})
+		}
+		wg.Wait()
+		all, twice := s.cognitos[i].calls()
+		t.Logf("FLUSHALL during %d refreshes, grace %v: %d sign-ins lost; %d calls, %d of a used refresh token; first %v; then %v", browsers, grace, lost, all, twice, got, again)
+		if grace > 0 && (got[200] != total(got) || again[200] != total(again)) {
+			t.Errorf("a request has failed within the grace: %v, %v", got, again)
+		}
+	}
+}
