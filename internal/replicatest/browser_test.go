@@ -87,14 +87,23 @@ type answer struct {
 	resp   *http.Response
 }
 
+// fetchMode is a value of the header Sec-Fetch-Mode. Only the answer to a navigation deletes
+// cookies.
+type fetchMode string
+
+const (
+	navigation fetchMode = "navigate"
+	script     fetchMode = "cors"
+)
+
 // send sends a request with the cookies of a header, and keeps no new ones.
-func (b *browser) send(ctx context.Context, p *process, method, path, cookies string) answer {
+func (b *browser) send(ctx context.Context, p *process, method, path, cookies string, mode fetchMode) answer {
 	r, err := http.NewRequestWithContext(ctx, method, fmt.Sprintf("http://%s/%d/%s", p.addr, b.userPool, path), nil)
 	if err != nil {
 		return answer{text: err.Error()}
 	}
 	r.Header.Set("Cookie", cookies)
-	r.Header.Set("Sec-Fetch-Mode", "cors")
+	r.Header.Set("Sec-Fetch-Mode", string(mode))
 	resp, err := b.site.http.Do(r)
 	if err != nil {
 		return answer{text: err.Error()}
@@ -109,7 +118,7 @@ func (b *browser) send(ctx context.Context, p *process, method, path, cookies st
 
 // open opens the page at a replica.
 func (b *browser) open(ctx context.Context, p *process) answer {
-	got := b.send(ctx, p, "GET", "page", b.header())
+	got := b.send(ctx, p, "GET", "page", b.header(), script)
 	if got.resp != nil {
 		b.keep(got.resp)
 	}
@@ -118,13 +127,13 @@ func (b *browser) open(ctx context.Context, p *process) answer {
 
 // burst sends requests with the same cookies to all replicas at once, as one page's images
 // and scripts are requested.
-func (b *browser) burst(ctx context.Context, processes []*process) (answers []answer) {
+func (b *browser) burst(ctx context.Context, processes []*process, mode fetchMode) (answers []answer) {
 	cookies := b.header()
 	answers = make([]answer, len(processes))
 	var wg sync.WaitGroup
 	for i, p := range processes {
 		wg.Go(func() {
-			if answers[i] = b.send(ctx, p, "GET", "page", cookies); answers[i].resp != nil {
+			if answers[i] = b.send(ctx, p, "GET", "page", cookies, mode); answers[i].resp != nil {
 				b.keep(answers[i].resp)
 			}
 		})
@@ -153,8 +162,8 @@ func total(n counts) (sum int) {
 	return sum
 }
 
-// browse has browsers open pages at all replicas until ctx ends. A browser that is signed
-// out stops. It returns those, and what all got.
+// browse has browsers send requests to all replicas until ctx ends. A browser that is signed
+// out, and still is at its next requests, stops. It returns those, and what all got.
 func browse(ctx context.Context, t *testing.T, browsers []*browser, processes []*process) (lost []*browser, all counts) {
 	all = make(counts)
 	var mu sync.Mutex
@@ -163,19 +172,22 @@ func browse(ctx context.Context, t *testing.T, browsers []*browser, processes []
 		wg.Go(func() {
 			pause := time.NewTicker(200 * time.Millisecond)
 			defer pause.Stop()
-			for ctx.Err() == nil {
+			for refused := false; ctx.Err() == nil; {
 				used := b.refreshToken()
-				answers := b.burst(context.WithoutCancel(ctx), processes)
+				answers := b.burst(context.WithoutCancel(ctx), processes, script)
 				seen := make(counts)
 				seen.add(answers...)
 				mu.Lock()
 				all.add(answers...)
-				if seen[401] > 0 {
+				isLost := refused && seen[401] > 0
+				if refused = seen[401] > 0; refused {
 					b.checkLoss(t, used)
+				}
+				if isLost {
 					lost = append(lost, b)
 				}
 				mu.Unlock()
-				if seen[401] > 0 {
+				if isLost {
 					return
 				}
 				<-pause.C
@@ -186,10 +198,10 @@ func browse(ctx context.Context, t *testing.T, browsers []*browser, processes []
 	return lost, all
 }
 
-// checkLoss checks that a sign-in was lost only because two processes have exchanged its
-// refresh token, or the answer to the process that did was lost.
+// checkLoss checks that a request was refused only because its refresh token was exchanged
+// before: by another process, which has not shared the answer.
 func (b *browser) checkLoss(t *testing.T, refreshToken string) {
-	if by := b.site.cognitos[b.userPool].exchangesOf(refreshToken); len(by) < 2 {
+	if by := b.site.cognitos[b.userPool].exchangesOf(refreshToken); len(by) < 2 || by[0] == by[1] {
 		t.Errorf("a browser is signed out, and its refresh token was exchanged by %q only", by)
 	}
 }

@@ -22,7 +22,7 @@ var graces = []time.Duration{time.Minute, 0}
 // signed out within the grace. The losses without a grace are printed.
 func (s *site) browseBoth(name string, during func(ctx context.Context)) {
 	s.t.Helper()
-	const browsers, duration = 15, 4500 * time.Millisecond
+	const browsers, duration = 15, 4 * time.Second
 	ctx, cancel := context.WithTimeout(s.t.Context(), duration)
 	defer cancel()
 	var wg sync.WaitGroup
@@ -48,27 +48,21 @@ func (s *site) browseBoth(name string, during func(ctx context.Context)) {
 	wg.Wait()
 }
 
+// outage is how long Redis does not work.
+const outage = 1500 * time.Millisecond
+
 // TestOutages disturbs Redis while browsers are refreshed every second.
 func TestOutages(t *testing.T) {
 	s := startSite(t, graces...)
 	for _, c := range s.cognitos {
 		c.SetLifetime(2 * time.Second) // a refresh is due after one
 	}
-	const outage = 1500 * time.Millisecond
 	s.browseBoth("nothing happens", nil)
 	s.browseBoth("secrets are replaced", s.replaceSecrets)
 	s.browseBoth("Redis is killed and comes back", func(ctx context.Context) {
 		s.redis.Kill()
 		wait(ctx, outage)
 		s.redis.Restart()
-	})
-	s.browseBoth("CLIENT PAUSE", func(ctx context.Context) {
-		s.redis.Do("CLIENT", "PAUSE", outage.Milliseconds(), "ALL")
-	})
-	s.browseBoth("Redis is stopped", func(ctx context.Context) {
-		s.redis.Stop()
-		wait(ctx, outage)
-		s.redis.Continue()
 	})
 	s.browseBoth("Redis is full", func(ctx context.Context) {
 		s.redis.Do("CONFIG", "SET", "maxmemory-policy", "noeviction")
@@ -83,6 +77,30 @@ func TestOutages(t *testing.T) {
 		s.redis.Do("CONFIG", "SET", "maxmemory", 0)
 		s.t.Log("evicted keys: ", info(s.redis, "stats", "evicted_keys"))
 	})
+}
+
+// TestPaused has Redis accept calls and answer none. After three timeouts replicas leave it
+// alone for five seconds, so each case has a site of its own.
+func TestPaused(t *testing.T) {
+	for name, pause := range map[string]func(ctx context.Context, server *redistest.Server){
+		"CLIENT PAUSE": func(_ context.Context, server *redistest.Server) {
+			server.Do("CLIENT", "PAUSE", outage.Milliseconds(), "ALL")
+		},
+		"SIGSTOP": func(ctx context.Context, server *redistest.Server) {
+			server.Stop()
+			wait(ctx, outage)
+			server.Continue()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startSite(t, graces...)
+			for _, c := range s.cognitos {
+				c.SetLifetime(2 * time.Second)
+			}
+			s.browseBoth(name, func(ctx context.Context) { pause(ctx, s.redis) })
+		})
+	}
 }
 
 // info returns a number of INFO.
@@ -147,8 +165,8 @@ func TestFlush(t *testing.T) {
 		for _, b := range s.browsers(i, browsers) {
 			wg.Go(func() {
 				old := b.refreshToken()
-				first := b.burst(t.Context(), s.processes)
-				second := b.burst(t.Context(), s.processes)
+				first := b.burst(t.Context(), s.processes, navigation)
+				second := b.burst(t.Context(), s.processes, navigation)
 				mu.Lock()
 				defer mu.Unlock()
 				got.add(first...)

@@ -41,7 +41,7 @@ func TestOneCall(t *testing.T) {
 			for range requests {
 				for _, p := range s.processes {
 					wg.Go(func() {
-						got := b.send(t.Context(), p, "GET", "page", cookies)
+						got := b.send(t.Context(), p, "GET", "page", cookies, script)
 						mu.Lock()
 						defer mu.Unlock()
 						seen.add(got)

@@ -31,7 +31,7 @@ func TestSignOutIsHeard(t *testing.T) {
 		for i := range 10 {
 			b := s.browser(0, users[i].Username)
 			browsers = append(browsers, b)
-			for _, got := range b.burst(t.Context(), s.processes) {
+			for _, got := range b.burst(t.Context(), s.processes, script) {
 				if got.status != http.StatusOK {
 					t.Fatal(got.text)
 				}
@@ -43,13 +43,13 @@ func TestSignOutIsHeard(t *testing.T) {
 		for _, b := range browsers {
 			wg.Go(func() {
 				cookies := b.header()
-				if got := b.send(t.Context(), s.processes[0], "POST", signOuts[name](b), cookies); got.status != http.StatusOK {
+				if got := b.send(t.Context(), s.processes[0], "POST", signOuts[name](b), cookies, script); got.status != http.StatusOK {
 					t.Errorf("%s: %s", name, got.text)
 				}
 				ended := time.Now()
 				for i, p := range s.processes {
 					for kind, status := range map[string]func() int{
-						"cookies": func() int { return b.send(t.Context(), p, "GET", "page", cookies).status },
+						"cookies": func() int { return b.send(t.Context(), p, "GET", "page", cookies, script).status },
 						"bearer":  func() int { return b.sendBearer(t.Context(), p, cookies) },
 					} {
 						wg.Go(func() {
@@ -77,7 +77,7 @@ func TestSignOutIsHeard(t *testing.T) {
 		// A replica that starts later refuses at its first request.
 		late := s.start("late")
 		for i, b := range browsers {
-			if got := b.send(t.Context(), late, "GET", "page", b.header()); got.status != http.StatusUnauthorized {
+			if got := b.send(t.Context(), late, "GET", "page", b.header(), script); got.status != http.StatusUnauthorized {
 				t.Errorf("%s: request %d at a replica that starts later: %d", name, i, got.status)
 			}
 		}
@@ -105,12 +105,13 @@ func (b *browser) sendBearer(ctx context.Context, p *process, cookies string) in
 // TestLongLog puts a day's notes into the log, the oldest of which is about a sign-in. A
 // replica that starts then must not let it through.
 func TestLongLog(t *testing.T) {
+	t.Parallel()
 	s := startSite(t, 0)
 	const notes = 100_000
 	b := s.browser(0, users[0].Username)
 	other := s.browser(0, users[1].Username)
 	cookies := b.header()
-	if got := b.send(t.Context(), s.processes[0], "POST", "sign-out", cookies); got.status != http.StatusOK {
+	if got := b.send(t.Context(), s.processes[0], "POST", "sign-out", cookies, script); got.status != http.StatusOK {
 		t.Fatal(got.text)
 	}
 	store := redisstore.New(s.redis.Client(), "test:")
@@ -126,7 +127,7 @@ func TestLongLog(t *testing.T) {
 
 	late := s.start("late")
 	begin = time.Now()
-	got := b.send(t.Context(), late, "GET", "page", cookies)
+	got := b.send(t.Context(), late, "GET", "page", cookies, script)
 	took := time.Since(begin)
 	t.Logf("the first request at a replica that starts then: status %d after %v", got.status, took.Round(time.Millisecond))
 	if got.status != http.StatusUnauthorized && took < time.Second {
@@ -134,7 +135,7 @@ func TestLongLog(t *testing.T) {
 	}
 	for got.status != http.StatusUnauthorized && time.Since(begin) < 20*time.Second {
 		wait(t.Context(), 20*time.Millisecond)
-		got = b.send(t.Context(), late, "GET", "page", cookies)
+		got = b.send(t.Context(), late, "GET", "page", cookies, script)
 	}
 	t.Logf("the log is read %v after the start", time.Since(begin).Round(time.Millisecond))
 	if got.status != http.StatusUnauthorized {
