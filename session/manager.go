@@ -98,7 +98,7 @@ func NewManager(cfg Config) (*Manager, error) {
 		Issued:     m.warnings.ofNewToken,
 		Margin:     cfg.margin(), Now: cfg.Now, Logger: cfg.Logger,
 		RefreshStarted: cfg.Hooks.RefreshStarted, Refreshed: m.hooks.refreshed(),
-		Store: cfg.Shared, StoreCalled: cfg.Hooks.storeCalled(), Box: box, UserPoolID: cfg.UserPool.ID, ClientID: cfg.UserPool.ClientID,
+		Store: cfg.Shared, StoreCalled: m.hooks.storeCalled(), Box: box, UserPoolID: cfg.UserPool.ID, ClientID: cfg.UserPool.ClientID,
 	})
 	return m, nil
 }

@@ -221,6 +221,9 @@ func TestDeadHolder(t *testing.T) {
 		if n := r.server.Calls(opRefresh); n != 1 {
 			t.Errorf("%d calls", n)
 		}
+		if got := r.sources.counts; got[session.RefreshCall] != 1 || got[session.RefreshStore] != 1 {
+			t.Errorf("the hook is told %v", got)
+		}
 	})
 }
 

@@ -179,7 +179,7 @@ func TestReplicasRefreshOnce(t *testing.T) {
 					t.Errorf("the hook is told %v", r.sources.counts)
 				}
 				for key, value := range r.store.Values() {
-					if bytes.Contains(value, []byte("eyJ")) || bytes.Contains([]byte(key), []byte("eyJ")) {
+					if bytes.Contains(value, []byte("eyJhbGci")) || bytes.Contains([]byte(key), []byte("eyJhbGci")) {
 						t.Errorf("a token in clear under %s", key)
 					}
 				}
@@ -281,6 +281,11 @@ func TestReplicasShareRefusals(t *testing.T) {
 	}
 	if n := r.server.Calls(opRefresh); n != 1 {
 		t.Errorf("%d calls", n)
+	}
+	before := r.store.operations()
+	r.fetchAt(1, pageRequest(cookies...), nil)
+	if n := r.store.operations(); n != before {
+		t.Errorf("a replica asks %d times for the refusal that it has got", n-before)
 	}
 	r.managers = append(r.managers, r.newReplica(nil))
 	if _, _, err := r.fetchAt(3, pageRequest(r.deviceCookies(cookies, plantedDevice)...), nil); !errors.Is(err, session.ErrSignedOut) {

@@ -24,8 +24,8 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
-// Config has what an Engine works with. Every field is required but RefreshStarted,
-// Refreshed, Issued, Store and StoreCalled.
+// Config has what an Engine works with. The hooks, from Issued to Refreshed, and what belongs
+// to a Store may be nil.
 type Config struct {
 	Exchange func(ctx context.Context, refreshToken string, opts *tokens.RefreshOptions) (*tokens.Set, error)
 	Revoke   func(ctx context.Context, refreshToken string) error

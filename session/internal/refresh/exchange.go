@@ -116,7 +116,7 @@ func (e *Engine) unusableAnswer(err error) error {
 			e.cfg.Logger.Error("session: Cognito's answer holds a token that is refused", "look_at", fieldOfRefusal(err), "error", err)
 		})
 	}
-	return fmt.Errorf("%w: a refreshed token cannot be used: %w", tokens.ErrUnavailable, err)
+	return fmt.Errorf("%w: %w", ErrUnusable, err)
 }
 
 // logDeployment logs an answer about our configuration. It looks like a refusal of the

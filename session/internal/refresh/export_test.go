@@ -3,7 +3,6 @@ package refresh
 import (
 	"context"
 	"log/slog"
-	"runtime"
 	"time"
 
 	"github.com/cognitogate/cognitogate/tokens"
@@ -40,17 +39,11 @@ func (e *Engine) TextNote(text string, at time.Time) []byte {
 	return e.encode(Note{kind: noteText, key: e.textKey(text), at: at})
 }
 
-// WaitUntilTold waits until no goroutine tells of notes.
-func (e *Engine) WaitUntilTold() {
-	for {
-		e.log.mu.Lock()
-		busy := e.log.retrying || e.log.reading != nil
-		e.log.mu.Unlock()
-		if !busy {
-			return
-		}
-		runtime.Gosched()
-	}
+// Untold returns how many notes wait for the store, and whether the oldest is about a user.
+func (e *Engine) Untold(oldest string) (n int, isOldest bool) {
+	e.log.mu.Lock()
+	defer e.log.mu.Unlock()
+	return len(e.log.untold), len(e.log.untold) > 0 && e.log.untold[0].key == e.userKey(oldest)
 }
 
 // PlaceTombstone is placeTombstone.

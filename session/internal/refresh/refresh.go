@@ -56,8 +56,11 @@ func (e *Engine) refresh(ctx context.Context, req Request) (got *Tokens, source 
 				}
 				got, err = nil, ErrTooMany
 			}
-			if source == SourceCall && call.fromStore {
+			switch {
+			case source == SourceCall && call.fromStore:
 				source = SourceStore
+			case source == SourceCall && call.notMade:
+				source = SourceNone
 			}
 			if source == SourceJoined && (Refused(err) || mayRefuseDevice(err)) && e.keyFor(req.RefreshToken, req.Device) != call.deviceKey {
 				continue // the call had another request's device key
@@ -235,6 +238,7 @@ func (e *Engine) finish(call *refreshCall, o *outcome, err error) (revoke bool) 
 			call.revokeWhenDone = true
 		}
 	}
+	call.notMade = e.sharing != nil && o.granted == nil && o.set == nil && !o.fromStore
 	if o.signedOut && !call.ended { // a sign-out of this process revokes the tokens itself
 		e.endToken(call.refreshToken)
 		call.ended, call.revokeWhenDone = true, true

@@ -48,6 +48,7 @@ func (e *Engine) findShared(ctx context.Context, shared *sharedCall, req *Reques
 	if value == nil {
 		return nil, err
 	}
+	o.fromStore = true
 	switch value.kind {
 	case kindTombstone:
 		e.endToken(req.RefreshToken)
@@ -58,7 +59,7 @@ func (e *Engine) findShared(ctx context.Context, shared *sharedCall, req *Reques
 		return value, value.refusal
 	}
 	e.userRefusals.forget(req.RefreshToken)
-	o.set, o.got, o.fromStore = value.set, got, true
+	o.set, o.got = value.set, got
 	if gotErr != nil {
 		gotErr = e.unusableAnswer(gotErr)
 	}

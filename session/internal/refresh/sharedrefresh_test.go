@@ -30,7 +30,7 @@ type lossyStore struct {
 	gets  atomic.Int64
 	adds  atomic.Int64
 
-	failGets atomic.Int64 // how many calls of Get fail
+	failGets, failAdds atomic.Int64 // how many calls fail
 }
 
 func (s *lossyStore) Get(ctx context.Context, key string) ([]byte, error) {
@@ -46,7 +46,9 @@ type slowStore struct{ *lossyStore }
 func (s slowStore) PollInterval() time.Duration { return 200 * time.Millisecond }
 
 func (s *lossyStore) Add(ctx context.Context, key string, value []byte, keep time.Duration) ([]byte, error) {
-	s.adds.Add(1)
+	if s.adds.Add(1); s.failAdds.Add(-1) >= 0 {
+		return nil, errors.New("reset by peer")
+	}
 	there, err := s.Memory.Add(ctx, key, value, keep)
 	if err == nil && there == nil && s.added != nil {
 		err = s.added()
@@ -188,6 +190,19 @@ func TestOneProcessFindsItsOwnClaim(t *testing.T) {
 		e.mustRefresh("r")
 		if _, err := e.refreshOther("r"); err != nil || time.Since(start) > 0 || len(e.exchanged) != 1 {
 			t.Errorf("%v after %v, exchanged %q", err, time.Since(start), e.exchanged)
+		}
+	})
+}
+
+// TestAddMayFail: a claim that the store has not taken is tried once more.
+func TestAddMayFail(t *testing.T) {
+	inBubble(t, func(t *testing.T, e *sharedEnv) {
+		e.store.failAdds.Store(1)
+		e.during(func() { time.Sleep(time.Second) })
+		go e.refresh("r")
+		synctest.Wait()
+		if _, err := e.refreshOther("r"); err != nil || len(e.exchanged) != 1 {
+			t.Errorf("%v, exchanged %q", err, e.exchanged)
 		}
 	})
 }

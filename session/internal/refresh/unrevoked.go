@@ -7,13 +7,13 @@ import (
 )
 
 const (
-	repeatInterval = signOutTTL / 2 // after which an unconfirmed sign-out is told again
+	repeatInterval = 12 * time.Hour // after which an unconfirmed sign-out is told again
 	maxUnrevoked   = 10_000
 	unrevokedShare = 20 // of one subject
 )
 
 // unrevoked are sign-outs whose refresh tokens Cognito may still accept: it could not be
-// reached, so their sign-ins may bring tokens for longer than signOutTTL.
+// reached, so their sign-ins may bring tokens for days.
 type unrevoked struct {
 	byKey map[shortHash]*recent.Item[shortHash, *unrevokedNote]
 	order recent.Queue[shortHash, *unrevokedNote] // by subject
