@@ -40,7 +40,7 @@ type replicaProcess struct {
 	ended chan struct{} // closed when the process has ended
 }
 
-// runFront serves until ctx is done, or until a replica ends.
+// runFront starts the replicas and serves the site.
 func (o *options) runFront(ctx context.Context, args []string, l *listeners, stdout, stderr io.Writer) error {
 	logger := o.newLogger(stderr)
 	f, cfg, err := o.newFront(args, l, logger, stderr)
@@ -52,6 +52,11 @@ func (o *options) runFront(ctx context.Context, args []string, l *listeners, std
 		go newServer(f.emulator, logger).Serve(l.login)
 	}
 	cfg.greet(stdout, l.site.Addr().(*net.TCPAddr), o.lifetime)
+	return o.serveFront(ctx, f, l, logger, stdout)
+}
+
+// serveFront serves until ctx is done, or until a replica ends.
+func (o *options) serveFront(ctx context.Context, f *front, l *listeners, logger *slog.Logger, stdout io.Writer) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	for _, p := range f.replicas {
@@ -61,7 +66,7 @@ func (o *options) runFront(ctx context.Context, args []string, l *listeners, std
 		}()
 	}
 	go f.keepTime(ctx)
-	err = serve(ctx, l, f, f.operator, logger, stdout)
+	err := serve(ctx, l, f, f.operator, logger, stdout)
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		err = errors.Join(cause, err)
 	}

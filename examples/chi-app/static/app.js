@@ -15,8 +15,9 @@ if (timers.length > 0) {
       timer.parentElement.querySelector("progress").value = left;
       least = Math.min(least, left);
     }
-    // From five seconds before the expiry on, the next request refreshes.
-    document.getElementById("expired").hidden = least > 5;
+    // From five seconds before the expiry on, the next request refreshes. The server has
+    // rounded the time down.
+    document.getElementById("expired").hidden = least > 4;
     if (least > 0) setTimeout(tick, 250);
   };
   tick();
