@@ -132,6 +132,46 @@ type Config struct {
 	// of a request with such a header are not read, and it is never redirected.
 	Bearer bool
 
+	// BearerClients are the ids of further app clients of the user pool, whose access tokens
+	// are accepted as bearer tokens: of a mobile app, or of a program with the client
+	// credentials grant. Default none. Their tokens are never accepted from cookies. It
+	// needs Bearer.
+	BearerClients []string
+
+	// BearerFrom returns the bearer token of a request, or "" if it has none. Then its
+	// cookies count. Default: the token of "Authorization: Bearer". Set it if a server in
+	// front moves the token to another header. A function that reads a cookie would open
+	// every form of the site to other sites (CSRF). Answers must not be stored in caches
+	// for requests that it tells apart. It needs Bearer.
+	BearerFrom func(*http.Request) string
+
+	// Audience are the resources that this site is (RFC 8707): absolute URIs such as
+	// "https://app.example.com/mcp". An access token that is bound to another resource, by
+	// its "aud", is refused, as a bearer token and in a cookie. Default none: every "aud" is
+	// accepted, and Findings says so if Bearer is set. A token without "aud" is bound to
+	// nothing, and accepted. Name Login.Resource here too if both are set. Sites that share
+	// cookies need the same Audience, or each deletes the other's.
+	//
+	// With Bearer, a 401 for a path of an Audience that is a URL of Origin leads OAuth
+	// clients to its metadata (RFC 9728). Serve that with [Auth.ResourceMetadata]: Protect
+	// lets exactly its path through.
+	Audience []string
+
+	// Preflight answers CORS preflights for guarded routes, in the place of the guarded
+	// handler: OPTIONS with Origin and Access-Control-Request-Method (Fetch §3.3.2).
+	// Browsers send no cookie and no token with one. Default nil: a guard refuses preflights
+	// like every request without a session. Set it if scripts of other origins call guarded
+	// routes. It may be the handler of a CORS package around an empty one.
+	Preflight http.Handler
+
+	// Keys replaces the user pool's remote key set. It is for tests, and for programs
+	// that get keys in another way. Default nil: the key set of UserPool.
+	Keys tokens.KeySet
+
+	// Leeway is how far the "nbf" of a token may be in the future. Default one minute;
+	// negative means none. It does not apply to "exp".
+	Leeway time.Duration
+
 	// ClientAddress returns the address of the client that a request comes from. Default
 	// the address in RemoteAddr. It limits how often one client may have Cognito asked
 	// about refresh tokens without a genuine token beside them: twice a second. Behind a

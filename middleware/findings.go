@@ -8,22 +8,25 @@ import (
 	"github.com/cognitogate/cognitogate/matcher"
 )
 
-// Finding is a property of a matcher pattern that its author may not have meant.
+// Finding is a property of a matcher pattern, or of the Config, that its author may not
+// have meant.
 type Finding struct {
-	Source string // the pattern
+	Source string // the pattern, or the field of Config
 	Path   string // the path that shows it: the pattern does not select it; empty for conditions
 	Msg    string
 }
 
 // Findings lists what is surprising about the patterns of the matcher, each with a
 // path that shows it. A finding need not be a mistake: Next.js reads the pattern in
-// the same way, and New does not warn of it. Every rule with conditions is a finding.
+// the same way, and New does not warn of it. Every rule with conditions is a finding. So is
+// Config.Bearer without Config.Audience.
 func (a *Auth) Findings() []Finding {
 	var found []Finding
 	for _, p := range a.unconditionalPatterns() {
 		found = append(found, patternFindings(p)...)
 	}
-	return append(found, a.ruleFindings()...)
+	found = append(found, a.ruleFindings()...)
+	return append(found, a.audienceFindings()...)
 }
 
 // negativeLookahead finds the alternatives of a negative lookahead.

@@ -54,6 +54,19 @@ type Config struct {
 	// token alone decides: no cookie is read, nothing is refreshed or written.
 	Bearer bool
 
+	// BearerClients are the ids of further app clients of the user pool, whose access tokens
+	// are accepted as bearer tokens: of a mobile app, or of a program with the client
+	// credentials grant. Default none. Their tokens are never accepted from cookies. It
+	// needs Bearer.
+	BearerClients []string
+
+	// BearerFrom returns the bearer token of a request, or "" if it has none. Then its
+	// cookies count. Default: the token of "Authorization: Bearer". Set it if a server in
+	// front moves the token to another header. A function that reads a cookie would open
+	// every form of the site to other sites (CSRF). Answers must not be stored in caches
+	// for requests that it tells apart. It needs Bearer.
+	BearerFrom func(*http.Request) string
+
 	// ClientAddress returns the address of the client that a request comes from. Default
 	// the address in RemoteAddr. It limits how often one client may have Cognito asked
 	// about refresh tokens without a genuine token beside them: twice a second. Behind a
@@ -183,6 +196,7 @@ func (cfg *Config) validate() error {
 		wrong.Add("HTTPClient", "is not used, because Client and Verifier have their own; leave it nil")
 	}
 	cfg.validateSecrets(&wrong)
+	cfg.validateBearer(&wrong)
 	return wrong.Err()
 }
 
@@ -209,6 +223,27 @@ func (cfg *Config) box() (*seal.Box, error) {
 	}
 	purpose := fmt.Sprintf("refreshes of user pool %q and app client %q", cfg.UserPool.ID, cfg.UserPool.ClientID)
 	return seal.NewBox(purpose, cfg.Now, append([][]byte{cfg.Secret}, cfg.OldSecrets...)...)
+}
+
+// validateBearer checks the fields that say which bearer tokens are accepted.
+func (cfg *Config) validateBearer(wrong *configerr.List) {
+	for i, id := range cfg.BearerClients {
+		field := fmt.Sprintf("BearerClients[%d]", i)
+		other := cfg.UserPool
+		other.ClientID = id
+		switch {
+		case id == cfg.UserPool.ClientID:
+			wrong.Add(field, "is UserPool.ClientID, whose bearer tokens are accepted already")
+		case cfg.UserPool.Validate() == nil && other.Validate() != nil:
+			wrong.Add(field, "%q is not an app client id", id)
+		}
+	}
+	if !cfg.Bearer && len(cfg.BearerClients) > 0 {
+		wrong.Add("BearerClients", "needs Bearer, without which no bearer token is accepted")
+	}
+	if !cfg.Bearer && cfg.BearerFrom != nil {
+		wrong.Add("BearerFrom", "needs Bearer, without which no bearer token is accepted")
+	}
 }
 
 // isSamePool reports whether tokens of one are tokens of the other.

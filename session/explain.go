@@ -38,7 +38,7 @@ func (m *Manager) explainNoCookies(h http.Header) string {
 	if apps := appClients(h); len(apps) > 0 {
 		text += ", cookies of another app client are there: " + strings.Join(apps, ", ")
 	}
-	if _, ok := page.BearerToken(h); ok && !m.bearer {
+	if _, ok := page.BearerToken(h); ok && !m.bearer.accepted {
 		text += ", a bearer token is there but Config.Bearer is not set"
 	}
 	return text

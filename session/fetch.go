@@ -38,7 +38,7 @@ func (m *Manager) Fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	if opts == nil {
 		opts = &noOptions
 	}
-	if m.bearer && w != nil {
+	if m.bearer.accepted && w != nil {
 		cookie.VaryAuthorization(w.Header())
 	}
 	s, err := m.fetch(w, r, opts)
@@ -59,13 +59,11 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	if s := m.FromContext(ctx); s != nil && !opts.ForceRefresh && m.accepts(ctx, s, opts) {
 		return s, nil
 	}
-	if m.bearer {
-		if raw, ok := page.BearerToken(r.Header); ok {
-			if opts.ForceRefresh {
-				return nil, errForceWithBearer
-			}
-			return m.fetchBearer(ctx, raw, opts)
+	if raw, ok := m.bearer.of(r); ok {
+		if opts.ForceRefresh {
+			return nil, errForceWithBearer
 		}
+		return m.fetchBearer(ctx, raw, opts)
 	}
 	var buffer [10]requestCookie // as many as Amplify sets; on the stack
 	parsed := m.layout.parse(r.Header, buffer[:0])
@@ -195,6 +193,13 @@ func (m *Manager) wantsRefresh(result *userResult, opts *FetchOptions, r *http.R
 	return result.idState == idBroken && m.refresher.AllowRepair(result.access)
 }
 
+// HasBearerToken reports whether Fetch judges the request by a bearer token, good or bad,
+// and not by its cookies. It is false without Config.Bearer.
+func (m *Manager) HasBearerToken(r *http.Request) bool {
+	_, ok := m.bearer.of(r)
+	return ok
+}
+
 // fetchBearer verifies a bearer token, which alone decides: no cookie is read or written,
 // and nothing is refreshed.
 func (m *Manager) fetchBearer(ctx context.Context, raw string, opts *FetchOptions) (*Session, error) {
@@ -213,7 +218,7 @@ func (m *Manager) verifyBearer(ctx context.Context, raw string) (*Session, error
 	}
 	m.refresher.HearSignOuts(ctx, m.now())
 	signOutCount := m.refresher.SignOutCount()
-	token, err := m.verifyToken(ctx, strings.Clone(raw), tokens.Access)
+	token, err := m.verifyBearerToken(ctx, strings.Clone(raw))
 	switch {
 	case err == nil && m.refresher.IsEnded(token):
 		return nil, signedOutBecause(refresh.ErrEnded)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -28,7 +29,7 @@ type Manager struct {
 	checked   *checkedTokens
 	notes     *refreshNotes
 	refresher *refresh.Engine
-	bearer    bool
+	bearer    bearerTokens
 	now       func() time.Time
 	logger    *slog.Logger
 	warnings  *warnings
@@ -78,7 +79,7 @@ func NewManager(cfg Config) (*Manager, error) {
 		cache:    newCache(cfg.CacheBytes),
 		checked:  newCheckedTokens(),
 		notes:    newRefreshNotes(),
-		bearer:   cfg.Bearer,
+		bearer:   bearerTokens{cfg.Bearer, slices.Clone(cfg.BearerClients), cfg.BearerFrom},
 		now:      cfg.Now,
 		logger:   cfg.Logger,
 		warnings: newWarnings(&cfg),
@@ -131,13 +132,34 @@ func (m *Manager) CacheSize() (sessions int, bytes int64) {
 	return sessions, int64(size)
 }
 
-// verifyToken verifies a token that has come with a request. It logs that tokens of this
-// app client come from another issuer, which looks like a wrong user pool.
+// verifyToken verifies a token that has come with a request.
 func (m *Manager) verifyToken(ctx context.Context, raw string, use tokens.Use) (*tokens.Token, error) {
 	token, err := m.verifier.Verify(ctx, raw, use)
 	m.warnings.ofVerified(token, err)
+	m.logForeignIssuer(err)
+	return token, err
+}
+
+// verifyBearerToken is verifyToken for a bearer token, which may be a further app client's.
+// Such a token says nothing about the app client of the cookies.
+func (m *Manager) verifyBearerToken(ctx context.Context, raw string) (*tokens.Token, error) {
+	token, err := m.verifier.VerifyBearer(ctx, raw, m.bearer.clients...)
+	genuine := token
+	if refusal, ok := errors.AsType[*tokens.VerifyError](err); ok {
+		genuine = refusal.Token
+	}
+	if genuine == nil || genuine.ClientID() == m.userPool.ClientID {
+		m.warnings.ofVerified(token, err)
+	}
+	m.logForeignIssuer(err)
+	return token, err
+}
+
+// logForeignIssuer logs that a refused token of this app client comes from another issuer,
+// which looks like a wrong user pool.
+func (m *Manager) logForeignIssuer(err error) {
 	if err == nil {
-		return token, nil
+		return
 	}
 	var refusal *tokens.VerifyError
 	if errors.As(err, &refusal) && refusal.ForeignIssuer != "" {
@@ -146,7 +168,6 @@ func (m *Manager) verifyToken(ctx context.Context, raw string, use tokens.Use) (
 				"issuer", fmt.Sprintf("%q", refusal.ForeignIssuer), "configured", m.userPool.IssuerURL())
 		})
 	}
-	return nil, err
 }
 
 // areTrusted reports whether the keys that signed a session's tokens are still trusted.

@@ -41,6 +41,7 @@ const (
 	ReasonBadIssuer    = Reason(tokens.BadIssuer)
 	ReasonBadClient    = Reason(tokens.BadClient)
 	ReasonBadUse       = Reason(tokens.BadUse)
+	ReasonBadAudience  = Reason(tokens.BadAudience)
 	ReasonNotYetValid  = Reason(tokens.NotYetValid)
 	ReasonExpired      = Reason(tokens.Expired)
 )
@@ -92,7 +93,7 @@ func (m *Manager) Reason(r *http.Request, err error) Reason {
 	if reason != ReasonNoCookies {
 		return reason
 	}
-	if _, ok := page.BearerToken(r.Header); ok && !m.bearer {
+	if _, ok := page.BearerToken(r.Header); ok && !m.bearer.accepted {
 		return ReasonBearerOff
 	}
 	if hasAppClient(r.Header) {
@@ -162,7 +163,7 @@ func tokenReason(err error) Reason {
 	}
 	switch known := Reason(reason); known {
 	case ReasonMalformed, ReasonBadAlgorithm, ReasonUnknownKey, ReasonBadSignature, ReasonBadIssuer,
-		ReasonBadClient, ReasonBadUse, ReasonNotYetValid, ReasonExpired:
+		ReasonBadClient, ReasonBadUse, ReasonBadAudience, ReasonNotYetValid, ReasonExpired:
 		return known
 	}
 	return ""
