@@ -57,10 +57,11 @@ var allowedImports = map[string][]string{
 var thirdPartyImporters = map[string][]string{
 	"github.com/lestrrat-go/jwx/": {"tokens"},
 	"github.com/aws/":             {"internal/awscall", "tokens", "identity", "internal/sigv4", "session/dynamostore", "examples/chi-app"},
+	"github.com/alicebob/":        {"examples/chi-app"},
 	"github.com/chromedp/":        {"internal/browsertest"},
 	"github.com/go-chi/chi/":      {"middleware", "cognitotest", "examples/chi-app"},
 	"github.com/gorilla/":         {"internal/seal"},
-	"github.com/redis/":           {"session/redisstore", "internal/redistest"},
+	"github.com/redis/":           {"session/redisstore", "internal/redistest", "examples/chi-app"},
 	"github.com/prometheus/":      {"examples/chi-app"},
 	"golang.org/x/net/":           {"internal/cookie"},
 
