@@ -104,6 +104,10 @@ func (b *browser) send(ctx context.Context, p *process, method, path, cookies st
 	}
 	r.Header.Set("Cookie", cookies)
 	r.Header.Set("Sec-Fetch-Mode", string(mode))
+	if mode == navigation {
+		r.Header.Set("Sec-Fetch-Dest", "document")
+		r.Header.Set("Accept", "text/html")
+	}
 	resp, err := b.site.http.Do(r)
 	if err != nil {
 		return answer{text: err.Error()}
@@ -112,6 +116,9 @@ func (b *browser) send(ctx context.Context, p *process, method, path, cookies st
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return answer{text: err.Error()}
+	}
+	if resp.StatusCode == http.StatusTemporaryRedirect { // of a navigation
+		resp.StatusCode = http.StatusUnauthorized
 	}
 	return answer{resp.StatusCode, strings.TrimSpace(string(text)), resp}
 }

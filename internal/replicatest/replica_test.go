@@ -2,7 +2,6 @@ package replicatest
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"github.com/cognitogate/cognitogate/middleware"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/session/redisstore"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -75,9 +75,9 @@ func (n named) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // replica serves one site for each user pool, below /0/, /1/ and so on.
 type replica struct {
-	cfg      replicaConfig
-	client   *redis.Client
-	managers atomic.Pointer[[]*session.Manager]
+	cfg    replicaConfig
+	client *redis.Client
+	auths  atomic.Pointer[[]*middleware.Auth]
 }
 
 // runReplica serves on a free port, whose address it prints. It ends when its standard
@@ -112,11 +112,11 @@ func runReplica(config string) error {
 	return http.Serve(listener, mux)
 }
 
-// restart makes new Managers, as a new process would.
+// restart makes new guards, as a new process would.
 func (rep *replica) restart(secrets Secrets) error {
-	var managers []*session.Manager
+	var auths []*middleware.Auth
 	for _, userPool := range rep.cfg.UserPools {
-		m, err := session.NewManager(session.Config{
+		auth, err := middleware.New(middleware.Config{
 			UserPool:   userPool,
 			Bearer:     true,
 			Shared:     redisstore.New(rep.client, "test:"),
@@ -128,54 +128,42 @@ func (rep *replica) restart(secrets Secrets) error {
 		if err != nil {
 			return err
 		}
-		managers = append(managers, m)
+		auths = append(auths, auth)
 	}
-	rep.managers.Store(&managers)
+	rep.auths.Store(&auths)
 	return nil
 }
 
-// manager returns the Manager of the request's user pool.
-func (rep *replica) manager(r *http.Request) *session.Manager {
+// servePage answers behind a guard. With "force" it has the tokens refreshed.
+func (rep *replica) servePage(w http.ResponseWriter, r *http.Request) {
+	auth := rep.auth(r)
+	auth.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("force") {
+			if _, err := auth.Sessions().Fetch(w, r, &session.FetchOptions{ForceRefresh: true}); err != nil {
+				auth.ServeError(w, r, err)
+				return
+			}
+		}
+		s, _ := session.FromContext(r.Context())
+		fmt.Fprintln(w, s.User().Username)
+	})).ServeHTTP(w, r)
+}
+
+// auth returns the guard of the request's user pool.
+func (rep *replica) auth(r *http.Request) *middleware.Auth {
 	var i int
 	fmt.Sscan(r.PathValue("userPool"), &i)
-	return (*rep.managers.Load())[i]
-}
-
-// statusOf is the status that a guard would answer.
-func statusOf(err error) int {
-	switch {
-	case err == nil:
-		return http.StatusOK
-	case errors.Is(err, tokens.ErrUnavailable):
-		return http.StatusServiceUnavailable
-	case errors.Is(err, session.ErrSignedOut):
-		return http.StatusUnauthorized
-	}
-	return http.StatusInternalServerError
-}
-
-func (rep *replica) servePage(w http.ResponseWriter, r *http.Request) {
-	var opts *session.FetchOptions
-	if r.URL.Query().Has("force") {
-		opts = &session.FetchOptions{ForceRefresh: true}
-	}
-	s, err := rep.manager(r).Fetch(w, r, opts)
-	w.WriteHeader(statusOf(err))
-	if err != nil {
-		fmt.Fprintln(w, err)
-		return
-	}
-	fmt.Fprintln(w, s.User().Username)
+	return (*rep.auths.Load())[i]
 }
 
 func (rep *replica) serveSignOut(w http.ResponseWriter, r *http.Request) {
-	if err := rep.manager(r).End(w, r); err != nil {
+	if err := rep.auth(r).Sessions().End(w, r); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
 }
 
 func (rep *replica) serveEndUser(w http.ResponseWriter, r *http.Request) {
-	if err := rep.manager(r).EndUser(r.Context(), r.URL.Query().Get("subject")); err != nil {
+	if err := rep.auth(r).Sessions().EndUser(r.Context(), r.URL.Query().Get("subject")); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
 }

@@ -84,6 +84,40 @@ func TestSignOutIsHeard(t *testing.T) {
 	}
 }
 
+// TestSignOutWithoutRedis signs a user out while Redis is down. The other replicas hear of it
+// when it is back and the replica of the sign-out has a request.
+func TestSignOutWithoutRedis(t *testing.T) {
+	s := startSite(t, 0)
+	b, other := s.browser(0, users[0].Username), s.browser(0, users[1].Username)
+	cookies := b.header()
+	for _, got := range b.burst(t.Context(), s.processes, script) {
+		if got.status != http.StatusOK {
+			t.Fatal(got.text)
+		}
+	}
+	s.redis.Kill()
+	b.send(t.Context(), s.processes[0], "POST", "sign-out", cookies, script)
+	for i, want := range []int{http.StatusUnauthorized, http.StatusOK, http.StatusOK} {
+		if got := b.send(t.Context(), s.processes[i], "GET", "page", cookies, script); got.status != want {
+			t.Errorf("without Redis, replica %d: %d, want %d", i, got.status, want)
+		}
+	}
+	s.redis.Restart()
+	begin := time.Now()
+	for i := range s.processes {
+		status := 0
+		for status != http.StatusUnauthorized && time.Since(begin) < 15*time.Second {
+			other.open(t.Context(), s.processes[0])
+			status = b.send(t.Context(), s.processes[i], "GET", "page", cookies, script).status
+			wait(t.Context(), 20*time.Millisecond)
+		}
+		if status != http.StatusUnauthorized {
+			t.Errorf("replica %d has not heard of the sign-out: %d", i, status)
+		}
+	}
+	t.Logf("all replicas have heard of the sign-out %v after Redis is back", time.Since(begin).Round(time.Millisecond))
+}
+
 // sendBearer sends the access token of a Cookie header as a bearer token, and returns the
 // status of the answer.
 func (b *browser) sendBearer(ctx context.Context, p *process, cookies string) int {

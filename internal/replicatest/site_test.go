@@ -47,7 +47,10 @@ func startSite(t *testing.T, graces ...time.Duration) *site {
 	longtest.Only(t)
 	s := &site{
 		t: t, redis: redistest.Start(t), secrets: Secrets{Secret: newSecret()},
-		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1000}},
+		http: &http.Client{
+			Transport:     &http.Transport{MaxIdleConnsPerHost: 1000},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
 	}
 	t.Cleanup(s.http.CloseIdleConnections)
 	for _, grace := range graces {
