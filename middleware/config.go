@@ -97,14 +97,15 @@ type Config struct {
 	// Login configures Routes.
 	Login Login
 
-	// Secret seals the cookies of unfinished sign-ins and what Shared sees: at least 32
-	// random bytes, the same for all replicas. Required if Routes sign users in, see Origin,
-	// and with Shared. New refuses one byte repeated, which a placeholder or an unfilled
-	// buffer is.
+	// Secret seals the cookies of unfinished sign-ins, those of session.LayoutSealed and
+	// what Shared sees: at least 32 random bytes, the same for all replicas. Required if
+	// Routes sign users in, see Origin, with Shared and with that layout.
 	//
 	// To replace it, move the old one to OldSecrets for an hour, which an unfinished sign-in
 	// may last. With Shared, first add the new one to OldSecrets everywhere, and then swap
-	// the two.
+	// the two. With LayoutSealed, keep the old one until the sessions that it has sealed
+	// were refreshed or are over. New refuses one byte repeated, which a placeholder or an
+	// unfilled buffer is.
 	Secret     []byte
 	OldSecrets [][]byte
 
@@ -120,12 +121,23 @@ type Config struct {
 	// Cookies are the attributes of the session's cookies.
 	Cookies session.Cookies
 
+	// Layout is how the cookies hold a session. Default session.LayoutAmplify, which
+	// Amplify in a browser can read. If users sign in through Routes alone, choose
+	// session.LayoutSealed: scripts cannot read its cookies, and no sibling subdomain can
+	// plant one.
+	Layout session.Layout
+
+	// Lifetime bounds how long a user stays signed in, whatever the refresh token says. It
+	// needs session.LayoutSealed. Default: no bound but the refresh token's.
+	Lifetime session.Lifetime
+
 	// RefreshBefore is how long before its expiry a token is refreshed. Default 5
 	// seconds, like Amplify. At most half of the token's own life counts.
 	RefreshBefore time.Duration
 
 	// CacheBytes bounds the memory for verified sessions, which spare a request its
-	// signature checks. Default 48 MiB, about 10 000 sessions; negative caches none.
+	// signature checks. Default 48 MiB, about 10 000 sessions, or 3 500 in
+	// session.LayoutSealed; negative caches none.
 	CacheBytes int64
 
 	// Bearer accepts "Authorization: Bearer <access token>" beside cookies. The cookies

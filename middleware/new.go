@@ -93,6 +93,8 @@ func sessionConfig(cfg *Config) session.Config {
 		UserPool:      cfg.UserPool,
 		HTTPClient:    cfg.HTTPClient,
 		Cookies:       cfg.Cookies,
+		Layout:        cfg.Layout,
+		Lifetime:      cfg.Lifetime,
 		RefreshBefore: cfg.RefreshBefore,
 		CacheBytes:    cfg.CacheBytes,
 		Bearer:        cfg.Bearer,

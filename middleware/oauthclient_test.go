@@ -200,6 +200,7 @@ func (h hostRouter) RoundTrip(req *http.Request) (*http.Response, error) {
 // TestOAuthClientFindsItsAuthorizationServer has a client call a resource that it knows
 // nothing about, and a tool there that wants another scope.
 func TestOAuthClientFindsItsAuthorizationServer(t *testing.T) {
+	amplifyOnly(t)
 	clientID := "2mcp" + rand.Text()
 	env := newEnv(t, asAPI, func(cfg *cognito.Config) {
 		cfg.BearerClients, cfg.Matcher = []string{clientID}, []string{"/((?!mcp).*)"}

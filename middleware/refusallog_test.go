@@ -25,6 +25,7 @@ func withDebugLog(b *strings.Builder) func(*cognito.Config) {
 // TestReasonsOfRefusals has guards refuse requests for every kind of reason. The log says
 // it at level Debug, in one line.
 func TestReasonsOfRefusals(t *testing.T) {
+	amplifyOnly(t)
 	var log strings.Builder
 	env := newEnv(t, withDebugLog(&log))
 	defer env.server.SetFault(nil)

@@ -68,6 +68,7 @@ api      own-program         403      403      403      200      200      none
 // TestVerdicts shows the tokens of four app clients, as bearers and in cookies, to every
 // guard of three Auths, twice, because the first answer may be cached.
 func TestVerdicts(t *testing.T) {
+	amplifyOnly(t)
 	suffix := rand.Text()
 	mobileID, programID := "2mobile"+suffix, "3program"+suffix
 	env := newEnv(t, asAPI, func(cfg *cognito.Config) { cfg.BearerClients = []string{mobileID, programID} })

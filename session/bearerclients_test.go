@@ -15,6 +15,7 @@ import (
 // TestBearerClients shows tokens of three app clients of one user pool, as bearers and in
 // cookies, twice, because the first answer may be cached.
 func TestBearerClients(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, func(c *session.Config) {
 		c.Bearer = true

@@ -66,13 +66,15 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 		return m.fetchBearer(ctx, raw, opts)
 	}
 	var buffer [10]requestCookie // as many as Amplify sets; on the stack
-	parsed := m.layout.parse(r.Header, buffer[:0])
+	parsed := m.parseCookies(r.Header, buffer[:0])
 	if len(parsed) == 0 {
-		m.warnings.ofOtherAppClients(r.Header)
+		if m.sealed == nil { // else Amplify's cookies say nothing
+			m.warnings.ofOtherAppClients(r.Header)
+		}
 		return nil, errNoCookies
 	}
 	if !opts.ForceRefresh {
-		s := m.cachedSingle(ctx, parsed)
+		s := m.cachedOnly(ctx, parsed)
 		m.hooks.cacheAsked(ctx, s != nil)
 		if s != nil {
 			return s, nil
@@ -81,6 +83,15 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	cookies := make(requestCookies, len(parsed))
 	copy(cookies, parsed)
 	return m.fetchUncached(ctx, w, r, opts, cookies)
+}
+
+// cachedOnly returns the cached session of cookies that leave no choice, or nil.
+func (m *Manager) cachedOnly(ctx context.Context, cookies requestCookies) *Session {
+	if m.sealed != nil {
+		access, id := m.sealed.single(cookies)
+		return m.cached(ctx, inCookies, access, id, "")
+	}
+	return m.cachedSingle(ctx, cookies)
 }
 
 // cachedSingle returns the cached session of the values that single returns, or nil.
@@ -113,8 +124,31 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	defer cancel()
 	m.refresher.HearSignOuts(ctx, m.now())
 	signOutCount := m.refresher.SignOutCount()
-	users, all := cookies.users()
-	v := m.verifyUsers(ctx, users, all)
+	found, err := m.layout.users(ctx, cookies)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	users, a := found.users, answer{w: w, r: r, cookies: cookies, page: w != nil && page.MayClear(r)}
+	if a.page {
+		m.layout.clearStale(a, found.stale)
+	}
+	switch {
+	case len(users) == 0 && !found.all:
+		return nil, unavailable(errNotAllChecked)
+	case len(users) == 0:
+		return nil, signedOutBecause(errNotOpened)
+	case users[0].over != nil:
+		if a.page {
+			m.layout.clear(a, users)
+		}
+		return nil, signedOutBecause(users[0].over)
+	}
+	if u := &users[0]; u.sealed != nil && !opts.ForceRefresh { // there is no choice, whatever else the cookies hold
+		if s := m.cached(ctx, inCookies, u.sealed.Access, u.sealed.ID, ""); s != nil {
+			return s, nil
+		}
+	}
+	v := m.verifyUsers(ctx, users, found.all)
 	m.layout.warnOfDuplicates(cookies, users)
 	if !v.isCertain() {
 		return nil, unavailable(errNotAllChecked)
@@ -132,7 +166,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 		}
 		return nil, signedOutBecause(v.err)
 	}
-	f := refreshFlow{m: m, w: w, r: r, cookies: cookies, users: users, v: v, signOutCount: signOutCount, opts: opts, page: page.MayClear(r)}
+	f := refreshFlow{m: m, answer: a, users: users, v: v, signOutCount: signOutCount, opts: opts}
 	switch v.state {
 	case stateNone:
 		return nil, signedOutBecause(nil)

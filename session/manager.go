@@ -24,7 +24,9 @@ type Manager struct {
 	issuers   map[string]bool
 	client    *tokens.Client
 	verifier  *tokens.Verifier
-	layout    *layout
+	layout    layout
+	names     names         // of the cookies of the layout
+	sealed    *sealedLayout // is the layout, or nil
 	cache     cache
 	checked   *checkedTokens
 	notes     *refreshNotes
@@ -75,8 +77,6 @@ func NewManager(cfg Config) (*Manager, error) {
 		issuers:  make(map[string]bool),
 		client:   cfg.Client,
 		verifier: cfg.Verifier,
-		layout:   newLayout(cfg.UserPool.ClientID, cfg.Cookies, cfg.Logger),
-		cache:    newCache(cfg.CacheBytes),
 		checked:  newCheckedTokens(),
 		notes:    newRefreshNotes(),
 		bearer:   bearerTokens{cfg.Bearer, slices.Clone(cfg.BearerClients), cfg.BearerFrom},
@@ -87,6 +87,10 @@ func NewManager(cfg Config) (*Manager, error) {
 		clientAddress: cfg.ClientAddress,
 		hooks:         cfg.Hooks,
 	}
+	if m.layout, m.names, m.sealed, err = newLayout(&cfg); err != nil {
+		return nil, err
+	}
+	m.cache = newCache(cfg.Layout.verifiedBytes(cfg.CacheBytes))
 	m.logForeign.Interval = time.Minute
 	for _, issuer := range cfg.UserPool.IssuerURLs() {
 		m.issuers[issuer] = true
@@ -102,6 +106,15 @@ func NewManager(cfg Config) (*Manager, error) {
 		Store: cfg.Shared, StoreCalled: m.hooks.storeCalled(), Box: box, UserPoolID: cfg.UserPool.ID, ClientID: cfg.UserPool.ClientID,
 	})
 	return m, nil
+}
+
+// parseCookies finds our app client's cookies in a request's header and appends them to
+// cookies. It calls no method of an interface, so that they may be on the caller's stack.
+func (m *Manager) parseCookies(h http.Header, cookies requestCookies) requestCookies {
+	if m.sealed != nil {
+		return m.sealed.parse(h, cookies)
+	}
+	return m.names.parse(h, cookies)
 }
 
 // cached returns the session of exactly these texts if it was verified before when it

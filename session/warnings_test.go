@@ -13,6 +13,7 @@ import (
 // TestWarnings has requests that are served show what may go wrong soon. The log names the
 // cause once, however many requests show it.
 func TestWarnings(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	other := e.server.AddClient("1other", "")
