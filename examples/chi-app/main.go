@@ -43,8 +43,9 @@ import (
 func main() {
 	var err error
 	if settings := os.Getenv(replicaVariable); settings != "" {
-		// Ctrl-C reaches the front too, which ends its replicas after their last requests.
-		signal.Ignore(os.Interrupt)
+		// Ctrl-C and a service manager reach the front too, which ends its replicas after
+		// their last requests.
+		signal.Ignore(os.Interrupt, syscall.SIGTERM)
 		err = runReplica(settings, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	} else {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
