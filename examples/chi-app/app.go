@@ -13,6 +13,7 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/identity"
 	cognito "github.com/cognitogate/cognitogate/middleware"
+	"github.com/cognitogate/cognitogate/session"
 )
 
 // maxForm limits the size of a form. The largest has a note of a few hundred
@@ -34,6 +35,11 @@ type config struct {
 	Debug      bool    // tell clients why they are refused
 	Operator   string  // the URL of the operator's port, empty without one
 	Outage     *outage // nil on a real user pool
+
+	// Of several replicas only.
+	Shared   session.Store     // what they share
+	Replica  string            // this one's name
+	Replicas []*replicaProcess // those of a front
 }
 
 func (c config) now() time.Time {
@@ -110,6 +116,7 @@ func (a *app) newAuth() error {
 		Origin:       a.cfg.Origin,
 		RoutesPath:   routesPath,
 		Secret:       a.cfg.Secret,
+		Shared:       a.cfg.Shared, // nil in a single process
 		Login:        a.cfg.Login,
 		AfterSignIn:  "/dashboard",
 		ErrorHandler: a.serveError,
@@ -173,6 +180,11 @@ func (a *app) route() {
 	if a.identities != nil {
 		public.Get("/gallery", a.showGallery)
 		a.nav = append(a.nav, link{"gallery", "/gallery", "Gallery"})
+	}
+	if a.cfg.Replica != "" {
+		user.Get("/replicas", a.replicasPage)
+		user.Get("/apis/replica", a.replicaAPI)
+		a.nav = append(a.nav, link{"replicas", "/replicas", "Replicas"})
 	}
 	if a.client != nil {
 		r.Route("/amplify", a.routeClient)
