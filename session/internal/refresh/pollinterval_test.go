@@ -25,8 +25,8 @@ func (s hastyStore) Get(ctx context.Context, key string) ([]byte, error) {
 
 func (s hastyStore) PollInterval() time.Duration { return s.interval }
 
-// A4: a poll interval of 0 polls without a pause.
-func TestAttackPollIntervalOfZero(t *testing.T) {
+// TestPollIntervalOfZero: a store has no interval of its own. It is not asked without a pause.
+func TestPollIntervalOfZero(t *testing.T) {
 	for _, interval := range []time.Duration{0, -time.Second} {
 		sharedServer()
 		synctest.Test(t, func(t *testing.T) {
