@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -38,6 +39,7 @@ type userPool struct {
 	clients         map[string]string
 	users           map[string]*account
 	notRevocable    map[string]bool                     // app clients; see SetTokenRevocation
+	sessionConfigs  map[string]session.Config           // by app client; see SetSessions
 	sessions        map[string]*userSession             // by event_id
 	refreshTokens   map[[sha256.Size]byte]*refreshToken // by hash: long tests have many
 	loginSettings   map[string]Login                    // by app client
@@ -71,6 +73,7 @@ func New(users ...User) *Server {
 		clients:         make(map[string]string),
 		users:           make(map[string]*account),
 		notRevocable:    make(map[string]bool),
+		sessionConfigs:  make(map[string]session.Config),
 		sessions:        make(map[string]*userSession),
 		refreshTokens:   make(map[[sha256.Size]byte]*refreshToken),
 		loginSettings:   make(map[string]Login),

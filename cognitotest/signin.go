@@ -7,13 +7,28 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/internal/sealedcookie"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
+// SetSessions says how the code under test keeps sessions, so that SignIn writes the same
+// cookies. Of cfg it takes Layout, Secret and Cookies. Default: Amplify's cookies.
+//
+//	server.SetSessions(session.Config{Layout: session.LayoutSealed, Secret: secret})
+//
+// The Server of another app client has a setting of its own. The names of sealed cookies
+// depend on Cookies.Insecure. An Origin of http://localhost sets it; set it here too then.
+func (s *Server) SetSessions(cfg session.Config) {
+	s.userPool.mu.Lock()
+	defer s.userPool.mu.Unlock()
+	s.userPool.sessionConfigs[s.clientID] = cfg
+}
+
 // SignIn starts a new session of the user and returns its tokens. It adds the
-// session's cookies to r, as a browser sends them after a sign-in with Amplify.
-// Cookies of the same names are replaced.
+// session's cookies to r, as a browser sends them after a sign-in with Amplify, or as
+// [Server.SetSessions] says. Cookies of the same names are replaced.
 //
 // Edits change the tokens as they do in [Server.Issue]. A user who comes back
 // after the tokens have expired is
@@ -26,25 +41,58 @@ func (s *Server) SignIn(r *http.Request, username string, edits ...func(*Draft))
 	drafts := s.draftSignIn("SignIn", username)
 	expiry := time.Unix(drafts.access.Claims["exp"].(int64), 0)
 	set := drafts.sign()
-	pairs := s.cookies(set, expiry)
+	s.userPool.mu.Lock()
+	cfg := s.userPool.sessionConfigs[s.clientID]
+	s.userPool.mu.Unlock()
+	pairs := s.cookies(cfg, set, expiry)
+	old := set
 	if len(edits) > 0 {
 		drafts.edit(edits)
 		s.bindDevice(drafts)
-		edited := drafts.sign()
-		swap := strings.NewReplacer(set.Access, edited.Access, set.ID, edited.ID)
+		set = drafts.sign()
+	}
+	switch {
+	case cfg.Layout == session.LayoutSealed:
+		pairs = s.sealAgain(cfg, pairs, set)
+	case len(edits) > 0:
+		swap := strings.NewReplacer(old.Access, set.Access, old.ID, set.ID)
 		for i := range pairs {
 			pairs[i] = swap.Replace(pairs[i])
 		}
 		pairs = slices.DeleteFunc(pairs, func(p string) bool { return strings.HasSuffix(p, "=") })
-		set = edited
 	}
 	addCookies(r, pairs)
 	return set
 }
 
+// sealAgain returns sealed cookies with other tokens, which began now.
+func (s *Server) sealAgain(cfg session.Config, pairs []string, set *tokens.Set) (again []string) {
+	attributes := cookie.Attributes{Domain: cfg.Cookies.Domain, Path: cfg.Cookies.Path, Insecure: cfg.Cookies.Insecure}
+	prefix := sealedcookie.Prefix(s.clientID, attributes)
+	codec, err := sealedcookie.New(prefix, s.userPool.id, s.clientID, s.userPool.time, cfg.Secret)
+	must(err)
+	var name string
+	var values []string
+	for _, pair := range pairs {
+		cookieName, value, _ := strings.Cut(pair, "=")
+		name, _, _ = codec.Parse(cookieName)
+		values = append(values, value)
+	}
+	content, ok := codec.Open(name, values)
+	if !ok {
+		panic("cognitotest: SignIn: the session's cookies cannot be opened")
+	}
+	now := s.userPool.time()
+	content.Access, content.ID, content.SignedIn, content.Refreshed = set.Access, set.ID, now, now
+	for _, c := range codec.Seal(name, content, now.Add(365*24*time.Hour)) {
+		again = append(again, c.Name+"="+c.Value)
+	}
+	return again
+}
+
 // cookies returns the pairs "name=value" for a set. Package session makes them, so
 // that it alone knows their names.
-func (s *Server) cookies(set *tokens.Set, expiry time.Time) (pairs []string) {
+func (s *Server) cookies(cfg session.Config, set *tokens.Set, expiry time.Time) (pairs []string) {
 	keys := make(tokens.StaticKeySet)
 	s.userPool.mu.Lock()
 	for _, k := range s.userPool.publishedKeys() {
@@ -67,6 +115,9 @@ func (s *Server) cookies(set *tokens.Set, expiry time.Time) (pairs []string) {
 		Verifier:   verifier,
 		Now:        opts.Now,
 		Logger:     slog.New(slog.DiscardHandler),
+		Layout:     cfg.Layout,
+		Secret:     cfg.Secret,
+		Cookies:    cfg.Cookies,
 	})
 	must(err)
 	w := make(headerWriter)

@@ -1,6 +1,8 @@
 package cognitotest_test
 
 import (
+	"bytes"
+	"errors"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -148,4 +150,38 @@ func TestSignInInSynctest(t *testing.T) {
 			t.Errorf("took %v", d)
 		}
 	})
+}
+
+func TestSignInSealed(t *testing.T) {
+	secret := bytes.Repeat([]byte("secret"), 6)
+	server := cognitotest.New(ada)
+	server.SetSessions(session.Config{Layout: session.LayoutSealed, Secret: secret})
+	m, err := session.NewManager(session.Config{UserPool: server.UserPool(), HTTPClient: server.Client(), Now: server.Now, Layout: session.LayoutSealed, Secret: secret,
+		Lifetime: session.Lifetime{Absolute: 2 * time.Hour}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		edits []func(*cognitotest.Draft)
+		calls int
+		err   error
+	}{
+		"a user":         {},
+		"expired tokens": {[]func(*cognitotest.Draft){cognitotest.Expired}, 1, nil},
+		"forged tokens":  {[]func(*cognitotest.Draft){func(d *cognitotest.Draft) { d.Claims["client_id"], d.Claims["aud"] = "other", "other" }}, 0, session.ErrSignedOut},
+	} {
+		before := server.Calls("GetTokensFromRefreshToken")
+		r := httptest.NewRequest("GET", "/", nil)
+		set := server.SignIn(r, "ada", c.edits...)
+		if cookies := r.Header.Get("Cookie"); !strings.HasPrefix(cookies, "__Host-cognitogate.session.") || strings.Contains(cookies, set.Access[:12]) {
+			t.Errorf("%s: cookies %.60s…", name, cookies)
+		}
+		s, err := m.Fetch(httptest.NewRecorder(), r, nil)
+		if !errors.Is(err, c.err) || err == nil && s.User().Username != "ada" {
+			t.Errorf("%s: %v, %v", name, s, err)
+		}
+		if n := server.Calls("GetTokensFromRefreshToken") - before; n != c.calls {
+			t.Errorf("%s: %d refreshes, want %d", name, n, c.calls)
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cognitogate/cognitogate/internal/longtest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
+	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/session/storetest"
 )
 
@@ -32,6 +33,7 @@ func TestSignedInRequestAllocates(t *testing.T) {
 		"with a shared store": func(cfg *cognito.Config) { // its sign-outs are read once
 			cfg.Shared, cfg.Secret, cfg.Now = storetest.NewMemory(), routesSecret, func() time.Time { return now }
 		},
+		"sealed": func(cfg *cognito.Config) { cfg.Layout, cfg.Secret = session.LayoutSealed, routesSecret }, // two chunks
 	} {
 		env := newBench(t, edit)
 		r := env.signedInRequest("/dashboard/1")

@@ -35,6 +35,7 @@ func (env *testEnv) answerTo(h http.HandlerFunc) *http.Response {
 
 // TestLastOfStartAndEndWins, whatever the guard has refreshed and a handler clears.
 func TestLastOfStartAndEndWins(t *testing.T) {
+	amplifyOnly(t)
 	env := newEnv(t)
 	sessions := env.auth.Sessions()
 	start := func(w http.ResponseWriter, r *http.Request) {
@@ -95,6 +96,7 @@ func TestLastOfStartAndEndWins(t *testing.T) {
 // TestEndUnderTimeoutHandler signs out where the guard's writer cannot be seen. If the
 // handler times out, its deletions are lost, and the refreshed cookies must be too.
 func TestEndUnderTimeoutHandler(t *testing.T) {
+	amplifyOnly(t)
 	for _, inTime := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			env := newEnv(t)
@@ -139,6 +141,7 @@ func TestEndByAnotherRequest(t *testing.T) {
 
 // TestAnotherAppClientsSignIn: the guard's app client is not the one that signs in.
 func TestAnotherAppClientsSignIn(t *testing.T) {
+	amplifyOnly(t)
 	env := newEnv(t)
 	other := cognitotest.New(cognitotest.User{Username: "grace"})
 	auth, err := cognito.New(cognito.Config{UserPool: other.UserPool(), HTTPClient: other.Client()})
@@ -160,6 +163,7 @@ func TestAnotherAppClientsSignIn(t *testing.T) {
 
 // TestNewerCookiesOfAnUpstreamStay: an upstream may refresh with the same cookies.
 func TestNewerCookiesOfAnUpstreamStay(t *testing.T) {
+	amplifyOnly(t)
 	env := newEnv(t)
 	prefix := "CognitoIdentityServiceProvider." + env.server.UserPool().ClientID + "."
 	resp := env.answerTo(func(w http.ResponseWriter, _ *http.Request) {
@@ -180,6 +184,7 @@ func TestNewerCookiesOfAnUpstreamStay(t *testing.T) {
 // TestRefreshForCallersOfFetch: behind a guard that let an anonymous request through, a
 // handler may fetch the session itself. The header has its cookies at once.
 func TestRefreshForCallersOfFetch(t *testing.T) {
+	amplifyOnly(t)
 	env := newEnv(t)
 	var forwarded *http.Request
 	r := env.expiredRequest("ada", "/x")

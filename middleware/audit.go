@@ -25,6 +25,9 @@ type RouteGuard struct {
 	// request that reaches it without a session. Public then is a path in doubt, or
 	// Route itself. Reason is empty for every other route.
 	Reason string
+	// Preflight is set if Config.Preflight answers the CORS preflights of a guarded route.
+	// The handler gets every other OPTIONS, behind the guard.
+	Preflight bool
 }
 
 // Audit reports for every route and method how this Auth guards it. Use it in tests,
@@ -76,6 +79,7 @@ func (a *Auth) Audit(routes chi.Routes) []RouteGuard {
 		if g.By == "" && g.Reason == "" && route.guards.unknown {
 			g.Reason = "it cannot be decided: a route has replaced the mount, and hides its middlewares"
 		}
+		g.Preflight = a.preflights(g)
 		report = append(report, g)
 	}
 	return report

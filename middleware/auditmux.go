@@ -42,6 +42,7 @@ func (a *Auth) AuditPatterns(patterns ...string) []RouteGuard {
 		if p.method == "" && g.Public != "" && g.Reason == "" && !audit.serves(p, otherName, g.Public) {
 			g.Method = http.MethodConnect
 		}
+		g.Preflight = a.preflights(g)
 		report = append(report, g)
 	}
 	return report

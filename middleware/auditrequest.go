@@ -23,6 +23,7 @@ func (a *Auth) GuardOf(method, path string) RouteGuard {
 		g.Public = path
 		return g
 	}
+	g.Preflight = a.cfg.Preflight != nil && method == http.MethodOptions
 	if judge.matcher == nil {
 		g.By = "every path"
 		return g

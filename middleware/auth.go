@@ -22,6 +22,7 @@ type Auth struct {
 	signIn     *url.URL
 	signInTo   string          // SignIn up to the value of ReturnParam; "" without one
 	signInHome string          // SignIn for a request that has no way back
+	resources  []resource      // of Audience, those of Origin; empty without Bearer
 	origins    []string        // Origin and ReturnOrigins, without doubles
 	exempt     []string        // paths that Protect lets through, exactly as written, without BasePath
 	routes     *routesSettings // nil if Routes do not sign users in

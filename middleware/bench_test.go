@@ -41,6 +41,7 @@ func newBench(b testing.TB, edits ...func(*cognito.Config)) *bench {
 	for _, edit := range edits {
 		edit(&cfg)
 	}
+	setSessions(server, &cfg)
 	auth, err := cognito.New(cfg)
 	if err != nil {
 		b.Fatal(err)

@@ -97,14 +97,15 @@ type Config struct {
 	// Login configures Routes.
 	Login Login
 
-	// Secret seals the cookies of unfinished sign-ins and what Shared sees: at least 32
-	// random bytes, the same for all replicas. Required if Routes sign users in, see Origin,
-	// and with Shared. New refuses one byte repeated, which a placeholder or an unfilled
-	// buffer is.
+	// Secret seals the cookies of unfinished sign-ins, those of session.LayoutSealed and
+	// what Shared sees: at least 32 random bytes, the same for all replicas. Required if
+	// Routes sign users in, see Origin, with Shared and with that layout.
 	//
 	// To replace it, move the old one to OldSecrets for an hour, which an unfinished sign-in
 	// may last. With Shared, first add the new one to OldSecrets everywhere, and then swap
-	// the two.
+	// the two. With LayoutSealed, keep the old one until the sessions that it has sealed
+	// were refreshed or are over. New refuses one byte repeated, which a placeholder or an
+	// unfilled buffer is.
 	Secret     []byte
 	OldSecrets [][]byte
 
@@ -120,17 +121,68 @@ type Config struct {
 	// Cookies are the attributes of the session's cookies.
 	Cookies session.Cookies
 
+	// Layout is how the cookies hold a session. Default session.LayoutAmplify, which
+	// Amplify in a browser can read. If users sign in through Routes alone, choose
+	// session.LayoutSealed: scripts cannot read its cookies, and no sibling subdomain can
+	// plant one.
+	Layout session.Layout
+
+	// Lifetime bounds how long a user stays signed in, whatever the refresh token says. It
+	// needs session.LayoutSealed. Default: no bound but the refresh token's.
+	Lifetime session.Lifetime
+
 	// RefreshBefore is how long before its expiry a token is refreshed. Default 5
 	// seconds, like Amplify. At most half of the token's own life counts.
 	RefreshBefore time.Duration
 
 	// CacheBytes bounds the memory for verified sessions, which spare a request its
-	// signature checks. Default 48 MiB, about 10 000 sessions; negative caches none.
+	// signature checks. Default 48 MiB, about 10 000 sessions, or 3 500 in
+	// session.LayoutSealed; negative caches none.
 	CacheBytes int64
 
 	// Bearer accepts "Authorization: Bearer <access token>" beside cookies. The cookies
 	// of a request with such a header are not read, and it is never redirected.
 	Bearer bool
+
+	// BearerClients are the ids of further app clients of the user pool, whose access tokens
+	// are accepted as bearer tokens: of a mobile app, or of a program with the client
+	// credentials grant. Default none. Their tokens are never accepted from cookies. It
+	// needs Bearer.
+	BearerClients []string
+
+	// BearerFrom returns the bearer token of a request, or "" if it has none. Then its
+	// cookies count. Default: the token of "Authorization: Bearer". Set it if a server in
+	// front moves the token to another header. A function that reads a cookie would open
+	// every form of the site to other sites (CSRF). Answers must not be stored in caches
+	// for requests that it tells apart. It needs Bearer.
+	BearerFrom func(*http.Request) string
+
+	// Audience are the resources that this site is (RFC 8707): absolute URIs such as
+	// "https://app.example.com/mcp". An access token that is bound to another resource, by
+	// its "aud", is refused, as a bearer token and in a cookie. Default none: every "aud" is
+	// accepted, and Findings says so if Bearer is set. A token without "aud" is bound to
+	// nothing, and accepted. Name Login.Resource here too if both are set. Sites that share
+	// cookies need the same Audience, or each deletes the other's.
+	//
+	// With Bearer, a 401 for a path of an Audience that is a URL of Origin leads OAuth
+	// clients to its metadata (RFC 9728). Serve that with [Auth.ResourceMetadata]: Protect
+	// lets exactly its path through.
+	Audience []string
+
+	// Preflight answers CORS preflights for guarded routes, in the place of the guarded
+	// handler: OPTIONS with Origin and Access-Control-Request-Method (Fetch §3.3.2).
+	// Browsers send no cookie and no token with one. Default nil: a guard refuses preflights
+	// like every request without a session. Set it if scripts of other origins call guarded
+	// routes. It may be the handler of a CORS package around an empty one.
+	Preflight http.Handler
+
+	// Keys replaces the user pool's remote key set. It is for tests, and for programs
+	// that get keys in another way. Default nil: the key set of UserPool.
+	Keys tokens.KeySet
+
+	// Leeway is how far the "nbf" of a token may be in the future. Default one minute;
+	// negative means none. It does not apply to "exp".
+	Leeway time.Duration
 
 	// ClientAddress returns the address of the client that a request comes from. Default
 	// the address in RemoteAddr. It limits how often one client may have Cognito asked

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/cognitogate/cognitogate/internal/page"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -17,6 +16,7 @@ type Decision string
 // The decisions.
 const (
 	DecisionPublic      Decision = "public"      // the matcher does not select the path
+	DecisionPreflight   Decision = "preflight"   // answered by Config.Preflight
 	DecisionPassed      Decision = "passed"      // signed in and allowed
 	DecisionAnonymous   Decision = "anonymous"   // let through by Load without a session
 	DecisionRedirected  Decision = "redirected"  // sent to the sign-in page
@@ -26,13 +26,14 @@ const (
 )
 
 // The reasons of guards, beside those of package session. With DecisionForbidden one of
-// the first four says who may see the route. The others are reasons of DecisionRedirected:
+// the first five says who may see the route. The others are reasons of DecisionRedirected:
 // the redirect would lead back, and ServeError answers with a page that says so, and 400.
 const (
 	ReasonGroup   session.Reason = "group"   // users in a group: RequireGroup
 	ReasonScope   session.Reason = "scope"   // access tokens with a scope: RequireScope
 	ReasonFunc    session.Reason = "func"    // sessions that a function allows: RequireFunc
 	ReasonMachine session.Reason = "machine" // users, and the token is a program's
+	ReasonUser    session.Reason = "user"    // programs, and the token is a user's: RequireMachine
 
 	ReasonOtherSlash    session.Reason = "other_slash"     // the path is public with another slash at its end
 	ReasonSignInGuarded session.Reason = "sign_in_guarded" // the sign-in page is for signed-in users only
@@ -45,7 +46,7 @@ type GuardDecision struct {
 	Decision Decision
 
 	// Reason says why the request has no session that may pass. It is "" with
-	// DecisionPublic and DecisionPassed. There are only the constants of this package and
+	// DecisionPublic, DecisionPreflight and DecisionPassed. There are only the constants of this package and
 	// of package session, so it can be a metric's label. An ErrorHandler of your own may
 	// answer in another way than Decision and Reason say.
 	Reason session.Reason
@@ -71,7 +72,7 @@ func (a *Auth) refusalDecision(r *http.Request, err error) Decision {
 		return DecisionForbidden
 	case errors.Is(err, tokens.ErrUnavailable):
 		return DecisionUnavailable
-	case page.Navigates(r, a.cfg.Bearer):
+	case a.navigates(r):
 		return DecisionRedirected
 	}
 	return DecisionRefused
@@ -85,9 +86,11 @@ func (g *guard) reasonOf(outer, r *http.Request, d Decision, err error) session.
 		return ""
 	case errors.Is(err, errMachine):
 		return ReasonMachine
+	case errors.Is(err, errUser):
+		return ReasonUser
 	case errors.Is(err, ErrForbidden):
 		return g.reason
-	case d == DecisionRedirected && errors.Is(err, session.ErrSignedOut) && page.Is(r, g.auth.cfg.Bearer):
+	case d == DecisionRedirected && errors.Is(err, session.ErrSignedOut) && g.auth.isPage(r):
 		if reason := g.auth.loopReason(r); reason != "" {
 			return reason
 		}

@@ -262,6 +262,7 @@ func TestServedBehindTimeoutHandler(t *testing.T) {
 
 // TestServedWithTwoAuths: each Auth has an outermost guard of its own.
 func TestServedWithTwoAuths(t *testing.T) {
+	amplifyOnly(t)
 	var log, otherLog told
 	env := newEnv(t, log.hook)
 	other, err := cognito.New(cognito.Config{UserPool: cognito.UserPool{ID: "eu-west-1_a", ClientID: "a"}, Matcher: []string{"/other"}, Hooks: func() cognito.Hooks {

@@ -112,6 +112,7 @@ func (n noRouteTo) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestLogNamesTheCause has one thing wrong in each case. The log alone says which, in few
 // lines, and nobody is signed out: no answer clears a cookie of a session.
 func TestLogNamesTheCause(t *testing.T) {
+	amplifyOnly(t)
 	type userPool = cognito.UserPool
 	edit := func(f func(*userPool)) func(*cognito.Config) {
 		return func(cfg *cognito.Config) { f(&cfg.UserPool) }

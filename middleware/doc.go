@@ -45,10 +45,19 @@
 // http.MaxBytesReader cannot tell net/http through it to close the connection. On
 // HTTP/1, an answer with status 413 closes it.
 //
+// # APIs
+//
+// With Config.Bearer, programs send the access token in the Authorization header. Tokens
+// of further app clients are accepted as Config.BearerClients says, and never from cookies.
+// [Auth.RequireScope] asks for scopes. [Auth.RequireMachine] lets programs pass that act for
+// no user. WWW-Authenticate tells a client what is wrong with its token (RFC 6750), and
+// [Auth.ResourceMetadata] where to get one (RFC 9728).
+//
 // # What is let through on purpose
 //
-// Protect lets through every path that no pattern of the matcher selects, and the
-// sign-in page. Patterns that exclude are easy to get wrong: "/((?!api).*)" excludes
+// Protect lets through every path that no pattern of the matcher selects, the sign-in
+// page, and the path of a resource's metadata. Config.Preflight, and not the handler,
+// answers CORS preflights. Patterns that exclude are easy to get wrong: "/((?!api).*)" excludes
 // /apiary too. Put [Auth.Require] or [Auth.RequireGroup] on routes that must never be
 // public; they do not ask the matcher.
 //

@@ -20,7 +20,7 @@ func (a *Auth) serveEmbedded(w http.ResponseWriter, r *http.Request, slug string
 	switch {
 	case slug == "sign-out-callback": // it begins and ends nothing
 		return false
-	case !page.Is(r, a.cfg.Bearer):
+	case !a.isPage(r):
 		if page.IsHTMX(r) && slug != "sign-in-callback" {
 			w.Header().Set("HX-Redirect", a.routeLink(r, slug))
 		}

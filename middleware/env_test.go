@@ -79,9 +79,13 @@ func newEnv(t *testing.T, edits ...func(*cognito.Config)) *testEnv {
 		Now:        env.clock.Now,
 		Logger:     slog.New(slog.DiscardHandler),
 	}
+	if layout := layoutOfTests(); layout != session.LayoutAmplify {
+		cfg.Layout, cfg.Secret = layout, routesSecret
+	}
 	for _, edit := range edits {
 		edit(&cfg)
 	}
+	setSessions(env.server, &cfg)
 	auth, err := cognito.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -129,8 +133,11 @@ func (env *testEnv) do(r *http.Request) *http.Response {
 }
 
 // changedCookies returns the last parts of the names of the session's cookies that an
-// answer sets and clears.
+// answer sets and clears. Of a sealed session it returns what Amplify's would be.
 func changedCookies(resp *http.Response) (set, cleared []string) {
+	if isSealedRun() {
+		return changedSealedCookies(resp)
+	}
 	for _, c := range resp.Cookies() {
 		slot := c.Name[strings.LastIndexByte(c.Name, '.')+1:]
 		if !strings.HasPrefix(c.Name, sessionCookiePrefix) {

@@ -13,7 +13,7 @@ import (
 // like curl, which accepts anything, gets a line of text, and so does a frame: what a page
 // offers is not for a frame, and its policy forbids one.
 func (a *Auth) showsPage(r *http.Request) bool {
-	return !isFramed(r) && page.NamesHTML(r, a.cfg.Bearer)
+	return !isFramed(r) && page.NamesHTML(r, a.cfg.Bearer) && a.navigates(r)
 }
 
 // serveForbidden answers a signed-in user who may not see the route.

@@ -25,7 +25,9 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 //
 // A signed-out user is sent to the sign-in page: a page by 307, as Next.js does, and a
 // form's POST by 303. A request that is no navigation of a browser gets 401 with
-// "WWW-Authenticate: Bearer"; htmx gets HX-Redirect too.
+// "WWW-Authenticate: Bearer"; htmx gets HX-Redirect too. With Config.Bearer the header says
+// what is wrong with a token, which scopes the guard asks for, and where the metadata of
+// the resource is (RFC 6750 §3, RFC 9728 §5.1). A 403 for want of scopes has the header too.
 //
 // A redirect that would lead back to itself is never sent. A page says what is wrong if
 // the sign-in page is guarded, or its path has another slash at its end; if a user has
@@ -48,23 +50,24 @@ func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	switch {
 	case errors.Is(err, ErrForbidden):
+		a.setScopeChallenge(h, r, err)
 		a.serveForbidden(w, r)
 	case errors.Is(err, tokens.ErrUnavailable):
 		a.serveUnavailable(w, r)
 	case !errors.Is(err, session.ErrSignedOut):
 		a.serveFault(w, r)
-	case page.Is(r, a.cfg.Bearer) && a.serveInsteadOfLoop(w, r):
-	case page.Is(r, a.cfg.Bearer):
+	case a.isPage(r) && a.serveInsteadOfLoop(w, r):
+	case a.isPage(r):
 		h.Set("Location", a.signInURL(r))
 		w.WriteHeader(http.StatusTemporaryRedirect)
-	case page.Navigates(r, a.cfg.Bearer):
+	case a.navigates(r):
 		h.Set("Location", a.signInHome)
 		w.WriteHeader(http.StatusSeeOther)
 	default:
 		if page.IsHTMX(r) && !page.IsPrefetch(r) {
 			h.Set("HX-Redirect", a.signInHome)
 		}
-		h.Set("WWW-Authenticate", "Bearer")
+		h.Set("WWW-Authenticate", a.challenge(r, err))
 		a.serveStatus(w, r, http.StatusUnauthorized)
 	}
 }
@@ -75,7 +78,7 @@ func (a *Auth) serveStatus(w http.ResponseWriter, r *http.Request, status int) {
 	text := http.StatusText(status)
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
-	if page.Navigates(r, a.cfg.Bearer) {
+	if a.navigates(r) {
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		text += "\n"
 	} else {

@@ -13,6 +13,9 @@ import (
 // SessionConfig is for the test that every field is copied.
 var SessionConfig = sessionConfig
 
+// TokensOptions is for the test that every field is copied.
+var TokensOptions = tokensOptions
+
 // LogRefusal logs a refusal like a guard of Require.
 func (a *Auth) LogRefusal(r *http.Request, err error) {
 	(&guard{auth: a, kind: kindRequire}).logRefusal(r, r, a.refusalDecision(r, err), err)

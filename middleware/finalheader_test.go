@@ -182,6 +182,7 @@ func protocolServers(t *testing.T, h http.Handler) map[string]*httptest.Server {
 // TestFinalHeader puts every handler behind a guard, for users whose tokens are refreshed
 // and for others.
 func TestFinalHeader(t *testing.T) {
+	amplifyOnly(t)
 	env := newEnv(t)
 	handlers := innerHandlers(t)
 	mux := http.NewServeMux()

@@ -6,24 +6,40 @@ import (
 
 	"github.com/cognitogate/cognitogate/internal/automaton"
 	"github.com/cognitogate/cognitogate/matcher"
+	"github.com/cognitogate/cognitogate/session"
 )
 
-// Finding is a property of a matcher pattern that its author may not have meant.
+// Finding is a property of a matcher pattern, or of the Config, that its author may not
+// have meant.
 type Finding struct {
-	Source string // the pattern
+	Source string // the pattern, or the field of Config
 	Path   string // the path that shows it: the pattern does not select it; empty for conditions
 	Msg    string
 }
 
 // Findings lists what is surprising about the patterns of the matcher, each with a
 // path that shows it. A finding need not be a mistake: Next.js reads the pattern in
-// the same way, and New does not warn of it. Every rule with conditions is a finding.
+// the same way, and New does not warn of it. Every rule with conditions is a finding. So are
+// Config.Bearer without Config.Audience, and sealed sessions whose cookies another host can
+// plant.
 func (a *Auth) Findings() []Finding {
-	var found []Finding
+	found := a.layoutFindings()
 	for _, p := range a.unconditionalPatterns() {
 		found = append(found, patternFindings(p)...)
 	}
-	return append(found, a.ruleFindings()...)
+	found = append(found, a.ruleFindings()...)
+	return append(found, a.audienceFindings()...)
+}
+
+// layoutFindings says that only a name with __Host- keeps an attacker on a sibling
+// subdomain from planting a session of his own.
+func (a *Auth) layoutFindings() []Finding {
+	c := &a.cfg.Cookies
+	if a.cfg.Layout != session.LayoutSealed || c.Domain == "" && (c.Path == "" || c.Path == "/") && !c.Insecure {
+		return nil
+	}
+	return []Finding{{Source: "Layout", Msg: "another host of this domain can plant a session of an attacker's own: " +
+		"browsers refuse that only without Cookies.Domain, Cookies.Path and Cookies.Insecure"}}
 }
 
 // negativeLookahead finds the alternatives of a negative lookahead.

@@ -82,7 +82,7 @@ func TestRoutesCookiesFollowTheSession(t *testing.T) {
 		cookies := append([]*http.Cookie{flow}, env.get(env.completeLogin(authorize, "ada").RequestURI(), flow).Cookies()...)
 		names := make(map[string]bool)
 		for _, c := range cookies {
-			if strings.HasPrefix(c.Name, sessionCookiePrefix) {
+			if isSessionCookie(c.Name) {
 				continue
 			}
 			names[c.Name] = true

@@ -69,9 +69,9 @@ func (a *Auth) RequireGroup(anyOf ...string) func(http.Handler) http.Handler {
 // RequireScope is Require for access tokens that have all of the scopes. Others get
 // 403. It panics without an argument.
 //
-// With Config.Bearer it alone also lets programs pass, whose tokens name no user (the
-// client credentials grant, RFC 6749 §4.4). Other guards answer 403 to a program, so
-// mount RequireScope on a path that Protect does not select.
+// With Config.Bearer it also lets programs pass, whose tokens name no user (the client
+// credentials grant, RFC 6749 §4.4). Except for RequireMachine, other guards answer 403 to
+// a program, so mount RequireScope on a path that Protect does not select.
 func (a *Auth) RequireScope(allOf ...string) func(http.Handler) http.Handler {
 	if len(allOf) == 0 || slices.Contains(allOf, "") {
 		panic("cognitogate: RequireScope needs a scope")
@@ -79,7 +79,7 @@ func (a *Auth) RequireScope(allOf ...string) func(http.Handler) http.Handler {
 	allOf = slices.Clone(allOf)
 	return func(next http.Handler) http.Handler {
 		return &guard{
-			auth: a, next: next, kind: kindRequire, reason: ReasonScope, what: "scope " + strings.Join(allOf, " and "), allowMachine: true,
+			auth: a, next: next, kind: kindRequire, reason: ReasonScope, what: "scope " + strings.Join(allOf, " and "), allowMachine: true, scopes: allOf,
 			allow: func(_ *http.Request, s *session.Session) bool { return s.HasScope(allOf...) },
 		}
 	}
@@ -119,6 +119,8 @@ type guard struct {
 
 	reason       session.Reason // of a request that allow does not allow
 	allowMachine bool           // ask allow about a program too
+	onlyMachine  bool           // let a program alone pass
+	scopes       []string       // that a client is told to ask for
 }
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -137,6 +139,11 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request, d decider) {
 	if g.kind == kindProtect && !a.protects(r) {
 		d.tell(r, r, DecisionPublic, nil, nil)
 		g.servePublic(w, r, &d)
+		return
+	}
+	if g.kind != kindLoad && a.answersPreflight(r) {
+		d.tell(r, r, DecisionPreflight, nil, nil)
+		a.cfg.Preflight.ServeHTTP(w, r)
 		return
 	}
 	outer := r
@@ -169,7 +176,7 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request, d decider) {
 			setReason(answer.Header(), string(g.reasonOf(outer, r, decision, err)), g.explain(outer, err))
 		}
 		answer.setCacheControl(cookie.Uncached)
-		a.refuse(w, r, err)
+		a.refuse(w, r, g.withScopes(err, s))
 		return
 	}
 	g.next.ServeHTTP(w, r)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/cognitogate/cognitogate/session"
@@ -128,8 +129,8 @@ func (a *Auth) userBefore(r *http.Request) session.User {
 	if a.cfg.Bearer { // a bearer token is not of the browser's session
 		ctx = a.sessions.NewContext(ctx, nil)
 	}
-	r = r.Clone(ctx)
-	r.Header.Del("Authorization")
+	// Only cookies are of the browser's session. A bearer token may stand anywhere else.
+	r = (&http.Request{Method: r.Method, URL: &url.URL{Path: r.URL.Path}, Header: http.Header{"Cookie": r.Header["Cookie"]}}).WithContext(ctx)
 	s, err := a.sessions.Fetch(nil, r, nil)
 	if refusal, ok := errors.AsType[*tokens.VerifyError](err); ok && refusal.Token != nil {
 		return session.User{ID: refusal.Token.Subject(), Username: refusal.Token.Username()}

@@ -227,6 +227,7 @@ func TestPanicOfSignedOut(t *testing.T) {
 	panics := true
 	auth, err := cognito.New(cognito.Config{
 		UserPool: env.server.UserPool(), HTTPClient: env.server.Client(), Now: env.clock.Now, Origin: origin, Secret: routesSecret,
+		Layout: layoutOfTests(),
 		Hooks: cognito.Hooks{SignedOut: func(context.Context, cognito.SignOut) {
 			if panics {
 				panic(http.ErrAbortHandler)
@@ -336,18 +337,24 @@ func TestSignInFailures(t *testing.T) {
 
 // TestHooksLookAtCookiesOnly: a bearer token is not of the browser's session.
 func TestHooksLookAtCookiesOnly(t *testing.T) {
-	env := newHookEnv(t, func(cfg *cognito.Config) { cfg.Bearer = true })
-	for _, h := range []http.Handler{env.handler, env.auth.Load(env.handler)} {
-		for _, signedIn := range []bool{true, false} {
-			r := httptest.NewRequest("POST", "/api/auth/sign-out", nil)
-			r.Header.Set("Authorization", "Bearer "+env.server.Issue("grace").Access)
-			var want []string
-			if signedIn {
-				env.server.SignIn(r, "ada")
-				want = []string{"signed out ada, asked, revoked true"}
+	for _, from := range []func(*http.Request) string{
+		nil, func(r *http.Request) string { return r.Header.Get("X-Token") }, func(r *http.Request) string { return r.FormValue("token") },
+	} {
+		env := newHookEnv(t, func(cfg *cognito.Config) { cfg.Bearer, cfg.BearerFrom = true, from })
+		graces := env.server.Issue("grace").Access
+		for _, h := range []http.Handler{env.handler, env.auth.Load(env.handler)} {
+			for _, signedIn := range []bool{true, false} {
+				r := httptest.NewRequest("POST", "/api/auth/sign-out?token="+graces, nil)
+				r.Header.Set("Authorization", "Bearer "+graces)
+				r.Header.Set("X-Token", graces)
+				var want []string
+				if signedIn {
+					env.server.SignIn(r, "ada")
+					want = []string{"signed out ada, asked, revoked true"}
+				}
+				h.ServeHTTP(httptest.NewRecorder(), r)
+				env.expectEvents(want...)
 			}
-			h.ServeHTTP(httptest.NewRecorder(), r)
-			env.expectEvents(want...)
 		}
 	}
 }

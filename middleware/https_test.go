@@ -34,7 +34,7 @@ func TestSignInOverHTTPS(t *testing.T) {
 	})
 	auth, err := cognito.New(cognito.Config{
 		UserPool: server.UserPool(), HTTPClient: login.Client(), Origin: site.URL, RoutesPath: "/auth", Secret: routesSecret,
-		AfterSignOut: "/bye",
+		AfterSignOut: "/bye", Layout: layoutOfTests(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +80,7 @@ func TestSignInOverHTTPS(t *testing.T) {
 			t.Errorf("at %s: %s", at, body)
 		}
 		for _, c := range client.Jar.Cookies(mustParse(site.URL + "/")) {
-			if strings.HasPrefix(c.Name, sessionCookiePrefix) || strings.Contains(c.Name, "cognitogate") {
+			if isSessionCookie(c.Name) || strings.Contains(c.Name, "cognitogate") {
 				t.Errorf("%s is left", c.Name)
 			}
 		}

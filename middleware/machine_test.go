@@ -88,3 +88,24 @@ func TestMachinePassesRequireScopeAlone(t *testing.T) {
 		}
 	})).ServeHTTP(httptest.NewRecorder(), r)
 }
+
+// TestRequireMachineReasons tells a hook why a route for programs refuses.
+func TestRequireMachineReasons(t *testing.T) {
+	var log told
+	env := newEnv(t, log.hook, withPreflight, func(cfg *cognito.Config) { cfg.Bearer = true })
+	user, program := env.server.Issue("ada", withScope("orders/write")).Access, machineToken(env.server)
+	for want, test := range map[string]struct{ scope, token string }{
+		"0 passed ":            {"orders/read", program},
+		"0 forbidden scope":    {"orders/write", program},
+		"0 forbidden user":     {"orders/write", user},
+		"0 refused no_cookies": {"orders/write", ""},
+	} {
+		answerOf(env.auth.RequireMachine(test.scope), bearerRequest("POST", "/x", test.token))
+		log.expect(t, want, want, want)
+	}
+	r := bearerRequest("OPTIONS", "/x", "")
+	r.Header.Set("Origin", "https://other.example")
+	r.Header.Set("Access-Control-Request-Method", "POST")
+	answerOf(env.auth.RequireMachine(), r)
+	log.expect(t, "a preflight", "0 preflight ", "0 preflight ")
+}

@@ -29,6 +29,7 @@ func New(cfg Config) (*Auth, error) {
 	a.configureOrigin(&configErrors)
 	a.configureSessions(&configErrors)
 	a.configureMatcher(&configErrors)
+	a.configureAudience(&configErrors)
 	a.configureSignIn(&configErrors)
 	a.configureReturnParam(&configErrors)
 	a.configureReturnOrigins(&configErrors)
@@ -59,7 +60,7 @@ func (a *Auth) configureRoutesPath(configErrors *configerr.List) {
 func (a *Auth) configureSessions(configErrors *configerr.List) {
 	cfg := sessionConfig(&a.cfg)
 	if a.cfg.UserPool.Validate() == nil {
-		opts := &tokens.Options{HTTPClient: a.cfg.HTTPClient, Now: a.cfg.Now, Logger: a.cfg.Logger, Hooks: a.cfg.Hooks.Tokens}
+		opts := tokensOptions(&a.cfg)
 		var err error
 		a.verifier, err = tokens.NewVerifier(a.cfg.UserPool, opts)
 		configErrors.Join("UserPool", err)
@@ -73,15 +74,32 @@ func (a *Auth) configureSessions(configErrors *configerr.List) {
 	configErrors.Join("", err)
 }
 
+// tokensOptions copies the fields that Config has in common with tokens.Options.
+func tokensOptions(cfg *Config) *tokens.Options {
+	return &tokens.Options{
+		HTTPClient: cfg.HTTPClient,
+		Now:        cfg.Now,
+		Keys:       cfg.Keys,
+		Leeway:     cfg.Leeway,
+		Audience:   cfg.Audience,
+		Logger:     cfg.Logger,
+		Hooks:      cfg.Hooks.Tokens,
+	}
+}
+
 // sessionConfig copies the fields that Config has in common with session.Config.
 func sessionConfig(cfg *Config) session.Config {
 	return session.Config{
 		UserPool:      cfg.UserPool,
 		HTTPClient:    cfg.HTTPClient,
 		Cookies:       cfg.Cookies,
+		Layout:        cfg.Layout,
+		Lifetime:      cfg.Lifetime,
 		RefreshBefore: cfg.RefreshBefore,
 		CacheBytes:    cfg.CacheBytes,
 		Bearer:        cfg.Bearer,
+		BearerClients: cfg.BearerClients,
+		BearerFrom:    cfg.BearerFrom,
 		ClientAddress: cfg.ClientAddress,
 		Now:           cfg.Now,
 		Logger:        cfg.Logger,

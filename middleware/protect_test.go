@@ -69,7 +69,7 @@ func TestDocumentedExample(t *testing.T) {
 		}
 		s, _ := session.FromContext(env.handled.Context())
 		header := env.handled.Header.Get("Cookie")
-		if !strings.Contains(header, s.AccessToken().Raw()) || !strings.Contains(header, "theme=dark") || strings.Count(header, "accessToken=") != 1 {
+		if !carries(env.handled, s) || !strings.Contains(header, "theme=dark") || strings.Count(header, "accessToken=") > 1 {
 			t.Error("the handler does not see the fresh cookies")
 		}
 		if r.Header.Get("Cookie") != old {

@@ -31,6 +31,9 @@ func (a *Auth) protects(r *http.Request) bool {
 	if p := r.URL.Path; isPlain(r.URL) {
 		return !a.isExempt(p) && a.selectsPlain(p, r)
 	}
+	if a.isMetadata(r.URL) {
+		return false
+	}
 	return a.matcher == nil || a.selectsAnyForm(&routedPath{}, r)
 }
 
@@ -45,6 +48,9 @@ func (a *Auth) protectsRouted(rc *chi.Context, r *http.Request) bool {
 	routed = routed.withoutBasePath(a.cfg.BasePath, r)
 	if p := r.URL.Path; isPlain(r.URL) && string(routed.whole) == p && routed.other == "" {
 		return !a.isExempt(p) && (a.selectsPlain(p, r) || a.includesPart(p, routed.starts, r))
+	}
+	if a.isMetadata(r.URL) && string(routed.whole) == r.URL.Path && routed.other == "" {
+		return false
 	}
 	return a.matcher == nil || a.selectsAnyForm(&routed, r)
 }

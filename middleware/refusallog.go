@@ -30,6 +30,8 @@ func (g *guard) explain(r *http.Request, err error) string {
 		return g.auth.sessions.Explain(r, err)
 	case errors.Is(err, errMachine):
 		return "the token is a program's"
+	case errors.Is(err, errUser):
+		return "the token is a user's"
 	}
 	return "the session is not allowed by " + g.what
 }

@@ -99,6 +99,7 @@ type routeDeviation struct {
 // TestReplayRoutes replays every record. The result must be the same or a listed
 // deviation.
 func TestReplayRoutes(t *testing.T) {
+	amplifyOnly(t)
 	var records []routeRecord
 	readAmplify(t, "routes.json", &records)
 	var list []routeDeviation

@@ -61,7 +61,7 @@ func TestRequireFuncSeesTheSession(t *testing.T) {
 	asked := false
 	h := env.auth.RequireFunc(func(r *http.Request, s *session.Session) bool {
 		inContext, ok := session.FromContext(r.Context())
-		asked = ok && inContext == s && strings.Contains(r.Header.Get("Cookie"), s.AccessToken().Raw())
+		asked = ok && inContext == s && carries(r, s)
 		return true
 	})(http.HandlerFunc(emptyHandler))
 	h.ServeHTTP(httptest.NewRecorder(), env.expiredRequest("ada", "/x"))

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	cognito "github.com/cognitogate/cognitogate/middleware"
+	"github.com/cognitogate/cognitogate/session"
 )
 
 const (
@@ -43,10 +44,15 @@ func (env *testEnv) handle(pattern string, h http.Handler) {
 }
 
 const (
-	flowCookiePrefix    = "__Host-cognitogate.flow."
-	markerCookiePrefix  = "__Host-cognitogate.signed-in."
-	sessionCookiePrefix = "CognitoIdentityServiceProvider."
+	flowCookiePrefix   = "__Host-cognitogate.flow."
+	markerCookiePrefix = "__Host-cognitogate.signed-in."
 )
+
+// sessionCookiePrefix begins the names of a session's cookies of the host alone.
+var sessionCookiePrefix = map[session.Layout]string{
+	session.LayoutAmplify: "CognitoIdentityServiceProvider.",
+	session.LayoutSealed:  "__Host-cognitogate.session.",
+}[layoutOfTests()]
 
 func mustParse(s string) *url.URL {
 	u, err := url.Parse(s)
@@ -96,6 +102,9 @@ func (env *testEnv) completeLogin(authorize *url.URL, user string) *url.URL {
 // sessionUser returns the user of the session that an answer starts, by LastAuthUser, or
 // "".
 func sessionUser(resp *http.Response) string {
+	if isSealedRun() {
+		return sealedUser(resp)
+	}
 	for _, c := range resp.Cookies() {
 		if strings.HasSuffix(c.Name, ".LastAuthUser") && c.MaxAge > 0 {
 			return c.Value

@@ -15,6 +15,7 @@ import (
 	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/recent"
 	"github.com/cognitogate/cognitogate/internal/seal"
+	"github.com/cognitogate/cognitogate/session"
 )
 
 // routesSettings is what Routes needs beside Config.
@@ -101,19 +102,19 @@ func isScope(s string) bool {
 // setFlowSealer makes the Sealer of flows. Its purpose names the app client, so that
 // another app client with the same secret cannot open them.
 func (s *routesSettings) setFlowSealer(cfg *Config, configErrors *configerr.List) {
-	bad := false
-	check := func(field string, secret []byte) {
+	reported := cfg.Shared != nil || cfg.Layout == session.LayoutSealed // by session.NewManager
+	check := func(field string, secret []byte) (ok bool) {
 		err := seal.CheckSecret(secret)
-		bad = bad || err != nil
-		if err != nil && cfg.Shared == nil { // with Shared, session.NewManager says so
+		if err != nil && !reported {
 			configErrors.Add(field, "%w, because Routes sign users in", err)
 		}
+		return err == nil
 	}
-	check("Secret", cfg.Secret)
+	ok := check("Secret", cfg.Secret)
 	for _, secret := range cfg.OldSecrets {
-		check("OldSecrets", secret)
+		ok = check("OldSecrets", secret) && ok
 	}
-	if bad {
+	if !ok {
 		return
 	}
 	var err error

@@ -15,6 +15,9 @@ func (a *Auth) Session(r *http.Request) *session.Session {
 	return a.sessions.FromContext(r.Context())
 }
 
+// errUser reports a user's token on a route for programs.
+var errUser = fmt.Errorf("%w: the token is a user's", ErrForbidden)
+
 // errMachine reports a program's token on a route for users.
 var errMachine = fmt.Errorf("%w: the token is a program's", ErrForbidden)
 
@@ -28,8 +31,10 @@ func (g *guard) fetch(w http.ResponseWriter, r *http.Request) (*session.Session,
 		return g.auth.sessions.Fetch(w, r, nil)
 	}
 	s, err := g.auth.sessions.Fetch(w, r, allowMachine)
-	if err == nil && !g.allowMachine && s.AccessToken().Username() == "" {
+	if err == nil && !g.allowMachine && isMachine(s) {
 		err = errMachine
+	} else if err == nil && g.onlyMachine && !isMachine(s) {
+		err = errUser
 	}
 	return s, err
 }

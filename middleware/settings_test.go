@@ -22,7 +22,6 @@ func TestConfigHasEverySettingOfLowerPackages(t *testing.T) {
 		for f := range lower.Fields() {
 			switch f.Name {
 			case "Client", "Verifier": // made by New, from the other settings
-			case "Keys", "Leeway": // tokens' own, for programs that use it alone
 			case "Hooks":
 				found := false
 				for h := range hooks.Fields() {
@@ -79,10 +78,10 @@ func setNonZero(t *testing.T, v reflect.Value) {
 		v.SetInt(1)
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-	case reflect.Func:
-		v.Set(reflect.MakeFunc(v.Type(), nil))
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+	case reflect.Func:
+		v.Set(reflect.MakeFunc(v.Type(), nil))
 	case reflect.Interface:
 		v.Set(reflect.ValueOf(struct{ session.Store }{}))
 	case reflect.Struct:
@@ -110,7 +109,7 @@ func TestSettingsArePassedOn(t *testing.T) {
 	env.clock.advance(55 * time.Minute)
 	resp := env.do(r)
 	for _, c := range resp.Cookies() {
-		if c.Domain != "example.com" || c.SameSite != http.SameSiteStrictMode || c.MaxAge != 3600 || !c.Secure || c.HttpOnly || c.Path != "/" {
+		if c.Domain != "example.com" || c.SameSite != http.SameSiteStrictMode || c.MaxAge != 3600 || !c.Secure || c.HttpOnly != isSealedRun() || c.Path != "/" {
 			t.Errorf("cookie %s: %s", c.Name, c.Raw[len(c.Name)+len(c.Value):])
 		}
 	}
@@ -124,5 +123,71 @@ func TestSettingsArePassedOn(t *testing.T) {
 	want := []cognito.Decision{cognito.DecisionPassed, cognito.DecisionRedirected, cognito.DecisionRefused, cognito.DecisionPublic, cognito.DecisionPublic, cognito.DecisionAnonymous}
 	if !reflect.DeepEqual(decisions, want) {
 		t.Errorf("decisions %v, want %v", decisions, want)
+	}
+}
+
+// TestTokensOptionsCopiesEveryField sets all fields that Config has in common with
+// tokens.Options.
+func TestTokensOptionsCopiesEveryField(t *testing.T) {
+	var cfg cognito.Config
+	cfg.Hooks.Tokens.Called = func(context.Context, string, time.Duration, error) {}
+	common := reflect.TypeFor[tokens.Options]()
+	for f := range common.Fields() {
+		switch v := reflect.ValueOf(&cfg).Elem().FieldByName(f.Name); f.Name {
+		case "Hooks":
+		case "Keys":
+			cfg.Keys = tokens.StaticKeySet{}
+		default:
+			setNonZero(t, v)
+		}
+	}
+	copied := reflect.ValueOf(*cognito.TokensOptions(&cfg))
+	for f := range common.Fields() {
+		if copied.FieldByIndex(f.Index).IsZero() {
+			t.Errorf("%s is not copied", f.Name)
+		}
+	}
+}
+
+// TestTokenSettingsArePassedOn shows by their effects that Keys, Leeway and BearerFrom reach
+// lower packages.
+func TestTokenSettingsArePassedOn(t *testing.T) {
+	env := newEnv(t, func(cfg *cognito.Config) { cfg.Bearer = true })
+	early := env.server.Issue("ada", withClaim("nbf", env.clock.Now().Add(30*time.Second).Unix())).Access
+	good := env.server.Issue("ada").Access
+	other := func(r *http.Request) string { return r.Header.Get("X-Token") }
+	for name, test := range map[string]struct {
+		edit                func(*cognito.Config)
+		early, good, xToken int // statuses
+	}{
+		"the defaults": {func(*cognito.Config) {}, 200, 200, 401},
+		"no leeway":    {func(cfg *cognito.Config) { cfg.Leeway = -1 }, 503, 200, 401},
+		"no keys":      {func(cfg *cognito.Config) { cfg.Keys = tokens.StaticKeySet{} }, 401, 401, 401},
+		"BearerFrom":   {func(cfg *cognito.Config) { cfg.BearerFrom = other }, 401, 401, 200},
+	} {
+		auth := newEnv(t, func(cfg *cognito.Config) { cfg.Bearer = true }, test.edit).auth
+		inHeader := bearerRequest("POST", "/x", "")
+		inHeader.Header.Set("X-Token", good)
+		for _, c := range []struct {
+			r    *http.Request
+			want int
+		}{
+			{bearerRequest("POST", "/x", early), test.early}, {bearerRequest("POST", "/x", good), test.good}, {inHeader, test.xToken},
+		} {
+			if resp := answerOf(auth.Require, c.r); resp.StatusCode != c.want {
+				t.Errorf("%s: %d, want %d", name, resp.StatusCode, c.want)
+			}
+		}
+	}
+	// A page with a bearer token elsewhere is not redirected, and its cookies are not read.
+	env = newEnv(t, func(cfg *cognito.Config) { cfg.Bearer, cfg.BearerFrom = true, other })
+	r := env.signedInRequest("ada", "/x")
+	r.Header.Set("X-Token", "x")
+	if resp := answerOf(env.auth.Require, r); resp.StatusCode != 401 || resp.Header.Get("WWW-Authenticate") == "" {
+		t.Errorf("a page with a bad token: %d %v", resp.StatusCode, resp.Header)
+	}
+	r.Header.Del("X-Token")
+	if resp := answerOf(env.auth.Require, r); resp.StatusCode != 200 {
+		t.Errorf("a page without one: %d", resp.StatusCode)
 	}
 }

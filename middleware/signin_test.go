@@ -132,6 +132,7 @@ func TestTenRestoredTabsReachSignIn(t *testing.T) {
 // TestCallbackReplacesTheWholeOldSession: all session cookies of earlier users are
 // deleted, planted ones too.
 func TestCallbackReplacesTheWholeOldSession(t *testing.T) {
+	amplifyOnly(t)
 	for _, domain := range []string{"", "example.com"} {
 		t.Run("Domain "+domain, func(t *testing.T) {
 			env := newRoutesEnv(t, func(cfg *cognito.Config) { cfg.Cookies.Domain = domain })

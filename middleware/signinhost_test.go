@@ -36,6 +36,9 @@ func newSignInHost(t *testing.T, host, shop func(*cognito.Config)) (*testEnv, *c
 		Origin: shopOrigin, SignIn: origin + "/api/auth/sign-in",
 		Cookies: session.Cookies{Domain: "example.com", HTTPOnly: true},
 	}
+	if layout := layoutOfTests(); layout != session.LayoutAmplify {
+		cfg.Layout, cfg.Secret = layout, routesSecret
+	}
 	if shop != nil {
 		shop(&cfg)
 	}

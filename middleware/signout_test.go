@@ -112,6 +112,7 @@ func TestSignOutOfOtherSites(t *testing.T) {
 // TestSignOutAlwaysClears: the cookies are cleared whatever Cognito answers, and however
 // many of them are left.
 func TestSignOutAlwaysClears(t *testing.T) {
+	amplifyOnly(t)
 	slots := []string{"accessToken", "idToken", "refreshToken", "LastAuthUser"}
 	env := newRoutesEnv(t)
 	for _, fault := range []struct {

@@ -38,6 +38,7 @@ var soakRuns = []soakRun{
 // TestSoak has a fleet of browsers use a site while Cognito fails a quarter of all
 // calls, and checks every answer against what the browser did before.
 func TestSoak(t *testing.T) {
+	amplifyOnly(t)
 	for _, run := range soakRuns {
 		t.Run(run.name, func(t *testing.T) { soak(t, run, *soakFor/time.Duration(len(soakRuns))) })
 	}

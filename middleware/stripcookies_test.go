@@ -15,6 +15,7 @@ import (
 // TestStripCookies takes the cookies off that a browser has collected: of a session with
 // duplicates and a device, of sign-ins that go on, and of other programs.
 func TestStripCookies(t *testing.T) {
+	amplifyOnly(t)
 	env := newEnv(t)
 	client := env.server.UserPool().ClientID
 	other := env.server.AddClient(client+"2", "")

@@ -171,7 +171,7 @@ func TestMachineIsNoUser(t *testing.T) {
 			}
 		}
 		// Planted in front of a user's cookies, it hides nothing.
-		planted := e.cookies("ada", &tokens.Set{Access: access})[1]
+		planted := e.prefixed("ada.accessToken=") + access
 		for _, set := range []*tokens.Set{adas, expired} {
 			s, _, err := e.fetch(pageRequest(append([]string{planted}, e.cookies("ada", set)...)...))
 			if s.User().Username != "ada" {

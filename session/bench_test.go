@@ -53,6 +53,7 @@ func TestAnonymousRequestAllocatesNothing(t *testing.T) {
 
 // TestUserOfCachedSessionAllocatesNothing asks for the user of a session from the cache.
 func TestUserOfCachedSessionAllocatesNothing(t *testing.T) {
+	amplifyOnly(t)
 	longtest.WithoutRace(t)
 	e := newEnv(t, nil)
 	r := pageRequest(append(e.cookies("ada", e.server.Issue("ada")), e.prefixed(`ada.signInDetails={%22loginId%22:%22ada%22}`))...)

@@ -41,6 +41,10 @@ func (b *browser) setCookie(from, line string) {
 	if err != nil {
 		panic(err)
 	}
+	if strings.HasPrefix(strings.ToLower(c.Name), "__host-") && (c.Domain != "" || c.Path != "/" || !c.Secure) ||
+		strings.HasPrefix(strings.ToLower(c.Name), "__") && !c.Secure || c.Secure && u.Scheme != "https" {
+		return // RFC 6265bis §5.7
+	}
 	b.storage.SetCookies(u, []*http.Cookie{c})
 }
 

@@ -9,8 +9,7 @@ import (
 )
 
 const (
-	defaultCacheBytes = 48 << 20 // about 10 000 sessions
-	entryOverhead     = 1200     // bytes of a cached session beside the texts that are counted
+	entryOverhead = 1200 // bytes of a cached session beside the texts that are counted
 )
 
 // cache holds verified sessions, so that the next request with the same cookies needs no

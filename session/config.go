@@ -40,6 +40,13 @@ type Config struct {
 	// Cookies are the attributes that cookies are written with.
 	Cookies Cookies
 
+	// Layout is how the cookies hold a session. Default LayoutAmplify.
+	Layout Layout
+
+	// Lifetime bounds how long a user stays signed in, whatever the refresh token says.
+	// It needs LayoutSealed. Default: no bound but the refresh token's.
+	Lifetime Lifetime
+
 	// RefreshBefore is how long before its expiry a token is refreshed. Default 5 seconds,
 	// like Amplify; negative means after it. Handlers that call other services want more.
 	// At most half of the token's own life counts: tokens of five minutes are refreshed
@@ -47,12 +54,26 @@ type Config struct {
 	RefreshBefore time.Duration
 
 	// CacheBytes bounds the memory for verified sessions, which spare a request its
-	// signature checks. Default 48 MiB, about 10 000 sessions; negative keeps none.
+	// signature checks. Default 48 MiB, about 10 000 sessions, or 3 500 in LayoutSealed;
+	// negative keeps none.
 	CacheBytes int64
 
 	// Bearer accepts "Authorization: Bearer <access token>" (RFC 6750) too. Such a
 	// token alone decides: no cookie is read, nothing is refreshed or written.
 	Bearer bool
+
+	// BearerClients are the ids of further app clients of the user pool, whose access tokens
+	// are accepted as bearer tokens: of a mobile app, or of a program with the client
+	// credentials grant. Default none. Their tokens are never accepted from cookies. It
+	// needs Bearer.
+	BearerClients []string
+
+	// BearerFrom returns the bearer token of a request, or "" if it has none. Then its
+	// cookies count. Default: the token of "Authorization: Bearer". Set it if a server in
+	// front moves the token to another header. A function that reads a cookie would open
+	// every form of the site to other sites (CSRF). Answers must not be stored in caches
+	// for requests that it tells apart. It needs Bearer.
+	BearerFrom func(*http.Request) string
 
 	// ClientAddress returns the address of the client that a request comes from. Default
 	// the address in RemoteAddr. It limits how often one client may have Cognito asked
@@ -90,13 +111,15 @@ type Config struct {
 	// process tells of its own sign-outs when the store works again and it has a request.
 	Shared Store
 
-	// Secret seals what Shared sees: at least 32 random bytes, the same for all
-	// processes. Required with Shared, and not used without it. One byte repeated is an
-	// error, because a placeholder or an unfilled buffer is that.
+	// Secret seals what Shared sees, and the cookies of LayoutSealed: at least 32 random
+	// bytes, the same for all processes. Required with either, and not used without. Other
+	// app clients may have the same secret. One byte repeated is an error, because a
+	// placeholder or an unfilled buffer is that.
 	//
 	// OldSecrets open what was sealed with earlier ones. To replace Secret, add the new one
 	// to OldSecrets everywhere. Then swap the two everywhere. Ten minutes later, leave the
-	// old one out.
+	// old one out. With LayoutSealed, keep it until the sessions that it has sealed were
+	// refreshed or are over.
 	Secret     []byte
 	OldSecrets [][]byte
 }
@@ -173,6 +196,7 @@ func (cfg *Config) validate() error {
 	var wrong configerr.List
 	wrong.Join("UserPool", cfg.UserPool.Validate())
 	cfg.Cookies.validate(&wrong)
+	cfg.Layout.validate(cfg.Lifetime, &wrong)
 	if cfg.Client != nil && !isSamePool(cfg.Client.UserPool(), cfg.UserPool) {
 		wrong.Add("Client", "is for another user pool or app client than UserPool")
 	}
@@ -183,16 +207,17 @@ func (cfg *Config) validate() error {
 		wrong.Add("HTTPClient", "is not used, because Client and Verifier have their own; leave it nil")
 	}
 	cfg.validateSecrets(&wrong)
+	cfg.validateBearer(&wrong)
 	return wrong.Err()
 }
 
 func (cfg *Config) validateSecrets(wrong *configerr.List) {
-	if cfg.Shared == nil {
+	if cfg.Shared == nil && cfg.Layout != LayoutSealed {
 		return
 	}
 	check := func(field string, secret []byte) {
 		if err := seal.CheckSecret(secret); err != nil {
-			wrong.Add(field, "%w, because of Shared", err)
+			wrong.Add(field, "%w; Shared and LayoutSealed need it", err)
 		}
 	}
 	check("Secret", cfg.Secret)
@@ -208,7 +233,31 @@ func (cfg *Config) box() (*seal.Box, error) {
 		return nil, nil
 	}
 	purpose := fmt.Sprintf("refreshes of user pool %q and app client %q", cfg.UserPool.ID, cfg.UserPool.ClientID)
-	return seal.NewBox(purpose, cfg.Now, append([][]byte{cfg.Secret}, cfg.OldSecrets...)...)
+	return seal.NewBox(purpose, cfg.Now, cfg.secrets()...)
+}
+
+// secrets returns all secrets. The first one seals.
+func (cfg *Config) secrets() [][]byte { return append([][]byte{cfg.Secret}, cfg.OldSecrets...) }
+
+// validateBearer checks the fields that say which bearer tokens are accepted.
+func (cfg *Config) validateBearer(wrong *configerr.List) {
+	for i, id := range cfg.BearerClients {
+		field := fmt.Sprintf("BearerClients[%d]", i)
+		other := cfg.UserPool
+		other.ClientID = id
+		switch {
+		case id == cfg.UserPool.ClientID:
+			wrong.Add(field, "is UserPool.ClientID, whose bearer tokens are accepted already")
+		case cfg.UserPool.Validate() == nil && other.Validate() != nil:
+			wrong.Add(field, "%q is not an app client id", id)
+		}
+	}
+	if !cfg.Bearer && len(cfg.BearerClients) > 0 {
+		wrong.Add("BearerClients", "needs Bearer, without which no bearer token is accepted")
+	}
+	if !cfg.Bearer && cfg.BearerFrom != nil {
+		wrong.Add("BearerFrom", "needs Bearer, without which no bearer token is accepted")
+	}
 }
 
 // isSamePool reports whether tokens of one are tokens of the other.

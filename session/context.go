@@ -1,6 +1,9 @@
 package session
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 type contextKey struct{}
 
@@ -57,14 +60,19 @@ func (m *Manager) NewContext(ctx context.Context, s *Session) context.Context {
 func (m *Manager) FromContext(ctx context.Context) *Session {
 	for c := innermost(ctx); c != nil; c = innermost(c.Context) {
 		mine := c.manager == m || c.manager == nil
-		if mine && (c.session == nil || m.ownsSession(c.session)) {
+		if mine && (c.session == nil || m.ownsSession(c.session, c.manager == m)) {
 			return c.session
 		}
 	}
 	return nil
 }
 
-// ownsSession reports whether a session is of this user pool and app client.
-func (m *Manager) ownsSession(s *Session) bool {
-	return s.access != nil && s.access.ClientID() == m.userPool.ClientID && m.issuers[s.access.Issuer()]
+// ownsSession reports whether a session is of this user pool and app client. One that a
+// guard of this Manager has found may have come as a bearer token of a further app client.
+func (m *Manager) ownsSession(s *Session, found bool) bool {
+	if s.access == nil || !m.issuers[s.access.Issuer()] {
+		return false
+	}
+	id := s.access.ClientID()
+	return id == m.userPool.ClientID || found && slices.Contains(m.bearer.clients, id)
 }

@@ -25,7 +25,7 @@ func (e *env) fetched(user string) *session.Session {
 func TestContextBelongsToItsManager(t *testing.T) {
 	t.Parallel()
 	ea := newEnv(t, nil)
-	eb := &env{t: t, server: ea.server.AddClient("7otherclient", ""), logs: ea.logs, now: ea.now}
+	eb := &env{t: t, layout: ea.layout, server: ea.server.AddClient("7otherclient", ""), logs: ea.logs, now: ea.now}
 	eb.manager = eb.newManager(nil)
 	a, b, twin := ea.manager, eb.manager, ea.newManager(nil)
 	sa, sa2, sb := ea.fetched("ada"), ea.fetched("bob"), eb.fetched("ada")

@@ -24,6 +24,7 @@ var oddNames = []string{"LastAuthUser", "x.LastAuthUser", "ada.accessToken", "ac
 // TestEveryUsernameHasASession signs in users with names of every kind, refreshes their
 // sessions and signs them out. A browser accepts the cookies.
 func TestEveryUsernameHasASession(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	var file struct{ Encoding []struct{ Input string } }
 	readJSON(t, "encoding.json", &file)
@@ -94,6 +95,7 @@ func TestEveryUsernameHasASession(t *testing.T) {
 // TestEverySpellingIsReadAndDeleted sends cookies in every spelling of their names that
 // browsers hold.
 func TestEverySpellingIsReadAndDeleted(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	names := []string{"carol@example.com", "gus(1)", "hal%41x", "été", "a.b@c.d", "ada", "a%b", "a b", "a/b", "LastAuthUser"}[:longtest.Scale(5, 10)]
 	var users []cognitotest.User

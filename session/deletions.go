@@ -14,6 +14,10 @@ const (
 	maxElsewhereBytes = 10 << 10
 )
 
+// hostPrefix begins names of which browsers hold cookies of the host alone, with the Path
+// "/" (RFC 6265bis §4.1.3.2).
+const hostPrefix = "__Host-"
+
 // deletions are the cookies that an answer deletes.
 type deletions []deletion
 
@@ -50,6 +54,9 @@ func (all deletions) lines(attributes cookie.Attributes, host string) []string {
 	var lines []string
 	size := 0
 	add := func(d *deletion, s scope, limit int) {
+		if strings.HasPrefix(d.name, hostPrefix) && (s.domain != "" || s.path != "/") {
+			return // browsers hold no such cookie there
+		}
 		if line := s.deletionLine(attributes, d.name); size+len(line) <= limit {
 			lines = append(lines, line)
 			size += len(line)

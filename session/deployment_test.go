@@ -128,6 +128,7 @@ func TestForeignIssuerIsClearedInTheEnd(t *testing.T) {
 // TestForeignIssuerBesideGenuineTokens plants a token of another issuer beside ada's own,
 // in a process that has verified nothing. The outcome is that of her own tokens.
 func TestForeignIssuerBesideGenuineTokens(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	for name, test := range map[string]struct {
 		edit    func(*cognitotest.Draft)

@@ -38,6 +38,7 @@ func without(slot string, cookies []string) []string {
 // one, another, or several. Nobody loses a session by a planted cookie, and each round
 // takes one call, once Cognito has refused a cookie's key.
 func TestDeviceKey(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	tooLong := "eu-west-1_" + strings.Repeat("a", 4096)
 	for name, test := range map[string]struct {
@@ -117,6 +118,7 @@ func TestDeviceKey(t *testing.T) {
 // access token is missing. The refusal clears the cookies, but not those of the device.
 // Each of several keys is tried, up to four.
 func TestRefusedDevice(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	for name, test := range map[string]struct {
 		cookies []string
@@ -160,6 +162,7 @@ func TestRefusedDevice(t *testing.T) {
 // TestLongRefreshTokens shows refresh tokens around the greatest length. Longer ones are
 // sent to Cognito neither to be refreshed nor to be revoked, and hide no other.
 func TestLongRefreshTokens(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	for size, sent := range map[int]int{4095: 1, 4096: 1, 4097: 0, 900_000: 0} {
 		long := strings.Repeat("r", size)

@@ -17,6 +17,7 @@ import (
 // TestPlantedDuplicates plants up to three cookies of the same name beside each of ada's.
 // She stays signed in, whatever they hold and wherever they stand.
 func TestPlantedDuplicates(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	for kind, plant := range map[string]func(e *env, i int) *tokens.Set{
 		"garbage": func(_ *env, i int) *tokens.Set {
@@ -92,6 +93,7 @@ func TestPlantedDuplicates(t *testing.T) {
 // TestPlantedRefreshTokens plants refresh tokens alone. A request asks Cognito about two
 // of them. The next request passes over those that Cognito has refused.
 func TestPlantedRefreshTokens(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
@@ -129,6 +131,7 @@ func TestPlantedRefreshTokenOfAnotherUser(t *testing.T) {
 // TestPlantedUser plants an expired session of bob's, newer than ada's, and names it in
 // another LastAuthUser. Cognito refuses its refresh token.
 func TestPlantedUser(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	own := e.cookies("ada", e.server.Issue("ada"))
@@ -150,6 +153,7 @@ func TestPlantedUser(t *testing.T) {
 // TestTooManyDuplicates sends more access tokens than signatures are checked for. Nothing
 // can be told and nothing is cleared while some are unchecked. The next request goes on.
 func TestTooManyDuplicates(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada")
@@ -199,6 +203,7 @@ func TestLatestDuplicateWins(t *testing.T) {
 
 // TestDuplicatesFromSubdomain has a sibling subdomain plant duplicates in a browser.
 func TestDuplicatesFromSubdomain(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	const app = "https://app.example.com/dashboard"
 	for _, n := range longtest.Scale([]int{3}, []int{1, 2, 3}) {

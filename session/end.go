@@ -43,16 +43,19 @@ const (
 // [ErrNotAllEnded], or both; the browser is signed out all the same. Without a genuine
 // token, revocations are limited as refreshes.
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
-	cookies := m.layout.parse(r.Header, nil)
-	users, all := cookies.users()
+	cookies := m.parseCookies(r.Header, nil)
 	// A browser that does not wait for the answer has signed out nevertheless.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), refresh.Timeout)
 	defer cancel()
 	// Half of the time is left, whether the key set hangs or a refresh.
 	half, stop := context.WithTimeout(ctx, refresh.Timeout/2)
 	defer stop()
-	v := m.verifyUsers(half, users, all)
-	m.layout.clearAll(w, r.Host, cookies, v.bestFirst())
+	found, err := m.layout.allUsers(half, cookies)
+	if err != nil {
+		return fmt.Errorf("session: end: %w", err)
+	}
+	v := m.verifyUsers(half, found.users, found.all)
+	m.layout.clearAll(answer{w: w, r: r, cookies: cookies}, v.bestFirst())
 	shown, leftOver := m.refreshTokensOf(r, v, cookies)
 	notes, left := m.endHere(half, v, cookies, shown)
 	leftOver = leftOver || left

@@ -16,6 +16,7 @@ import (
 // TestSignOutWithoutKeysAmongPlantedTokens signs out while the key set fails. Unsigned tokens
 // of names that nobody uses take no place of the user's own.
 func TestSignOutWithoutKeysAmongPlantedTokens(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, plant := range []bool{false, true} {
@@ -45,6 +46,7 @@ func TestSignOutWithoutKeysAmongPlantedTokens(t *testing.T) {
 // TestSignOutOfATokenWithANewKey: the key of a token may not be known yet, and be known a
 // little later. Then the token is refused.
 func TestSignOutOfATokenWithANewKey(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	e.fetch(pageRequest(e.cookies("bob", e.server.Issue("bob"))...)) // has the old keys

@@ -19,6 +19,7 @@ import (
 // TestEndAlwaysClears signs out with complete and incomplete cookies, while Cognito
 // answers and while it does not. Amplify's sign-out route clears nothing in such cases.
 func TestEndAlwaysClears(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { // a second attempt comes at once
 		type fault = cognitotest.Fault

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -35,10 +36,12 @@ func (m *Manager) explainNoCookies(h http.Header) string {
 	if len(h["Cookie"]) > 0 {
 		text = "no cookies of this app client"
 	}
-	if apps := appClients(h); len(apps) > 0 {
+	if apps := appClients(h); m.sealed != nil && slices.Contains(apps, fmt.Sprintf("%.40q", m.userPool.ClientID)) {
+		text += " in LayoutSealed, but cookies of Amplify's"
+	} else if len(apps) > 0 {
 		text += ", cookies of another app client are there: " + strings.Join(apps, ", ")
 	}
-	if _, ok := page.BearerToken(h); ok && !m.bearer {
+	if _, ok := page.BearerToken(h); ok && !m.bearer.accepted {
 		text += ", a bearer token is there but Config.Bearer is not set"
 	}
 	return text
@@ -47,7 +50,7 @@ func (m *Manager) explainNoCookies(h http.Header) string {
 // explainNoAccessToken says whether the tokens in a request are not the chosen user's.
 func (m *Manager) explainNoAccessToken(h http.Header) string {
 	named, hasTokens := false, false
-	for _, c := range m.layout.parse(h, nil) {
+	for _, c := range m.parseCookies(h, nil) {
 		_, isName := c.lastAuthUser()
 		named = named || isName
 		hasTokens = hasTokens || c.slot == slotAccess || c.slot == slotRefresh

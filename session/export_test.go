@@ -7,13 +7,13 @@ import (
 
 // CookieName returns the name that a user's cookie is written with.
 func (m *Manager) CookieName(user, slotName string) string {
-	return m.layout.name(user, slot(slotName))
+	return m.names.name(user, slot(slotName))
 }
 
 // Read parses the Cookie header. It returns how many cookies of our app client there are,
 // and the access tokens of each user.
 func (m *Manager) Read(h http.Header) (cookies int, access map[string][]string) {
-	parsed := m.layout.parse(h, nil)
+	parsed := m.names.parse(h, nil)
 	access = make(map[string][]string)
 	users, _ := parsed.users()
 	for _, u := range users {
@@ -23,7 +23,7 @@ func (m *Manager) Read(h http.Header) (cookies int, access map[string][]string) 
 }
 
 // ReadOnly is Read without results, for benchmarks.
-func (m *Manager) ReadOnly(h http.Header) { m.layout.parse(h, nil).users() }
+func (m *Manager) ReadOnly(h http.Header) { m.names.parse(h, nil).users() }
 
 // Cached returns how many sessions are cached, and the bytes that are counted for them.
 func (m *Manager) Cached() (sessions, bytes int) { return m.cache.Size() }

@@ -38,7 +38,7 @@ func (m *Manager) Fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	if opts == nil {
 		opts = &noOptions
 	}
-	if m.bearer && w != nil {
+	if m.bearer.accepted && w != nil {
 		cookie.VaryAuthorization(w.Header())
 	}
 	s, err := m.fetch(w, r, opts)
@@ -59,22 +59,22 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	if s := m.FromContext(ctx); s != nil && !opts.ForceRefresh && m.accepts(ctx, s, opts) {
 		return s, nil
 	}
-	if m.bearer {
-		if raw, ok := page.BearerToken(r.Header); ok {
-			if opts.ForceRefresh {
-				return nil, errForceWithBearer
-			}
-			return m.fetchBearer(ctx, raw, opts)
+	if raw, ok := m.bearer.of(r); ok {
+		if opts.ForceRefresh {
+			return nil, errForceWithBearer
 		}
+		return m.fetchBearer(ctx, raw, opts)
 	}
 	var buffer [10]requestCookie // as many as Amplify sets; on the stack
-	parsed := m.layout.parse(r.Header, buffer[:0])
+	parsed := m.parseCookies(r.Header, buffer[:0])
 	if len(parsed) == 0 {
-		m.warnings.ofOtherAppClients(r.Header)
+		if m.sealed == nil { // else Amplify's cookies say nothing
+			m.warnings.ofOtherAppClients(r.Header)
+		}
 		return nil, errNoCookies
 	}
 	if !opts.ForceRefresh {
-		s := m.cachedSingle(ctx, parsed)
+		s := m.cachedOnly(ctx, parsed)
 		m.hooks.cacheAsked(ctx, s != nil)
 		if s != nil {
 			return s, nil
@@ -83,6 +83,15 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	cookies := make(requestCookies, len(parsed))
 	copy(cookies, parsed)
 	return m.fetchUncached(ctx, w, r, opts, cookies)
+}
+
+// cachedOnly returns the cached session of cookies that leave no choice, or nil.
+func (m *Manager) cachedOnly(ctx context.Context, cookies requestCookies) *Session {
+	if m.sealed != nil {
+		access, id := m.sealed.single(cookies)
+		return m.cached(ctx, inCookies, access, id, "")
+	}
+	return m.cachedSingle(ctx, cookies)
 }
 
 // cachedSingle returns the cached session of the values that single returns, or nil.
@@ -115,8 +124,31 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	defer cancel()
 	m.refresher.HearSignOuts(ctx, m.now())
 	signOutCount := m.refresher.SignOutCount()
-	users, all := cookies.users()
-	v := m.verifyUsers(ctx, users, all)
+	found, err := m.layout.users(ctx, cookies)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	users, a := found.users, answer{w: w, r: r, cookies: cookies, page: w != nil && page.MayClear(r)}
+	if a.page {
+		m.layout.clearStale(a, found.stale)
+	}
+	switch {
+	case len(users) == 0 && !found.all:
+		return nil, unavailable(errNotAllChecked)
+	case len(users) == 0:
+		return nil, signedOutBecause(errNotOpened)
+	case users[0].over != nil:
+		if a.page {
+			m.layout.clear(a, users)
+		}
+		return nil, signedOutBecause(users[0].over)
+	}
+	if u := &users[0]; u.sealed != nil && !opts.ForceRefresh { // there is no choice, whatever else the cookies hold
+		if s := m.cached(ctx, inCookies, u.sealed.Access, u.sealed.ID, ""); s != nil {
+			return s, nil
+		}
+	}
+	v := m.verifyUsers(ctx, users, found.all)
 	m.layout.warnOfDuplicates(cookies, users)
 	if !v.isCertain() {
 		return nil, unavailable(errNotAllChecked)
@@ -134,7 +166,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 		}
 		return nil, signedOutBecause(v.err)
 	}
-	f := refreshFlow{m: m, w: w, r: r, cookies: cookies, users: users, v: v, signOutCount: signOutCount, opts: opts, page: page.MayClear(r)}
+	f := refreshFlow{m: m, answer: a, users: users, v: v, signOutCount: signOutCount, opts: opts}
 	switch v.state {
 	case stateNone:
 		return nil, signedOutBecause(nil)
@@ -195,6 +227,13 @@ func (m *Manager) wantsRefresh(result *userResult, opts *FetchOptions, r *http.R
 	return result.idState == idBroken && m.refresher.AllowRepair(result.access)
 }
 
+// HasBearerToken reports whether Fetch judges the request by a bearer token, good or bad,
+// and not by its cookies. It is false without Config.Bearer.
+func (m *Manager) HasBearerToken(r *http.Request) bool {
+	_, ok := m.bearer.of(r)
+	return ok
+}
+
 // fetchBearer verifies a bearer token, which alone decides: no cookie is read or written,
 // and nothing is refreshed.
 func (m *Manager) fetchBearer(ctx context.Context, raw string, opts *FetchOptions) (*Session, error) {
@@ -213,7 +252,7 @@ func (m *Manager) verifyBearer(ctx context.Context, raw string) (*Session, error
 	}
 	m.refresher.HearSignOuts(ctx, m.now())
 	signOutCount := m.refresher.SignOutCount()
-	token, err := m.verifyToken(ctx, strings.Clone(raw), tokens.Access)
+	token, err := m.verifyBearerToken(ctx, strings.Clone(raw))
 	switch {
 	case err == nil && m.refresher.IsEnded(token):
 		return nil, signedOutBecause(refresh.ErrEnded)

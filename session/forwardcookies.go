@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/internal/sealedcookie"
 )
 
 // SetsCookies reports whether an answer with this header writes or deletes cookies of
 // a session. Such an answer must not be stored by a cache (RFC 9111 §7.3).
 func (m *Manager) SetsCookies(h http.Header) bool {
-	return slices.ContainsFunc(h["Set-Cookie"], m.layout.isOwnLine)
+	return slices.ContainsFunc(h["Set-Cookie"], m.names.isOwnLine)
 }
 
 // CookieDigest returns a digest of the tokens in a request's cookies, or "" if it has
@@ -21,8 +22,8 @@ func (m *Manager) SetsCookies(h http.Header) bool {
 // order. A guard tells by it that a redirect to the sign-in page has changed nothing.
 func (m *Manager) CookieDigest(r *http.Request) string {
 	var texts []string
-	for _, c := range m.layout.parse(r.Header, nil) {
-		if c.slot == slotAccess || c.slot == slotID || c.slot == slotRefresh {
+	for _, c := range m.parseCookies(r.Header, nil) {
+		if m.layout.holdsTokens(&c) {
 			texts = append(texts, c.name+"="+c.value)
 		}
 	}
@@ -39,7 +40,7 @@ func (m *Manager) CookieDigest(r *http.Request) string {
 func (m *Manager) CookieTooLarge(h http.Header) bool {
 	return slices.ContainsFunc(h["Set-Cookie"], func(line string) bool {
 		pair, _, _ := strings.Cut(line, ";")
-		return m.layout.isOwnLine(line) && len(pair) > cookie.MaxBytes+len("=")
+		return m.names.isOwnLine(line) && len(pair) > cookie.MaxBytes+len("=")
 	})
 }
 
@@ -51,7 +52,7 @@ func (m *Manager) ForwardCookies(r *http.Request, h http.Header) *http.Request {
 	if !m.SetsCookies(h) {
 		return r
 	}
-	cookies := cookie.Forward(r.Header["Cookie"], h["Set-Cookie"], m.layout.prefix)
+	cookies := cookie.Forward(r.Header["Cookie"], h["Set-Cookie"], m.names.prefix)
 	r = r.Clone(r.Context())
 	r.Header.Del("Cookie")
 	if cookies != "" {
@@ -62,6 +63,10 @@ func (m *Manager) ForwardCookies(r *http.Request, h http.Header) *http.Request {
 
 // StripCookies returns a copy of r without the cookies of this app client's sessions, for
 // an upstream that must not get the user's tokens. It returns r itself if there are none.
+// Browsers may still hold cookies of another layout, which are taken off too.
 func (m *Manager) StripCookies(r *http.Request) *http.Request {
-	return cookie.Strip(r, func(name string) bool { return strings.HasPrefix(name, m.layout.prefix) })
+	client := m.userPool.ClientID + "."
+	return cookie.Strip(r, func(name string) bool {
+		return strings.HasPrefix(name, namePrefix+client) || sealedcookie.IsName(name, client)
+	})
 }

@@ -57,6 +57,7 @@ func TestForwardWithoutChange(t *testing.T) {
 }
 
 func TestCookieTooLarge(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	name := e.prefixed("ada.accessToken")

@@ -90,6 +90,12 @@ type env struct {
 	server  *cognitotest.Server
 	manager *session.Manager
 	logs    *bytes.Buffer
+	layout  testLayout
+
+	attributes session.Cookies // of the latest Manager
+	secrets    [][]byte        // its, too
+
+	managersNow func() time.Time // its clock
 
 	mu  sync.Mutex
 	now time.Time
@@ -101,7 +107,7 @@ func newEnv(t *testing.T, edit func(*session.Config), users ...cognitotest.User)
 	if users == nil {
 		users = []cognitotest.User{ada, bob}
 	}
-	e := &env{t: t, server: cognitotest.New(users...), logs: new(bytes.Buffer), now: time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)}
+	e := &env{t: t, layout: layoutOfTests(), server: cognitotest.New(users...), logs: new(bytes.Buffer), now: time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)}
 	e.server.SetNow(e.clock)
 	e.manager = e.newManager(edit)
 	return e
@@ -116,9 +122,12 @@ func (e *env) newManager(edit func(*session.Config)) *session.Manager {
 		Now:        e.clock,
 		Logger:     slog.New(slog.NewTextHandler(io.MultiWriter(e.logs, logWriter{}), nil)),
 	}
+	e.layout.configure(&cfg)
 	if edit != nil {
 		edit(&cfg)
 	}
+	e.managersNow = cfg.Now
+	e.attributes, e.secrets = cfg.Cookies, append([][]byte{cfg.Secret}, cfg.OldSecrets...)
 	m, err := session.NewManager(cfg)
 	if err != nil {
 		e.t.Fatal(err)
@@ -184,16 +193,19 @@ func (e *env) prefixed(name string) string {
 	return "CognitoIdentityServiceProvider." + e.server.UserPool().ClientID + "." + name
 }
 
-// cookies returns the cookies of a session in Amplify's order. user must need no
-// encoding.
-func (e *env) cookies(user string, set *tokens.Set) []string {
-	return []string{
-		e.prefixed("LastAuthUser") + "=" + user,
-		e.prefixed(user+".accessToken") + "=" + set.Access,
-		e.prefixed(user+".idToken") + "=" + set.ID,
-		e.prefixed(user+".refreshToken") + "=" + set.Refresh,
-	}
-}
+// cookies returns the cookies of a session. user must need no encoding.
+func (e *env) cookies(user string, set *tokens.Set) []string { return e.layout.cookies(e, user, set) }
+
+// withoutRefresh returns a set without its refresh token.
+func withoutRefresh(set *tokens.Set) *tokens.Set { return &tokens.Set{Access: set.Access, ID: set.ID} }
+
+// onlyAccess returns a set without the other tokens.
+func onlyAccess(set *tokens.Set) *tokens.Set { return &tokens.Set{Access: set.Access} }
+
+// onlyRefresh returns a set without the other tokens.
+func onlyRefresh(set *tokens.Set) *tokens.Set { return &tokens.Set{Refresh: set.Refresh} }
+
+func allTokens(set *tokens.Set) *tokens.Set { return set }
 
 var clients atomic.Uint32 // addresses of requests
 
@@ -248,23 +260,9 @@ func (e *env) end(r *http.Request) (lines []string, err error) {
 	return w.Header()["Set-Cookie"], err
 }
 
-// changes returns the effect of Set-Cookie lines by name without the prefix: "set" or
-// "cleared".
-func (e *env) changes(lines []string) map[string]string {
-	changes := make(map[string]string)
-	for _, line := range lines {
-		name, value, _ := strings.Cut(line, "=")
-		name = strings.TrimPrefix(name, e.prefixed(""))
-		if strings.HasPrefix(value, ";") {
-			if changes[name] == "" {
-				changes[name] = "cleared"
-			}
-		} else {
-			changes[name] = "set"
-		}
-	}
-	return changes
-}
+// changes returns the effect of Set-Cookie lines by the names of Amplify's cookies without
+// the prefix: "set" or "cleared".
+func (e *env) changes(lines []string) map[string]string { return e.layout.changes(e, lines) }
 
 // cleared reports whether the lines clear the session and set nothing.
 func (e *env) cleared(lines []string) bool {
@@ -278,15 +276,7 @@ func (e *env) cleared(lines []string) bool {
 }
 
 // value returns the value that Set-Cookie lines set for a name without the prefix.
-func (e *env) value(lines []string, name string) string {
-	for _, line := range lines {
-		if rest, ok := strings.CutPrefix(line, e.prefixed(name)+"="); ok {
-			value, _, _ := strings.Cut(rest, ";")
-			return value
-		}
-	}
-	return ""
-}
+func (e *env) value(lines []string, name string) string { return e.layout.value(e, lines, name) }
 
 // tokensOf returns the tokens that Set-Cookie lines set for a user.
 func (e *env) tokensOf(user string, lines []string) *tokens.Set {

@@ -21,6 +21,7 @@ type hookKey struct{}
 // TestRefreshHooks: the call to Cognito runs below the refresh that makes it, each refresh
 // that begins ends, and its error has a reason.
 func TestRefreshHooks(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	var log []string
 	textOf := func(ctx context.Context) string { return fmt.Sprint(ctx.Value(hookKey{})) }
@@ -111,6 +112,7 @@ func TestCacheAskedHook(t *testing.T) {
 // TestReasons names the reason of each way to have no session, whatever else a request
 // holds. Explain says the same in more words.
 func TestReasons(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada")

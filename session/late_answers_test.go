@@ -136,6 +136,7 @@ func TestSignInOfAnotherUserDuringRefresh(t *testing.T) {
 				}
 				e.read(signIn)
 				if where == "in the browser" {
+					e.advance(time.Second)
 					e.setSession(e.env, "bob", e.server.Issue("bob"))
 				}
 				if !lateFirst {

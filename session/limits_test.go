@@ -322,7 +322,7 @@ func TestDemotedCallIsNotRepeated(t *testing.T) {
 	if n := calls(func() { e.fetch(junk(20)) }); n != 1 {
 		t.Errorf("beyond the limits: %d attempts", n)
 	}
-	alone := scriptRequest(e.prefixed("LastAuthUser=x"), e.prefixed("x.refreshToken=junk"))
+	alone := scriptRequest(e.cookies("x", &tokens.Set{Refresh: "junk"})...)
 	if n := calls(func() { e.fetch(alone) }); n != 1 {
 		t.Errorf("without a token: %d attempts", n)
 	}
@@ -339,7 +339,7 @@ func TestSuccessIsGivenBack(t *testing.T) {
 	const client = "203.0.113.7:4711"
 	for i := range 10 {
 		set := e.server.Issue("ada", cognitotest.Expired, accessOnly)
-		r := pageRequest(e.prefixed("LastAuthUser=ada"), e.prefixed("ada.refreshToken="+set.Refresh))
+		r := pageRequest(e.cookies("ada", onlyRefresh(set))...)
 		r.RemoteAddr = client
 		if _, _, err := e.fetch(r); err != nil {
 			t.Fatalf("%d without a token: %v", i, err)
@@ -378,7 +378,7 @@ func TestClientAddress(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			e := newEnv(t, func(c *session.Config) { c.ClientAddress = test.address })
 			for i := range 10 {
-				r := scriptRequest(e.prefixed("LastAuthUser=x"), e.prefixed("x.refreshToken=junk")+fmt.Sprint(i))
+				r := scriptRequest(e.cookies("x", &tokens.Set{Refresh: fmt.Sprint("junk", i)})...)
 				r.RemoteAddr = strings.Replace(test.remote, "%d", fmt.Sprint(i), 1)
 				r.Header.Set("X-Real-Ip", fmt.Sprint("192.0.2.", i))
 				_, lines, err := e.fetch(r)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -23,12 +24,14 @@ type Manager struct {
 	issuers   map[string]bool
 	client    *tokens.Client
 	verifier  *tokens.Verifier
-	layout    *layout
+	layout    layout
+	names     names         // of the cookies of the layout
+	sealed    *sealedLayout // is the layout, or nil
 	cache     cache
 	checked   *checkedTokens
 	notes     *refreshNotes
 	refresher *refresh.Engine
-	bearer    bool
+	bearer    bearerTokens
 	now       func() time.Time
 	logger    *slog.Logger
 	warnings  *warnings
@@ -74,11 +77,9 @@ func NewManager(cfg Config) (*Manager, error) {
 		issuers:  make(map[string]bool),
 		client:   cfg.Client,
 		verifier: cfg.Verifier,
-		layout:   newLayout(cfg.UserPool.ClientID, cfg.Cookies, cfg.Logger),
-		cache:    newCache(cfg.CacheBytes),
 		checked:  newCheckedTokens(),
 		notes:    newRefreshNotes(),
-		bearer:   cfg.Bearer,
+		bearer:   bearerTokens{cfg.Bearer, slices.Clone(cfg.BearerClients), cfg.BearerFrom},
 		now:      cfg.Now,
 		logger:   cfg.Logger,
 		warnings: newWarnings(&cfg),
@@ -86,6 +87,10 @@ func NewManager(cfg Config) (*Manager, error) {
 		clientAddress: cfg.ClientAddress,
 		hooks:         cfg.Hooks,
 	}
+	if m.layout, m.names, m.sealed, err = newLayout(&cfg); err != nil {
+		return nil, err
+	}
+	m.cache = newCache(cfg.Layout.verifiedBytes(cfg.CacheBytes))
 	m.logForeign.Interval = time.Minute
 	for _, issuer := range cfg.UserPool.IssuerURLs() {
 		m.issuers[issuer] = true
@@ -101,6 +106,15 @@ func NewManager(cfg Config) (*Manager, error) {
 		Store: cfg.Shared, StoreCalled: m.hooks.storeCalled(), Box: box, UserPoolID: cfg.UserPool.ID, ClientID: cfg.UserPool.ClientID,
 	})
 	return m, nil
+}
+
+// parseCookies finds our app client's cookies in a request's header and appends them to
+// cookies. It calls no method of an interface, so that they may be on the caller's stack.
+func (m *Manager) parseCookies(h http.Header, cookies requestCookies) requestCookies {
+	if m.sealed != nil {
+		return m.sealed.parse(h, cookies)
+	}
+	return m.names.parse(h, cookies)
 }
 
 // cached returns the session of exactly these texts if it was verified before when it
@@ -131,13 +145,34 @@ func (m *Manager) CacheSize() (sessions int, bytes int64) {
 	return sessions, int64(size)
 }
 
-// verifyToken verifies a token that has come with a request. It logs that tokens of this
-// app client come from another issuer, which looks like a wrong user pool.
+// verifyToken verifies a token that has come with a request.
 func (m *Manager) verifyToken(ctx context.Context, raw string, use tokens.Use) (*tokens.Token, error) {
 	token, err := m.verifier.Verify(ctx, raw, use)
 	m.warnings.ofVerified(token, err)
+	m.logForeignIssuer(err)
+	return token, err
+}
+
+// verifyBearerToken is verifyToken for a bearer token, which may be a further app client's.
+// Such a token says nothing about the app client of the cookies.
+func (m *Manager) verifyBearerToken(ctx context.Context, raw string) (*tokens.Token, error) {
+	token, err := m.verifier.VerifyBearer(ctx, raw, m.bearer.clients...)
+	genuine := token
+	if refusal, ok := errors.AsType[*tokens.VerifyError](err); ok {
+		genuine = refusal.Token
+	}
+	if genuine == nil || genuine.ClientID() == m.userPool.ClientID {
+		m.warnings.ofVerified(token, err)
+	}
+	m.logForeignIssuer(err)
+	return token, err
+}
+
+// logForeignIssuer logs that a refused token of this app client comes from another issuer,
+// which looks like a wrong user pool.
+func (m *Manager) logForeignIssuer(err error) {
 	if err == nil {
-		return token, nil
+		return
 	}
 	var refusal *tokens.VerifyError
 	if errors.As(err, &refusal) && refusal.ForeignIssuer != "" {
@@ -146,7 +181,6 @@ func (m *Manager) verifyToken(ctx context.Context, raw string, use tokens.Use) (
 				"issuer", fmt.Sprintf("%q", refusal.ForeignIssuer), "configured", m.userPool.IssuerURL())
 		})
 	}
-	return nil, err
 }
 
 // areTrusted reports whether the keys that signed a session's tokens are still trusted.

@@ -25,6 +25,7 @@ const maxPlanted = 16
 // refreshed, perhaps after several requests. Nothing of hers is deleted. Her sign-out ends
 // her session, in this process and at Cognito.
 func TestNoPlantedCookieTakesASession(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	inParallel(2, 2, func(i int) {
 		rotation := i == 1 // which costs new signatures in every case

@@ -65,6 +65,7 @@ func TestPlantedDeviceBesideUnknownKey(t *testing.T) {
 // TestPlantedDeviceCookiesBesideUnknownKey is the same with a planted device cookie before
 // ada's own. Cognito is asked with it first.
 func TestPlantedDeviceCookiesBesideUnknownKey(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	for _, plant := range []bool{false, true} {
 		e := newEnv(t, nil)
@@ -111,6 +112,7 @@ func TestDeviceClaimedAndInACookie(t *testing.T) {
 // her device, cannot be judged. Beside a planted token of her phone, all refusals say
 // nothing of her session.
 func TestUnknownDeviceClearsNothing(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	own := e.server.Issue("ada", cognitotest.Device(adasDevice))

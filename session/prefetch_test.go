@@ -65,6 +65,7 @@ func TestPrefetchRefreshesNothing(t *testing.T) {
 // TestLastAuthUserOnPages: a refresh writes LastAuthUser again only on the answer to a
 // request that is surely for a page.
 func TestLastAuthUserOnPages(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	for want, all := range map[string][]http.Header{

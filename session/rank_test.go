@@ -37,6 +37,7 @@ func TestRankOfPlantedTokens(t *testing.T) {
 // TestLowerRankNeverStandsIn plants a valid session of bob's among ada's cookies, under
 // her name and under one that is nobody's. Hers has expired. It is hers or none.
 func TestLowerRankNeverStandsIn(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	for _, name := range []string{"ada", "somebody"} {
 		e := newEnv(t, nil)
@@ -79,6 +80,7 @@ func TestLowerRankNeverStandsIn(t *testing.T) {
 // TestNameThatNoTokenShows has ada signed in under an alias that is in no token. Expired
 // tokens of bob's are planted under his own name, with a refused refresh token.
 func TestNameThatNoTokenShows(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	bobs := e.server.Issue("bob", cognitotest.Expired)
@@ -99,6 +101,7 @@ func TestNameThatNoTokenShows(t *testing.T) {
 // TestPlantedWorkingRefreshTokens plants refresh tokens of bob's that work. Each is tried
 // once, and what Cognito gives for it deletes nothing.
 func TestPlantedWorkingRefreshTokens(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	for _, rotation := range []bool{false, true} {
 		e := newEnv(t, nil)
@@ -129,6 +132,7 @@ func TestPlantedWorkingRefreshTokens(t *testing.T) {
 // TestRefreshTokenOfAnotherUserAlone shows one of bob's beside ada's expired access token.
 // Cognito is asked once, because with rotation each call would spend his.
 func TestRefreshTokenOfAnotherUserAlone(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
@@ -212,6 +216,7 @@ func TestPlantedNames(t *testing.T) {
 // TestBoundsClearNothing exceeds the bounds on cookies and names. What may be a session
 // stays.
 func TestBoundsClearNothing(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	for name, n := range map[string]int{"ada.clockDrift=": 300, "LastAuthUser=": 40} {
 		e := newEnv(t, nil)
@@ -229,6 +234,7 @@ func TestBoundsClearNothing(t *testing.T) {
 // TestLongRefreshTokensAreNobodys sends a refresh token that no cookie can hold, alone and
 // before ada's own.
 func TestLongRefreshTokensAreNobodys(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
@@ -248,6 +254,7 @@ func TestLongRefreshTokensAreNobodys(t *testing.T) {
 // TestFaultOfOneRefreshToken plants a refresh token whose parameters Cognito refuses,
 // which says nothing about the session. The next one is tried all the same.
 func TestFaultOfOneRefreshToken(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := e.cookies("ada", e.server.Issue("ada", cognitotest.Expired))
@@ -353,6 +360,7 @@ func TestDeviceOfAPlantedToken(t *testing.T) {
 // TestPlantedAccessTokenOfAnotherUser plants access tokens of bob's where ada's own is
 // missing. Her ID token, or else Cognito's answer, says whose the session is.
 func TestPlantedAccessTokenOfAnotherUser(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil, cognitotest.User{Username: "7d55", Attributes: map[string]string{"email": "ada@example.com", "email_verified": "true"}}, bob)
 	own, expired := e.server.Issue("7d55"), e.server.Issue("bob", cognitotest.Expired, accessOnly).Access
@@ -401,6 +409,7 @@ func TestPlantedAccessTokenOfAnotherUser(t *testing.T) {
 // TestRefreshTokensOfOtherNamesInVain plants other users whose refresh tokens bring
 // nothing. Ada opens a page every 61 seconds. Only the first one may fail.
 func TestRefreshTokensOfOtherNamesInVain(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	for _, refused := range []bool{true, false} {
 		e := newEnv(t, nil, ada, bob, cognitotest.User{Username: "carl"})
@@ -435,6 +444,7 @@ func TestRefreshTokensOfOtherNamesInVain(t *testing.T) {
 // process that has seen none of them. The one that shows ada's alias is checked sometimes,
 // and is enough.
 func TestAliasAmongForgedIDTokens(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil, cognitotest.User{Username: "7d55", Attributes: map[string]string{"email": "ada@example.com", "email_verified": "true"}})
 	own := e.server.Issue("7d55")

@@ -20,6 +20,9 @@ const (
 	ReasonNoCookies     Reason = "no_cookies"      // no cookies of an app client, and no bearer token
 	ReasonOtherClient   Reason = "other_client"    // cookies of another app client only
 	ReasonBearerOff     Reason = "bearer_off"      // a bearer token, and Config.Bearer is not set
+	ReasonNotOpened     Reason = "not_opened"      // sealed cookies that cannot be opened: a chunk is missing, or Secret is another one
+	ReasonIdle          Reason = "idle"            // Lifetime.Idle has passed
+	ReasonTooOld        Reason = "too_old"         // Lifetime.Absolute has passed
 	ReasonNoAccessToken Reason = "no_access_token" // cookies without a usable access token
 	ReasonNoRefresh     Reason = "no_refresh"      // a refresh was forced, and there is no refresh token
 	ReasonNoUser        Reason = "no_user"         // the access token is a program's
@@ -41,6 +44,7 @@ const (
 	ReasonBadIssuer    = Reason(tokens.BadIssuer)
 	ReasonBadClient    = Reason(tokens.BadClient)
 	ReasonBadUse       = Reason(tokens.BadUse)
+	ReasonBadAudience  = Reason(tokens.BadAudience)
 	ReasonNotYetValid  = Reason(tokens.NotYetValid)
 	ReasonExpired      = Reason(tokens.Expired)
 )
@@ -92,7 +96,7 @@ func (m *Manager) Reason(r *http.Request, err error) Reason {
 	if reason != ReasonNoCookies {
 		return reason
 	}
-	if _, ok := page.BearerToken(r.Header); ok && !m.bearer {
+	if _, ok := page.BearerToken(r.Header); ok && !m.bearer.accepted {
 		return ReasonBearerOff
 	}
 	if hasAppClient(r.Header) {
@@ -107,6 +111,9 @@ var knownReasons = []struct {
 	reason Reason
 }{
 	{errNoCookies, ReasonNoCookies},
+	{errNotOpened, ReasonNotOpened},
+	{errIdle, ReasonIdle},
+	{errTooOld, ReasonTooOld},
 	{errNoAccessToken, ReasonNoAccessToken},
 	{errNoRefreshToken, ReasonNoRefresh},
 	{errNoUser, ReasonNoUser},
@@ -162,7 +169,7 @@ func tokenReason(err error) Reason {
 	}
 	switch known := Reason(reason); known {
 	case ReasonMalformed, ReasonBadAlgorithm, ReasonUnknownKey, ReasonBadSignature, ReasonBadIssuer,
-		ReasonBadClient, ReasonBadUse, ReasonNotYetValid, ReasonExpired:
+		ReasonBadClient, ReasonBadUse, ReasonBadAudience, ReasonNotYetValid, ReasonExpired:
 		return known
 	}
 	return ""

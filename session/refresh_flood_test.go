@@ -138,7 +138,7 @@ func TestFloodWithoutTokens(t *testing.T) {
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada", cognitotest.Expired)
 	for i := range 200 {
-		_, _, err := e.fetch(scriptRequest(e.prefixed("LastAuthUser=x"), e.prefixed("x.refreshToken=")+fmt.Sprint("random", i)))
+		_, _, err := e.fetch(scriptRequest(e.cookies("x", &tokens.Set{Refresh: fmt.Sprint("random", i)})...))
 		if i >= 120 && !errors.Is(err, tokens.ErrUnavailable) {
 			t.Fatalf("request %d: %v", i, err)
 		}
@@ -151,7 +151,7 @@ func TestFloodWithoutTokens(t *testing.T) {
 	}
 	e.advance(time.Second)
 	for i := range 100 {
-		e.fetch(scriptRequest(e.prefixed("LastAuthUser=x"), e.prefixed("x.refreshToken=")+fmt.Sprint("later", i)))
+		e.fetch(scriptRequest(e.cookies("x", &tokens.Set{Refresh: fmt.Sprint("later", i)})...))
 	}
 	if n := e.server.Calls(opRefresh); n != 120+1+20 {
 		t.Errorf("%d calls after a second", n)
@@ -165,10 +165,10 @@ func TestFloodOfSignOutsWithoutTokens(t *testing.T) {
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada", cognitotest.Expired)
 	for i := range longtest.Scale(200, 2000) {
-		if _, _, err := e.fetch(scriptRequest(e.prefixed("LastAuthUser=x"), e.prefixed("x.refreshToken=")+fmt.Sprint("random", i))); err == nil {
+		if _, _, err := e.fetch(scriptRequest(e.cookies("x", &tokens.Set{Refresh: fmt.Sprint("random", i)})...)); err == nil {
 			t.Fatal("a session")
 		}
-		e.end(scriptRequest(e.prefixed("LastAuthUser=x"), e.prefixed("x.refreshToken=")+fmt.Sprint("other", i)))
+		e.end(scriptRequest(e.cookies("x", &tokens.Set{Refresh: fmt.Sprint("other", i)})...))
 	}
 	if n := e.server.Calls(opRefresh) + e.server.Calls(opRevoke); n != 120 {
 		t.Errorf("%d calls to Cognito", n)

@@ -184,6 +184,7 @@ func TestFloodEndsNoPause(t *testing.T) {
 // TestPauseOfAnotherUser plants a refresh token before ada's that bob keeps paused. It
 // does not pause the refreshes of ada's session.
 func TestPauseOfAnotherUser(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	adas, bobs := e.server.Issue("ada", e.shortID), e.server.Issue("bob", e.shortID)

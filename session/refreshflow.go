@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 
 	"github.com/cognitogate/cognitogate/internal/page"
@@ -16,15 +15,12 @@ const maxTries = 2
 
 // refreshFlow is one request's attempt to get a session by a refresh.
 type refreshFlow struct {
-	m            *Manager
-	w            http.ResponseWriter
-	r            *http.Request
-	cookies      requestCookies
+	m *Manager
+	answer
 	users        []userCookies
 	v            *verification
 	signOutCount uint64 // before the verification
 	opts         *FetchOptions
-	page         bool // the answer is a page's, which may delete cookies
 
 	choices      int   // refresh tokens, each with each device; if several, some may be planted
 	tries        int   // refresh tokens that Cognito was asked about
@@ -146,7 +142,7 @@ func (f *refreshFlow) refreshUsers(ctx context.Context, users []*userResult) *Se
 // write writes refreshed tokens to the answer and returns their session.
 func (f *refreshFlow) write(result *userResult, got *refresh.Tokens) *Session {
 	f.m.notes.noteBeside(got.Access.Raw(), got.Refresh, f.m.now())
-	f.m.layout.writeRefreshed(f.w, f.r.Host, f.cookies, result.user, got, f.page, func() bool {
+	f.m.layout.writeRefreshed(f.answer, result.user, got, func() bool {
 		return f.m.refresher.IsEnded(got.Access) || f.m.refresher.IsTokenEnded(got.Refresh)
 	})
 	s := newSession(got.Access, got.ID, result.user.signInDetails())
@@ -278,7 +274,7 @@ func (f *refreshFlow) serveUnrefreshed() (*Session, error) {
 // has signed in anew. The next page clears what is still refused.
 func (f *refreshFlow) reportSignedOut(err error, clear bool) error {
 	if clear && f.page {
-		f.m.layout.clear(f.w, f.r.Host, f.cookies, f.users)
+		f.m.layout.clear(f.answer, f.users)
 	}
 	return signedOutBecause(err)
 }

@@ -41,6 +41,7 @@ func TestKeptResultOfARemovedKey(t *testing.T) {
 // replaced, and this process knows the old ones. A valid access token of mallory's is
 // planted.
 func TestAliasWithRetiredKey(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	user := cognitotest.User{Username: "0aa1", Attributes: map[string]string{"email": "ada@example.com", "email_verified": "true"}}
 	for _, expired := range []bool{false, true} {

@@ -269,6 +269,7 @@ func (all sequenceBrowsers) read(t *testing.T, step *sequenceStep, lines []strin
 // TestReplaySequences replays every record, step by step. Each step has Amplify's outcome,
 // or that of a deviation.
 func TestReplaySequences(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	var records []*sequence
 	readJSON(t, "sequences.json", &records)

@@ -212,6 +212,7 @@ type deviation struct {
 
 // TestReplay replays every record. Each has Amplify's outcome, or that of a deviation.
 func TestReplay(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	var records []*record
 	readJSON(t, "session.json", &records)

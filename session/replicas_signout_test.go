@@ -148,7 +148,7 @@ func TestUnconfirmedSignOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := bubbleReplicas(t, 2)
-		set, other := r.server.Issue("ada"), r.prefixed("LastAuthUser=bob")
+		set, other := r.server.Issue("ada"), r.cookies("bob", new(tokens.Set))
 		cookies := r.cookies("ada", set)
 		for i := range r.managers {
 			r.mustFetchAt(i, cookies)
@@ -161,7 +161,7 @@ func TestUnconfirmedSignOut(t *testing.T) {
 		for range 50 { // hours with a request at each replica, which reads the log
 			time.Sleep(time.Hour)
 			for i := range r.managers {
-				r.fetchAt(i, pageRequest(other), nil)
+				r.fetchAt(i, pageRequest(other...), nil)
 			}
 			synctest.Wait()
 		}

@@ -270,6 +270,7 @@ func TestForcedRefreshesWithoutRotation(t *testing.T) {
 // TestReplicasShareRefusals: Cognito is asked once about a refused token, and a refusal
 // with one device key says nothing about another.
 func TestReplicasShareRefusals(t *testing.T) {
+	amplifyOnly(t) // device keys are in cookies of their own
 	t.Parallel()
 	r := newReplicas(t, 3, 0, nil)
 	set := r.server.Issue("ada", cognitotest.Expired)

@@ -155,6 +155,22 @@ type userCookies struct {
 	deviceKey           []string
 	deviceGroup         []string
 	devicePassword      []string
+
+	sealed *sealedSession // in LayoutSealed
+	over   error          // why the session is over, whatever its tokens say
+}
+
+// foundUsers are the users whose sessions a request's cookies hold.
+type foundUsers struct {
+	users []userCookies
+	all   bool // there are no others
+	stale []staleCookie
+}
+
+// staleCookie is a cookie beside those of the session.
+type staleCookie struct {
+	index  int  // among the request's cookies
+	opened bool // it is of an earlier sign-in; else it says nothing
 }
 
 // users returns the cookies of each user that LastAuthUser names, in header order, and
@@ -242,6 +258,16 @@ func (cookies requestCookies) all(slot slot) []string {
 func (cookies requestCookies) count(user string, slot slot) (n int) {
 	for i := range cookies {
 		if c := &cookies[i]; c.slot == slot && (slot == slotLastAuthUser || c.isOf(user)) {
+			n++
+		}
+	}
+	return n
+}
+
+// countName returns how often the request carried exactly this name.
+func (cookies requestCookies) countName(name string) (n int) {
+	for i := range cookies {
+		if cookies[i].name == name {
 			n++
 		}
 	}

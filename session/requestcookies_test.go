@@ -66,6 +66,7 @@ func TestHeaderOfAMegabyte(t *testing.T) {
 // TestUndecodableSignInDetailsAreAbsent: a planted cookie that cannot be decoded shadows
 // neither the user's own nor the cache.
 func TestUndecodableSignInDetailsAreAbsent(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	for _, planted := range []string{"%ff", "%zz", "%"} {
 		e := newEnv(t, nil)
@@ -109,6 +110,7 @@ func TestUndecodableSignInDetailsAreAbsent(t *testing.T) {
 // TestEscapedTokensAreFoundInTheCache: the cache holds decoded tokens, and is first asked
 // for the values as they were sent.
 func TestEscapedTokensAreFoundInTheCache(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada")

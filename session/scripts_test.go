@@ -49,6 +49,7 @@ func requestWith(headers http.Header, cookies ...string) *http.Request {
 // script's answer may arrive when the browser has signed in anew. So it only writes the
 // refreshed session, and no LastAuthUser unless there was none.
 func TestScriptAnswersDeleteNothing(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	for _, domain := range []string{"", "example.com"} {
 		e := newEnv(t, func(c *session.Config) { c.Cookies.Domain = domain })

@@ -8,6 +8,14 @@ import (
 	"github.com/cognitogate/cognitogate/internal/cookie"
 )
 
+// answer is an answer that cookies are written to.
+type answer struct {
+	w       http.ResponseWriter
+	r       *http.Request
+	cookies requestCookies
+	page    bool // it is a page's, which may delete cookies
+}
+
 // answerCookies puts Set-Cookie lines on an answer.
 type answerCookies struct {
 	names
@@ -22,6 +30,16 @@ type answerCookies struct {
 	// Writing a cookie also deletes it in every other scope, if the request carried it
 	// at least this often. 0 means never.
 	deleteElsewhereFrom int
+}
+
+// newAnswerCookies returns what writes the cookies of an answer.
+func newAnswerCookies(a answer, names names, attributes cookie.Attributes) *answerCookies {
+	cookie.MarkPrivate(a.w)
+	w := &answerCookies{names: names, attributes: attributes, header: a.w.Header(), request: a.cookies, host: a.r.Host}
+	if guarded := cookie.AnswerOf(a.w); guarded != nil {
+		w.kept = guarded.Lines(names.prefix)
+	}
+	return w
 }
 
 // set writes a cookie in Amplify's spelling.
@@ -97,6 +115,12 @@ func (w *answerCookies) isSetHere(name string) bool {
 
 func (w *answerCookies) deleteCarried(c *requestCookie) {
 	w.deletions.add(deletion{name: c.name, slot: c.slot, carried: true})
+}
+
+// deleteStale deletes a cookie that stands beside a session's. If the session has one of
+// the same name, it is deleted in other scopes only.
+func (w *answerCookies) deleteStale(c *requestCookie) {
+	w.deletions.add(deletion{name: c.name, slot: c.slot, carried: true, written: w.request.countName(c.name) > 1 || w.isSetHere(c.name)})
 }
 
 // settle takes out the lines that the answer has so far, such as those of a refresh by

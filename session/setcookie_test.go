@@ -16,6 +16,7 @@ import (
 // TestTooLargeCookieIsLogged writes a cookie that browsers drop, and logs it once a
 // minute.
 func TestTooLargeCookieIsLogged(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	groups := make([]string, 200)
 	for i := range groups {
@@ -37,6 +38,7 @@ func TestTooLargeCookieIsLogged(t *testing.T) {
 // TestCookieAttributes writes and deletes with each setting of Config.Cookies. scopes are
 // those of the deletions, without what all of them have.
 func TestCookieAttributes(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	const parents = "Path=/ Domain=app.example.com, Path=/ Domain=example.com"
 	for _, test := range []struct {
@@ -114,6 +116,7 @@ func TestCookieAttributes(t *testing.T) {
 // TestHTTPOnlyHidesEveryCookie writes only the cookies that hold tokens and LastAuthUser.
 // It clears every cookie of the request.
 func TestHTTPOnlyHidesEveryCookie(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, func(c *session.Config) { c.Cookies.HTTPOnly = true })
 	cookies := append(e.cookies("ada", e.server.Issue("ada", cognitotest.Expired)), e.prefixed("ada.signInDetails")+"={}", e.prefixed("ada.clockDrift")+"=5")

@@ -100,7 +100,7 @@ func TestSignOutIsHeard(t *testing.T) {
 					r := bubbleReplicas(t, 2)
 					e, replicas := r.env, r.managers
 					bobs, set := e.server.Issue("bob", accessOnly), e.server.Issue("ada", accessOnly)
-					all := map[string]*http.Request{"cookies": pageRequest(e.cookies("ada", set)[:2]...), "bearer": bearerRequest(set)}
+					all := map[string]*http.Request{"cookies": pageRequest(e.cookies("ada", onlyAccess(set))...), "bearer": bearerRequest(set)}
 					other := bearerRequest(bobs)
 					for name, r := range all {
 						if !signedIn(t, replicas[1], r) || !signedIn(t, replicas[1], other) {
@@ -125,7 +125,7 @@ func TestSignOutIsHeard(t *testing.T) {
 						t.Errorf("heard after %v", took)
 					}
 					later := r.addReplica()
-					if signedIn(t, later, bearerRequest(set)) || signedIn(t, r.addReplica(), pageRequest(e.cookies("ada", set)[:2]...)) {
+					if signedIn(t, later, bearerRequest(set)) || signedIn(t, r.addReplica(), pageRequest(e.cookies("ada", onlyAccess(set))...)) {
 						t.Error("a replica that starts later lets the session through")
 					}
 					if _, err := r.addReplica().Start(httptest.NewRecorder(), pageRequest(), set); !errors.Is(err, session.ErrSignInEnded) {
@@ -195,7 +195,7 @@ func TestSignOutIsToldAgain(t *testing.T) {
 				}
 				signedIn(t, e.manager, others)
 				store.setFault(fault)
-				if _, err := e.end(pageRequest(e.cookies("ada", sets[0])[:2]...)); err != nil {
+				if _, err := e.end(pageRequest(e.cookies("ada", onlyAccess(sets[0]))...)); err != nil {
 					t.Error(err)
 				}
 				if err := e.manager.EndUser(t.Context(), e.subject(sets[1])); err == nil {
@@ -243,7 +243,7 @@ func TestRequestsGoOnWithoutStore(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				replicas := bubbleReplicas(t, 1)
 				e, store := replicas.env, replicas.store
-				r := pageRequest(e.cookies("ada", e.server.Issue("ada", accessOnly))[:2]...)
+				r := pageRequest(e.cookies("ada", onlyAccess(e.server.Issue("ada", accessOnly)))...)
 				signedIn(t, e.manager, r)
 				store.setFault(fault)
 				started, waited, requests := time.Now(), time.Duration(0), 0
@@ -310,7 +310,7 @@ func TestHearingAfterClockChange(t *testing.T) {
 		if !signedIn(t, other, bearerRequest(set)) {
 			t.Fatal("not signed in")
 		}
-		e.end(pageRequest(e.cookies("ada", set)[:2]...))
+		e.end(pageRequest(e.cookies("ada", onlyAccess(set))...))
 		e.advance(change)
 		if signedIn(t, other, bearerRequest(set)) || !signedIn(t, other, kept) {
 			t.Errorf("after %v the sign-out is not heard, or ends bob's", change)
@@ -337,7 +337,7 @@ func TestLogIsLost(t *testing.T) {
 				}
 				for i, set := range sets {
 					signedIn(t, replicas[1], bearerRequest(sets[2]))
-					e.end(pageRequest(e.cookies("ada", set)[:2]...))
+					e.end(pageRequest(e.cookies("ada", onlyAccess(set))...))
 					if i == 1 {
 						time.Sleep(2 * time.Second)
 						signedIn(t, replicas[1], bearerRequest(sets[2]))

@@ -26,7 +26,7 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set)
 	if err != nil {
 		return nil, err
 	}
-	m.layout.writeSignIn(w, r.Host, m.layout.parse(r.Header, nil), s.access.Username(), set)
+	m.layout.writeSignIn(answer{w: w, r: r, cookies: m.parseCookies(r.Header, nil)}, s, set)
 	return s, nil
 }
 

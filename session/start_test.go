@@ -13,6 +13,7 @@ import (
 
 // TestStartReplacesEarlierSessions leaves no cookie of an earlier session of any user.
 func TestStartReplacesEarlierSessions(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	cookies := append(e.cookies("bob", e.server.Issue("bob")), e.prefixed("bob.clockDrift")+"=1", e.prefixed("carol.refreshToken")+"=x",

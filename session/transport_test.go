@@ -118,7 +118,7 @@ func TestTransportAuthorization(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accessOnly, _, err := e.fetch(pageRequest(e.cookies("ada", set)[:2]...))
+	accessOnly, _, err := e.fetch(pageRequest(e.cookies("ada", &tokens.Set{Access: set.Access})...))
 	if err != nil {
 		t.Fatal(err)
 	}

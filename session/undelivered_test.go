@@ -304,6 +304,7 @@ func TestPlantedTokenWithResult(t *testing.T) {
 // TestPlantedTokenWithLostReply has an attacker send a refresh token while Cognito is
 // down for a moment, and plant it among ada's cookies. Her session is fresh, and stays.
 func TestPlantedTokenWithLostReply(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	for name, hasOwn := range map[string]bool{"beside her own": true, "instead of one": false} {
 		t.Run(name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
+	"github.com/cognitogate/cognitogate/tokens"
 )
 
 // unsentAnswer is a guard's answer whose header has not gone out.
@@ -29,27 +30,31 @@ func TestSignOutBeforeAnswerGoesOut(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		revocation bool
-		signOut    int // with so many of the cookies
+		signOut    func(*tokens.Set) *tokens.Set // with these of the tokens; nil for none
 		ended      bool
 	}{
-		{true, 0, false}, {true, 3, true}, {true, 4, true}, // the fourth is the refresh token
-		{false, 0, false}, {false, 3, true}, {false, 4, true},
+		{true, nil, false}, {true, withoutRefresh, true}, {true, allTokens, true},
+		{false, nil, false}, {false, withoutRefresh, true}, {false, allTokens, true},
 	} {
 		for _, rotation := range []bool{true, false} {
 			e := newEnv(t, nil)
 			e.server.SetTokenRevocation(test.revocation)
 			e.server.SetRotation(rotation, time.Minute)
-			cookies := e.cookies("ada", e.server.Issue("ada"))
+			set := e.server.Issue("ada")
+			cookies, signOut := e.cookies("ada", set), []string(nil)
+			if test.signOut != nil {
+				signOut = e.cookies("ada", test.signOut(set))
+			}
 			answer := &unsentAnswer{ResponseWriter: httptest.NewRecorder()}
 			if _, err := e.manager.Fetch(answer, pageRequest(cookies...), forced); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := e.end(pageRequest(cookies[:test.signOut]...)); err != nil {
+			if _, err := e.end(pageRequest(signOut...)); err != nil {
 				t.Fatal(err)
 			}
 			answer.lines.AddTo(answer.Header(), "/") // the header goes out
 			if changes := e.changes(answer.Header()["Set-Cookie"]); test.ended != (len(changes) == 0) {
-				t.Errorf("%+v, rotation %v: %v", test, rotation, changes)
+				t.Errorf("revocation %t, ended %t, rotation %t: %v", test.revocation, test.ended, rotation, changes)
 			}
 		}
 	}

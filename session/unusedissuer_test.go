@@ -25,13 +25,13 @@ func TestUnusedIssuerIsNoOutage(t *testing.T) {
 			d.Claims["iss"] = strings.Replace(d.Claims["iss"].(string), "://", "://issuer-", 1)
 			d.Sign = func([]byte) []byte { return make([]byte, 256) }
 		})
-		planted := e.cookies("ada", junk)[1]
-		last := e.prefixed("LastAuthUser") + "=ada"
+		planted := e.prefixed("ada.accessToken=") + junk.Access
+		alone := e.cookies("ada", &tokens.Set{Access: junk.Access})
 		for _, r := range []string{"page", "script", "bearer"} {
-			request := pageRequest(last, planted)
+			request := pageRequest(alone...)
 			switch r {
 			case "script":
-				request = scriptRequest(last, planted)
+				request = scriptRequest(alone...)
 			case "bearer":
 				request = pageRequest()
 				request.Header.Set("Authorization", "Bearer "+junk.Access)

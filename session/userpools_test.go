@@ -16,7 +16,7 @@ func TestUserPoolsAndClientsAreApart(t *testing.T) {
 	t.Parallel()
 	acceptBearer := func(c *session.Config) { c.Bearer = true }
 	web := newEnv(t, acceptBearer)
-	admin := &env{t: t, server: web.server.AddClient("7adminclient", ""), logs: web.logs, now: web.now}
+	admin := &env{t: t, layout: web.layout, server: web.server.AddClient("7adminclient", ""), logs: web.logs, now: web.now}
 	admin.manager = admin.newManager(acceptBearer)
 	foreign := newEnv(t, acceptBearer)
 	foreign.server.SetUser(cognitotest.User{Username: "ada", Groups: []string{"root"}})
@@ -53,7 +53,8 @@ func TestUserPoolsAndClientsAreApart(t *testing.T) {
 
 	// A request has the cookies of both app clients. Their guards are nested either way.
 	adas, bobs := web.server.Issue("ada"), admin.server.Issue("bob")
-	both := append(web.cookies("ada", adas), admin.cookies("bob", bobs)...)
+	want := admin.cookies("bob", bobs)
+	both := append(web.cookies("ada", adas), want...)
 	r := pageRequest(both...)
 	outer, _, err := web.fetch(r)
 	if err != nil || outer.User().Username != "ada" || !outer.InGroup("admins") {
@@ -75,7 +76,6 @@ func TestUserPoolsAndClientsAreApart(t *testing.T) {
 	b.visit(site, func(w http.ResponseWriter, r *http.Request) { logError(web.manager.End(w, r)) })
 	left := b.cookiesFor(site)
 	slices.Sort(left)
-	want := admin.cookies("bob", bobs)
 	slices.Sort(want)
 	if !slices.Equal(left, want) {
 		t.Errorf("left: %.100q", left)

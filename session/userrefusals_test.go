@@ -98,6 +98,7 @@ func TestRefusedUserWithAValidToken(t *testing.T) {
 // TestMalformedRefreshTokens plants values that are no refresh tokens beside ada's. Cognito
 // is not asked about them, and they hide nothing.
 func TestMalformedRefreshTokens(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	malformed := []string{"x!y", "%E2%82%AC", "a%20b", "a/b", "x%00", "%7B%7D"}
 	for _, planted := range malformed {
@@ -122,6 +123,7 @@ func TestMalformedRefreshTokens(t *testing.T) {
 // TestRefusedParameterEndsNoSearch has Cognito refuse one of two refresh tokens as a
 // parameter. The other one is ada's.
 func TestRefusedParameterEndsNoSearch(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	for _, code := range []string{"UserLambdaValidationException", "InvalidParameterException"} {
 		e := newEnv(t, nil)

@@ -13,6 +13,7 @@ import (
 // TestWarnings has requests that are served show what may go wrong soon. The log names the
 // cause once, however many requests show it.
 func TestWarnings(t *testing.T) {
+	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	other := e.server.AddClient("1other", "")
@@ -29,6 +30,9 @@ func TestWarnings(t *testing.T) {
 	}
 	bearer := pageRequest()
 	bearer.Header.Set("Authorization", "Bearer "+foreign.Access)
+	expiredBearer := pageRequest()
+	expiredBearer.Header.Set("Authorization", "Bearer "+other.Issue("ada", cognitotest.Expired).Access)
+	bearerClient := func(cfg *session.Config) { cfg.Bearer, cfg.BearerClients = true, []string{"1other"} }
 	twoLines := pageRequest(own)
 	twoLines.Header["Cookie"] = append(twoLines.Header["Cookie"], padding(7<<10))
 	cookies := func(c session.Cookies) func(*session.Config) {
@@ -65,6 +69,9 @@ func TestWarnings(t *testing.T) {
 		"an old token is no sign of a clock": {clock(50 * time.Minute), fetch(own), nil},
 		"cookies of another app client":      {nil, fetch(foreignCookies...), []string{"look_at=UserPool.ClientID", "1other"}},
 		"a token of another app client":      {func(cfg *session.Config) { cfg.Bearer = true }, func() { e.fetch(bearer) }, []string{"look_at=UserPool.ClientID", "1other"}},
+		"a bearer token of a named one":      {bearerClient, func() { e.fetch(bearer) }, nil},
+		"which says nothing about cookies":   {bearerClient, func() { e.fetch(bearer); fetch(foreignCookies...)() }, []string{"look_at=UserPool.ClientID", "1other"}},
+		"an expired one says nothing":        {bearerClient, func() { e.fetch(expiredBearer); fetch(foreignCookies...)() }, []string{"look_at=UserPool.ClientID", "1other"}},
 		"the same, after an own session":     {func(cfg *session.Config) { cfg.Bearer = true }, func() { fetch(own)(); fetch(foreignCookies...)(); e.fetch(bearer) }, nil},
 		"the same, after an expired one": {func(cfg *session.Config) { cfg.Bearer = true }, func() {
 			e.failOnly(opRefresh, down)

@@ -15,6 +15,7 @@ type claims struct {
 	issuer, subject, use    string
 	clientID                string // "client_id"
 	audience                string // "aud", if it is a string
+	audiences               string // the array's text, if it is one
 	username, idUsername    string // "username", "cognito:username"
 	scope, originID         string
 	nonce                   string
@@ -57,7 +58,9 @@ func (c *claims) set(m jsonMember) (ok bool) {
 	case "aud":
 		// RFC 7519 allows an array. Cognito issues none, and a token for our app
 		// client among others was not issued to ours alone.
-		if ok = m.value[0] == '['; !ok {
+		if ok = m.value[0] == '['; ok {
+			c.audiences = m.value
+		} else {
 			c.audience, ok = unquote(m.value)
 		}
 	case "username":
@@ -102,7 +105,12 @@ func (c *claims) client() string {
 // token makes the Token that these claims describe. Their use and app client have been
 // checked. Tokens share the strings of the issuer and the app client.
 func (c *claims) token(raw string, use Use, clientID string, key *publicKey) *Token {
-	t := &Token{
+	made := new(struct { // one allocation for both
+		token   Token
+		decoded decodedClaims
+	})
+	t := &made.token
+	*t = Token{
 		use:        use,
 		issuer:     c.issuer,
 		clientID:   clientID,
@@ -117,6 +125,7 @@ func (c *claims) token(raw string, use Use, clientID string, key *publicKey) *To
 		scopes:     c.scope,
 		raw:        raw,
 		signingKey: key,
+		decoded:    &made.decoded,
 	}
 	if use == ID {
 		t.username = c.idUsername

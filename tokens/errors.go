@@ -38,6 +38,9 @@ const (
 	BadClient Reason = "bad_client"
 	// BadUse: "token_use" is not the one asked for. An ID token is no access token.
 	BadUse Reason = "bad_use"
+	// BadAudience: the access token is bound to another resource than those in
+	// Options.Audience.
+	BadAudience Reason = "bad_audience"
 	// NotYetValid: "nbf" is in the future. A clock is wrong, here or at Cognito.
 	NotYetValid Reason = "not_yet_valid"
 	// Expired: "exp" has passed or is missing, and nothing else is wrong.

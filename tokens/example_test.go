@@ -56,3 +56,22 @@ func ExampleClient_Refresh() {
 	// tokens.Set{access: true, id: true, refresh: false}
 	// true
 }
+
+func ExampleClaimsAs() {
+	server := cognitotest.New(cognitotest.User{Username: "ada", Attributes: map[string]string{"custom:tenant": "acme"}})
+	verifier, err := tokens.NewVerifier(server.UserPool(), &tokens.Options{HTTPClient: server.Client()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := verifier.Verify(context.Background(), server.Issue("ada").ID, tokens.ID)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	type customClaims struct {
+		Tenant string `json:"custom:tenant"`
+	}
+	claims, err := tokens.ClaimsAs[customClaims](token)
+	fmt.Println(claims.Tenant, err)
+	// Output: acme <nil>
+}

@@ -27,6 +27,13 @@ type Options struct {
 	// none. It does not apply to "exp".
 	Leeway time.Duration
 
+	// Audience are the resources that this program is, such as "https://api.example.com"
+	// (RFC 8707). An access token that is bound to another resource, which its "aud" names,
+	// is refused: its holder may have got it from a user of that resource. Default none:
+	// every "aud" is accepted. A token without "aud" is bound to nothing, and accepted. So
+	// is one whose "aud" is the app client that it was issued to.
+	Audience []string
+
 	// Logger gets a warning when a key set or an operation of Cognito begins to fail, and
 	// an info with the duration when it works again. Each has at most one such pair of
 	// lines a minute. No token is ever logged. Default slog.Default().

@@ -37,7 +37,8 @@ type Token struct {
 	expiresAt  time.Time
 	authTime   time.Time
 	raw        string
-	signingKey *publicKey // see Verifier.Trusted
+	signingKey *publicKey     // see Verifier.Trusted
+	decoded    *decodedClaims // see ClaimsAs; nil if nobody has verified the token
 }
 
 // Use returns "token_use", the purpose of the token.
@@ -115,7 +116,8 @@ func (t *Token) Scopes() []string { return strings.Fields(t.scopes) }
 func (t *Token) Raw() string { return t.raw }
 
 // Claims decodes the token's claims into v, like json.Unmarshal. Note that
-// encoding/json ignores case when it matches names to fields.
+// encoding/json ignores case when it matches names to fields. [ClaimsAs] does not, and
+// remembers what it has decoded.
 func (t *Token) Claims(v any) error {
 	parts := strings.SplitN(t.raw, ".", 3)
 	if len(parts) != 3 {

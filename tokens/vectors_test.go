@@ -37,6 +37,8 @@ type vector struct {
 	Pool   *vectorPool   `json:"pool,omitempty"`
 	Keys   *vectorKeys   `json:"keys,omitempty"`
 	Token  string        `json:"token"`
+
+	Audience []string `json:"audience,omitempty"` // of the verifier
 }
 
 type vectorPool struct {
@@ -64,8 +66,10 @@ func minimalVectors() map[string]vector {
 		string(tokens.BadSignature): {Name: "signed by another key", Token: access(func(d *draft) { d.sign = rs256(rogueKey()) })},
 		string(tokens.BadIssuer): {Name: "another pool's", Token: access(
 			claim("iss", `"iss":"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_GoldenB02"`))},
-		string(tokens.BadClient):   {Name: "another app client's", Token: access(claim("client_id", `"client_id":"2goldenapp3456789012345678"`))},
-		string(tokens.BadUse):      {Name: "an ID token", Token: newDraft(tokens.ID, fresh).token()},
+		string(tokens.BadClient): {Name: "another app client's", Token: access(claim("client_id", `"client_id":"2goldenapp3456789012345678"`))},
+		string(tokens.BadUse):    {Name: "an ID token", Token: newDraft(tokens.ID, fresh).token()},
+		string(tokens.BadAudience): {Name: "bound to another resource", Audience: []string{"https://api.example.com"},
+			Token: access(claim("aud", `"aud":"https://other.example.com"`))},
 		string(tokens.NotYetValid): {Name: "nbf in an hour", Token: access(claim("nbf", `"nbf":1790003600`))},
 		string(tokens.Expired):     {Name: "exp a second ago", Token: newDraft(tokens.Access, old).token()},
 	}
@@ -216,7 +220,7 @@ func (v *vector) check(t *testing.T) {
 		t.Fatal(err)
 	}
 	verifier, err := tokens.NewVerifier(tokens.UserPool{ID: v.Pool.ID, ClientID: v.Pool.ClientID},
-		&tokens.Options{Keys: keys, Now: func() time.Time { return time.Unix(v.Now, 0) }})
+		&tokens.Options{Keys: keys, Audience: v.Audience, Now: func() time.Time { return time.Unix(v.Now, 0) }})
 	if err != nil {
 		t.Fatal(err)
 	}

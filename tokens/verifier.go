@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
@@ -37,6 +38,7 @@ func NewVerifier(userPool UserPool, opts *Options) (*Verifier, error) {
 		return nil, fmt.Errorf("tokens: NewVerifier: %w", err)
 	}
 	v := &Verifier{userPool: userPool, opts: opts.withDefaults(), rs256: rs256}
+	v.opts.Audience = slices.Clone(v.opts.Audience) // the caller may change its slice later
 	urls := userPool.IssuerURLs()
 	v.issuers = make([]acceptedIssuer, len(urls))
 	for i, url := range urls {
@@ -58,6 +60,18 @@ func (v *Verifier) UserPool() UserPool { return v.userPool }
 // missing keys are [UnknownKey] once another issuer's keys are there. Verify checks in the order of the [Reason] constants; their
 // comment names the one exception.
 func (v *Verifier) Verify(ctx context.Context, raw string, use Use) (*Token, error) {
+	return v.verify(ctx, raw, use, nil)
+}
+
+// VerifyBearer is Verify for an access token that a client has sent as a bearer token (RFC
+// 6750). The token may have been issued to any of these app clients of the user pool too.
+// Token.ClientID says to which. Never use it for a token from a cookie.
+func (v *Verifier) VerifyBearer(ctx context.Context, raw string, clientIDs ...string) (*Token, error) {
+	return v.verify(ctx, raw, Access, clientIDs)
+}
+
+// verify is Verify for tokens of the user pool's app client, and of others.
+func (v *Verifier) verify(ctx context.Context, raw string, use Use, others []string) (*Token, error) {
 	refuse := func(reason Reason, err error) (*Token, error) {
 		return nil, &VerifyError{Reason: reason, Use: use, Err: err}
 	}
@@ -95,7 +109,8 @@ func (v *Verifier) Verify(ctx context.Context, raw string, use Use) (*Token, err
 	if !genuine && !retired {
 		return refuse(BadSignature, nil)
 	}
-	reason, err := v.checkClaims(claims, use)
+	clientID := v.acceptedClient(claims.client(), others)
+	reason, err := v.checkClaims(claims, use, clientID)
 	genuine = genuine && (reason == "" || reason == Expired)
 	if genuine {
 		issuer.noteVerified()
@@ -105,28 +120,43 @@ func (v *Verifier) Verify(ctx context.Context, raw string, use Use) (*Token, err
 		// see VerifyError.Retired.
 		refusal := &VerifyError{Reason: UnknownKey, Use: use, Retired: genuine, Err: errDetail{"retired kid", c.kid}}
 		if genuine {
-			refusal.Token = claims.token(raw, use, v.userPool.ClientID, key)
+			refusal.Token = claims.token(raw, use, clientID, key)
 		}
 		return nil, refusal
 	}
 	switch reason {
 	case "":
-		return claims.token(raw, use, v.userPool.ClientID, key), nil
+		return claims.token(raw, use, clientID, key), nil
 	case Expired:
-		return nil, &VerifyError{Reason: Expired, Use: use, Token: claims.token(raw, use, v.userPool.ClientID, key)}
+		return nil, &VerifyError{Reason: Expired, Use: use, Token: claims.token(raw, use, clientID, key)}
 	}
 	return refuse(reason, err)
 }
 
-// checkClaims checks the claims of a token with a good signature. It checks expiry
-// last: a session may be refreshed if its token has expired, and not if its token is
-// also another client's.
-func (v *Verifier) checkClaims(c *claims, use Use) (Reason, error) {
-	if c.client() != v.userPool.ClientID {
+// acceptedClient returns the app client of a token if it is the user pool's or one of the
+// others, and otherwise "". Tokens share the string.
+func (v *Verifier) acceptedClient(id string, others []string) string {
+	if id == v.userPool.ClientID {
+		return v.userPool.ClientID
+	}
+	if i := slices.Index(others, id); i >= 0 {
+		return others[i]
+	}
+	return ""
+}
+
+// checkClaims checks the claims of a token with a good signature. clientID is its accepted
+// app client, or "". It checks expiry last: a session may be refreshed if its token has
+// expired, and not if its token is also another client's.
+func (v *Verifier) checkClaims(c *claims, use Use, clientID string) (Reason, error) {
+	if clientID == "" {
 		return BadClient, errDetail{"client", c.client()}
 	}
 	if c.use != string(use) {
 		return BadUse, errDetail{"token_use", c.use}
+	}
+	if use == Access && !v.isAudience(c) {
+		return BadAudience, errDetail{"aud", c.audience + c.audiences}
 	}
 	now := v.opts.Now()
 	if c.notBefore.After(now.Add(v.opts.Leeway)) {
@@ -136,6 +166,21 @@ func (v *Verifier) checkClaims(c *claims, use Use) (Reason, error) {
 		return Expired, nil
 	}
 	return "", nil
+}
+
+// isAudience reports whether an access token may be used here: it is bound to no resource,
+// or to one of Options.Audience (RFC 7519 §4.1.3).
+func (v *Verifier) isAudience(c *claims) bool {
+	switch {
+	case len(v.opts.Audience) == 0:
+		return true
+	case c.audiences != "":
+		found := false
+		isList := eachString(c.audiences, func(a string) { found = found || slices.Contains(v.opts.Audience, a) })
+		return isList && found
+	}
+	// A trigger of the user pool may write the app client's id as the audience.
+	return c.audience == "" || c.audience == c.clientID || slices.Contains(v.opts.Audience, c.audience)
 }
 
 // key returns the key that a token of an accepted issuer names.

@@ -14,7 +14,7 @@ import (
 
 var reasons = []tokens.Reason{
 	tokens.Malformed, tokens.BadAlgorithm, tokens.UnknownKey, tokens.BadSignature, tokens.BadIssuer,
-	tokens.BadClient, tokens.BadUse, tokens.NotYetValid, tokens.Expired,
+	tokens.BadClient, tokens.BadUse, tokens.BadAudience, tokens.NotYetValid, tokens.Expired,
 }
 
 // TestForgeriesAreRefused verifies every forgery as an access and as an ID token, fresh

@@ -19,7 +19,7 @@ var allowedImports = map[string][]string{
 	"internal/automaton":               {},
 	"internal/automaton/automatontest": {},
 	"tokens":                           {"internal/awscall", "internal/background", "internal/outage", "internal/redact"},
-	"session":                          {"internal/clockcache", "internal/recent", "session/internal/refresh", "tokens", "internal/configerr", "internal/cookie", "internal/hosts", "internal/page", "internal/percent", "internal/seal"},
+	"session":                          {"internal/clockcache", "internal/recent", "session/internal/refresh", "tokens", "internal/configerr", "internal/cookie", "internal/hosts", "internal/page", "internal/percent", "internal/seal", "internal/sealedcookie"},
 	"session/internal/refresh":         {"tokens", "internal/awscall", "internal/background", "internal/outage", "internal/recent", "internal/seal"},
 	"session/dynamostore":              {"session"},
 	"session/redisstore":               {"session"},
@@ -28,7 +28,7 @@ var allowedImports = map[string][]string{
 	"middleware/otelhooks":             {"middleware", "session", "tokens"},
 	"identity":                         {"internal/background", "internal/configerr", "internal/outage", "internal/recent", "internal/awscall", "session", "tokens", "internal/hosts"},
 	"appsync":                          {"internal/awscall", "identity", "session", "internal/hosts"},
-	"cognitotest":                      {"middleware", "session", "tokens", "internal/sigv4"},
+	"cognitotest":                      {"middleware", "session", "tokens", "internal/cookie", "internal/sealedcookie", "internal/sigv4"},
 	"internal/configerr":               {"tokens"},
 	"internal/awscall":                 {"internal/redact"},
 	"internal/background":              {"internal/redact"},
@@ -48,6 +48,7 @@ var allowedImports = map[string][]string{
 	"internal/recent":                  {},
 	"internal/sdktest":                 {},
 	"internal/seal":                    {},
+	"internal/sealedcookie":            {"internal/cookie", "internal/seal"},
 	"internal/sigv4":                   {},
 }
 

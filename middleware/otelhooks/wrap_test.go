@@ -24,15 +24,15 @@ func TestWrapCallsNext(t *testing.T) {
 				t.Errorf("%s: the context has lost its values", name)
 			}
 			var results []reflect.Value
-			for i := range hook.Type().NumOut() {
-				switch hook.Type().Out(i) {
+			for out := range hook.Type().Outs() {
+				switch out {
 				case reflect.TypeFor[error]():
 					results = append(results, reflect.ValueOf(&refusal).Elem())
 				case reflect.TypeFor[context.Context]():
 					ctx := context.WithValue(args[0].Interface().(context.Context), key{}, name)
 					results = append(results, reflect.ValueOf(&ctx).Elem())
 				default:
-					t.Fatalf("%s returns a %v", name, hook.Type().Out(i))
+					t.Fatalf("%s returns a %v", name, out)
 				}
 			}
 			return results

@@ -86,6 +86,8 @@ func fieldOfRefusal(err error) string {
 		return "UserPool.Issuer, or a proxy that answers with another key set"
 	case errors.Is(err, tokens.BadClient):
 		return "UserPool.ClientID"
+	case errors.Is(err, tokens.BadAudience):
+		return "Audience, which does not name the resource of these tokens"
 	}
 	return "UserPool.Endpoint, or a trigger that changes tokens"
 }

@@ -3,6 +3,7 @@ package refresh
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -40,7 +41,7 @@ const (
 
 var (
 	errStorePaused  = errors.New("the store is not called for a while, because it did not answer in time")
-	errStoreTimeout = errors.New("the store did not answer in time")
+	errStoreTimeout = fmt.Errorf("the store did not answer in time: %w", context.DeadlineExceeded)
 )
 
 // boundedStore is a Store whose calls end within storeTimeout, even if the Store behind it
@@ -171,5 +172,5 @@ func (s *boundedStore) judge(ctx context.Context, start time.Time, err error) {
 // store may have a shorter timeout of its own.
 func isTimeout(err error) bool {
 	var timeout net.Error // also context.DeadlineExceeded
-	return errors.Is(err, errStoreTimeout) || errors.As(err, &timeout) && timeout.Timeout()
+	return errors.As(err, &timeout) && timeout.Timeout()
 }

@@ -1,0 +1,165 @@
+package middleware_test
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cognitogate/cognitogate/cognitotest"
+	cognito "github.com/cognitogate/cognitogate/middleware"
+	"github.com/cognitogate/cognitogate/session"
+)
+
+// sealed is a configuration of LayoutSealed.
+func sealed(cfg *cognito.Config) { cfg.Layout, cfg.Secret = session.LayoutSealed, routesSecret }
+
+// TestSealedSessionShowsNoToken signs in, refreshes and signs out. No header and no log
+// line holds a token.
+func TestSealedSessionShowsNoToken(t *testing.T) {
+	var log bytes.Buffer
+	env := newRoutesEnv(t, sealed, func(cfg *cognito.Config) {
+		cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	env.server.SetRotation(true, 0)
+	defer env.server.SetRotation(false, 0)
+	cookies := make(map[string]*http.Cookie)
+	lines := 0
+	act := func(resp *http.Response) *http.Response {
+		t.Helper()
+		resp.Header.Write(&log)
+		for _, c := range resp.Cookies() {
+			if !strings.HasPrefix(c.Name, "__Host-cognitogate.") || !c.HttpOnly || !c.Secure {
+				t.Errorf("a cookie %s", c.Name)
+			}
+			if strings.Contains(c.Name, ".session.") {
+				lines++
+			}
+			if cookies[c.Name] = c; c.MaxAge < 0 {
+				delete(cookies, c.Name)
+			}
+		}
+		return resp
+	}
+	held := func() (list []*http.Cookie) {
+		for _, c := range cookies {
+			list = append(list, c)
+		}
+		return list
+	}
+	authorize, flow := env.startFlow("/api/auth/sign-in?next=/dashboard")
+	act(env.get(env.completeLogin(authorize, "ada").RequestURI(), flow))
+	for range 2 {
+		env.clock.advance(2 * time.Hour)
+		if resp := act(env.get("/dashboard", held()...)); resp.StatusCode != http.StatusOK {
+			t.Errorf("status %d", resp.StatusCode)
+		}
+	}
+	env.server.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 503} })
+	env.clock.advance(2 * time.Hour)
+	if resp := act(env.get("/dashboard", held()...)); resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("status %d in an outage", resp.StatusCode)
+	}
+	env.server.SetFault(nil)
+	env.get("/dashboard", held()[:1]...) // a chunk is missing
+	r := pageRequest("/api/auth/sign-out")
+	r.Method = "POST"
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	for _, c := range held() {
+		r.AddCookie(c)
+	}
+	if resp := act(env.do(r)); resp.StatusCode != http.StatusFound && resp.StatusCode != http.StatusSeeOther {
+		t.Errorf("the sign-out: %d", resp.StatusCode)
+	}
+	for name := range cookies {
+		if strings.Contains(name, ".session.") {
+			t.Errorf("%s is left", name)
+		}
+	}
+	text := log.String()
+	for _, token := range []string{"eyJhbGciOi", "eyJraWQiOi", "eyJjdHkiOi"} {
+		if strings.Contains(text, token) {
+			t.Errorf("a header or a log line holds a token")
+		}
+	}
+	if lines < 6 || !strings.Contains(text, "level=DEBUG") {
+		t.Errorf("%d cookies were seen", lines)
+	}
+}
+
+func TestSealedFindings(t *testing.T) {
+	for name, test := range map[string]struct {
+		cookies session.Cookies
+		want    int
+	}{
+		"the host alone": {session.Cookies{Path: "/"}, 0},
+		"a domain":       {session.Cookies{Domain: "example.com"}, 1},
+		"a path":         {session.Cookies{Path: "/app"}, 1},
+		"plain HTTP":     {session.Cookies{Insecure: true}, 1},
+	} {
+		auth := newAuth(t, sealed, func(cfg *cognito.Config) { cfg.Cookies = test.cookies })
+		n := 0
+		for _, f := range auth.Findings() {
+			if f.Source == "Layout" && f.Path == "" && strings.Contains(f.Msg, "plant") {
+				n++
+			}
+		}
+		if n != test.want {
+			t.Errorf("%s: %v", name, auth.Findings())
+		}
+	}
+}
+
+// TestStripCookiesOfOtherLayouts: a browser keeps Amplify's cookies after the layout has
+// changed.
+func TestStripCookiesOfOtherLayouts(t *testing.T) {
+	for _, edit := range []func(*cognito.Config){sealed, func(*cognito.Config) {}} {
+		env := newEnv(t, edit)
+		client := env.server.UserPool().ClientID
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Cookie", strings.Join([]string{
+			"theme=dark", "CognitoIdentityServiceProvider." + client + ".ada.refreshToken=a", "__Host-cognitogate.session." + client + ".AAAAAAAA.0=b",
+			"__Secure-cognitogate.session." + client + ".AAAAAAAA=c", "cognitogate.session." + client + ".AAAAAAAA=d", "cognitogate.session." + client + "x.AAAAAAAA=e",
+		}, "; "))
+		if got := env.auth.StripCookies(r).Header.Get("Cookie"); got != "theme=dark; cognitogate.session."+client+"x.AAAAAAAA=e" {
+			t.Errorf("left: %s", got)
+		}
+	}
+}
+
+// TestSealedSessionIsExplained: each reason names what to look at.
+func TestSealedSessionIsExplained(t *testing.T) {
+	env := newEnv(t, sealed)
+	amplify := httptest.NewRequest("GET", "/", nil)
+	env.server.SetSessions(session.Config{})
+	env.server.SignIn(amplify, "ada")
+	broken := httptest.NewRequest("GET", "/", nil)
+	broken.Header.Set("Cookie", "__Host-cognitogate.session."+env.server.UserPool().ClientID+".AAAAAAAA=x")
+	for want, r := range map[string]*http.Request{"LayoutSealed": amplify, "cannot be opened": broken} {
+		_, err := env.auth.Sessions().Fetch(nil, r, nil)
+		if text := env.auth.Sessions().Explain(r, err); !errors.Is(err, session.ErrSignedOut) || !strings.Contains(text, want) {
+			t.Errorf("%v is explained as %q", err, text)
+		}
+	}
+}
+
+// TestSealedConfig: each mistake is reported once.
+func TestSealedConfig(t *testing.T) {
+	server := cognitotest.New()
+	for name, cfg := range map[string]cognito.Config{
+		"no secret":               {Layout: session.LayoutSealed},
+		"no secret for Routes":    {Layout: session.LayoutSealed, Origin: origin},
+		"another layout":          {Layout: "other"},
+		"a lifetime of Amplify's": {Lifetime: session.Lifetime{Idle: time.Hour}},
+	} {
+		cfg.UserPool = server.UserPool()
+		_, err := cognito.New(cfg)
+		if err == nil || strings.Count(err.Error(), "\n") != 1 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package session
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/cognitogate/cognitogate/internal/configerr"
+)
+
+const defaultCacheBytes = 48 << 20 // about 10 000 sessions
+
+// Layout is how the cookies hold a session. Its text is stable.
+type Layout string
+
+// The layouts.
+const (
+	// LayoutAmplify is "amplify": the cookies of Amplify's browser client and of its
+	// adapter for Next.js, with the tokens in clear. Choose it to share sessions with
+	// them. A sibling subdomain can plant such cookies.
+	LayoutAmplify Layout = "amplify"
+
+	// LayoutSealed is "sealed": one cookie with the tokens, encrypted, or several if they
+	// are long. It is HttpOnly. Choose it if users sign in on the server alone, through
+	// Routes or Start. A stolen cookie is worth the session until it ends.
+	//
+	// The name of the cookie begins with __Host-, so that no other host can plant one.
+	// With Cookies.Domain or another Path than "/" it begins with __Secure-, and with
+	// Cookies.Insecure with neither. An attacker on a sibling subdomain can then plant a
+	// session of his own.
+	LayoutSealed Layout = "sealed"
+
+	// LayoutHandle is "handle": a cookie with a random text, and the tokens in a Store.
+	// NewManager refuses it.
+	LayoutHandle Layout = "handle"
+)
+
+// Lifetime bounds a session. This server measures it, not the browser.
+type Lifetime struct {
+	// Idle is how long a session lasts that nobody uses. It is measured from refresh to
+	// refresh. So it never ends a session whose access token is valid. Default: no bound.
+	Idle time.Duration
+
+	// Absolute is how long a session lasts after Start. Default: no bound.
+	Absolute time.Duration
+}
+
+// validate adds what is wrong with a layout and the lifetime that is configured with it.
+func (layout Layout) validate(lifetime Lifetime, wrong *configerr.List) {
+	switch layout {
+	case "", LayoutAmplify:
+		if lifetime != (Lifetime{}) {
+			wrong.Add("Lifetime", "needs LayoutSealed: the cookies of LayoutAmplify do not say when the session began")
+		}
+	case LayoutSealed: // validateSecrets reports what is missing
+	case LayoutHandle:
+		wrong.Add("Layout", "%q is not available", layout)
+	default:
+		wrong.Add("Layout", "%q is no layout", layout)
+	}
+	if lifetime.Idle < 0 {
+		wrong.Add("Lifetime.Idle", "%v is negative", lifetime.Idle)
+	}
+	if lifetime.Absolute < 0 {
+		wrong.Add("Lifetime.Absolute", "%v is negative", lifetime.Absolute)
+	}
+}
+
+// verifiedBytes returns the part of Config.CacheBytes that is for verified sessions. In
+// LayoutSealed the rest is for opened cookies.
+func (layout Layout) verifiedBytes(cacheBytes int64) int64 {
+	if layout == LayoutSealed {
+		return cmp.Or(cacheBytes, defaultCacheBytes) / 3
+	}
+	return cacheBytes
+}
