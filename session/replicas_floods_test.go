@@ -39,6 +39,7 @@ func (r *replicas) madeUp(n int, text string) (cookies []string) {
 // TestTombstonesWithAnOldTokenAreLimited: an old access token, which anybody may have found, is shown with made-up
 // refresh tokens. They fill no store.
 func TestTombstonesWithAnOldTokenAreLimited(t *testing.T) {
+	amplifyOnly(t) // tokens are in cookies of their own
 	t.Parallel()
 	r := newReplicas(t, 1, 0, nil)
 	old := r.server.Issue("ada", cognitotest.Expired)
@@ -61,6 +62,7 @@ func TestTombstonesWithAnOldTokenAreLimited(t *testing.T) {
 
 // TestTombstonesOfOneClientAreLimited: sign-outs of one client do not keep the store from others.
 func TestTombstonesOfOneClientAreLimited(t *testing.T) {
+	amplifyOnly(t) // tokens are in cookies of their own
 	t.Parallel()
 	r := newReplicas(t, 1, 0, nil)
 	for i := range 5 {
@@ -152,6 +154,7 @@ func TestSignOutStopsRefreshesWhileKeysHang(t *testing.T) {
 // TestPlantedTokensDelayNoSignOut: a slow store leaves no time for planted refresh tokens, but the
 // others hear of the sign-out.
 func TestPlantedTokensDelayNoSignOut(t *testing.T) {
+	amplifyOnly(t) // tokens are in cookies of their own
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := bubbleReplicas(t, 2)
