@@ -56,11 +56,8 @@ func (e *Engine) refresh(ctx context.Context, req Request) (got *Tokens, source 
 				}
 				got, err = nil, ErrTooMany
 			}
-			switch {
-			case source == SourceCall && call.fromStore:
+			if source == SourceCall && call.fromStore {
 				source = SourceStore
-			case source == SourceCall && call.notMade:
-				source = SourceNone
 			}
 			if source == SourceJoined && (Refused(err) || mayRefuseDevice(err)) && e.keyFor(req.RefreshToken, req.Device) != call.deviceKey {
 				continue // the call had another request's device key
@@ -70,6 +67,9 @@ func (e *Engine) refresh(ctx context.Context, req Request) (got *Tokens, source 
 				source = SourceNone
 			}
 			err = fmt.Errorf("%w: %w", tokens.ErrUnavailable, ctx.Err())
+		}
+		if source == SourceCall && !call.made.Load() {
+			source = SourceNone
 		}
 		return got, source, err
 	}
@@ -183,6 +183,7 @@ func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall)
 // request's context: a request that is cancelled must not take the refresh from the others.
 func (e *Engine) run(ctx context.Context, call *refreshCall, req *Request, vouched bool, o outcome) {
 	revoke := false
+	call.made.Store(e.sharing == nil || call.unverified != nil)
 	task := background.Task{Name: "session: a refresh", Logger: e.cfg.Logger, Secrets: append([]string{call.refreshToken, req.Device.Key}, e.cfg.Secrets...)}
 	task.Go(func() (err error) {
 		if e.sharing != nil && call.unverified == nil {
@@ -238,7 +239,6 @@ func (e *Engine) finish(call *refreshCall, o *outcome, err error) (revoke bool) 
 			call.revokeWhenDone = true
 		}
 	}
-	call.notMade = e.sharing != nil && o.granted == nil && o.set == nil && !o.fromStore
 	if o.signedOut && !call.ended { // a sign-out of this process revokes the tokens itself
 		e.endToken(call.refreshToken)
 		call.ended, call.revokeWhenDone = true, true
