@@ -17,9 +17,11 @@ demo: ## run the example application
 
 # By default every test binary sleeps for a second at its end under the race detector.
 # Some tests wait, for a second attempt say. With -p and -parallel others run meanwhile.
-# The longest packages come first.
+# The longest packages come first. Those of LONG_PACKAGES have tests of test-long alone.
+LONG_PACKAGES = /internal/(browser|emulator|nginx|replica)test$$
 test: ## run the tests; no network, no AWS account
-	GORACE=atexit_sleep_ms=10 go test -race -p 4 -parallel 4 -shuffle=on ./middleware ./session ./...
+	GORACE=atexit_sleep_ms=10 go test -race -p 4 -parallel 4 -shuffle=on ./middleware ./session \
+		$$(go list ./... | grep -vE '$(LONG_PACKAGES)')
 
 test-long: ## run every test in full: browsers, nginx, loads, allocations
 	$(LONG) -timeout 20m ./...
