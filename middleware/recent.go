@@ -37,7 +37,9 @@ var ErrNotRecent = errors.New("cognitogate: the sign-in is not recent")
 // A script gets 401 with the error insufficient_user_authentication and max_age (RFC 9470).
 // A form's POST is lost, and leads to AfterSignIn: put RequireRecent around the form's page
 // too. The managed login may not ask users of a SAML or OpenID Connect provider for a
-// password again: that is the provider's decision.
+// password again: that is the provider's decision. What the managed login does with
+// prompt=login is taken from Cognito's documentation, and tested with cognitotest alone. The
+// new token's auth_time decides, whatever it does.
 //
 // RequireRecent panics for less than a minute.
 func (a *Auth) RequireRecent(maxAge time.Duration) func(http.Handler) http.Handler {
