@@ -15,6 +15,7 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/internal/longtest"
 	"github.com/cognitogate/cognitogate/session"
+	"github.com/cognitogate/cognitogate/session/storetest"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -480,10 +481,14 @@ func TestLayoutMistakes(t *testing.T) {
 		"sealed with short secrets": {func(c *session.Config) {
 			c.Layout, c.Secret, c.OldSecrets = session.LayoutSealed, secret[:31], [][]byte{secret, nil, bytes.Repeat([]byte{7}, 32)}
 		}, []string{"Secret", "OldSecrets", "OldSecrets"}},
-		"handle":                  {func(c *session.Config) { c.Layout, c.Secret = session.LayoutHandle, secret }, []string{"Layout"}},
-		"another":                 {func(c *session.Config) { c.Layout = "Sealed" }, []string{"Layout"}},
-		"Amplify":                 {func(c *session.Config) { c.Layout = session.LayoutAmplify }, nil},
-		"Amplify with a lifetime": {func(c *session.Config) { c.Lifetime.Idle = time.Hour }, []string{"Lifetime"}},
+		"handle": {func(c *session.Config) {
+			c.Layout, c.Secret, c.Shared, c.AlwaysAskStore = session.LayoutHandle, secret, storetest.NewMemory(), true
+		}, nil},
+		"handle without a store and a secret": {func(c *session.Config) { c.Layout = session.LayoutHandle }, []string{"Shared", "Secret"}},
+		"always ask a store without sessions": {func(c *session.Config) { c.Layout, c.Secret, c.AlwaysAskStore = session.LayoutSealed, secret, true }, []string{"AlwaysAskStore"}},
+		"another":                             {func(c *session.Config) { c.Layout = "Sealed" }, []string{"Layout"}},
+		"Amplify":                             {func(c *session.Config) { c.Layout = session.LayoutAmplify }, nil},
+		"Amplify with a lifetime":             {func(c *session.Config) { c.Lifetime.Idle = time.Hour }, []string{"Lifetime"}},
 		"negative": {func(c *session.Config) {
 			c.Layout, c.Secret, c.Lifetime = session.LayoutSealed, secret, session.Lifetime{Idle: -1, Absolute: -1}
 		}, []string{"Lifetime.Idle", "Lifetime.Absolute"}},

@@ -5,6 +5,8 @@
 // too long for one cookie is cut into chunks, in cookies whose names end in ".0", ".1" and
 // so on. Every chunk begins with the same random characters, so that chunks of two texts
 // are told apart. The seal covers the whole text, so that no chunk can be replaced.
+//
+// Or the tokens are a sealed record in a store, and the cookie holds its handle.
 package sealedcookie
 
 import (
