@@ -27,7 +27,8 @@ type Hooks struct {
 	CacheAsked func(ctx context.Context, hit bool)
 
 	// StoreCalled is told of each call of Config.Shared, and how long it took: at most a
-	// second, because then the call is given up. It runs on a goroutine of its own. Calls
+	// second, because then the call is given up with an error that is
+	// context.DeadlineExceeded. It runs on a goroutine of its own. Calls
 	// that are left out, because the store has not answered for a while, are not told.
 	StoreCalled func(ctx context.Context, op StoreOperation, elapsed time.Duration, err error)
 }

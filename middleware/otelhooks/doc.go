@@ -21,6 +21,7 @@
 //	cognitogate.refresh.duration         histogram       cognitogate.refresh.source, error.type
 //	cognitogate.key_fetch.duration       histogram       error.type
 //	cognitogate.call.duration            histogram       cognitogate.operation, cognitogate.check, error.type
+//	cognitogate.store.duration           histogram       cognitogate.operation, error.type
 //	cognitogate.session.cache.lookups    counter         cognitogate.cache.result
 //	cognitogate.session.cache.sessions   up-down counter
 //	cognitogate.session.cache.size       up-down counter
@@ -46,8 +47,8 @@
 // error.type is set only for a failure. For a refresh and a fetch of keys it is a
 // session.Reason, such as "revoked" or "timeout". For a call it is the code that Cognito
 // answers, such as "NotAuthorizedException", if it is a well-known one. Otherwise it is the
-// status of the answer or, without an answer, a session.Reason. Every other failure is
-// "_OTHER". For a sign-in it is a middleware.FailureReason.
+// status of the answer or, without an answer, a session.Reason. For a call of the store it
+// is "timeout" if it has not ended within a second. Every other failure is "_OTHER". For a sign-in it is a middleware.FailureReason.
 //
 // Auth.Ready makes calls that Cognito has to refuse. They have cognitogate.check, and the
 // refusal is no failure.

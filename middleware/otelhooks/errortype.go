@@ -1,6 +1,7 @@
 package otelhooks
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -16,6 +17,17 @@ const otherError = "_OTHER"
 func reasonType(err error) string {
 	if reason := session.ReasonOf(err); reason != session.ReasonError {
 		return string(reason)
+	}
+	return otherError
+}
+
+// storeErrorType returns error.type for the error of a call of the store, and "" for nil.
+func storeErrorType(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, context.DeadlineExceeded):
+		return string(session.ReasonTimeout)
 	}
 	return otherError
 }

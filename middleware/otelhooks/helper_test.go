@@ -30,6 +30,7 @@ type env struct {
 	*testing.T
 	server *cognitotest.Server
 	auth   *cognito.Auth
+	hooks  cognito.Hooks // those of auth
 	reader *sdkmetric.ManualReader
 	spans  *tracetest.InMemoryExporter
 	tracer *sdktrace.TracerProvider
@@ -71,6 +72,7 @@ func newEnv(t *testing.T, edit func(*cognito.Config), more ...sdkmetric.Reader) 
 	if cfg.Hooks, err = otelhooks.Wrap(cfg.Hooks, options); err != nil {
 		t.Fatal(err)
 	}
+	e.hooks = cfg.Hooks
 	if e.auth, err = cognito.New(cfg); err != nil {
 		t.Fatal(err)
 	}

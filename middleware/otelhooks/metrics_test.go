@@ -1,6 +1,8 @@
 package otelhooks_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/cognitogate/cognitogate/cognitotest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
+	"github.com/cognitogate/cognitogate/session"
 )
 
 const opRefresh = "GetTokensFromRefreshToken"
@@ -122,6 +125,16 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("Prometheus gets %s", line)
 		}
 	}
+}
+
+// TestStoreCalls: a call that was given up has an error.type of its own.
+func TestStoreCalls(t *testing.T) {
+	e := newEnv(t, nil)
+	for _, err := range []error{nil, nil, fmt.Errorf("gone: %w", context.DeadlineExceeded), errors.New("mallory")} {
+		e.hooks.Session.StoreCalled(t.Context(), session.StoreSwap, time.Second, err)
+	}
+	const swap = "store.duration cognitogate.operation=swap"
+	e.expect(swap+": 2", swap+" error.type=timeout: 1", swap+" error.type=_OTHER: 1", "session.cache.sessions: 0", "session.cache.size: 0")
 }
 
 // TestReadyIsNoFailure: Cognito refuses the calls of Ready, and that is what Ready hopes

@@ -4,13 +4,15 @@ import (
 	"context"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
 	cognito "github.com/cognitogate/cognitogate/middleware"
 	"github.com/cognitogate/cognitogate/session"
 )
 
-// wrapRefreshes wraps the hooks of package session: of refreshes and of the cache.
+// wrapRefreshes wraps the hooks of package session: of refreshes, of the cache and of the
+// store.
 func (t *telemetry) wrapRefreshes(hooks *cognito.Hooks) {
 	next := hooks.Session
 	hooks.Session.RefreshStarted = func(ctx context.Context) context.Context {
@@ -34,6 +36,13 @@ func (t *telemetry) wrapRefreshes(hooks *cognito.Hooks) {
 		}
 		if next.CacheAsked != nil {
 			next.CacheAsked(ctx, hit)
+		}
+	}
+	hooks.Session.StoreCalled = func(ctx context.Context, op session.StoreOperation, elapsed time.Duration, err error) {
+		set := t.set(keyOperation.String(string(op)), keyErrorType.String(storeErrorType(err)))
+		t.storeCalls.Record(ctx, max(elapsed, 0).Seconds(), metric.WithAttributeSet(set))
+		if next.StoreCalled != nil {
+			next.StoreCalled(ctx, op, elapsed, err)
 		}
 	}
 }

@@ -36,6 +36,7 @@ type telemetry struct {
 	refreshes      metric.Float64Histogram
 	keyFetches     metric.Float64Histogram
 	calls          metric.Float64Histogram
+	storeCalls     metric.Float64Histogram
 	lookups        metric.Int64Counter
 	signIns        metric.Int64Counter
 	signOuts       metric.Int64Counter
@@ -66,6 +67,7 @@ func newTelemetry(opts *Options) (*telemetry, error) {
 		refreshes:      histogram("cognitogate.refresh.duration", "Duration of the refreshes that requests wait for."),
 		keyFetches:     histogram("cognitogate.key_fetch.duration", "Duration of fetches of key sets."),
 		calls:          histogram("cognitogate.call.duration", "Duration of calls to Cognito, with all attempts."),
+		storeCalls:     histogram("cognitogate.store.duration", "Duration of calls of the store that replicas share."),
 		lookups:        counter("cognitogate.session.cache.lookups", "{lookup}", "Sessions that were looked up in the cache of verified sessions."),
 		signIns:        counter("cognitogate.sign_ins", "{sign_in}", "Sign-ins through Routes."),
 		signOuts:       counter("cognitogate.sign_outs", "{sign_out}", "Sign-outs through Routes, and sessions that a sign-in has replaced."),

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -42,7 +43,7 @@ const (
 
 var (
 	errStorePaused  = errors.New("the store is not called for a while, because it did not answer in time")
-	errStoreTimeout = errors.New("the store did not answer in time")
+	errStoreTimeout = fmt.Errorf("the store did not answer in time: %w", context.DeadlineExceeded)
 )
 
 // boundedStore is a Store whose calls end within storeTimeout, even if the Store behind it
@@ -173,7 +174,7 @@ func (s *boundedStore) judge(ctx context.Context, start time.Time, err error) {
 // store may have a shorter timeout of its own.
 func isTimeout(err error) bool {
 	var timeout net.Error // also context.DeadlineExceeded
-	return errors.Is(err, errStoreTimeout) || errors.As(err, &timeout) && timeout.Timeout()
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // storeKey returns the key of a refresh token: a hash, so that the store sees no token. It
