@@ -25,6 +25,7 @@ const (
 	maxTakes    = 20 // tries to delete a record that others change
 	takeTimeout = 2 * time.Second
 
+	recordMargin     = 24 * time.Hour // after a session is over, so that a request is told why
 	endedHandleTTL   = 24 * time.Hour
 	unsavedRecordTTL = 24 * time.Hour
 	maxEndedHandles  = 10_000
@@ -240,7 +241,7 @@ func (l *handleLayout) newRecord(h sealedcookie.Handle, c *content) *record {
 	return &record{content: *c, handle: h, sealed: l.handles.Seal(h, c, l.until(c))}
 }
 
-// until returns when a record is worth nothing any more.
+// until returns when a record may go: recordMargin after the session is over.
 func (l *handleLayout) until(c *content) time.Time {
 	until := c.SignedIn.Add(l.attributes.MaxAge) // the browser forgets the handle
 	if absolute := c.SignedIn.Add(l.lifetime.Absolute); l.lifetime.Absolute > 0 && absolute.Before(until) {
@@ -253,7 +254,7 @@ func (l *handleLayout) until(c *content) time.Time {
 	if l.lifetime.Idle > 0 && idle.Before(until) {
 		until = idle
 	}
-	return until
+	return until.Add(recordMargin)
 }
 
 // writeSignIn writes a new handle and deletes the records of the handles in the request. So

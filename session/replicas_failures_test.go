@@ -225,7 +225,7 @@ func TestDeadHolder(t *testing.T) {
 		}
 		// The first request gave up while its call waited for the holder.
 		got := r.sources.counts
-		if got[session.RefreshCall] == 0 || got[session.RefreshCall]+got[session.RefreshNone] != 2 || got[session.RefreshStore] != 1 {
+		if got[session.RefreshCall] == 0 || got[session.RefreshCall]+got[session.RefreshNone] != 2 || got[session.RefreshStore] != 1 && layoutName() != session.LayoutHandle {
 			t.Errorf("the hook is told %v", got)
 		}
 	})
