@@ -21,11 +21,11 @@ func newContent(s *Session, refreshToken string, now time.Time) *content {
 	return c
 }
 
-// refreshedContent returns the content of a sign-in after a refresh.
-func refreshedContent(signedIn time.Time, got *refresh.Tokens, now time.Time) *content {
+// refreshedContent returns the content of a sign-in after a refresh at a time.
+func refreshedContent(signedIn time.Time, got *refresh.Tokens, refreshed time.Time) *content {
 	c := &content{
 		User: got.Access.Username(), Access: got.Access.Raw(), Refresh: got.Refresh,
-		SignedIn: signedIn, Refreshed: now, Expires: got.Access.ExpiresAt(),
+		SignedIn: signedIn, Refreshed: refreshed, Expires: got.Access.ExpiresAt(),
 	}
 	setID(c, got.ID)
 	return c

@@ -200,13 +200,18 @@ func (l *sealedLayout) openValues(name string, values []string) *sealedSession {
 }
 
 // writeRefreshed writes the refreshed tokens under the name of their sign-in alone. All
-// answers with one result have the same text, so that the browser never mixes two.
+// answers with one result have the same text, those of other replicas too, so that the
+// browser never mixes two.
 func (l *sealedLayout) writeRefreshed(a answer, u *userCookies, got *refresh.Tokens, isEnded func() bool) {
 	w := l.writer(a)
 	if !w.mayRefresh(isEnded) {
 		return
 	}
-	content := refreshedContent(u.sealed.SignedIn, got, l.now())
+	refreshed := got.Access.IssuedAt() // by all replicas alike
+	if refreshed.IsZero() {
+		refreshed = l.now()
+	}
+	content := refreshedContent(u.sealed.SignedIn, got, refreshed)
 	w.header["Set-Cookie"] = slices.DeleteFunc(w.header["Set-Cookie"], func(line string) bool {
 		return strings.HasPrefix(line, u.sealed.name) // of an earlier refresh on this answer
 	})
@@ -334,7 +339,7 @@ func (l *sealedLayout) sealOnce(name string, content *sealedcookie.Session) *sea
 		return s
 	}
 	s := &sealedSession{Session: *content, name: name}
-	s.cookies = l.codec.Seal(name, content, l.now().Add(l.attributes.MaxAge))
+	s.cookies = l.codec.Seal(name, content, content.Refreshed.Add(l.attributes.MaxAge))
 	l.sealed.put(s)
 	l.opened.put(s) // the browser's next request shows it
 	return s

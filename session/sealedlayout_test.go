@@ -414,6 +414,38 @@ func TestParallelAnswersCarryOneText(t *testing.T) {
 	}
 }
 
+// TestReplicasWriteOneText: the answers of two replicas with one result carry the same text,
+// although their clocks differ.
+func TestReplicasWriteOneText(t *testing.T) {
+	t.Parallel()
+	r := newReplicas(t, 0, 0, nil)
+	r.layout = testLayouts[session.LayoutSealed]()
+	for i := range 3 {
+		r.managers = append(r.managers, r.newReplica(func(c *session.Config) {
+			c.Now = func() time.Time { return r.clock().Add(time.Duration(i) * 700 * time.Millisecond) }
+		}))
+	}
+	r.manager = r.managers[0]
+	cookies := pairsOf(r.start(pageRequest(), r.server.Issue("ada")))
+	for round := range 2 {
+		r.advance(2 * time.Hour)
+		texts := make(map[string]bool)
+		var refreshed []string
+		for i := range r.managers {
+			_, lines, err := r.fetchAt(i, scriptRequest(cookies...), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			refreshed = pairsOf(lines)
+			texts[strings.Join(refreshed, "; ")] = true
+		}
+		if len(texts) != 1 || r.server.Calls(opRefresh) != round+1 {
+			t.Errorf("round %d: %d texts, %d calls", round, len(texts), r.server.Calls(opRefresh))
+		}
+		cookies = refreshed
+	}
+}
+
 // TestLifetime: the server ends a session, whatever the tokens say.
 func TestLifetime(t *testing.T) {
 	t.Parallel()

@@ -13,6 +13,7 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/identity"
 	cognito "github.com/cognitogate/cognitogate/middleware"
+	"github.com/cognitogate/cognitogate/session"
 )
 
 // maxForm limits the size of a form. The largest has a note of a few hundred
@@ -24,6 +25,8 @@ type config struct {
 	UserPool   cognito.UserPool
 	Origin     string // this site's URL in browsers
 	Secret     []byte
+	Layout     session.Layout
+	Shared     session.Store // for session.LayoutHandle
 	Login      cognito.Login
 	HTTPClient *http.Client     // for the user pool
 	Now        func() time.Time // the user pool's clock
@@ -110,6 +113,8 @@ func (a *app) newAuth() error {
 		Origin:       a.cfg.Origin,
 		RoutesPath:   routesPath,
 		Secret:       a.cfg.Secret,
+		Layout:       a.cfg.Layout, // docs/layouts.md says which to choose
+		Shared:       a.cfg.Shared,
 		Login:        a.cfg.Login,
 		AfterSignIn:  "/dashboard",
 		ErrorHandler: a.serveError,

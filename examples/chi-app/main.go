@@ -33,6 +33,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/cognitogate/cognitogate/session"
+	"github.com/cognitogate/cognitogate/session/storetest"
 )
 
 func main() {
@@ -115,7 +118,10 @@ func (a *app) serve(ctx context.Context, l *listeners, stdout io.Writer) error {
 // setUp makes the application. Without -outputs it also makes the user pool, which
 // emulator serves.
 func (o *options) setUp(addr, login string, logger *slog.Logger) (a *app, emulator http.Handler, err error) {
-	cfg := config{Origin: cmp.Or(o.origin, localhost(addr)), Logger: logger, Debug: o.debug}
+	cfg := config{Origin: cmp.Or(o.origin, localhost(addr)), Logger: logger, Debug: o.debug, Layout: session.Layout(o.layout)}
+	if cfg.Layout == session.LayoutHandle {
+		cfg.Shared = storetest.NewMemory() // on a real site: session/redisstore or session/dynamostore
+	}
 	if o.outputs != "" {
 		err = cfg.useOutputs(o.outputs, o.secret)
 	} else {
