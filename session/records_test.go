@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -210,6 +211,100 @@ func TestRefreshedRecordIsSavedLater(t *testing.T) {
 			if n := r.server.Calls(opRefresh); n != 3 {
 				t.Errorf("%s: %d refreshes", name, n)
 			}
+		}
+	}
+}
+
+// TestRecordComesBackAfterADay: Cognito has not revoked the refresh token of a session that
+// was signed out, and whose access token had expired. The sign-in is refused all the same.
+func TestRecordComesBackAfterADay(t *testing.T) {
+	t.Parallel()
+	r := newHandleReplicas(t, 1, nil)
+	r.server.SetRotation(false, 0)
+	cookies := pairsOf(r.start(pageRequest(), r.server.Issue("ada")))
+	key, record := r.record()
+	r.advance(2 * time.Hour)
+	r.failOnly(opRevoke, down)
+	if _, err := r.end(pageRequest(cookies...)); !errors.Is(err, tokens.ErrUnavailable) {
+		t.Errorf("the sign-out: %v", err)
+	}
+	r.recover()
+	for range 5 { // requests of others, with which sign-outs are told again
+		r.advance(5 * time.Hour)
+		if s, err := r.manager.Fetch(nil, pageRequest(r.cookies("bob", r.server.Issue("bob"))...), nil); err != nil {
+			t.Errorf("bob: %v, %v", s, err)
+		}
+	}
+	r.store.Set(key, record, time.Hour)
+	if s, err := r.manager.Fetch(httptest.NewRecorder(), scriptRequest(cookies...), nil); !errors.Is(err, session.ErrSignedOut) {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// TestSignOutRepeats: another replica refreshes while this one signs out. The record that it
+// writes is deleted too, and its refresh token is revoked.
+func TestSignOutRepeats(t *testing.T) {
+	t.Parallel()
+	r := newHandleReplicas(t, 2, nil)
+	cookies := pairsOf(r.start(pageRequest(), r.server.Issue("ada")))
+	r.wants("known", 1, cookies, nil)
+	key, first := r.record()
+	var once sync.Once
+	r.store.setFault(func(_ context.Context, op session.StoreOperation, value []byte) error {
+		if op == session.StoreSwap && value == nil {
+			once.Do(func() {
+				if _, _, err := r.fetchAt(1, scriptRequest(cookies...), forced); err != nil {
+					t.Error(err)
+				}
+				if again, second := r.record(); again != key || string(second) == string(first) {
+					t.Error("the refresh has not replaced the record")
+				}
+			})
+		}
+		return nil
+	})
+	if _, err := r.end(pageRequest(cookies...)); err != nil {
+		t.Error(err)
+	}
+	if left, _ := r.record(); left != "" {
+		t.Error("the record is left")
+	}
+	r.advance(2 * time.Second)
+	for i := range r.managers {
+		r.wants("signed out", i, cookies, session.ErrSignedOut)
+	}
+}
+
+// TestOverSessionIsCleared: Cognito says that a session is over. A page deletes the record
+// and the cookie. If the record is another one by now, or the store fails, both stay.
+func TestOverSessionIsCleared(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"deleted", "replaced", "fails"} {
+		r := newHandleReplicas(t, 1, nil)
+		cookies := pairsOf(r.start(pageRequest(), r.server.Issue("ada")))
+		key, record := r.record()
+		r.advance(2 * time.Hour)
+		r.failOnly(opRefresh, cognitotest.Fault{Status: 400, Code: "NotAuthorizedException", Message: "Refresh Token has been revoked"})
+		r.store.setFault(func(_ context.Context, op session.StoreOperation, value []byte) error {
+			switch {
+			case op != session.StoreSwap || value != nil:
+			case name == "replaced":
+				r.store.Set(key, append(slices.Clone(record), 0), time.Hour)
+			case name == "fails":
+				return errors.New("reset by peer")
+			}
+			return nil
+		})
+		if _, lines, err := r.fetchAt(0, scriptRequest(cookies...), nil); !errors.Is(err, session.ErrSignedOut) || len(lines) > 0 {
+			t.Errorf("%s, a script: %v, %q", name, err, lines)
+		}
+		w := httptest.NewRecorder()
+		if _, err := r.manager.Fetch(w, pageRequest(cookies...), nil); !errors.Is(err, session.ErrSignedOut) {
+			t.Errorf("%s: %v", name, err)
+		}
+		left, _ := r.record()
+		if lines := w.Header()["Set-Cookie"]; (len(lines) == 0) != (name != "deleted") || (left == "") != (name == "deleted") {
+			t.Errorf("%s: %q, and the record is left: %t", name, lines, left != "")
 		}
 	}
 }
