@@ -44,6 +44,7 @@ var groups = []struct {
 	{[]string{"P11"}, (*bench).construction},
 	{[]string{"P12"}, (*bench).conditions},
 	{[]string{"P13"}, (*bench).programSize},
+	{[]string{"P14"}, (*bench).sharedRequests},
 	{[]string{"M1", "M2", "M3", "M4", "M5"}, (*bench).patterns},
 }
 

@@ -295,9 +295,13 @@ func (audit *routeAudit) addChainGuards(outer guardsBefore, h http.Handler, moun
 // the type of the handler that the middleware returns.
 func (audit *routeAudit) addGuards(outer guardsBefore, middlewares chi.Middlewares, mounted bool) guardsBefore {
 	for _, middleware := range middlewares {
-		g, ok := middleware(http.NotFoundHandler()).(*guard)
+		h := middleware(http.NotFoundHandler())
+		g, _ := h.(*guard)
+		if several, ok := h.(*anyGuard); ok {
+			g = several.guardOf(audit.guards)
+		}
 		switch {
-		case !ok || g.auth != audit.guards:
+		case g == nil || g.auth != audit.guards:
 		case g.kind == kindRequire:
 			outer.require = cmp.Or(g.what, outer.require, "signed in")
 		case g.kind == kindProtect:

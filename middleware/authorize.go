@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/cognitogate/cognitogate/session"
 )
@@ -34,14 +35,24 @@ func (a *Auth) redirectToLogin(w http.ResponseWriter, r *http.Request, endpoint 
 	}
 	f := newFlow(a.ReturnTo(r))
 	f.Silent = q.Get("prompt") == "none"
+	recent, _ := parseRecent(q)
+	var s *session.Session
 	var err error
 	if q.Get("prompt") == "" {
-		if _, err = a.sessions.Fetch(w, r, nil); err == nil { // refreshed cookies stay on w
+		s, err = a.sessions.Fetch(w, r, nil)
+		if err == nil && (recent == 0 || a.isRecent(s, time.Duration(recent)*time.Second)) { // refreshed cookies stay on w
 			redirect(w, r, f.ReturnPath)
 			return
 		}
 	} else {
-		_, err = a.sessions.Fetch(nil, r, nil)
+		s, err = a.sessions.Fetch(nil, r, nil)
+	}
+	switch {
+	case recent > 0 && f.Silent:
+		a.serveSilentError(w, r, f)
+		return
+	case recent > 0:
+		q = f.askAnew(s, recent, q)
 	}
 	f.Repeated = a.isRepeatedSignIn(r, err)
 	a.startFlow(w, r, f, endpoint, q)

@@ -57,7 +57,7 @@ func (a *Auth) startFlowAnew(w http.ResponseWriter, r *http.Request, ended *flow
 		return
 	}
 	f := newFlow(ended.ReturnPath)
-	f.Anew = true
+	f.Anew, f.Recent, f.Subject = true, ended.Recent, ended.Subject
 	if _, state, ok := strings.Cut(ended.State, "-"); ok {
 		f.State += "-" + state
 	}
@@ -97,6 +97,12 @@ func (a *Auth) finishSignIn(w http.ResponseWriter, r *http.Request, f *flow, cod
 	// §3.1.3.7). An attacker who plants a code in the callback plants another nonce.
 	if f.Nonce == "" || subtle.ConstantTimeCompare([]byte(s.IDToken().Nonce()), []byte(f.Nonce)) != 1 {
 		return errNonce
+	}
+	if err := a.checkNewSignIn(f, s); err != nil {
+		if errors.Is(err, errOtherUser) {
+			a.endNotStarted(r, set)
+		} // else they may be of the sign-in that goes on here
+		return err
 	}
 	if a.cfg.Hooks.SignedIn != nil || a.cfg.Hooks.SignedOut != nil {
 		if err := a.callSignedIn(r, s, set); err != nil {

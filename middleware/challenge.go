@@ -94,6 +94,9 @@ var refusals = map[tokens.Reason]string{
 
 // describeRefusal returns the error_description for a refused token.
 func describeRefusal(err error) string {
+	if errors.Is(err, session.ErrNotFresh) {
+		return "The access token is too old here"
+	}
 	if refusal, ok := errors.AsType[*tokens.VerifyError](err); ok {
 		if text, ok := refusals[refusal.Reason]; ok {
 			return text

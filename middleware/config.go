@@ -202,8 +202,8 @@ type Config struct {
 	ClientAddress func(*http.Request) netip.Addr
 
 	// ErrorHandler answers requests that a guard refuses. err wraps
-	// session.ErrSignedOut, tokens.ErrUnavailable or [ErrForbidden]. With the last,
-	// the session is in r's context. The cookies are on w already. Never let the
+	// session.ErrSignedOut, tokens.ErrUnavailable, [ErrForbidden] or [ErrNotRecent]. With
+	// the last two, the session is in r's context. The cookies are on w already. Never let the
 	// request pass. Default [Auth.ServeError]; your handler may call it for the
 	// errors that it does not answer.
 	ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)

@@ -26,14 +26,18 @@ const (
 )
 
 // The reasons of guards, beside those of package session. With DecisionForbidden one of
-// the first five says who may see the route. The others are reasons of DecisionRedirected:
-// the redirect would lead back, and ServeError answers with a page that says so, and 400.
+// the first five says who may see the route. The last four are reasons of
+// DecisionRedirected: the redirect would lead back, and ServeError answers with a page that
+// says so, and 400.
 const (
 	ReasonGroup   session.Reason = "group"   // users in a group: RequireGroup
 	ReasonScope   session.Reason = "scope"   // access tokens with a scope: RequireScope
 	ReasonFunc    session.Reason = "func"    // sessions that a function allows: RequireFunc
 	ReasonMachine session.Reason = "machine" // users, and the token is a program's
 	ReasonUser    session.Reason = "user"    // programs, and the token is a user's: RequireMachine
+
+	// With DecisionRedirected or DecisionRefused, the user has to sign in again: RequireRecent.
+	ReasonNotRecent session.Reason = "not_recent"
 
 	ReasonOtherSlash    session.Reason = "other_slash"     // the path is public with another slash at its end
 	ReasonSignInGuarded session.Reason = "sign_in_guarded" // the sign-in page is for signed-in users only
@@ -46,9 +50,9 @@ type GuardDecision struct {
 	Decision Decision
 
 	// Reason says why the request has no session that may pass. It is "" with
-	// DecisionPublic, DecisionPreflight and DecisionPassed. There are only the constants of this package and
-	// of package session, so it can be a metric's label. An ErrorHandler of your own may
-	// answer in another way than Decision and Reason say.
+	// DecisionPublic, DecisionPreflight and DecisionPassed. There are only the constants of
+	// this package and of package session, so it can be a metric's label. An ErrorHandler of
+	// your own may answer in another way than Decision and Reason say.
 	Reason session.Reason
 
 	// Depth is how many guards of this Auth are around the one that has decided. The
@@ -88,9 +92,11 @@ func (g *guard) reasonOf(outer, r *http.Request, d Decision, err error) session.
 		return ReasonMachine
 	case errors.Is(err, errUser):
 		return ReasonUser
+	case errors.Is(err, ErrNotRecent):
+		return ReasonNotRecent
 	case errors.Is(err, ErrForbidden):
 		return g.reason
-	case d == DecisionRedirected && errors.Is(err, session.ErrSignedOut) && g.auth.isPage(r):
+	case d == DecisionRedirected && errors.Is(err, session.ErrSignedOut) && !wantsNewSignIn(err) && g.auth.isPage(r):
 		if reason := g.auth.loopReason(r); reason != "" {
 			return reason
 		}

@@ -53,6 +53,12 @@
 // no user. WWW-Authenticate tells a client what is wrong with its token (RFC 6750), and
 // [Auth.ResourceMetadata] where to get one (RFC 9728).
 //
+// # How old a session is
+//
+// Groups are those of the access token, which may be an hour old. [Auth.Fresh] has an older
+// token refreshed first. [Auth.RequireRecent] has users sign in again before what they should
+// confirm. docs/tenants.md is about several user pools in one program: see [AnyOf].
+//
 // # What is let through on purpose
 //
 // Protect lets through every path that no pattern of the matcher selects, the sign-in

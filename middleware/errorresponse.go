@@ -39,6 +39,9 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 // speaks for a script. A prefetch never is one, nor, with Config.Bearer, is a request
 // with a bearer token. docs/navigation.md has all rules, and a list of clients.
 //
+// A signed-in user who has to sign in again is sent to do so, and a script gets 401 with
+// insufficient_user_authentication (RFC 9470): [ErrNotRecent], and session.ErrNotFresh.
+//
 // [ErrForbidden] is 403, and tokens.ErrUnavailable is 503 with Retry-After. A browser
 // shows a [Page] with a way out. A script gets a problem document (RFC 9457), and a frame,
 // or a tool that does not name text/html, a line of text.
@@ -54,6 +57,8 @@ func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 		a.serveForbidden(w, r)
 	case errors.Is(err, tokens.ErrUnavailable):
 		a.serveUnavailable(w, r)
+	case wantsNewSignIn(err):
+		a.serveNewSignIn(w, r, err)
 	case !errors.Is(err, session.ErrSignedOut):
 		a.serveFault(w, r)
 	case a.isPage(r) && a.serveInsteadOfLoop(w, r):
@@ -64,11 +69,16 @@ func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("Location", a.signInHome)
 		w.WriteHeader(http.StatusSeeOther)
 	default:
-		if page.IsHTMX(r) && !page.IsPrefetch(r) {
-			h.Set("HX-Redirect", a.signInHome)
-		}
+		a.setHTMXRedirect(h, r, a.signInHome)
 		h.Set("WWW-Authenticate", a.challenge(r, err))
 		a.serveStatus(w, r, http.StatusUnauthorized)
+	}
+}
+
+// setHTMXRedirect has htmx navigate to a link. Other scripts do not read the header.
+func (a *Auth) setHTMXRedirect(h http.Header, r *http.Request, link string) {
+	if page.IsHTMX(r) && !page.IsPrefetch(r) {
+		h.Set("HX-Redirect", asciiURL(link))
 	}
 }
 

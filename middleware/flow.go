@@ -44,6 +44,8 @@ type flow struct {
 	Silent     bool   `json:"silent,omitempty"`  // the managed login must show no page (prompt=none)
 	Unasked    bool   `json:"unasked,omitempty"` // a callback without a state has begun it
 	Anew       bool   `json:"anew,omitempty"`    // the user must sign in anew (prompt=login)
+	Recent     int    `json:"recent,omitempty"`  // the same after a sign-in that is older; in seconds
+	Subject    string `json:"sub,omitempty"`     // who must sign in then, if it is known
 }
 
 func newFlow(returnPath string) *flow {

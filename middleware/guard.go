@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/page"
@@ -121,15 +122,17 @@ type guard struct {
 	allowMachine bool           // ask allow about a program too
 	onlyMachine  bool           // let a program alone pass
 	scopes       []string       // that a client is told to ask for
+
+	options *session.FetchOptions // of Fresh; nil is allowMachine
+	recent  time.Duration         // the greatest age of the sign-in; 0 is none
 }
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := g.auth
-	if a.cfg.Hooks.Decided == nil && a.cfg.Hooks.Served == nil {
-		g.serve(w, r, decider{watched: a.watchedOutcome(r)})
+	d := g.newDecider(r)
+	if d.request == nil {
+		g.serve(w, r, d)
 		return
 	}
-	d := g.newDecider(r)
 	defer func() { d.end(r) }()
 	g.serve(w, r, d)
 }
@@ -141,9 +144,8 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request, d decider) {
 		g.servePublic(w, r, &d)
 		return
 	}
-	if g.kind != kindLoad && a.answersPreflight(r) {
-		d.tell(r, r, DecisionPreflight, nil, nil)
-		a.cfg.Preflight.ServeHTTP(w, r)
+	if g.kind != kindLoad && a.isPreflight(r) {
+		g.servePreflight(w, r, &d)
 		return
 	}
 	outer := r
@@ -153,11 +155,7 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request, d decider) {
 		noteBack(outer, r)
 	}()
 	s, err := g.fetch(answer, r)
-	r = a.withSession(d.contextFor(r), r, s)
-	if answer.lines != nil {
-		// The next guard sees the new cookies, so that it does not refresh again.
-		r = a.sessions.ForwardCookies(r, answer.Header())
-	}
+	r = g.forHandler(&d, answer, r, s)
 	if err == nil && g.allow != nil && !g.allow(r, s) {
 		err = ErrForbidden
 	}
@@ -169,17 +167,34 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request, d decider) {
 		d.tell(outer, r, DecisionAnonymous, nil, err)
 		g.logRefusal(outer, r, DecisionAnonymous, err)
 	default:
-		decision := a.refusalDecision(r, err)
-		d.tell(outer, r, decision, s, err)
-		g.logRefusal(outer, r, decision, err)
-		if a.cfg.ReasonHeader {
-			setReason(answer.Header(), string(g.reasonOf(outer, r, decision, err)), g.explain(outer, err))
-		}
-		answer.setCacheControl(cookie.Uncached)
-		a.refuse(w, r, g.withScopes(err, s))
+		g.refuse(w, answer, outer, r, &d, s, err)
 		return
 	}
 	g.next.ServeHTTP(w, r)
+}
+
+// forHandler returns the request for what is behind the guard, with the session, which may
+// be nil. The next guard sees the new cookies, so that it does not refresh again.
+func (g *guard) forHandler(d *decider, answer *responseWriter, r *http.Request, s *session.Session) *http.Request {
+	r = g.auth.withSession(d.contextFor(r), r, s)
+	if answer.lines != nil {
+		r = g.auth.sessions.ForwardCookies(r, answer.Header())
+	}
+	return r
+}
+
+// refuse answers a request that may not pass because of err. outer is the request as the
+// guard got it.
+func (g *guard) refuse(w http.ResponseWriter, answer *responseWriter, outer, r *http.Request, d *decider, s *session.Session, err error) {
+	a := g.auth
+	decision := a.refusalDecision(r, err)
+	d.tell(outer, r, decision, s, err)
+	g.logRefusal(outer, r, decision, err)
+	if a.cfg.ReasonHeader {
+		setReason(answer.Header(), string(g.reasonOf(outer, r, decision, err)), g.explain(outer, err))
+	}
+	answer.setCacheControl(cookie.Uncached)
+	a.refuse(w, r, g.withScopes(err, s))
 }
 
 // servePublic hands on a request that the matcher does not select. Inner guards find the

@@ -40,9 +40,12 @@ type decider struct {
 	start     time.Time
 }
 
-// newDecider returns the decider of a guard with hooks.
+// newDecider returns the decider of a guard. Call its end if it has a request.
 func (g *guard) newDecider(r *http.Request) decider {
 	a := g.auth
+	if a.cfg.Hooks.Decided == nil && a.cfg.Hooks.Served == nil {
+		return decider{watched: a.watchedOutcome(r)}
+	}
 	d := decider{guard: g, watched: a.watchedOutcome(r), start: a.cfg.Now()}
 	if d.request, _ = r.Context().Value(guardedRequestKey{a}).(*guardedRequest); d.request == nil {
 		d.request, d.outermost = &guardedRequest{Context: r.Context(), auth: a}, true
@@ -93,6 +96,9 @@ func (g *guardedRequest) note(told GuardDecision) {
 
 // end is called when the guard returns, with the request as the guard got it.
 func (d *decider) end(r *http.Request) {
+	if d.request == nil {
+		return
+	}
 	hook := d.guard.auth.cfg.Hooks.Served
 	counts := d.request.leave(r, hook != nil, d.outermost)
 	if hook != nil && d.outermost && counts.Decision != "" {

@@ -28,7 +28,10 @@ func (a *Auth) serveLoginError(w http.ResponseWriter, r *http.Request, f *flow, 
 	}
 	if !silent && reason == FailureLogin {
 		a.logLoginError(r, code, description)
-	} else if _, err := a.sessions.Fetch(w, r, nil); err == nil || silent && a.isPublic(r, f.ReturnPath) {
+	} else if _, err := a.sessions.Fetch(w, r, nil); err == nil && f.isNewSignIn() {
+		a.serveNewSignInCancelledPage(w, r, f)
+		return
+	} else if err == nil || silent && a.isPublic(r, f.ReturnPath) {
 		redirect(w, r, f.ReturnPath)
 		return
 	}

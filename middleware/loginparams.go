@@ -22,7 +22,7 @@ const originParam = "origin"
 
 // routeParams are the query parameters that sign-in and sign-up read beside
 // ReturnParam.
-var routeParams = append([]string{originParam}, linkParams...)
+var routeParams = append([]string{originParam, recentParam}, linkParams...)
 
 const (
 	chosenBySite    = "This site chooses it, and no link may."
@@ -60,6 +60,9 @@ func (a *Auth) serveRefusedParams(w http.ResponseWriter, r *http.Request, q url.
 		case len(q[name]) > 1 && slices.Contains(linkParams, name): // RFC 6749 §3.1
 			causes = append(causes, name+": It may not come twice.")
 		}
+	}
+	if _, ok := parseRecent(q); !ok {
+		causes = append(causes, recentParam+": It is one number of seconds.")
 	}
 	if q.Get("provider") != "" && q.Get("idp_identifier") != "" {
 		causes = append(causes, oneProviderOnly)

@@ -46,6 +46,9 @@ const (
 	PageSignInFailed      PageKind = "sign-in-failed"      // the sign-in could not be finished
 	PageSignInUnavailable PageKind = "sign-in-unavailable" // 503: Cognito cannot be reached to finish it
 
+	PageNotRecent PageKind = "not-recent" // a new sign-in was asked for, and the user's is not recent enough
+	PageOtherUser PageKind = "other-user" // another user has signed in than the one who was asked to sign in again
+
 	PageSignInLoop    PageKind = "sign-in-loop"    // the browser does not keep the session
 	PageRedirectLoop  PageKind = "redirect-loop"   // the browser came back from the sign-in page several times
 	PageSignInGuarded PageKind = "sign-in-guarded" // the sign-in page is for signed-in users only

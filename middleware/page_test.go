@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
@@ -152,6 +153,18 @@ func allPages(t *testing.T) map[cognito.PageKind]*http.Response {
 	env.expect(env.do(r), cognito.PageInFrame, 200, "sign-in /api/auth/sign-up?next=/dashboard in the whole tab")
 	env.expect(env.get("/api/auth/sign-in-callback?code=x&state=y"), cognito.PageSignInLost, 400, again, home)
 	env.expect(env.signIn(same), cognito.PageSignedIn, 200, "continue /dashboard?tab=2")
+
+	anew := again + back + "&recent=300"
+	authorize, flow = env.startFlow("/api/auth/sign-in?recent=300&next=/dashboard%3Ftab%3D2")
+	old, err := env.server.Authorize(authorize.String(), "ada", func(d *cognitotest.Draft) { d.Claims["auth_time"] = 1 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	env.expect(env.get(old, flow), cognito.PageNotRecent, 403, anew, "home /start")
+	r = env.signedInRequest("ada", "/")
+	env.clock.advance(10 * time.Minute)
+	authorize, flow = env.startFlow("/api/auth/sign-in?recent=300&next=/dashboard%3Ftab%3D2", r.Cookies()...)
+	env.expect(env.get(env.completeLogin(authorize, "grace").RequestURI(), flow), cognito.PageOtherUser, 403, anew, "sign-out /api/auth/sign-out by POST", "home /start")
 
 	env.expect(env.get("/dashboard", &http.Cookie{Name: markerCookiePrefix + clientID, Value: "2"}), cognito.PageSignInLoop, 400, again, home)
 	r = pageRequest("/api/auth/sign-out")

@@ -55,12 +55,7 @@ func (a *Auth) signInAction(returnPath string) PageAction {
 // switchAction begins a sign-in through Routes that asks for the account, although the
 // managed login knows the user.
 func (a *Auth) switchAction(returnPath string) PageAction {
-	link := a.signInLink(returnPath)
-	separator := "?"
-	if strings.Contains(link, "?") {
-		separator = "&"
-	}
-	return PageAction{Kind: ActionSwitchAccount, Text: "Sign in with another account", URL: link + separator + "prompt=login"}
+	return PageAction{Kind: ActionSwitchAccount, Text: "Sign in with another account", URL: addQuery(a.signInLink(returnPath), "prompt=login")}
 }
 
 // signOutAction ends the session, here and at the managed login.

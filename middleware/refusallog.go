@@ -26,6 +26,8 @@ func (g *guard) logRefusal(outer, r *http.Request, d Decision, err error) {
 // explain says why a request does not pass, in more words than reasonOf.
 func (g *guard) explain(r *http.Request, err error) string {
 	switch {
+	case errors.Is(err, ErrNotRecent):
+		return "the sign-in is not recent"
 	case !errors.Is(err, ErrForbidden):
 		return g.auth.sessions.Explain(r, err)
 	case errors.Is(err, errMachine):

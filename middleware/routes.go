@@ -33,6 +33,8 @@ func init() { // returnPath, which a handler calls, reads the map
 // Users sign in on the user pool's managed login, with a state, a nonce and PKCE
 // (RFC 6749, RFC 7636, OpenID Connect Core). A link to sign-in or sign-up may carry the
 // parameters provider or idp_identifier, lang, login_hint, prompt and that of ReturnParam.
+// With recent, a number of seconds, a user whose sign-in is older signs in again
+// ([Auth.RequireRecent]).
 // A link with another parameter of OAuth or OpenID Connect, such as max_age, gets a page
 // that says so. All further parameters belong to your Login.State. With prompt=none the
 // managed login shows no page. A user whom it does not know comes back to a page that

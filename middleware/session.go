@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -30,11 +31,21 @@ func (g *guard) fetch(w http.ResponseWriter, r *http.Request) (*session.Session,
 	if g.kind == kindLoad {
 		return g.auth.sessions.Fetch(w, r, nil)
 	}
-	s, err := g.auth.sessions.Fetch(w, r, allowMachine)
-	if err == nil && !g.allowMachine && isMachine(s) {
+	options := allowMachine
+	if g.options != nil {
+		options = g.options
+	}
+	s, err := g.auth.sessions.Fetch(w, r, options)
+	switch {
+	case errors.Is(err, session.ErrNotFresh):
+		err = &newSignInError{err, options.MaxAge}
+	case err != nil:
+	case !g.allowMachine && isMachine(s):
 		err = errMachine
-	} else if err == nil && g.onlyMachine && !isMachine(s) {
+	case g.onlyMachine && !isMachine(s):
 		err = errUser
+	case g.recent > 0 && !g.auth.isRecent(s, g.recent):
+		err = &newSignInError{ErrNotRecent, g.recent}
 	}
 	return s, err
 }

@@ -18,7 +18,8 @@ const signInMarkerLifetime = time.Minute
 func (a *Auth) signInMarkerName() string { return a.hostCookieName("signed-in") }
 
 // writeSignInMarker sets the marker: "1", or "2" if the flow was repeated, followed by
-// ".large" if browsers drop a cookie of the session for its size. The marker has the
+// ".large" if browsers drop a cookie of the session for its size, and by ".recent" after a
+// sign-in that a page has asked a signed-in user for. The marker has the
 // SameSite of the session's cookies, so that browsers send both or neither: with
 // Strict ones, a visit from another site is no sign of a loop.
 func (a *Auth) writeSignInMarker(w http.ResponseWriter, f *flow) {
@@ -28,6 +29,9 @@ func (a *Auth) writeSignInMarker(w http.ResponseWriter, f *flow) {
 	}
 	if a.sessions.CookieTooLarge(w.Header()) {
 		value += ".large"
+	}
+	if f.isNewSignIn() {
+		value += recentSuffix
 	}
 	a.setHostCookie(w, a.signInMarkerName(), value, signInMarkerLifetime, cmp.Or(a.cfg.Cookies.SameSite, http.SameSiteLaxMode))
 }

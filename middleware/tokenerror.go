@@ -73,6 +73,7 @@ func (a *Auth) serveSignInError(w http.ResponseWriter, r *http.Request, f *flow,
 	}
 	a.logSignInError(r, reason, err)
 	switch {
+	case a.serveNewSignInError(w, r, f, err):
 	case errors.Is(err, tokens.ErrUnavailable):
 		a.serveSignInUnavailablePage(w, r, f.ReturnPath)
 	case reason != FailureHook:

@@ -179,6 +179,18 @@ type FetchOptions struct {
 	// groups or attributes. It needs a refresh token in the request's cookies: without
 	// one, nobody is signed in. It is an error with a nil w, or with a bearer token.
 	ForceRefresh bool
+
+	// MaxAge is how old the access token may be, at least ten seconds. An older one is
+	// refreshed first, so that its groups are those of the user pool at most MaxAge ago.
+	// Default 0: any age. Set it where rights that were taken away must be gone soon.
+	//
+	// The age counts from the moment at which this process received the token from
+	// Cognito, otherwise from its "iat". If the refresh fails, there is no session here: in
+	// an outage the error is tokens.ErrUnavailable, and the cookies stay. If nothing can be
+	// refreshed the error is [ErrNotFresh]: without a refresh token, with a bearer token, in
+	// a prefetch, and with a nil w.
+	MaxAge time.Duration
+
 	// ClientMetadata is handed to the user pool's Lambda triggers by a refresh.
 	ClientMetadata map[string]string
 	// AllowMachine accepts a bearer token without a user, which the client credentials

@@ -51,28 +51,16 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	// A browser that does not wait for the answer has signed out nevertheless.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), refresh.Timeout)
 	defer cancel()
-	// Half of the time is left for the revocations, whether the key set hangs or a refresh.
+	// Half of the time is left, whether the key set hangs or a refresh.
 	half, stop := context.WithTimeout(ctx, refresh.Timeout/2)
 	defer stop()
 	found, takeErr := m.layout.takeUsers(half, cookies)
 	v := m.verifyUsers(half, found.users, found.all)
 	m.layout.clearAll(answer{w: w, r: r, cookies: cookies}, v.bestFirst())
 	shown, leftOver := m.refreshTokensOf(r, v, cookies)
-	var notes []refresh.Note
-	for _, s := range shown {
-		notes = append(notes, m.refresher.EndSignIns(m.refresher.EndRefreshTokens([]string{s.token}))...)
-		switch {
-		case s.evidence.Beside != nil:
-			notes = append(notes, m.refresher.EndTextBeside(s.evidence.Beside, s.token)...)
-		case len(s.evidence.Genuine) > 0:
-			notes = append(notes, m.refresher.EndText(s.evidence.Genuine[0], s.token)...)
-		}
-	}
-	notes = append(notes, m.endShared(half, shown)...)
-	more, left := m.endAccessTokens(half, v, cookies)
+	notes, left := m.endHere(half, v, cookies, shown)
 	leftOver = leftOver || left
-	notes = append(notes, more...)
-	_ = m.refresher.TellSignOuts(half, notes) // else they are told later
+	notes = m.endElsewhere(ctx, shown, notes)
 	var errs []error
 	if takeErr != nil {
 		errs = append(errs, unavailable(takeErr))
@@ -106,9 +94,38 @@ func (v *verification) bestFirst() []userCookies {
 	return users
 }
 
-// endShared ends the sessions of refresh tokens in the store, and notes the newest tokens
-// that it has. It returns what other processes must be told.
-func (m *Manager) endShared(ctx context.Context, shown []shownRefreshToken) (notes []refresh.Note) {
+// endHere ends the sessions in this process. It returns what other processes must be told:
+// of sign-ins first, because there are many texts if some are planted. leftOver reports
+// whether some access tokens were left.
+func (m *Manager) endHere(ctx context.Context, v *verification, cookies requestCookies, shown []shownRefreshToken) (notes []refresh.Note, leftOver bool) {
+	for _, s := range shown {
+		notes = append(notes, m.refresher.EndSignIns(m.refresher.EndRefreshTokens([]string{s.token}))...)
+	}
+	ofAccess, leftOver := m.endAccessTokens(ctx, v, cookies)
+	notes = append(notes, ofAccess...)
+	for _, s := range shown {
+		switch {
+		case s.evidence.Beside != nil:
+			notes = append(notes, m.refresher.EndTextBeside(s.evidence.Beside, s.token)...)
+		case len(s.evidence.Genuine) > 0:
+			notes = append(notes, m.refresher.EndText(s.evidence.Genuine[0], s.token)...)
+		}
+	}
+	return notes, leftOver
+}
+
+// endElsewhere ends the sessions of refresh tokens in the store, and notes the newest tokens
+// that it has. It tells other processes of the notes, right after the own session: a slow
+// store leaves no time for planted tokens. It returns the notes with those that it has added.
+func (m *Manager) endElsewhere(ctx context.Context, shown []shownRefreshToken, notes []refresh.Note) []refresh.Note {
+	// However long the verification has taken, some time is for the store.
+	ctx, cancel := context.WithTimeout(ctx, refresh.Timeout/4)
+	defer cancel()
+	told := 0
+	tell := func() {
+		_ = m.refresher.TellSignOuts(ctx, notes[told:]) // else they are told later
+		told = len(notes)
+	}
 	for i := range shown {
 		s := &shown[i]
 		newest, refreshed, ok := m.refresher.EndShared(ctx, s.token, &s.evidence)
@@ -116,7 +133,11 @@ func (m *Manager) endShared(ctx context.Context, shown []shownRefreshToken) (not
 		if s.newest = newest; !ok {
 			break
 		}
+		if i == 0 {
+			tell()
+		}
 	}
+	tell()
 	return notes
 }
 

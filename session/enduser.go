@@ -9,9 +9,9 @@ import (
 var errNoSubject = errors.New("session: end user: no subject")
 
 // EndUser signs a user out everywhere: every sign-in of the user that began before now is
-// over, in all browsers and for bearer tokens. subject is the user's ID, the "sub" claim of the tokens. Call
-// EndUser for an administrator's button, after a password change, or from a handler behind
-// EventBridge.
+// over, in all browsers and for bearer tokens. subject is the user's ID, the "sub" claim of
+// the tokens. Call EndUser for an administrator's button, after a password change, or from a
+// handler behind EventBridge.
 //
 // This process refuses the user's tokens at once. What a refresh still brings is revoked.
 // With Config.Shared, all processes with the same store and user pool refuse the tokens

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
 	"github.com/cognitogate/cognitogate/tokens"
@@ -16,6 +17,14 @@ var ErrSignedOut = errors.New("session: nobody is signed in")
 // ErrSignInEnded reports tokens of a sign-in that was signed out, by [Manager.End] or
 // [Manager.EndUser]. It comes with ErrSignedOut.
 var ErrSignInEnded = refresh.ErrEnded
+
+// ErrNotFresh reports an access token that is older than FetchOptions.MaxAge, and that
+// cannot be refreshed. It comes with ErrSignedOut. The session stands elsewhere.
+var ErrNotFresh = errors.New("the access token is older than MaxAge")
+
+// minMaxAge is the least FetchOptions.MaxAge. The limits allow a sign-in 20 refreshes a
+// minute, and other requests need some.
+const minMaxAge = 10 * time.Second
 
 var (
 	errNoCookies      = fmt.Errorf("%w: no cookies", ErrSignedOut)
@@ -32,6 +41,9 @@ var (
 	errNotAllTried    = errors.New("more refresh tokens than Cognito is asked about for one request; the next one goes on")
 	errOtherUser      = errors.New("the refreshed tokens are another user's")
 
+	errPaused = fmt.Errorf("%w: the last refresh has failed a moment ago", tokens.ErrUnavailable)
+
+	errMaxAge             = fmt.Errorf("session: MaxAge is less than %v", minMaxAge)
 	errForceWithoutWriter = errors.New("session: ForceRefresh needs a ResponseWriter for the new cookies")
 	errForceWithBearer    = errors.New("session: ForceRefresh cannot refresh a bearer token; its client does")
 )
@@ -42,6 +54,14 @@ func signedOutBecause(err error) error {
 		err = errNoAccessToken
 	}
 	return fmt.Errorf("%w: %w", ErrSignedOut, err)
+}
+
+// notFreshBecause returns ErrNotFresh with the reason why nothing was refreshed.
+func notFreshBecause(err error) error {
+	if err == nil {
+		return signedOutBecause(ErrNotFresh)
+	}
+	return signedOutBecause(fmt.Errorf("%w: %w", ErrNotFresh, err))
 }
 
 // unavailable returns tokens.ErrUnavailable with its reason.

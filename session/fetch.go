@@ -22,7 +22,8 @@ var noOptions FetchOptions
 //
 // The errors are [ErrSignedOut], and tokens.ErrUnavailable when it cannot be told
 // whether somebody is signed in. All cookies stay as they are then. Every other error
-// is a mistake of the caller: a ForceRefresh that cannot be done.
+// is a mistake of the caller: a ForceRefresh that cannot be done, or a MaxAge that is too
+// short.
 //
 // Fetch acts on w's header at once: call it before the answer is begun and before
 // you set a Cache-Control of your own. A guard of package middleware around the caller
@@ -32,8 +33,8 @@ var noOptions FetchOptions
 // does.
 //
 // A session that a guard of this Manager has put into the request's context is returned
-// as it is, unless ForceRefresh is set. So is one of this user pool and app client that
-// [NewContext] has put there.
+// as it is, unless ForceRefresh is set or it is older than MaxAge. So is one of this user
+// pool and app client that [NewContext] has put there.
 func (m *Manager) Fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptions) (*Session, error) {
 	if opts == nil {
 		opts = &noOptions
@@ -53,8 +54,11 @@ func (m *Manager) Fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 
 func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptions) (*Session, error) {
 	ctx := r.Context()
-	if opts.ForceRefresh && w == nil {
+	switch {
+	case opts.ForceRefresh && w == nil:
 		return nil, errForceWithoutWriter
+	case opts.MaxAge != 0 && opts.MaxAge < minMaxAge:
+		return nil, errMaxAge
 	}
 	if s := m.FromContext(ctx); s != nil && !opts.ForceRefresh && m.accepts(ctx, s, opts) {
 		return s, nil
@@ -76,7 +80,7 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	if !opts.ForceRefresh {
 		s := m.cachedOnly(ctx, parsed)
 		m.hooks.cacheAsked(ctx, s != nil)
-		if s != nil {
+		if s != nil && !m.refresher.IsOlder(s.access, opts.MaxAge) {
 			return s, nil
 		}
 	}
@@ -149,7 +153,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 		return nil, signedOutBecause(users[0].over)
 	}
 	if c := users[0].content; c != nil && !opts.ForceRefresh { // there is no choice, whatever else the cookies hold
-		if s := m.cached(ctx, inCookies, c.Access, c.ID, ""); s != nil {
+		if s := m.cached(ctx, inCookies, c.Access, c.ID, ""); s != nil && !m.refresher.IsOlder(s.access, opts.MaxAge) {
 			return s, nil
 		}
 	}
@@ -158,10 +162,11 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	if !v.isCertain() {
 		return nil, unavailable(errNotAllChecked)
 	}
+	notFresh := v.state == stateValid && m.refresher.IsOlder(v.access, opts.MaxAge)
 	if v.state == stateValid {
 		m.noteValid(v.userResult)
 		m.warnings.ofSession(r.Header, cookies, v.access, v.id)
-		if w == nil || found.fixedErr != nil && !opts.ForceRefresh || !m.wantsRefresh(v.userResult, opts, r) {
+		if !notFresh && (w == nil || found.fixedErr != nil && !opts.ForceRefresh || !m.wantsRefresh(v.userResult, opts, r)) {
 			return m.sessionOf(v.userResult, signOutCount), nil
 		}
 	}
@@ -169,12 +174,15 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 		return nil, unavailable(found.fixedErr)
 	}
 	if w == nil {
+		if notFresh {
+			return nil, notFreshBecause(nil)
+		}
 		if v.undecidedErr != nil {
 			return nil, unavailable(v.undecidedErr)
 		}
 		return nil, signedOutBecause(v.err)
 	}
-	f := refreshFlow{m: m, answer: a, users: users, v: v, signOutCount: signOutCount, opts: opts}
+	f := refreshFlow{m: m, answer: a, users: users, v: v, signOutCount: signOutCount, opts: opts, notFresh: notFresh}
 	switch v.state {
 	case stateNone:
 		return nil, signedOutBecause(nil)
@@ -199,7 +207,8 @@ func (m *Manager) noteValid(r *userResult) {
 func (m *Manager) accepts(ctx context.Context, s *Session, opts *FetchOptions) bool {
 	now := m.now()
 	m.refresher.HearSignOuts(ctx, now)
-	return (s.hasUser() || opts.AllowMachine) && now.Before(s.ExpiresAt()) && !m.refresher.IsEnded(s.access) && m.areTrusted(s.access, s.id, now)
+	return (s.hasUser() || opts.AllowMachine) && now.Before(s.ExpiresAt()) && !m.refresher.IsEnded(s.access) && m.areTrusted(s.access, s.id, now) &&
+		!m.refresher.IsOlder(s.access, opts.MaxAge)
 }
 
 // sessionOf returns the session of a valid result. It is cached if nothing is wrong with
@@ -248,6 +257,9 @@ func (m *Manager) fetchBearer(ctx context.Context, raw string, opts *FetchOption
 	s, err := m.verifyBearer(ctx, raw)
 	if err == nil && !s.hasUser() && !opts.AllowMachine {
 		return nil, signedOutBecause(errNoUser)
+	}
+	if err == nil && m.refresher.IsOlder(s.access, opts.MaxAge) {
+		return nil, notFreshBecause(nil)
 	}
 	return s, err
 }

@@ -84,8 +84,8 @@ func withoutStore(t testing.TB) {
 	}
 }
 
-// TestOtherLayouts runs all other tests on every layout but Amplify's, and one of them in
-// make test.
+// TestOtherLayouts runs all other tests on every layout but Amplify's, with the loads of
+// make test. In make test it runs one of them.
 func TestOtherLayouts(t *testing.T) {
 	amplifyOnly(t)
 	t.Parallel()
@@ -95,7 +95,7 @@ func TestOtherLayouts(t *testing.T) {
 		}
 		pattern := longtest.Scale("^TestPageAfterSignIn$", "^Test")
 		cmd := exec.Command(os.Args[0], "-test.run="+pattern, "-test.timeout=10m")
-		cmd.Env = append(os.Environ(), layoutVariable+"="+string(layout))
+		cmd.Env = append(os.Environ(), longtest.Variable+"=", layoutVariable+"="+string(layout))
 		out, err := cmd.CombinedOutput()
 		if err != nil || bytes.Contains(out, []byte("no tests to run")) {
 			t.Errorf("%s: %v\n%s", layout, err, out)

@@ -31,6 +31,7 @@ const (
 	ReasonRevoked       Reason = "revoked"         // Cognito says that the session is over, or its user may not sign in
 	ReasonReused        Reason = "reused"          // the refresh token was used before, and rotates
 	ReasonOtherUser     Reason = "other_user"      // the refresh token is another user's
+	ReasonNotFresh      Reason = "not_fresh"       // the access token is older than FetchOptions.MaxAge, and was not refreshed
 	ReasonUserRefused   Reason = "user_refused"    // Cognito refuses to refresh this user, and refreshes others
 )
 
@@ -122,6 +123,7 @@ var knownReasons = []struct {
 	{errOtherUser, ReasonOtherUser},
 	{refresh.ErrEnded, ReasonSignedOut},
 	{refresh.ErrUserRefused, ReasonUserRefused},
+	{ErrNotFresh, ReasonNotFresh},
 }
 
 // unavailableReason returns the reason of an error that wraps tokens.ErrUnavailable.

@@ -21,6 +21,7 @@ type refreshFlow struct {
 	v            *verification
 	signOutCount uint64 // before the verification
 	opts         *FetchOptions
+	notFresh     bool // the access token is valid, and older than MaxAge
 
 	choices      int   // refresh tokens, each with each device; if several, some may be planted
 	tries        int   // refresh tokens that Cognito was asked about
@@ -71,7 +72,7 @@ func (f *refreshFlow) run(ctx context.Context) (*Session, error) {
 			return nil, unavailable(errNotAllTried)
 		case f.v.notAllChecked:
 			return nil, unavailable(errNotAllChecked)
-		case len(rest) > 0 && rest[0].state == stateValid && !f.opts.ForceRefresh:
+		case len(rest) > 0 && rest[0].state == stateValid && !f.opts.ForceRefresh && !f.m.refresher.IsOlder(rest[0].access, f.opts.MaxAge):
 			return rest[0].session(), nil
 		}
 	}
@@ -173,7 +174,7 @@ func (f *refreshFlow) tryNext(ctx context.Context, result *userResult, token str
 		f.keepCookies = true
 	case errors.Is(err, refresh.ErrUserRefused):
 		f.keepCookies, f.callFailed = true, true // the refusal may be lifted
-	case errors.Is(err, refresh.ErrTooMany):
+	case errors.Is(err, refresh.ErrTooMany), errors.Is(err, errPaused):
 		f.undecidedErr = err
 	default:
 		f.undecidedErr, f.callFailed = err, true
@@ -210,12 +211,15 @@ func (f *refreshFlow) try(ctx context.Context, result *userResult, token string,
 	req := refresh.Request{
 		RefreshToken: token, Device: device, Upgrade: page.IsUpgrade(f.r),
 		Evidence: f.m.evidence(f.r, result, token),
-		Force:    f.opts.ForceRefresh, Metadata: f.opts.ClientMetadata,
+		Force:    f.opts.ForceRefresh, MaxAge: f.opts.MaxAge, Metadata: f.opts.ClientMetadata,
 	}
 	if result.position >= 0 && result.position < len(result.user.access) {
 		req.Presented = result.user.access[result.position]
 	}
 	if !f.m.refresher.Remembers(&req) {
+		if f.notFresh && !f.opts.ForceRefresh && f.m.refresher.IsPaused(f.m.refreshOrder(f.v.userResult)[0], f.v.subject) {
+			return nil, errPaused // otherwise each request in an outage would wait for Cognito
+		}
 		if f.tries >= maxTries {
 			return nil, errNotAllTried
 		}
@@ -248,23 +252,27 @@ func fitsName(got *refresh.Tokens, user string) bool {
 }
 
 // serveUnrefreshed ends a refresh that has failed while the access token is still valid.
-// The session goes on, unless Cognito says that it is over, or the refresh was forced.
+// The session goes on, unless Cognito says that it is over, the refresh was forced, or the
+// token is too old for the caller.
 func (f *refreshFlow) serveUnrefreshed() (*Session, error) {
 	if f.notAllTried && f.undecidedErr == nil {
 		f.undecidedErr = errNotAllTried
 	}
+	if f.callFailed && !f.opts.ForceRefresh {
+		f.m.refresher.Pause(f.m.refreshOrder(f.v.userResult)[0], f.v.subject)
+	}
 	switch {
-	case f.undecidedErr != nil && f.opts.ForceRefresh:
+	case f.undecidedErr != nil && (f.opts.ForceRefresh || f.notFresh):
 		return nil, unavailable(f.undecidedErr)
 	case f.undecidedErr == nil && f.refused && !f.keepCookies && !f.otherUsers:
 		return nil, f.reportSignedOut(f.lastErr, true)
-	case !f.opts.ForceRefresh:
-		if f.callFailed {
-			f.m.refresher.Pause(f.m.refreshOrder(f.v.userResult)[0], f.v.subject)
-		}
+	case !f.opts.ForceRefresh && !f.notFresh:
 		return f.v.session(), nil
 	case f.lastErr == nil:
 		f.lastErr = errNoRefreshToken
+	}
+	if !f.opts.ForceRefresh {
+		return nil, notFreshBecause(f.lastErr)
 	}
 	return nil, f.reportSignedOut(f.lastErr, false)
 }

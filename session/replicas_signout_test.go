@@ -176,3 +176,23 @@ func TestUnconfirmedSignOut(t *testing.T) {
 		}
 	})
 }
+
+// TestEndUserByAFastClock: a process whose clock is an hour fast keeps its user from signing
+// in elsewhere for no longer than clocks may differ.
+func TestEndUserByAFastClock(t *testing.T) {
+	t.Parallel()
+	r := newReplicas(t, 1, 0, nil)
+	fast := r.newReplica(func(c *session.Config) { c.Now = func() time.Time { return r.clock().Add(time.Hour) } })
+	before := r.server.Issue("ada")
+	if err := fast.EndUser(t.Context(), r.subject(before)); err != nil {
+		t.Fatal(err)
+	}
+	r.advance(10 * time.Second)
+	if _, _, err := r.fetchAt(0, pageRequest(r.cookies("ada", before)...), nil); err == nil {
+		t.Error("a sign-in of before lives on")
+	}
+	r.advance(10 * time.Second)
+	if _, _, err := r.fetchAt(0, pageRequest(r.cookies("ada", r.server.Issue("ada"))...), nil); err != nil {
+		t.Errorf("a sign-in soon after: %v", err)
+	}
+}

@@ -26,7 +26,6 @@ type config struct {
 	Origin     string // this site's URL in browsers
 	Secret     []byte
 	Layout     session.Layout
-	Shared     session.Store // for session.LayoutHandle
 	Login      cognito.Login
 	HTTPClient *http.Client     // for the user pool
 	Now        func() time.Time // the user pool's clock
@@ -37,6 +36,11 @@ type config struct {
 	Debug      bool    // tell clients why they are refused
 	Operator   string  // the URL of the operator's port, empty without one
 	Outage     *outage // nil on a real user pool
+
+	// Of several replicas only.
+	Shared   session.Store     // what they share
+	Replica  string            // this one's name
+	Replicas []*replicaProcess // those of a front
 }
 
 func (c config) now() time.Time {
@@ -114,7 +118,7 @@ func (a *app) newAuth() error {
 		RoutesPath:   routesPath,
 		Secret:       a.cfg.Secret,
 		Layout:       a.cfg.Layout, // docs/layouts.md says which to choose
-		Shared:       a.cfg.Shared,
+		Shared:       a.cfg.Shared, // nil in a single process, but for session.LayoutHandle
 		Login:        a.cfg.Login,
 		AfterSignIn:  "/dashboard",
 		ErrorHandler: a.serveError,
@@ -178,6 +182,11 @@ func (a *app) route() {
 	if a.identities != nil {
 		public.Get("/gallery", a.showGallery)
 		a.nav = append(a.nav, link{"gallery", "/gallery", "Gallery"})
+	}
+	if a.cfg.Replica != "" {
+		user.Get("/replicas", a.replicasPage)
+		user.Get("/apis/replica", a.replicaAPI)
+		a.nav = append(a.nav, link{"replicas", "/replicas", "Replicas"})
 	}
 	if a.client != nil {
 		r.Route("/amplify", a.routeClient)

@@ -292,11 +292,17 @@ const faults = `(() => {
 func (b *tab) check(path string) {
 	b.T.Helper()
 	b.Do(chromedp.Navigate(b.Origin + path))
+	b.faultless()
+}
+
+// faultless looks for faults of the page that the tab shows.
+func (b *tab) faultless() {
+	b.T.Helper()
 	got, err := chromedp.Run(b.Ctx, chromedp.Evaluate[string](faults))
 	if err != nil {
 		b.T.Fatal(err)
 	}
 	if got != "" {
-		b.T.Errorf("%s: %s", path, got)
+		b.T.Errorf("%s: %s", b.Location(), got)
 	}
 }

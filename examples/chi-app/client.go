@@ -42,6 +42,8 @@ func (a *app) newClientAuth() error {
 	a.client, err = cognito.New(cognito.Config{
 		UserPool:     a.cfg.Client.UserPool,
 		SignIn:       "/amplify/",
+		Secret:       a.cfg.Secret, // for Shared
+		Shared:       a.cfg.Shared,
 		ReasonHeader: a.cfg.Debug,
 		HTTPClient:   a.cfg.HTTPClient,
 		Now:          a.cfg.Now,

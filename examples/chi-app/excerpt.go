@@ -8,7 +8,7 @@ import (
 
 // sources are the program's own files, from which the pages quote.
 //
-//go:embed app.go client.go errors.go gallery.go main.go metrics.go operator.go options.go outage.go pages.go routes.go services.go trace.go userpool.go
+//go:embed app.go client.go errors.go gallery.go main.go metrics.go operator.go options.go outage.go pages.go replica.go routes.go services.go trace.go userpool.go
 var sources embed.FS
 
 // excerpt is a passage of the program's source.

@@ -14,6 +14,11 @@
 // Users then sign in through that user pool's managed login. With -routes it prints
 // how each route is guarded.
 //
+// With -replicas 3, three processes serve the site behind one address. They share
+// refreshes and sign-outs through a Redis, which is in this process without -redis:
+//
+//	go run ./examples/chi-app -replicas 3
+//
 // A second port, http://localhost:8081, is the operator's: it has the metrics for
 // Prometheus, the readiness probe, and a switch that makes Cognito fail.
 package main
@@ -39,9 +44,17 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	var err error
+	if settings := os.Getenv(replicaVariable); settings != "" {
+		// Ctrl-C and a service manager reach the front too, which ends its replicas after
+		// their last requests.
+		signal.Ignore(os.Interrupt, syscall.SIGTERM)
+		err = runReplica(settings, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	} else {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		context.AfterFunc(ctx, stop) // a second signal ends the program at once
+		err = run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 	case errors.Is(err, errUsage):
@@ -75,6 +88,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer listeners.close()
+	if o.replicas > 0 {
+		return o.runFront(ctx, args, listeners, stdout, stderr)
+	}
 	a, emulator, err := o.setUp(listeners.site.Addr().String(), localhost(listeners.login.Addr().String()), logger)
 	if err != nil {
 		return err
@@ -92,7 +108,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 // serve serves the site and the operator until ctx is done, and then until no request runs.
 func (a *app) serve(ctx context.Context, l *listeners, stdout io.Writer) error {
-	site, operator := newServer(a, a.cfg.Logger), newServer(a.operator, a.cfg.Logger)
+	return serve(ctx, l, a, a.operator, a.cfg.Logger, stdout)
+}
+
+func serve(ctx context.Context, l *listeners, forSite, forOperator http.Handler, logger *slog.Logger, stdout io.Writer) error {
+	site, operator := newServer(forSite, logger), newServer(forOperator, logger)
 	defer site.Close()
 	defer operator.Close()
 	failed := make(chan error, 2)
@@ -118,7 +138,17 @@ func (a *app) serve(ctx context.Context, l *listeners, stdout io.Writer) error {
 // setUp makes the application. Without -outputs it also makes the user pool, which
 // emulator serves.
 func (o *options) setUp(addr, login string, logger *slog.Logger) (a *app, emulator http.Handler, err error) {
-	cfg := config{Origin: cmp.Or(o.origin, localhost(addr)), Logger: logger, Debug: o.debug, Layout: session.Layout(o.layout)}
+	cfg, emulator, err := o.config(addr, login, logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err = newApp(cfg)
+	return a, emulator, err
+}
+
+// config makes the application's configuration, and the user pool.
+func (o *options) config(addr, login string, logger *slog.Logger) (cfg config, emulator http.Handler, err error) {
+	cfg = config{Origin: cmp.Or(o.origin, localhost(addr)), Logger: logger, Debug: o.debug, Layout: session.Layout(o.layout)}
 	if cfg.Layout == session.LayoutHandle {
 		cfg.Shared = storetest.NewMemory() // on a real site: session/redisstore or session/dynamostore
 	}
@@ -127,11 +157,7 @@ func (o *options) setUp(addr, login string, logger *slog.Logger) (a *app, emulat
 	} else {
 		emulator, err = cfg.useEmulator(login, o)
 	}
-	if err != nil {
-		return nil, nil, err
-	}
-	a, err = newApp(cfg)
-	return a, emulator, err
+	return cfg, emulator, err
 }
 
 func newServer(handler http.Handler, logger *slog.Logger) *http.Server {

@@ -164,6 +164,10 @@ func TestRunRefuses(t *testing.T) {
 		{"an origin with a user", []string{"-origin", "https://ada@app.example.com"}, []string{"-origin", "want a URL"}},
 		{"an origin over http", []string{"-origin", "http://farm.example"}, []string{"-origin", "want a URL"}},
 		{"a format of the log", []string{"-log", "xml"}, []string{`-log "xml": want text or json`}},
+		{"too many replicas", []string{"-replicas", "27"}, []string{"-replicas 27: want a number up to 26, such as 3"}},
+		{"fewer than no replica", []string{"-replicas", "-1"}, []string{"-replicas -1: want a number"}},
+		{"a store without replicas", []string{"-redis", "redis://localhost:6379"}, []string{"-redis is for -replicas"}},
+		{"a store that is no URL", []string{"-replicas", "3", "-redis", "ada:secret@localhost"}, []string{"-redis: want a URL such as redis://localhost:6379"}},
 		{"a file that does not exist", []string{"-outputs", "nowhere.json"}, []string{"-outputs nowhere.json: want the path of a file such as amplify_outputs.json: no such file"}},
 		{
 			"everything at once",
@@ -182,6 +186,9 @@ func TestRunRefuses(t *testing.T) {
 				t.Errorf("more mistakes than there are: %v", err)
 			}
 		})
+	}
+	if err := run(t.Context(), []string{"-replicas", "1", "-redis", "ada:5ec2e7@localhost"}, io.Discard, io.Discard); err == nil || strings.Contains(err.Error(), "5ec2e7") {
+		t.Errorf("a password of Redis: %v", err)
 	}
 	if err := run(t.Context(), []string{"-nonsense"}, io.Discard, io.Discard); !errors.Is(err, errUsage) {
 		t.Errorf("an unknown flag: %v", err)

@@ -14,6 +14,9 @@ func (a *app) routeOperator() {
 	mux.HandleFunc("GET /readyz", a.serveReady)
 	mux.Handle("GET /metrics", a.metrics.handler)
 	//end:operator
+	if a.cfg.Replicas != nil {
+		mux.HandleFunc("GET /metrics/{replica}", a.serveMetrics)
+	}
 	mux.HandleFunc("GET /{$}", a.operatorPage)
 	mux.HandleFunc("GET /static/{name}", a.assets.serve)
 	if a.cfg.Outage != nil {
@@ -43,7 +46,8 @@ func (a *app) operatorPage(w http.ResponseWriter, r *http.Request) {
 	a.render(w, r, http.StatusOK, "operator", "Operator", struct {
 		HasSwitch, Fails bool
 		Site             string
-	}{a.cfg.Outage != nil, a.cfg.Outage.isOn(), a.cfg.Origin})
+		Replicas         []*replicaProcess
+	}{a.cfg.Outage != nil, a.cfg.Outage.isOn(), a.cfg.Origin, a.cfg.Replicas})
 }
 
 // switchOutage makes Cognito fail, or work again.

@@ -29,6 +29,8 @@ type options struct {
 	client         string // a directory
 	routes         bool
 	layout         string
+	replicas       int    // 0 for a single process without a store
+	redis          string // a URL, for replicas
 }
 
 // parse reads the command line. Its error has a line for each bad value, which names the
@@ -46,6 +48,8 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&o.outputs, "outputs", "", "Amplify configuration `file` that names a real user pool to run on; the environment variable "+secretVariable+" holds the key of its cookies")
 	flags.StringVar(&o.client, "client", "", "`directory` of the built examples/amplify-client, to serve Amplify in the browser too")
 	flags.StringVar(&o.layout, "layout", string(session.LayoutAmplify), "`layout` of the session's cookies: amplify, sealed or handle")
+	flags.IntVar(&o.replicas, "replicas", 0, "`number` of processes that serve the site, which share refreshes and sign-outs through Redis")
+	flags.StringVar(&o.redis, "redis", "", "`URL` of the Redis for -replicas, such as redis://localhost:6379 (default one in this process)")
 	flags.BoolVar(&o.routes, "routes", false, "print who guards which route, and exit")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return nil, err
@@ -84,6 +88,18 @@ func (o *options) check() error {
 	if o.lifetime < 10*time.Second || o.lifetime > 24*time.Hour {
 		add("-lifetime %v: want a duration between 10s and 24h", o.lifetime)
 	}
+	if o.replicas < 0 || o.replicas > maxReplicas {
+		add("-replicas %d: want a number up to %d, such as 3", o.replicas, maxReplicas)
+	}
+	if o.redis != "" {
+		if o.replicas == 0 {
+			add("-redis is for -replicas: give both, such as -replicas 3")
+		}
+		if _, err := openStore(o.redis); err != nil {
+			// The URL may have a password.
+			add("-redis: want a URL such as redis://localhost:6379, or rediss:// for TLS")
+		}
+	}
 	if o.log != "text" && o.log != "json" {
 		add("-log %q: want text or json", o.log)
 	}
@@ -109,6 +125,9 @@ func (o *options) check() error {
 	}
 	return errors.Join(problems...)
 }
+
+// maxReplicas is how many letters name replicas.
+const maxReplicas = 26
 
 // isAddress reports whether addr is a host, which may be empty, and the number of a port.
 func isAddress(addr string) bool {

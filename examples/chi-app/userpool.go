@@ -34,6 +34,9 @@ func (c *config) useEmulator(login string, o *options) (http.Handler, error) {
 		RedirectURIs: []string{c.Origin + routesPath + "/sign-in-callback"},
 		LogoutURIs:   []string{c.Origin + routesPath + "/sign-out-callback"},
 	})
+	if o.replicas > 0 {
+		server.SetRotation(true, 0)
+	}
 	c.UserPool = server.UserPool()
 	c.HTTPClient = server.Client() // on AWS: leave this out
 	c.Now = server.Now             // on AWS: and this

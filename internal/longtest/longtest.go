@@ -7,8 +7,11 @@ import (
 	"testing"
 )
 
+// Variable is the variable of the environment that make test-long sets to 1.
+const Variable = "COGNITOGATE_LONG"
+
 // Enabled reports whether this is a run of make test-long.
-func Enabled() bool { return os.Getenv("COGNITOGATE_LONG") == "1" }
+func Enabled() bool { return os.Getenv(Variable) == "1" }
 
 // Only skips a test outside of make test-long.
 func Only(t testing.TB) {

@@ -24,7 +24,7 @@ var fileOrder = map[string][]string{
 		"layout.go", "amplifylayout.go", "handlelayout.go", "sealedlayout.go", "setcookie.go", "deletions.go", "requestcookies.go", "records.go", "openedcookies.go", "content.go", "appclients.go", "amplify.go", "cache.go",
 		"session.go", "bearertokens.go", "errors.go", "config.go", "layoutconfig.go", "hooks.go", "store.go", "doc.go",
 	},
-	"session/internal/refresh": {"refresh.go", "end.go", "sharedrefresh.go", "exchange.go", "request.go", "engine.go", "sharedcall.go", "sharing.go", "storevalue.go", "signoutlog.go", "signouts.go", "unrevoked.go", "signoutnote.go", "clockoffset.go", "devices.go", "userrefusals.go", "limits.go", "accounts.go", "margin.go", "results.go", "origin.go", "ratelimits.go", "store.go", "storeoutage.go", "breaker.go", "errors.go"},
+	"session/internal/refresh": {"refresh.go", "end.go", "sharedrefresh.go", "exchange.go", "request.go", "engine.go", "sharedcall.go", "sharing.go", "storevalue.go", "signoutlog.go", "signouts.go", "unrevoked.go", "signoutnote.go", "clockoffset.go", "devices.go", "receivedtokens.go", "userrefusals.go", "limits.go", "accounts.go", "margin.go", "results.go", "origin.go", "ratelimits.go", "store.go", "storeoutage.go", "breaker.go", "errors.go"},
 }
 
 func TestFileOrder(t *testing.T) {

@@ -41,6 +41,7 @@ var allowedImports = map[string][]string{
 	"internal/longtest":                {},
 	"internal/nginxtest":               {},
 	"internal/redistest":               {"internal/longtest"},
+	"internal/replicatest":             {},
 	"internal/repotest":                {},
 	"internal/outage":                  {"internal/awscall"},
 	"internal/page":                    {},
@@ -57,10 +58,11 @@ var allowedImports = map[string][]string{
 var thirdPartyImporters = map[string][]string{
 	"github.com/lestrrat-go/jwx/": {"tokens"},
 	"github.com/aws/":             {"internal/awscall", "tokens", "identity", "internal/sigv4", "session/dynamostore", "examples/chi-app"},
+	"github.com/alicebob/":        {"examples/chi-app"},
 	"github.com/chromedp/":        {"internal/browsertest"},
 	"github.com/go-chi/chi/":      {"middleware", "cognitotest", "examples/chi-app"},
 	"github.com/gorilla/":         {"internal/seal"},
-	"github.com/redis/":           {"session/redisstore", "internal/redistest"},
+	"github.com/redis/":           {"session/redisstore", "internal/redistest", "examples/chi-app"},
 	"github.com/prometheus/":      {"examples/chi-app"},
 	"golang.org/x/net/":           {"internal/cookie"},
 

@@ -80,6 +80,13 @@ func New(api API, table string) *Store {
 	return &Store{api, aws.String(table), time.Now}
 }
 
+// pollInterval is longer than that of stores which are not paid by the call.
+const pollInterval = 200 * time.Millisecond
+
+// PollInterval says how often a replica that waits for another's refresh calls Get; see
+// session.Store.
+func (s *Store) PollInterval() time.Duration { return pollInterval }
+
 // Attributes of an item. Values have the sort key 0.
 const (
 	attrPartition = "pk"

@@ -20,6 +20,9 @@ import (
 )
 
 // TestContract also compares the operations with the actions that are documented.
+// Package session looks for this method.
+var _ interface{ PollInterval() time.Duration } = (*dynamostore.Store)(nil)
+
 func TestContract(t *testing.T) {
 	defer dynamostore.SetPageSize(30)()
 	var calls []string

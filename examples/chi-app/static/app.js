@@ -15,8 +15,9 @@ if (timers.length > 0) {
       timer.parentElement.querySelector("progress").value = left;
       least = Math.min(least, left);
     }
-    // From five seconds before the expiry on, the next request refreshes.
-    document.getElementById("expired").hidden = least > 5;
+    // From five seconds before the expiry on, the next request refreshes. The server has
+    // rounded the time down.
+    document.getElementById("expired").hidden = least > 4;
     if (least > 0) setTimeout(tick, 250);
   };
   tick();
@@ -46,4 +47,42 @@ if (card) {
   for (const button of card.querySelectorAll("button")) {
     button.addEventListener("click", () => call(button.dataset.credentials));
   }
+}
+
+// The page of the replicas counts who answers, and who has refreshed.
+const replicas = document.getElementById("replicas");
+if (replicas) {
+  replicas.hidden = false;
+  const status = document.getElementById("status");
+  const table = document.getElementById("answers");
+  const sources = ["call", "store", "joined", "kept", ""];
+  const send = async () => {
+    status.textContent = "Sending …";
+    const counts = new Map();
+    let failed = 0;
+    const one = async () => {
+      const answer = await fetch(replicas.dataset.url, { headers: { Accept: "application/json" } });
+      if (!answer.ok) throw new Error(answer.statusText);
+      const { replica, refreshed } = await answer.json();
+      const row = counts.get(replica) ?? new Map();
+      row.set(refreshed, (row.get(refreshed) ?? 0) + 1);
+      counts.set(replica, row);
+    };
+    await Promise.all(Array.from({ length: 12 }, () => one().catch(() => failed++)));
+    table.tBodies[0].replaceChildren(...[...counts.keys()].sort().map((replica) => {
+      const row = document.createElement("tr");
+      const total = [...counts.get(replica).values()].reduce((sum, n) => sum + n, 0);
+      const name = document.createElement("th");
+      name.scope = "row";
+      name.textContent = replica;
+      row.append(name);
+      for (const n of [total, ...sources.map((source) => counts.get(replica).get(source) ?? 0)]) {
+        row.insertCell().textContent = n;
+      }
+      return row;
+    }));
+    table.hidden = counts.size === 0;
+    status.textContent = failed > 0 ? `${failed} of 12 requests have failed.` : "All 12 requests were answered.";
+  };
+  replicas.querySelector("button").addEventListener("click", send);
 }

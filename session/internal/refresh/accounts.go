@@ -213,6 +213,16 @@ func (g *grant) mayBeRefused(now time.Time) bool {
 	return len(g.uses) > 0
 }
 
+// mayEnd reports whether the limits on revocations allow another one, or another tombstone.
+func (g *grant) mayEnd(counted func(*uses) *counter, now time.Time) bool {
+	for _, u := range g.uses {
+		if counted(u.uses).count(now, refusalTTL) >= u.max.revocations {
+			return false
+		}
+	}
+	return len(g.uses) > 0
+}
+
 // noteWorked notes that a call has brought tokens: for its origin, the exchanged refresh
 // token and the new one have worked here.
 func (a *accounts) noteWorked(call *refreshCall, now time.Time) {

@@ -28,7 +28,7 @@ func (e *Engine) EndRefreshTokens(refreshTokens []string) (refreshed []*tokens.T
 // EndShared ends the session of a refresh token in the store, with what rotation has made of
 // it: no process refreshes it any more, and none delivers what a running call brings. It
 // returns the newest refresh token that the store knows, for Revoke, and the access tokens
-// that it has, for EndSignIns. ok is false if the store does not work.
+// that it has, for EndSignIns. ok is false if the store has not taken it all.
 func (e *Engine) EndShared(ctx context.Context, refreshToken string, shown *Evidence) (newest string, refreshed []*tokens.Token, ok bool) {
 	if e.sharing == nil {
 		return refreshToken, nil, true
@@ -36,14 +36,18 @@ func (e *Engine) EndShared(ctx context.Context, refreshToken string, shown *Evid
 	e.mu.Lock()
 	known, _ := e.results.newestToken(refreshToken)
 	e.mu.Unlock()
+	ok = true
 	var done []string
 	for _, newest = range []string{refreshToken, known} {
-		for !slices.Contains(done, newest) && len(done) < maxStoreSteps && (len(shown.Genuine) > 0 || e.allowStoreCall()) {
+		for !slices.Contains(done, newest) && len(done) < maxStoreSteps && e.allowTombstone(newest, shown) {
 			replaced, err := e.sharing.placeTombstone(ctx, newest)
-			if err != nil {
-				return newest, refreshed, false
-			}
 			done = append(done, newest)
+			switch {
+			case err != nil && replaced == nil:
+				return newest, refreshed, false
+			case err != nil: // a full store can still be read
+				ok = false
+			}
 			if replaced == nil {
 				break
 			}
@@ -57,7 +61,7 @@ func (e *Engine) EndShared(ctx context.Context, refreshToken string, shown *Evid
 			break
 		}
 	}
-	return newest, refreshed, true
+	return newest, refreshed, ok
 }
 
 // EndUser ends all sign-ins of a user that began before now. It returns what other

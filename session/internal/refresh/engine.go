@@ -24,6 +24,10 @@ import (
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
+// maxAhead is how far the iat of a token may be ahead of this process's clock. A token
+// beyond it may have any age.
+const maxAhead = 60 * time.Second
+
 // Config has what an Engine works with. The hooks, from Issued to Refreshed, and what belongs
 // to a Store may be nil.
 type Config struct {
@@ -75,6 +79,7 @@ type Engine struct {
 	*limits
 	*signOuts
 	*devices
+	*receivedTokens
 	userRefusals *userRefusals
 
 	store   *boundedStore // nil if there is none
@@ -93,12 +98,13 @@ type Engine struct {
 // New returns an Engine.
 func New(cfg Config) *Engine {
 	e := &Engine{
-		cfg:          cfg,
-		limits:       newLimits(cfg.Now),
-		signOuts:     newSignOuts(cfg.UserPoolID, cfg.ClientID, cfg.Now),
-		devices:      newDevices(cfg.Now),
-		userRefusals: newUserRefusals(cfg.Now),
-		results:      newResults(),
+		cfg:            cfg,
+		limits:         newLimits(cfg.Now),
+		signOuts:       newSignOuts(cfg.UserPoolID, cfg.ClientID, cfg.Now),
+		devices:        newDevices(cfg.Now),
+		receivedTokens: newReceivedTokens(cfg.Now),
+		userRefusals:   newUserRefusals(cfg.Now),
+		results:        newResults(),
 	}
 	if cfg.Store != nil {
 		e.store = newBoundedStore(cfg.Store, cfg.Logger, cfg.StoreCalled)
@@ -143,6 +149,22 @@ func (e *Engine) IsDue(t *tokens.Token, refreshToken string, now time.Time) bool
 		}
 	}
 	return true
+}
+
+// IsOlder reports whether an access token is older than maxAge, or may be. A maxAge of 0
+// is none. The age counts from the moment at which this process received the token from
+// Cognito. It counts from iat for another process's token, by Cognito's clock as far as
+// exchanges have shown that. So a wrong clock here costs one refresh, and not one for
+// each request.
+func (e *Engine) IsOlder(t *tokens.Token, maxAge time.Duration) bool {
+	if maxAge <= 0 {
+		return false
+	}
+	age, ok := e.sinceReceived(t.Raw())
+	if !ok {
+		age = e.cognitoNow().Sub(t.IssuedAt())
+	}
+	return age > maxAge || age < -maxAhead || !ok && t.IssuedAt().IsZero()
 }
 
 // NoteDelivered notes that a browser has shown this access token. Results are kept

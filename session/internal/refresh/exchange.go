@@ -30,6 +30,7 @@ func (e *Engine) callCognito(ctx context.Context, call *refreshCall, req *Reques
 		return e.userRefusals.judge(call.refreshToken, err)
 	}
 	e.userRefusals.noteSuccess(call.refreshToken)
+	e.noteReceived(o.set.Access)
 	answered := e.cfg.Now()
 	if o.got, err = e.verify(ctx, o.set, call.refreshToken); err == nil {
 		e.noteExchange(started, answered, o.got.Access.IssuedAt())

@@ -39,6 +39,7 @@ type limits struct {
 
 	demoted, unverified bucket
 	storeCalls          bucket
+	tombstoneClients    recent.Map[hash, *bucket] // by network
 }
 
 func newLimits(now func() time.Time) *limits {
@@ -50,6 +51,8 @@ func newLimits(now func() time.Time) *limits {
 		repairs:     recent.Map[hash, struct{}]{Keep: repairInterval, Max: maxNotes},
 		paused:      recent.Map[hash, struct{}]{Keep: pauseTTL, Max: maxNotes},
 		lostReplies: recent.Map[hash, struct{}]{Keep: lostReplyTTL, Max: maxNotes},
+
+		tombstoneClients: recent.Map[hash, *bucket]{Keep: clientTTL, Max: maxNotes},
 	}
 }
 
@@ -91,6 +94,35 @@ func (l *limits) allowStoreCall() bool {
 	defer l.mu.Unlock()
 	if !l.storeCalls.allows(l.now(), storeCallRate) {
 		return false
+	}
+	l.storeCalls.take()
+	return true
+}
+
+// allowTombstone allows a sign-out to end a refresh token in the store, and counts it. The
+// limits are those of revocations: anybody may have found an old access token, and can make
+// up refresh tokens beside it. Beyond them, and without a genuine token, the rate is limited,
+// also that of one client.
+func (l *limits) allowTombstone(refreshToken string, shown *Evidence) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	within := func(g *grant) bool { return g.mayEnd(tombstones, now) }
+	if g := l.grant(refreshToken, shown, now, within); within(g) {
+		for _, u := range g.uses {
+			u.tombstones.add(now, refusalTTL)
+		}
+		return true
+	}
+	if !l.storeCalls.allows(now, storeCallRate) {
+		return false
+	}
+	if network, ok := networkOf(shown.Client); ok {
+		limit := record(&l.tombstoneClients, hashOf(network.String()), now)
+		if !limit.allows(now, clientTombstoneRate) {
+			return false
+		}
+		limit.take()
 	}
 	l.storeCalls.take()
 	return true
@@ -230,14 +262,7 @@ func (l *limits) allowRevocation(refreshToken string, shown *Evidence) (once boo
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	within := func(g *grant) bool {
-		for _, u := range g.uses {
-			if u.revocations.count(now, refusalTTL) >= u.max.revocations {
-				return false
-			}
-		}
-		return len(g.uses) > 0
-	}
+	within := func(g *grant) bool { return g.mayEnd(revocations, now) }
 	g := l.grant(refreshToken, shown, now, within)
 	if !within(g) {
 		if err := l.demote(g, shown.Client, now); err != nil {

@@ -20,6 +20,8 @@ var (
 	unverifiedRate  = bucketSize{perSecond: 20, burst: 120} // without a genuine token
 	clientRate      = bucketSize{perSecond: 2, burst: 2}    // without one, of one client address
 	storeCallRate   = bucketSize{perSecond: 50, burst: 50}  // of the store, without one
+
+	clientTombstoneRate = bucketSize{perSecond: 5, burst: 20} // of those, sign-outs of one client address
 )
 
 // uses count the calls that an access token was shown for, or those of a sign-in or user.
@@ -28,7 +30,11 @@ type uses struct {
 	refusals    counter // of refresh tokens
 	failures    counter // other errors, so that a throttling Cognito can recover
 	revocations counter
+	tombstones  counter // in the store, with the limits of revocations
 }
+
+func revocations(u *uses) *counter { return &u.revocations }
+func tombstones(u *uses) *counter  { return &u.tombstones }
 
 // signInLimits count the calls for a sign-in.
 type signInLimits struct {

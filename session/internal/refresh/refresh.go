@@ -50,17 +50,14 @@ func (e *Engine) refresh(ctx context.Context, req Request) (got *Tokens, source 
 				got, err = nil, ErrEnded
 			}
 			e.mu.Unlock()
-			if err == nil && call.fromStore && !e.isWanted(got, &req) {
+			if err == nil && (call.fromStore && !e.isWanted(got, &req) || e.IsOlder(got.Access, req.MaxAge)) {
 				if steps++; steps <= maxStoreSteps {
 					continue // with its refresh token
 				}
 				got, err = nil, ErrTooMany
 			}
-			switch {
-			case source == SourceCall && call.fromStore:
+			if source == SourceCall && call.fromStore {
 				source = SourceStore
-			case source == SourceCall && call.notMade:
-				source = SourceNone
 			}
 			if source == SourceJoined && (Refused(err) || mayRefuseDevice(err)) && e.keyFor(req.RefreshToken, req.Device) != call.deviceKey {
 				continue // the call had another request's device key
@@ -70,6 +67,9 @@ func (e *Engine) refresh(ctx context.Context, req Request) (got *Tokens, source 
 				source = SourceNone
 			}
 			err = fmt.Errorf("%w: %w", tokens.ErrUnavailable, ctx.Err())
+		}
+		if source == SourceCall && !call.made.Load() {
+			source = SourceNone
 		}
 		return got, source, err
 	}
@@ -90,7 +90,7 @@ func (e *Engine) Remembers(req *Request) bool {
 	case call.isRunning(), call.ended:
 		return true
 	}
-	return call.tokens != nil && !call.isExpiring(call.tokens.Access, e.cfg.Margin, e.cfg.Now()) && call.tokens.Access.Raw() != req.Presented && e.cfg.Trusted(call.tokens)
+	return call.tokens != nil && !call.isExpiring(call.tokens.Access, e.cfg.Margin, e.cfg.Now()) && call.tokens.Access.Raw() != req.Presented && e.cfg.Trusted(call.tokens) && !e.IsOlder(call.tokens.Access, req.MaxAge)
 }
 
 // join finds the call for a request, or starts it. Only a call with a number above after
@@ -120,7 +120,7 @@ func (e *Engine) join(ctx context.Context, req *Request, after uint64) (*refresh
 			return call, SourceJoined, nil
 		case call.tokens == nil: // already exchanged, only to be verified
 			return e.start(ctx, req, call)
-		case call.number > after && !(call.fromStore && req.isForced()) && !call.isExpiring(call.tokens.Access, e.cfg.Margin, now) && call.tokens.Access.Raw() != req.Presented && e.cfg.Trusted(call.tokens):
+		case call.number > after && !(call.fromStore && req.isForced()) && !call.isExpiring(call.tokens.Access, e.cfg.Margin, now) && call.tokens.Access.Raw() != req.Presented && e.cfg.Trusted(call.tokens) && !e.IsOlder(call.tokens.Access, req.MaxAge):
 			if call = e.newestResult(call, now); req.Upgrade {
 				call.keepForLong()
 			}
@@ -155,7 +155,7 @@ func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall)
 			call.origin = o.granted.origin
 		}
 		if err != nil {
-			if kept := e.results.newestOf(req.RefreshToken); errors.Is(err, errTooOften) && kept.isUsable(e.cfg.Now()) && e.cfg.Trusted(kept.tokens) {
+			if kept := e.results.newestOf(req.RefreshToken); errors.Is(err, errTooOften) && kept.isUsable(e.cfg.Now()) && e.cfg.Trusted(kept.tokens) && !e.IsOlder(kept.tokens.Access, req.MaxAge) {
 				return kept, SourceKept, nil
 			}
 			return nil, "", err
@@ -183,6 +183,7 @@ func (e *Engine) start(ctx context.Context, req *Request, previous *refreshCall)
 // request's context: a request that is cancelled must not take the refresh from the others.
 func (e *Engine) run(ctx context.Context, call *refreshCall, req *Request, vouched bool, o outcome) {
 	revoke := false
+	call.made.Store(e.sharing == nil || call.unverified != nil)
 	task := background.Task{Name: "session: a refresh", Logger: e.cfg.Logger, Secrets: append([]string{call.refreshToken, req.Device.Key}, e.cfg.Secrets...)}
 	task.Go(func() (err error) {
 		if e.sharing != nil && call.unverified == nil {
@@ -238,7 +239,6 @@ func (e *Engine) finish(call *refreshCall, o *outcome, err error) (revoke bool) 
 			call.revokeWhenDone = true
 		}
 	}
-	call.notMade = e.sharing != nil && o.granted == nil && o.set == nil && !o.fromStore
 	if o.signedOut && !call.ended { // a sign-out of this process revokes the tokens itself
 		e.endToken(call.refreshToken)
 		call.ended, call.revokeWhenDone = true, true

@@ -1,5 +1,7 @@
 package refresh
 
+import "time"
+
 // Request is what one HTTP request wants refreshed.
 type Request struct {
 	RefreshToken string
@@ -7,8 +9,9 @@ type Request struct {
 	Presented    string // the access token in the request's cookies
 	Evidence
 
-	Upgrade  bool // the answer may carry no cookies
-	Force    bool // a result of an earlier call will not do
+	Upgrade  bool          // the answer may carry no cookies
+	Force    bool          // a result of an earlier call will not do
+	MaxAge   time.Duration // an older access token will not do; 0 is none
 	Metadata map[string]string
 }
 
@@ -17,5 +20,5 @@ func (r *Request) isForced() bool { return r.Force || len(r.Metadata) > 0 }
 
 // isWanted reports whether tokens that another process has refreshed will do.
 func (e *Engine) isWanted(got *Tokens, req *Request) bool {
-	return !req.isForced() && got.Access.Raw() != req.Presented && e.cfg.Trusted(got)
+	return !req.isForced() && got.Access.Raw() != req.Presented && e.cfg.Trusted(got) && !e.IsOlder(got.Access, req.MaxAge)
 }

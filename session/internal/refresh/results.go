@@ -15,7 +15,7 @@ const (
 	maxResults    = 4096             // and as many running calls
 	resultShare   = 128              // results of one user
 	maxRotations  = 64               // of a refresh token that are followed; the limits allow 60 in resultMaxTTL
-	maxStoreSteps = 8                // results of other processes that one request follows
+	maxStoreSteps = 8                // results of other processes, or too old ones, that one request follows
 	sweepInterval = time.Second
 )
 
@@ -45,10 +45,10 @@ type refreshCall struct {
 	refreshToken string        // as exchanged
 	deviceKey    string        // that was sent; set when done is closed
 	fromStore    bool          // another process has called Cognito; set when done is closed
-	notMade      bool          // a limit, or another process's claim, was in the way; the same
 	subject      string        // of the request that started the call
 	origin       origin        // what was known of it; that of the tokens, once verified
 	number       uint64        // orders calls; clocks can be set back
+	made         atomic.Bool   // false while a limit, or another process's claim, is in the way
 	done         chan struct{} // closed when the next three are set
 
 	tokens     *Tokens

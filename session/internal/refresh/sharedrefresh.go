@@ -80,6 +80,7 @@ func (e *Engine) callShared(ctx context.Context, shared *sharedCall, call *refre
 			return false, err
 		}
 		call.origin = o.granted.origin
+		call.made.Store(true)
 	}
 	if shared.isStale() && !shared.renew(ctx) {
 		return true, nil

@@ -3,6 +3,7 @@ package refresh
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"sync"
@@ -64,13 +65,22 @@ func newSharing(store *boundedStore, box *seal.Box, now func() time.Time, userPo
 		seen:         recent.Map[hash, seenClaim]{Keep: seenClaimTTL, Max: maxNotes},
 	}
 	if slow, ok := store.store.(interface{ PollInterval() time.Duration }); ok {
-		s.pollInterval = slow.PollInterval()
+		if interval := slow.PollInterval(); interval > 0 {
+			s.pollInterval = interval
+		}
 	}
 	return s
 }
 
 func (s *sharing) key(refreshToken string) string {
 	return storeKey(s.userPoolID, s.clientID, refreshToken)
+}
+
+// storeKey returns the key of a refresh token: a hash, so that the store sees no token. It
+// depends on no secret, so that processes that have replaced theirs agree with the others.
+func storeKey(userPoolID, clientID, refreshToken string) string {
+	sum := hashOfParts(userPoolID, clientID, refreshToken)
+	return "cg1:r:" + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // sinceSeen returns for how long this process has seen the same claim under a key.
@@ -88,7 +98,7 @@ func (s *sharing) sinceSeen(key string, claim []byte) time.Duration {
 
 // placeTombstone puts a tombstone under the key of a refresh token, whatever is there: no
 // process refreshes it any more, or delivers what a running call brings. It returns the
-// tokens of a refresh that the tombstone replaces, which nobody has verified.
+// tokens of a refresh that were there, also with an error. Nobody has verified them.
 func (s *sharing) placeTombstone(ctx context.Context, refreshToken string) (replaced *tokens.Set, err error) {
 	key := s.key(refreshToken)
 	tombstone := s.tombstone(key)
@@ -106,6 +116,10 @@ func (s *sharing) placeTombstone(ctx context.Context, refreshToken string) (repl
 		case err == nil && swapped:
 			return replaced, nil
 		case err != nil && failed:
+			if replaced != nil && there != nil {
+				// A full store takes no tombstone, but no process need find the result.
+				_, _ = s.store.Swap(ctx, key, there, nil, 0)
+			}
 			return replaced, err
 		case err != nil:
 			failed = true // the first try may have had its effect

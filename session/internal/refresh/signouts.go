@@ -17,6 +17,7 @@ const (
 	maxOfSubject       = 1000             // sign-ins of one subject
 	maxTexts           = 100              // texts of one sign-in that may be made up
 	maxTextCounts      = 1 << 15
+	maxClockSkew       = 5 * time.Minute // between two processes, in what they tell each other
 )
 
 // signOuts remember what was signed out, in this process and in others that have told of
@@ -227,6 +228,11 @@ func (s *signOuts) hear(text []byte) {
 	if note, ok := s.decode(text); ok {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		// The clock of the process that tells may be fast. Its user could not sign in until
+		// all other clocks are there.
+		if now := s.cognitoClock.latest(s.now()); note.at.After(now.Add(maxClockSkew)) {
+			note.at = now
+		}
 		s.add(note)
 	}
 }
@@ -297,6 +303,13 @@ func (s *signOuts) noteExchange(before, after, issuedAt time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cognitoClock.note(before, after, issuedAt)
+}
+
+// cognitoNow returns Cognito's time in whole seconds, as far as exchanges have shown it.
+func (s *signOuts) cognitoNow() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cognitoClock.latest(s.now())
 }
 
 // endToken notes that a refresh token's session was ended.

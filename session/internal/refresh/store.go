@@ -2,9 +2,6 @@ package refresh
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,8 +13,9 @@ import (
 )
 
 const (
-	storeTimeout  = time.Second // of one call
-	maxStoreCalls = 256         // that have not returned
+	storeTimeout  = time.Second      // of one call
+	slowFailure   = storeTimeout / 2 // an error that comes so late counts as a timeout
+	maxStoreCalls = 256              // that have not returned
 )
 
 // Store is session.Store, which has the contract.
@@ -161,7 +159,7 @@ func (s *boundedStore) judge(ctx context.Context, start time.Time, err error) {
 		s.breaker.answered()
 		s.outage.worked(ctx, start, now)
 	case ctx.Err() != nil:
-	case isTimeout(err):
+	case isTimeout(err), now.Sub(start) >= slowFailure: // requests have waited as long
 		s.breaker.timedOut(now)
 		s.outage.failed(ctx, start, now, err)
 	default:
@@ -175,16 +173,4 @@ func (s *boundedStore) judge(ctx context.Context, start time.Time, err error) {
 func isTimeout(err error) bool {
 	var timeout net.Error // also context.DeadlineExceeded
 	return errors.As(err, &timeout) && timeout.Timeout()
-}
-
-// storeKey returns the key of a refresh token: a hash, so that the store sees no token. It
-// depends on no secret, so that processes that have replaced theirs agree with the others.
-func storeKey(userPoolID, clientID, refreshToken string) string {
-	var text []byte
-	for _, part := range [...]string{userPoolID, clientID, refreshToken} {
-		text = binary.BigEndian.AppendUint64(text, uint64(len(part)))
-		text = append(text, part...)
-	}
-	sum := sha256.Sum256(text)
-	return "cg1:r:" + base64.RawURLEncoding.EncodeToString(sum[:])
 }

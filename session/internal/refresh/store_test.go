@@ -151,6 +151,9 @@ func TestBreaker(t *testing.T) {
 			b.get()
 		}
 	}
+	failAfter := func(delay time.Duration) func(*boundedTest) {
+		return calls(func(context.Context) ([]byte, error) { time.Sleep(delay); return nil, errors.New("no connection") })
+	}
 	for name, test := range map[string]struct {
 		calls []func(*boundedTest)
 		open  bool
@@ -159,6 +162,8 @@ func TestBreaker(t *testing.T) {
 		"two timeouts":           {calls: []func(*boundedTest){calls(hang), calls(obey)}},
 		"three timeouts":         {calls: []func(*boundedTest){calls(hang), calls(obey), calls(timeout)}, open: true},
 		"an answer between":      {calls: []func(*boundedTest){calls(hang), calls(hang), calls(answer), calls(hang), calls(hang)}},
+		"errors that take long":  {calls: slices.Repeat([]func(*boundedTest){failAfter(500 * time.Millisecond)}, 3), open: true},
+		"errors that take less":  {calls: slices.Repeat([]func(*boundedTest){failAfter(499 * time.Millisecond)}, 9)},
 		"refused connections":    {calls: slices.Repeat([]func(*boundedTest){calls(refuse)}, 50)},
 		"the caller's own end":   {calls: slices.Repeat([]func(*boundedTest){canceled}, 10)},
 		"the caller's between":   {calls: []func(*boundedTest){calls(hang), canceled, calls(hang), canceled, calls(hang)}, open: true},
