@@ -41,7 +41,7 @@ bearer  program   2m   -       403    401    401          403
 `
 
 func TestFreshAndRecentVerdicts(t *testing.T) {
-	tokensInCookies(t)
+	amplifyOnly(t)
 	env := newEnv(t)
 	bearer, err := cognito.New(cognito.Config{UserPool: env.server.UserPool(), Bearer: true, HTTPClient: env.server.Client(), Now: env.clock.Now})
 	if err != nil {
