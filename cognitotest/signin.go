@@ -1,6 +1,7 @@
 package cognitotest
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -14,7 +15,7 @@ import (
 )
 
 // SetSessions says how the code under test keeps sessions, so that SignIn writes the same
-// cookies. Of cfg it takes Layout, Secret and Cookies. Default: Amplify's cookies.
+// cookies. Of cfg it takes Layout, Secret, Shared and Cookies. Default: Amplify's cookies.
 //
 //	server.SetSessions(session.Config{Layout: session.LayoutSealed, Secret: secret})
 //
@@ -54,6 +55,8 @@ func (s *Server) SignIn(r *http.Request, username string, edits ...func(*Draft))
 	switch {
 	case cfg.Layout == session.LayoutSealed:
 		pairs = s.sealAgain(cfg, pairs, set)
+	case cfg.Layout == session.LayoutHandle:
+		s.replaceRecord(cfg, pairs, set)
 	case len(edits) > 0:
 		swap := strings.NewReplacer(old.Access, set.Access, old.ID, set.ID)
 		for i := range pairs {
@@ -90,6 +93,29 @@ func (s *Server) sealAgain(cfg session.Config, pairs []string, set *tokens.Set) 
 	return again
 }
 
+// replaceRecord puts other tokens, which began now, into the record of a handle.
+func (s *Server) replaceRecord(cfg session.Config, pairs []string, set *tokens.Set) {
+	handles, err := sealedcookie.NewHandles(s.userPool.id, s.clientID, s.userPool.time, cfg.Secret)
+	must(err)
+	_, value, _ := strings.Cut(pairs[0], "=")
+	handle, _ := handles.Parse(value)
+	ctx := context.Background()
+	record, err := cfg.Shared.Get(ctx, handle.Key)
+	must(err)
+	content, ok := handles.Open(handle, record)
+	if !ok {
+		panic("cognitotest: SignIn: the session's record cannot be opened")
+	}
+	now := s.userPool.time()
+	content.Access, content.ID, content.SignedIn, content.Refreshed = set.Access, set.ID, now, now
+	const keep = 365 * 24 * time.Hour
+	swapped, err := cfg.Shared.Swap(ctx, handle.Key, record, handles.Seal(handle, content, now.Add(keep)), keep)
+	must(err)
+	if !swapped {
+		panic("cognitotest: SignIn: the session's record is another one already")
+	}
+}
+
 // cookies returns the pairs "name=value" for a set. Package session makes them, so
 // that it alone knows their names.
 func (s *Server) cookies(cfg session.Config, set *tokens.Set, expiry time.Time) (pairs []string) {
@@ -117,6 +143,7 @@ func (s *Server) cookies(cfg session.Config, set *tokens.Set, expiry time.Time) 
 		Logger:     slog.New(slog.DiscardHandler),
 		Layout:     cfg.Layout,
 		Secret:     cfg.Secret,
+		Shared:     cfg.Shared,
 		Cookies:    cfg.Cookies,
 	})
 	must(err)

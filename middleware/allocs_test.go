@@ -34,6 +34,9 @@ func TestSignedInRequestAllocates(t *testing.T) {
 			cfg.Shared, cfg.Secret, cfg.Now = storetest.NewMemory(), routesSecret, func() time.Time { return now }
 		},
 		"sealed": func(cfg *cognito.Config) { cfg.Layout, cfg.Secret = session.LayoutSealed, routesSecret }, // two chunks
+		"a handle": func(cfg *cognito.Config) {
+			cfg.Layout, cfg.Shared, cfg.Secret, cfg.Now = session.LayoutHandle, storetest.NewMemory(), routesSecret, func() time.Time { return now }
+		},
 	} {
 		env := newBench(t, edit)
 		r := env.signedInRequest("/dashboard/1")

@@ -24,6 +24,7 @@ var otherUserPool = sync.OnceValue(func() *cognitotest.Server { return cognitote
 // TestAnyOf shows every pair of sessions at two Auths, of one user pool and of two, to a
 // page that either may see. ada is a user of the first, grace of the second.
 func TestAnyOf(t *testing.T) {
+	amplifyOnly(t)
 	users := []cognitotest.User{{Username: "ada", Groups: []string{"admins"}}, {Username: "grace"}}
 	for _, user := range users {
 		otherUserPool().SetUser(user)

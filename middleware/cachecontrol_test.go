@@ -72,6 +72,7 @@ func allowCaching(w http.ResponseWriter) { w.Header().Set("Cache-Control", "publ
 // TestAnswersWithSessionCookiesAreNeverCached serves the answers on a real connection,
 // as a cache would get them.
 func TestAnswersWithSessionCookiesAreNeverCached(t *testing.T) {
+	tokensInCookies(t)
 	for name, answer := range answers {
 		env := newEnv(t)
 		srv := httptest.NewServer(chimiddleware.Recoverer(env.auth.Protect(answer)))
@@ -132,6 +133,7 @@ func TestHandlersOwnCacheControlWins(t *testing.T) {
 
 // TestErrorHandlersCannotAllowCachingOfSessionCookies: a refusal may set cookies too.
 func TestErrorHandlersCannotAllowCachingOfSessionCookies(t *testing.T) {
+	tokensInCookies(t)
 	var shown *http.Request
 	env := newEnv(t, func(cfg *cognito.Config) {
 		cfg.ErrorHandler = func(w http.ResponseWriter, r *http.Request, _ error) {

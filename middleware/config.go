@@ -104,7 +104,8 @@ type Config struct {
 	// To replace it, move the old one to OldSecrets for an hour, which an unfinished sign-in
 	// may last. With Shared, first add the new one to OldSecrets everywhere, and then swap
 	// the two. With LayoutSealed, keep the old one until the sessions that it has sealed
-	// were refreshed or are over. New refuses one byte repeated, which a placeholder or an
+	// were refreshed or are over. With session.LayoutHandle, keep it until the sessions that
+	// began with it are over. New refuses one byte repeated, which a placeholder or an
 	// unfilled buffer is.
 	Secret     []byte
 	OldSecrets [][]byte
@@ -115,7 +116,8 @@ type Config struct {
 	// seconds. Default nil: each replica refreshes for itself, and a sign-out at one holds
 	// there alone. Set it if refresh tokens rotate and several replicas
 	// serve the same users. Requests of signed-in users call it once a second, all those of
-	// one replica together. Its errors fail no request. See session.Config.
+	// one replica together. Its errors fail no request,
+	// except for session.LayoutHandle, which keeps the sessions in it. See session.Config.
 	Shared session.Store
 
 	// Cookies are the attributes of the session's cookies.
@@ -124,12 +126,19 @@ type Config struct {
 	// Layout is how the cookies hold a session. Default session.LayoutAmplify, which
 	// Amplify in a browser can read. If users sign in through Routes alone, choose
 	// session.LayoutSealed: scripts cannot read its cookies, and no sibling subdomain can
-	// plant one.
+	// plant one. So it is with session.LayoutHandle, which keeps the tokens in Shared.
 	Layout session.Layout
 
 	// Lifetime bounds how long a user stays signed in, whatever the refresh token says. It
-	// needs session.LayoutSealed. Default: no bound but the refresh token's.
+	// needs session.LayoutSealed or session.LayoutHandle. Default: no bound but the refresh
+	// token's. With session.LayoutHandle, set one: without it, Shared keeps a record for
+	// Cookies.MaxAge.
 	Lifetime session.Lifetime
+
+	// AlwaysAskStore has Shared asked about the session at every request, so that a sign-out
+	// at one replica holds at all at once. Default: within two seconds. It needs
+	// session.LayoutHandle. See session.Config.
+	AlwaysAskStore bool
 
 	// RefreshBefore is how long before its expiry a token is refreshed. Default 5
 	// seconds, like Amplify. At most half of the token's own life counts.
@@ -137,7 +146,7 @@ type Config struct {
 
 	// CacheBytes bounds the memory for verified sessions, which spare a request its
 	// signature checks. Default 48 MiB, about 10 000 sessions, or 3 500 in
-	// session.LayoutSealed; negative caches none.
+	// session.LayoutSealed and session.LayoutHandle; negative caches none.
 	CacheBytes int64
 
 	// Bearer accepts "Authorization: Bearer <access token>" beside cookies. The cookies

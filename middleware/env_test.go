@@ -79,9 +79,7 @@ func newEnv(t *testing.T, edits ...func(*cognito.Config)) *testEnv {
 		Now:        env.clock.Now,
 		Logger:     slog.New(slog.DiscardHandler),
 	}
-	if layout := layoutOfTests(); layout != session.LayoutAmplify {
-		cfg.Layout, cfg.Secret = layout, routesSecret
-	}
+	setLayout(&cfg)
 	for _, edit := range edits {
 		edit(&cfg)
 	}
@@ -128,8 +126,11 @@ func (env *testEnv) do(r *http.Request) *http.Response {
 	env.Helper()
 	env.handled = nil
 	w := httptest.NewRecorder()
+	before := recordsOf(r)
 	env.handler.ServeHTTP(w, r)
-	return w.Result()
+	resp := w.Result()
+	addChangedRecords(resp, r, before)
+	return resp
 }
 
 // changedCookies returns the last parts of the names of the session's cookies that an

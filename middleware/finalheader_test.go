@@ -289,6 +289,7 @@ func checkFinalHeader(t *testing.T, name string, inner innerHandler, resp *http.
 
 // TestSwitchingProtocolsIsFinal: after 101 there is no other answer.
 func TestSwitchingProtocolsIsFinal(t *testing.T) {
+	tokensInCookies(t)
 	env := newEnv(t)
 	server := httptest.NewServer(env.auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		clear(w.Header())
@@ -330,6 +331,7 @@ func TestSwitchingProtocolsIsFinal(t *testing.T) {
 
 // TestFinalHeaderOfRefusals: an ErrorHandler may do what other handlers do.
 func TestFinalHeaderOfRefusals(t *testing.T) {
+	tokensInCookies(t)
 	for name, test := range map[string]struct {
 		serve func(http.ResponseWriter)
 		want  string // the Cache-Control of an answer without session cookies

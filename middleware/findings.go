@@ -20,8 +20,8 @@ type Finding struct {
 // Findings lists what is surprising about the patterns of the matcher, each with a
 // path that shows it. A finding need not be a mistake: Next.js reads the pattern in
 // the same way, and New does not warn of it. Every rule with conditions is a finding. So are
-// Config.Bearer without Config.Audience, and sealed sessions whose cookies another host can
-// plant.
+// Config.Bearer without Config.Audience, and sessions of session.LayoutSealed or
+// session.LayoutHandle whose cookies another host can plant.
 func (a *Auth) Findings() []Finding {
 	found := a.layoutFindings()
 	for _, p := range a.unconditionalPatterns() {
@@ -35,7 +35,7 @@ func (a *Auth) Findings() []Finding {
 // subdomain from planting a session of his own.
 func (a *Auth) layoutFindings() []Finding {
 	c := &a.cfg.Cookies
-	if a.cfg.Layout != session.LayoutSealed || c.Domain == "" && (c.Path == "" || c.Path == "/") && !c.Insecure {
+	if a.cfg.Layout != session.LayoutSealed && a.cfg.Layout != session.LayoutHandle || c.Domain == "" && (c.Path == "" || c.Path == "/") && !c.Insecure {
 		return nil
 	}
 	return []Finding{{Source: "Layout", Msg: "another host of this domain can plant a session of an attacker's own: " +

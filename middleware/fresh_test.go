@@ -41,6 +41,7 @@ bearer  program   2m   -       403    401    401          403
 `
 
 func TestFreshAndRecentVerdicts(t *testing.T) {
+	amplifyOnly(t)
 	env := newEnv(t)
 	bearer, err := cognito.New(cognito.Config{UserPool: env.server.UserPool(), Bearer: true, HTTPClient: env.server.Client(), Now: env.clock.Now})
 	if err != nil {
@@ -121,6 +122,7 @@ func TestFreshAndRecentVerdicts(t *testing.T) {
 // TestFreshPages follows a page of a user with an old token: it is refreshed, and the
 // handler sees the new session.
 func TestFreshPages(t *testing.T) {
+	tokensInCookies(t)
 	env := newEnv(t)
 	guard := env.auth.Fresh(30 * time.Second)
 	r := env.signedInRequest("ada", "/x")

@@ -23,6 +23,7 @@ func (w accessLogWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter 
 // TestRefreshedCookiesAreOnAnUpgrade: the upstream of a proxy sends early hints, which
 // clear the header, and takes the connection then.
 func TestRefreshedCookiesAreOnAnUpgrade(t *testing.T) {
+	tokensInCookies(t)
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, rw, err := http.NewResponseController(w).Hijack()
 		if err != nil {

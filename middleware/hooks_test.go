@@ -227,7 +227,7 @@ func TestPanicOfSignedOut(t *testing.T) {
 	panics := true
 	auth, err := cognito.New(cognito.Config{
 		UserPool: env.server.UserPool(), HTTPClient: env.server.Client(), Now: env.clock.Now, Origin: origin, Secret: routesSecret,
-		Layout: layoutOfTests(),
+		Layout: layoutOfTests(), Shared: records,
 		Hooks: cognito.Hooks{SignedOut: func(context.Context, cognito.SignOut) {
 			if panics {
 				panic(http.ErrAbortHandler)

@@ -32,10 +32,12 @@ func TestSignInOverHTTPS(t *testing.T) {
 	server.SetLogin(cognitotest.Login{
 		RedirectURIs: []string{site.URL + "/auth/sign-in-callback"}, LogoutURIs: []string{site.URL + "/auth/sign-out-callback"}, RequirePKCE: true,
 	})
-	auth, err := cognito.New(cognito.Config{
+	cfg := cognito.Config{
 		UserPool: server.UserPool(), HTTPClient: login.Client(), Origin: site.URL, RoutesPath: "/auth", Secret: routesSecret,
-		AfterSignOut: "/bye", Layout: layoutOfTests(),
-	})
+		AfterSignOut: "/bye",
+	}
+	setLayout(&cfg)
+	auth, err := cognito.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

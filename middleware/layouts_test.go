@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"github.com/cognitogate/cognitogate/internal/sealedcookie"
 	cognito "github.com/cognitogate/cognitogate/middleware"
 	"github.com/cognitogate/cognitogate/session"
+	"github.com/cognitogate/cognitogate/session/storetest"
 )
 
 // layoutVariable names the environment variable that chooses the layout of a test run.
@@ -26,13 +28,68 @@ func layoutOfTests() session.Layout {
 	return session.LayoutAmplify
 }
 
-func isSealedRun() bool { return layoutOfTests() == session.LayoutSealed }
+// isSealedRun reports whether scripts cannot read the sessions of this test run.
+func isSealedRun() bool { return layoutOfTests() != session.LayoutAmplify }
+
+func isHandleRun() bool { return layoutOfTests() == session.LayoutHandle }
+
+// records is the store of the latest environment, nil but for LayoutHandle.
+var records session.Store
+
+// setLayout configures the layout of this test run, with a new store if it needs one.
+func setLayout(cfg *cognito.Config) {
+	if layoutOfTests() == session.LayoutAmplify {
+		return
+	}
+	cfg.Layout, cfg.Secret = layoutOfTests(), routesSecret
+	if isHandleRun() {
+		memory := storetest.NewMemory()
+		if cfg.Now != nil {
+			memory.SetNow(cfg.Now)
+		}
+		records = memory
+		cfg.Shared = records
+	}
+}
+
+// handles seal and open the records of the shared server.
+func handles() *sealedcookie.Handles {
+	pool := sharedServer().UserPool()
+	h, err := sealedcookie.NewHandles(pool.ID, pool.ClientID, sharedServer().Now, routesSecret, otherSecret)
+	if err != nil {
+		panic(err)
+	}
+	return h
+}
+
+// recordsOf returns the records of the handles in a request.
+func recordsOf(r *http.Request) map[*http.Cookie]string {
+	found := make(map[*http.Cookie]string)
+	for _, c := range r.Cookies() {
+		if h, ok := handles().Parse(c.Value); ok && records != nil {
+			record, _ := records.Get(context.Background(), h.Key)
+			found[c] = string(record)
+		}
+	}
+	return found
+}
+
+// addChangedRecords adds a line to an answer for each record that it has changed.
+func addChangedRecords(resp *http.Response, r *http.Request, before map[*http.Cookie]string) {
+	for c, record := range recordsOf(r) {
+		for old, was := range before {
+			if old.Value == c.Value && record != was && record != "" {
+				resp.Header.Add("Set-Cookie", c.Name+"="+c.Value+"; Path=/; Max-Age=31536000; Secure; HttpOnly; SameSite=Lax")
+			}
+		}
+	}
+}
 
 // setSessions has SignIn write the cookies that a configuration reads.
 func setSessions(server *cognitotest.Server, cfg *cognito.Config) {
 	cookies := cfg.Cookies
 	cookies.Insecure = cookies.Insecure || strings.HasPrefix(cfg.Origin, "http://")
-	server.SetSessions(session.Config{Layout: cfg.Layout, Secret: cfg.Secret, Cookies: cookies})
+	server.SetSessions(session.Config{Layout: cfg.Layout, Secret: cfg.Secret, Shared: cfg.Shared, Cookies: cookies})
 }
 
 // amplifyOnly is called by tests of Amplify's cookies.
@@ -40,6 +97,14 @@ func amplifyOnly(t testing.TB) {
 	t.Helper()
 	if layoutOfTests() != session.LayoutAmplify {
 		t.Skip("this test is of Amplify's cookies")
+	}
+}
+
+// tokensInCookies is called by tests of answers that a refresh puts cookies on.
+func tokensInCookies(t testing.TB) {
+	t.Helper()
+	if isHandleRun() {
+		t.Skip("this test is of tokens in cookies")
 	}
 }
 
@@ -62,6 +127,17 @@ func carries(r *http.Request, s *session.Session) bool {
 
 // sealedUser returns the user whose session an answer sets, or "".
 func sealedUser(resp *http.Response) string {
+	if isHandleRun() {
+		for _, c := range resp.Cookies() {
+			if h, ok := handles().Parse(c.Value); ok {
+				record, _ := records.Get(context.Background(), h.Key)
+				if s, ok := handles().Open(h, record); ok {
+					return s.User
+				}
+			}
+		}
+		return ""
+	}
 	pool := sharedServer().UserPool()
 	var name string
 	var values []string
@@ -107,7 +183,7 @@ func changedSealedCookies(resp *http.Response) (set, cleared []string) {
 func TestOtherLayouts(t *testing.T) {
 	amplifyOnly(t)
 	t.Parallel()
-	for _, layout := range []session.Layout{session.LayoutSealed} {
+	for _, layout := range []session.Layout{session.LayoutSealed, session.LayoutHandle} {
 		pattern := longtest.Scale("^TestSignInOverHTTPS$", "^Test")
 		cmd := exec.Command(os.Args[0], "-test.run="+pattern, "-test.timeout=10m")
 		cmd.Env = append(os.Environ(), longtest.Variable+"=", layoutVariable+"="+string(layout))

@@ -90,23 +90,25 @@ func tokensOptions(cfg *Config) *tokens.Options {
 // sessionConfig copies the fields that Config has in common with session.Config.
 func sessionConfig(cfg *Config) session.Config {
 	return session.Config{
-		UserPool:      cfg.UserPool,
-		HTTPClient:    cfg.HTTPClient,
-		Cookies:       cfg.Cookies,
-		Layout:        cfg.Layout,
-		Lifetime:      cfg.Lifetime,
-		RefreshBefore: cfg.RefreshBefore,
-		CacheBytes:    cfg.CacheBytes,
-		Bearer:        cfg.Bearer,
-		BearerClients: cfg.BearerClients,
-		BearerFrom:    cfg.BearerFrom,
-		ClientAddress: cfg.ClientAddress,
-		Now:           cfg.Now,
-		Logger:        cfg.Logger,
-		Hooks:         cfg.Hooks.Session,
-		Shared:        cfg.Shared,
-		Secret:        cfg.Secret,
-		OldSecrets:    cfg.OldSecrets,
+		UserPool:   cfg.UserPool,
+		HTTPClient: cfg.HTTPClient,
+		Cookies:    cfg.Cookies,
+		Layout:     cfg.Layout,
+		Lifetime:   cfg.Lifetime,
+
+		AlwaysAskStore: cfg.AlwaysAskStore,
+		RefreshBefore:  cfg.RefreshBefore,
+		CacheBytes:     cfg.CacheBytes,
+		Bearer:         cfg.Bearer,
+		BearerClients:  cfg.BearerClients,
+		BearerFrom:     cfg.BearerFrom,
+		ClientAddress:  cfg.ClientAddress,
+		Now:            cfg.Now,
+		Logger:         cfg.Logger,
+		Hooks:          cfg.Hooks.Session,
+		Shared:         cfg.Shared,
+		Secret:         cfg.Secret,
+		OldSecrets:     cfg.OldSecrets,
 	}
 }
 

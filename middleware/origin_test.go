@@ -74,7 +74,11 @@ func TestConfigSaysWhoSignsUsersIn(t *testing.T) {
 			if err := env.auth.Sessions().End(ended, r); err != nil {
 				t.Fatal(err)
 			}
-			for what, lines := range map[string][]*http.Cookie{"Start": started.Result().Cookies(), "a refresh": refreshed.Cookies(), "End": ended.Result().Cookies()} {
+			answers := map[string][]*http.Cookie{"Start": started.Result().Cookies(), "a refresh": refreshed.Cookies(), "End": ended.Result().Cookies()}
+			if isHandleRun() {
+				delete(answers, "a refresh") // it writes no cookie
+			}
+			for what, lines := range answers {
 				lines = slices.DeleteFunc(lines, func(c *http.Cookie) bool { return !isSessionCookie(c.Name) })
 				if len(lines) == 0 {
 					t.Errorf("%s writes nothing", what)

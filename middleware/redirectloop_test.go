@@ -169,6 +169,9 @@ func TestRefusedSessionThatStays(t *testing.T) {
 		// The answer deletes cookies, so the browser should come back without any.
 		{"its cookies are a former Domain's", "NotAuthorizedException", "example.com", 8},
 	} {
+		if isHandleRun() && tt.domain != "" {
+			continue // the record is deleted, wherever the cookie is
+		}
 		env := newEnv(t, func(cfg *cognito.Config) { cfg.Matcher = []string{"/((?!sign-in).*)"} })
 		env.handle("/sign-in", believing)
 		env.server.SetFault(refresh(tt.code))

@@ -85,6 +85,7 @@ func TestHijackBehindCompress(t *testing.T) {
 // TestFlushThroughAnUnwrappingWriter: http.ResponseController unwraps writers until it
 // finds a Flush. It must not flush past the guard's writer.
 func TestFlushThroughAnUnwrappingWriter(t *testing.T) {
+	tokensInCookies(t)
 	env := newEnv(t)
 	w := httptest.NewRecorder()
 	env.auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -99,6 +100,7 @@ func TestFlushThroughAnUnwrappingWriter(t *testing.T) {
 }
 
 func TestResponseControllerReachesTheServer(t *testing.T) {
+	tokensInCookies(t)
 	env := newEnv(t)
 	env.auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if err := http.NewResponseController(w).Flush(); !errors.Is(err, errFlush) {
@@ -132,6 +134,7 @@ func TestResponseControllerReachesTheServer(t *testing.T) {
 
 // TestHijackedConnection: a handler can hijack the connection.
 func TestHijackedConnection(t *testing.T) {
+	tokensInCookies(t)
 	env := newEnv(t)
 	srv := httptest.NewServer(env.auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := w.(http.Hijacker).Hijack()
@@ -154,6 +157,7 @@ func TestHijackedConnection(t *testing.T) {
 
 // TestNestedGuardsShareAWriter, also around a middleware's writer that unwraps.
 func TestNestedGuardsShareAWriter(t *testing.T) {
+	tokensInCookies(t)
 	env := newEnv(t)
 	for name, request := range map[string]func(user, target string) *http.Request{
 		"valid": env.signedInRequest, "refreshed": env.expiredRequest,

@@ -137,7 +137,8 @@ func FuzzReturnTo(f *testing.F) {
 	f.Fuzz(func(t *testing.T, next string) {
 		if env == nil {
 			env = newRoutesEnv(t)
-			open = newRoutesEnv(t, func(cfg *cognito.Config) { cfg.ReturnOrigins = returnOrigins })
+			store := records
+			open = newRoutesEnv(t, func(cfg *cognito.Config) { cfg.ReturnOrigins, cfg.Shared = returnOrigins, store })
 			r := pageRequest("/")
 			env.server.SignIn(r, "ada")
 			cookie = r.Header.Get("Cookie")

@@ -52,6 +52,7 @@ const (
 var sessionCookiePrefix = map[session.Layout]string{
 	session.LayoutAmplify: "CognitoIdentityServiceProvider.",
 	session.LayoutSealed:  "__Host-cognitogate.session.",
+	session.LayoutHandle:  "__Host-cognitogate.session.",
 }[layoutOfTests()]
 
 func mustParse(s string) *url.URL {

@@ -102,7 +102,7 @@ func isScope(s string) bool {
 // setFlowSealer makes the Sealer of flows. Its purpose names the app client, so that
 // another app client with the same secret cannot open them.
 func (s *routesSettings) setFlowSealer(cfg *Config, configErrors *configerr.List) {
-	reported := cfg.Shared != nil || cfg.Layout == session.LayoutSealed // by session.NewManager
+	reported := cfg.Shared != nil || cfg.Layout == session.LayoutSealed || cfg.Layout == session.LayoutHandle // by session.NewManager
 	check := func(field string, secret []byte) (ok bool) {
 		err := seal.CheckSecret(secret)
 		if err != nil && !reported {

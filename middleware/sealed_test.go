@@ -13,10 +13,16 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
 	"github.com/cognitogate/cognitogate/session"
+	"github.com/cognitogate/cognitogate/session/storetest"
 )
 
 // sealed is a configuration of LayoutSealed.
 func sealed(cfg *cognito.Config) { cfg.Layout, cfg.Secret = session.LayoutSealed, routesSecret }
+
+// handle is a configuration of LayoutHandle.
+func handle(cfg *cognito.Config) {
+	cfg.Layout, cfg.Secret, cfg.Shared = session.LayoutHandle, routesSecret, storetest.NewMemory()
+}
 
 // TestSealedSessionShowsNoToken signs in, refreshes and signs out. No header and no log
 // line holds a token.
@@ -101,15 +107,17 @@ func TestSealedFindings(t *testing.T) {
 		"a path":         {session.Cookies{Path: "/app"}, 1},
 		"plain HTTP":     {session.Cookies{Insecure: true}, 1},
 	} {
-		auth := newAuth(t, sealed, func(cfg *cognito.Config) { cfg.Cookies = test.cookies })
-		n := 0
-		for _, f := range auth.Findings() {
-			if f.Source == "Layout" && f.Path == "" && strings.Contains(f.Msg, "plant") {
-				n++
+		for _, layout := range []func(*cognito.Config){sealed, handle} {
+			auth := newAuth(t, layout, func(cfg *cognito.Config) { cfg.Cookies = test.cookies })
+			n := 0
+			for _, f := range auth.Findings() {
+				if f.Source == "Layout" && f.Path == "" && strings.Contains(f.Msg, "plant") {
+					n++
+				}
 			}
-		}
-		if n != test.want {
-			t.Errorf("%s: %v", name, auth.Findings())
+			if n != test.want {
+				t.Errorf("%s: %v", name, auth.Findings())
+			}
 		}
 	}
 }
@@ -155,6 +163,8 @@ func TestSealedConfig(t *testing.T) {
 		"no secret for Routes":    {Layout: session.LayoutSealed, Origin: origin},
 		"another layout":          {Layout: "other"},
 		"a lifetime of Amplify's": {Lifetime: session.Lifetime{Idle: time.Hour}},
+		"no store":                {Layout: session.LayoutHandle, Secret: routesSecret},
+		"no store to ask":         {AlwaysAskStore: true},
 	} {
 		cfg.UserPool = server.UserPool()
 		_, err := cognito.New(cfg)

@@ -37,7 +37,7 @@ func newSignInHost(t *testing.T, host, shop func(*cognito.Config)) (*testEnv, *c
 		Cookies: session.Cookies{Domain: "example.com", HTTPOnly: true},
 	}
 	if layout := layoutOfTests(); layout != session.LayoutAmplify {
-		cfg.Layout, cfg.Secret = layout, routesSecret
+		cfg.Layout, cfg.Secret, cfg.Shared = layout, routesSecret, records
 	}
 	if shop != nil {
 		shop(&cfg)

@@ -73,6 +73,7 @@ func TestStripCookies(t *testing.T) {
 // TestUpstreamGetsNoTokens has a ReverseProxy behind Protect when the tokens are refreshed:
 // the new ones are in the request that the proxy gets.
 func TestUpstreamGetsNoTokens(t *testing.T) {
+	tokensInCookies(t)
 	env := newEnv(t)
 	var got http.Header
 	upstream := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }))

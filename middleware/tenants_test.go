@@ -26,6 +26,7 @@ func (sites tenants) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // TestTenants shows the session of one tenant at the hosts of all.
 func TestTenants(t *testing.T) {
+	amplifyOnly(t)
 	env := newEnv(t)
 	servers := map[string]*cognitotest.Server{
 		"red.example.com":  env.server, // two app clients of one pool

@@ -35,8 +35,8 @@ func (l *amplifyLayout) users(_ context.Context, cookies requestCookies) (foundU
 	return foundUsers{users: users, all: all}, nil
 }
 
-// allUsers is users. Tokens of other users are in requestCookies.
-func (l *amplifyLayout) allUsers(ctx context.Context, cookies requestCookies) (foundUsers, error) {
+// takeUsers is users. Tokens of other users are in requestCookies.
+func (l *amplifyLayout) takeUsers(ctx context.Context, cookies requestCookies) (foundUsers, error) {
 	return l.users(ctx, cookies)
 }
 
@@ -99,7 +99,7 @@ func (l *amplifyLayout) writeRefreshed(a answer, u *userCookies, got *refresh.To
 }
 
 // writeSignIn writes a new session and deletes every earlier one of this app client.
-func (l *amplifyLayout) writeSignIn(a answer, s *Session, set *tokens.Set) {
+func (l *amplifyLayout) writeSignIn(a answer, s *Session, set *tokens.Set) error {
 	w, user := l.writer(a), s.access.Username()
 	w.deleteElsewhereFrom = 1
 	w.settle()
@@ -113,6 +113,7 @@ func (l *amplifyLayout) writeSignIn(a answer, s *Session, set *tokens.Set) {
 	}
 	w.deleteOthers()
 	w.finish()
+	return nil
 }
 
 // clear deletes the sessions of the users. LastAuthUser goes too, because it names a

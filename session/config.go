@@ -44,8 +44,15 @@ type Config struct {
 	Layout Layout
 
 	// Lifetime bounds how long a user stays signed in, whatever the refresh token says.
-	// It needs LayoutSealed. Default: no bound but the refresh token's.
+	// It needs LayoutSealed or LayoutHandle. Default: no bound but the refresh token's. With
+	// LayoutHandle, set one: without it, Shared keeps a record for Cookies.MaxAge.
 	Lifetime Lifetime
+
+	// AlwaysAskStore has Shared asked about the session at every request, so that a sign-out
+	// at one process holds at all at once. Default: within two seconds, and a request of a
+	// session that is known asks nothing. While the store is down, every request is
+	// tokens.ErrUnavailable then. It needs LayoutHandle.
+	AlwaysAskStore bool
 
 	// RefreshBefore is how long before its expiry a token is refreshed. Default 5 seconds,
 	// like Amplify; negative means after it. Handlers that call other services want more.
@@ -54,7 +61,8 @@ type Config struct {
 	RefreshBefore time.Duration
 
 	// CacheBytes bounds the memory for verified sessions, which spare a request its
-	// signature checks. Default 48 MiB, about 10 000 sessions, or 3 500 in LayoutSealed;
+	// signature checks. Default 48 MiB, about 10 000 sessions, or 3 500 in LayoutSealed
+	// and LayoutHandle;
 	// negative keeps none.
 	CacheBytes int64
 
@@ -101,7 +109,7 @@ type Config struct {
 	// session/redisstore. Of all their requests, one calls Cognito to refresh a session,
 	// and the others get its tokens. Default nil: each process refreshes for itself. Set
 	// it if refresh tokens rotate and several processes serve the same users. Its errors
-	// fail no request.
+	// fail no request, except for LayoutHandle, which keeps the sessions in it.
 	//
 	// A sign-out at one process, by End or EndUser, holds at all within two seconds. The
 	// first request with a session in each second has the sign-outs of other processes
@@ -119,7 +127,8 @@ type Config struct {
 	// OldSecrets open what was sealed with earlier ones. To replace Secret, add the new one
 	// to OldSecrets everywhere. Then swap the two everywhere. Ten minutes later, leave the
 	// old one out. With LayoutSealed, keep it until the sessions that it has sealed were
-	// refreshed or are over.
+	// refreshed or are over. With LayoutHandle, keep it until those that began with it are
+	// over: their cookies stay as they are.
 	Secret     []byte
 	OldSecrets [][]byte
 }
@@ -224,12 +233,18 @@ func (cfg *Config) validate() error {
 }
 
 func (cfg *Config) validateSecrets(wrong *configerr.List) {
-	if cfg.Shared == nil && cfg.Layout != LayoutSealed {
+	if cfg.Layout == LayoutHandle && cfg.Shared == nil {
+		wrong.Add("Shared", "is missing: LayoutHandle keeps the sessions there")
+	}
+	if cfg.AlwaysAskStore && cfg.Layout != LayoutHandle {
+		wrong.Add("AlwaysAskStore", "needs LayoutHandle, without which Shared has no sessions")
+	}
+	if cfg.Shared == nil && cfg.Layout != LayoutSealed && cfg.Layout != LayoutHandle {
 		return
 	}
 	check := func(field string, secret []byte) {
 		if err := seal.CheckSecret(secret); err != nil {
-			wrong.Add(field, "%w; Shared and LayoutSealed need it", err)
+			wrong.Add(field, "%w; Shared, LayoutSealed and LayoutHandle need it", err)
 		}
 	}
 	check("Secret", cfg.Secret)

@@ -39,8 +39,12 @@ const (
 // cannot take the sign-out now, a later request to this process tells of it. What could
 // not be verified is refused here alone.
 //
-// End takes at most five seconds. The error is that of the own session's revocation, or
-// [ErrNotAllEnded], or both; the browser is signed out all the same. Without a genuine
+// With LayoutHandle, End deletes the session's record. If the store cannot delete it now,
+// this process refuses the cookie all the same, and deletes the record when the cookie is
+// shown again. Other processes then refuse the sign-in if this one knows it.
+//
+// End takes at most five seconds. The error is that of the own session's revocation,
+// [ErrNotAllEnded], and with LayoutHandle the store's, joined; the browser is signed out all the same. Without a genuine
 // token, revocations are limited as refreshes.
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	cookies := m.parseCookies(r.Header, nil)
@@ -50,10 +54,7 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	// Half of the time is left, whether the key set hangs or a refresh.
 	half, stop := context.WithTimeout(ctx, refresh.Timeout/2)
 	defer stop()
-	found, err := m.layout.allUsers(half, cookies)
-	if err != nil {
-		return fmt.Errorf("session: end: %w", err)
-	}
+	found, takeErr := m.layout.takeUsers(half, cookies)
 	v := m.verifyUsers(half, found.users, found.all)
 	m.layout.clearAll(answer{w: w, r: r, cookies: cookies}, v.bestFirst())
 	shown, leftOver := m.refreshTokensOf(r, v, cookies)
@@ -61,6 +62,9 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	leftOver = leftOver || left
 	notes = m.endElsewhere(ctx, shown, notes)
 	var errs []error
+	if takeErr != nil {
+		errs = append(errs, unavailable(takeErr))
+	}
 	for i, s := range shown {
 		switch err := m.refresher.Revoke(ctx, half, s.newest, &s.evidence); {
 		case err == nil, refresh.SignedOut(err):
@@ -190,7 +194,10 @@ func (m *Manager) endAccessTokens(ctx context.Context, v *verification, cookies 
 		case err == nil && token.Username() != "":
 			notes = append(notes, m.refresher.EndSignIns([]*tokens.Token{token})...)
 		case err == nil: // a program's
-		case errors.As(err, &refusal) && refusal.Token != nil:
+		case errors.As(err, &refusal) && refusal.Token != nil && m.handle != nil && refusal.Token.Username() != "":
+			// A record is the session's own, and nobody finds it.
+			notes = append(notes, m.refresher.EndSignIns([]*tokens.Token{refusal.Token})...)
+		case refusal != nil && refusal.Token != nil:
 			notes = append(notes, m.refresher.EndText(refusal.Token, raw)...)
 		case refusal != nil && refusal.Reason.Final(): // it never was a session's
 		case len(unverified) < maxUnverified: // its key may become known

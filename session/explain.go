@@ -36,8 +36,8 @@ func (m *Manager) explainNoCookies(h http.Header) string {
 	if len(h["Cookie"]) > 0 {
 		text = "no cookies of this app client"
 	}
-	if apps := appClients(h); m.sealed != nil && slices.Contains(apps, fmt.Sprintf("%.40q", m.userPool.ClientID)) {
-		text += " in LayoutSealed, but cookies of Amplify's"
+	if apps := appClients(h); !m.isAmplify() && slices.Contains(apps, fmt.Sprintf("%.40q", m.userPool.ClientID)) {
+		text += " in " + m.opaqueLayout() + ", but cookies of Amplify's"
 	} else if len(apps) > 0 {
 		text += ", cookies of another app client are there: " + strings.Join(apps, ", ")
 	}
@@ -45,6 +45,14 @@ func (m *Manager) explainNoCookies(h http.Header) string {
 		text += ", a bearer token is there but Config.Bearer is not set"
 	}
 	return text
+}
+
+// opaqueLayout names the layout, if the cookies are not Amplify's.
+func (m *Manager) opaqueLayout() string {
+	if m.handle != nil {
+		return "LayoutHandle"
+	}
+	return "LayoutSealed"
 }
 
 // explainNoAccessToken says whether the tokens in a request are not the chosen user's.

@@ -72,7 +72,7 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	var buffer [10]requestCookie // as many as Amplify sets; on the stack
 	parsed := m.parseCookies(r.Header, buffer[:0])
 	if len(parsed) == 0 {
-		if m.sealed == nil { // else Amplify's cookies say nothing
+		if m.isAmplify() { // else Amplify's cookies say nothing
 			m.warnings.ofOtherAppClients(r.Header)
 		}
 		return nil, errNoCookies
@@ -91,11 +91,16 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 
 // cachedOnly returns the cached session of cookies that leave no choice, or nil.
 func (m *Manager) cachedOnly(ctx context.Context, cookies requestCookies) *Session {
-	if m.sealed != nil {
-		access, id := m.sealed.single(cookies)
-		return m.cached(ctx, inCookies, access, id, "")
+	var access, id string
+	switch {
+	case m.sealed != nil:
+		access, id = m.sealed.single(cookies)
+	case m.handle != nil:
+		access, id = m.handle.single(cookies)
+	default:
+		return m.cachedSingle(ctx, cookies)
 	}
-	return m.cachedSingle(ctx, cookies)
+	return m.cached(ctx, inCookies, access, id, "")
 }
 
 // cachedSingle returns the cached session of the values that single returns, or nil.
@@ -140,15 +145,15 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	case len(users) == 0 && !found.all:
 		return nil, unavailable(errNotAllChecked)
 	case len(users) == 0:
-		return nil, signedOutBecause(errNotOpened)
+		return nil, signedOutBecause(found.noneErr)
 	case users[0].over != nil:
 		if a.page {
 			m.layout.clear(a, users)
 		}
 		return nil, signedOutBecause(users[0].over)
 	}
-	if u := &users[0]; u.sealed != nil && !opts.ForceRefresh { // there is no choice, whatever else the cookies hold
-		if s := m.cached(ctx, inCookies, u.sealed.Access, u.sealed.ID, ""); s != nil && !m.refresher.IsOlder(s.access, opts.MaxAge) {
+	if c := users[0].content; c != nil && !opts.ForceRefresh { // there is no choice, whatever else the cookies hold
+		if s := m.cached(ctx, inCookies, c.Access, c.ID, ""); s != nil && !m.refresher.IsOlder(s.access, opts.MaxAge) {
 			return s, nil
 		}
 	}
@@ -161,9 +166,12 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	if v.state == stateValid {
 		m.noteValid(v.userResult)
 		m.warnings.ofSession(r.Header, cookies, v.access, v.id)
-		if !notFresh && (w == nil || !m.wantsRefresh(v.userResult, opts, r)) {
+		if !notFresh && (w == nil || found.fixedErr != nil && !opts.ForceRefresh || !m.wantsRefresh(v.userResult, opts, r)) {
 			return m.sessionOf(v.userResult, signOutCount), nil
 		}
+	}
+	if found.fixedErr != nil {
+		return nil, unavailable(found.fixedErr)
 	}
 	if w == nil {
 		if notFresh {

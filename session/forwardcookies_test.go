@@ -13,6 +13,7 @@ import (
 // TestForwardCookies hands refreshed cookies to the next handler. A second Fetch does not
 // refresh again.
 func TestForwardCookies(t *testing.T) {
+	tokensInCookies(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	r := pageRequest(append(e.cookies("ada", e.server.Issue("ada", cognitotest.Expired)), "theme=dark")...)

@@ -94,6 +94,7 @@ type env struct {
 
 	attributes session.Cookies // of the latest Manager
 	secrets    [][]byte        // its, too
+	store      session.Store   // its
 
 	managersNow func() time.Time // its clock
 
@@ -127,7 +128,7 @@ func (e *env) newManager(edit func(*session.Config)) *session.Manager {
 		edit(&cfg)
 	}
 	e.managersNow = cfg.Now
-	e.attributes, e.secrets = cfg.Cookies, append([][]byte{cfg.Secret}, cfg.OldSecrets...)
+	e.attributes, e.secrets, e.store = cfg.Cookies, append([][]byte{cfg.Secret}, cfg.OldSecrets...), cfg.Shared
 	m, err := session.NewManager(cfg)
 	if err != nil {
 		e.t.Fatal(err)
@@ -243,13 +244,16 @@ func (e *env) fetch(r *http.Request) (s *session.Session, lines []string, err er
 }
 
 func (e *env) fetchWith(r *http.Request, opts *session.FetchOptions) (s *session.Session, lines []string, err error) {
-	w := httptest.NewRecorder()
-	s, err = e.manager.Fetch(w, r, opts)
+	lines = e.layout.after(e, r, func() []string {
+		w := httptest.NewRecorder()
+		s, err = e.manager.Fetch(w, r, opts)
+		return w.Header()["Set-Cookie"]
+	})
 	logError(err)
 	if (s == nil) == (err == nil) {
 		e.t.Errorf("session %v with error %v", s, err)
 	}
-	return s, w.Header()["Set-Cookie"], err
+	return s, lines, err
 }
 
 // end signs out. lines are the Set-Cookie lines of the answer.

@@ -96,7 +96,7 @@ func TestCacheAskedHook(t *testing.T) {
 		{"the same", pageRequest(cookies...), []bool{true}},
 		{"a new bearer token", bearer, []bool{false}},
 		{"the same bearer token", bearer, []bool{true}},
-		{"a forged session", pageRequest(append(cookies[:1:1], e.prefixed("ada.accessToken=")+forge(set.Access, 1))...), []bool{false}},
+		{"a forged session", pageRequest(e.cookies("ada", &tokens.Set{Access: forge(set.Access, 1)})...), []bool{false}},
 	} {
 		hits = nil
 		e.fetch(test.r)

@@ -14,15 +14,17 @@ type layout interface {
 	// error says that it cannot be told now.
 	users(context.Context, requestCookies) (foundUsers, error)
 
-	// allUsers returns those of every session in the cookies, for a sign-out.
-	allUsers(context.Context, requestCookies) (foundUsers, error)
+	// takeUsers returns those of every session in the cookies, for a sign-out, and deletes
+	// what is kept of them outside of the cookies. Beside an error there may be users.
+	takeUsers(context.Context, requestCookies) (foundUsers, error)
 
 	// writeRefreshed writes refreshed tokens of a user. isEnded reports whether their
 	// sign-in was ended.
 	writeRefreshed(a answer, u *userCookies, got *refresh.Tokens, isEnded func() bool)
 
 	// writeSignIn writes a new session, and deletes every earlier one of this app client.
-	writeSignIn(answer, *Session, *tokens.Set)
+	// After an error nothing is written.
+	writeSignIn(answer, *Session, *tokens.Set) error
 
 	// clear deletes the sessions of the users.
 	clear(answer, []userCookies)
@@ -38,18 +40,4 @@ type layout interface {
 
 	// holdsTokens reports whether a session's tokens are in the cookie.
 	holdsTokens(*requestCookie) bool
-}
-
-// newLayout returns the layout of a valid configuration with the names of its cookies, and
-// the same as a sealedLayout if it is one.
-func newLayout(cfg *Config) (layout, names, *sealedLayout, error) {
-	if cfg.Layout != LayoutSealed {
-		l := newAmplifyLayout(cfg)
-		return l, l.names, nil, nil
-	}
-	l, err := newSealedLayout(cfg)
-	if err != nil {
-		return nil, names{}, nil, err
-	}
-	return l, l.names, l, nil
 }

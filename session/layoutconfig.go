@@ -29,8 +29,18 @@ const (
 	// session of his own.
 	LayoutSealed Layout = "sealed"
 
-	// LayoutHandle is "handle": a cookie with a random text, and the tokens in a Store.
-	// NewManager refuses it.
+	// LayoutHandle is "handle": a cookie with a random text of 64 characters, and the
+	// tokens in Shared, sealed. It is HttpOnly, and its name begins as that of
+	// LayoutSealed. It needs Shared and Secret. Choose it if the tokens are too long for
+	// cookies, or if a sign-out must be worth something against a stolen cookie.
+	//
+	// The store must keep the records then: with its data on disk, and without eviction.
+	// A store that loses all of them signs everybody out. While the store is down, a
+	// session that this process knows goes on until its access token expires, without a
+	// refresh. All else is tokens.ErrUnavailable. Nobody is signed out by that.
+	//
+	// A process that knows a session asks the store about it at a refresh. Of a sign-out
+	// at another process it hears within two seconds. See Config.AlwaysAskStore.
 	LayoutHandle Layout = "handle"
 )
 
@@ -49,11 +59,9 @@ func (layout Layout) validate(lifetime Lifetime, wrong *configerr.List) {
 	switch layout {
 	case "", LayoutAmplify:
 		if lifetime != (Lifetime{}) {
-			wrong.Add("Lifetime", "needs LayoutSealed: the cookies of LayoutAmplify do not say when the session began")
+			wrong.Add("Lifetime", "needs LayoutSealed or LayoutHandle: the cookies of LayoutAmplify do not say when the session began")
 		}
-	case LayoutSealed: // validateSecrets reports what is missing
-	case LayoutHandle:
-		wrong.Add("Layout", "%q is not available", layout)
+	case LayoutSealed, LayoutHandle: // validateSecrets reports what is missing
 	default:
 		wrong.Add("Layout", "%q is no layout", layout)
 	}
@@ -66,9 +74,9 @@ func (layout Layout) validate(lifetime Lifetime, wrong *configerr.List) {
 }
 
 // verifiedBytes returns the part of Config.CacheBytes that is for verified sessions. In
-// LayoutSealed the rest is for opened cookies.
+// LayoutSealed the rest is for opened cookies, and in LayoutHandle for records.
 func (layout Layout) verifiedBytes(cacheBytes int64) int64 {
-	if layout == LayoutSealed {
+	if layout == LayoutSealed || layout == LayoutHandle {
 		return cmp.Or(cacheBytes, defaultCacheBytes) / 3
 	}
 	return cacheBytes

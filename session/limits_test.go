@@ -37,6 +37,7 @@ func (a *attacker) device(i int) []string {
 // Cognito be called. The calls stay within a bound. Meanwhile bob's remembered result is
 // kept, and afterwards he is refreshed, and signs out at Cognito.
 func TestCallsDoNotGrowWithRequests(t *testing.T) {
+	tokensInCookies(t)
 	t.Parallel()
 	requests := longtest.Scale(150, 10_000)
 	// Within a minute a user's calls beyond the limits are one, and one a second.

@@ -27,6 +27,7 @@ type Manager struct {
 	layout    layout
 	names     names         // of the cookies of the layout
 	sealed    *sealedLayout // is the layout, or nil
+	handle    *handleLayout // the same
 	cache     cache
 	checked   *checkedTokens
 	notes     *refreshNotes
@@ -87,9 +88,6 @@ func NewManager(cfg Config) (*Manager, error) {
 		clientAddress: cfg.ClientAddress,
 		hooks:         cfg.Hooks,
 	}
-	if m.layout, m.names, m.sealed, err = newLayout(&cfg); err != nil {
-		return nil, err
-	}
 	m.cache = newCache(cfg.Layout.verifiedBytes(cfg.CacheBytes))
 	m.logForeign.Interval = time.Minute
 	for _, issuer := range cfg.UserPool.IssuerURLs() {
@@ -105,16 +103,40 @@ func NewManager(cfg Config) (*Manager, error) {
 		RefreshStarted: cfg.Hooks.RefreshStarted, Refreshed: m.hooks.refreshed(),
 		Store: cfg.Shared, StoreCalled: m.hooks.storeCalled(), Box: box, UserPoolID: cfg.UserPool.ID, ClientID: cfg.UserPool.ClientID,
 	})
+	if err := m.setLayout(&cfg); err != nil {
+		return nil, err
+	}
 	return m, nil
 }
+
+// setLayout makes the layout of a valid configuration.
+func (m *Manager) setLayout(cfg *Config) (err error) {
+	switch cfg.Layout {
+	case LayoutSealed:
+		if m.sealed, err = newSealedLayout(cfg); err == nil {
+			m.layout, m.names = m.sealed, m.sealed.names
+		}
+	case LayoutHandle:
+		if m.handle, err = newHandleLayout(cfg, m.refresher.Store()); err == nil {
+			m.layout, m.names = m.handle, m.handle.names
+		}
+	default:
+		l := newAmplifyLayout(cfg)
+		m.layout, m.names = l, l.names
+	}
+	return err
+}
+
+// isAmplify reports whether the cookies are Amplify's.
+func (m *Manager) isAmplify() bool { return m.sealed == nil && m.handle == nil }
 
 // parseCookies finds our app client's cookies in a request's header and appends them to
 // cookies. It calls no method of an interface, so that they may be on the caller's stack.
 func (m *Manager) parseCookies(h http.Header, cookies requestCookies) requestCookies {
-	if m.sealed != nil {
-		return m.sealed.parse(h, cookies)
+	if m.isAmplify() {
+		return m.names.parse(h, cookies)
 	}
-	return m.names.parse(h, cookies)
+	return m.names.parseWhole(h, cookies)
 }
 
 // cached returns the session of exactly these texts if it was verified before when it

@@ -16,6 +16,7 @@ import (
 // tokens rotate, and whether the browser gets all answers. A clock that is ahead of
 // Cognito's leaves less than half of a life, and one that is behind more than all of it.
 func TestMarginIsHalfOfTheLife(t *testing.T) {
+	withoutStore(t)
 	t.Parallel()
 	const life = 5 * time.Minute
 	step := 60 * time.Second / time.Duration(longtest.Scale(2, 6))

@@ -22,7 +22,7 @@ func TestJoinedRefusalOfAnotherDevice(t *testing.T) {
 		e.advance(3 * time.Hour)
 		clean := e.cookies("ada", own)
 		planted := append([]string{e.prefixed("ada.accessToken=") + phone.Access}, clean...)
-		e.fetch(scriptRequest(clean[:2]...)) // fetches the keys
+		e.fetch(scriptRequest(e.cookies("ada", onlyAccess(own))...)) // fetches the keys
 		release := e.hold(opRefresh)
 		var wg sync.WaitGroup
 		wg.Go(func() { e.fetch(scriptRequest(planted...)) })

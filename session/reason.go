@@ -20,7 +20,7 @@ const (
 	ReasonNoCookies     Reason = "no_cookies"      // no cookies of an app client, and no bearer token
 	ReasonOtherClient   Reason = "other_client"    // cookies of another app client only
 	ReasonBearerOff     Reason = "bearer_off"      // a bearer token, and Config.Bearer is not set
-	ReasonNotOpened     Reason = "not_opened"      // sealed cookies that cannot be opened: a chunk is missing, or Secret is another one
+	ReasonNotOpened     Reason = "not_opened"      // cookies of LayoutSealed or LayoutHandle that open no session: a chunk or the record is missing, or Secret is another one
 	ReasonIdle          Reason = "idle"            // Lifetime.Idle has passed
 	ReasonTooOld        Reason = "too_old"         // Lifetime.Absolute has passed
 	ReasonNoAccessToken Reason = "no_access_token" // cookies without a usable access token
@@ -113,6 +113,7 @@ var knownReasons = []struct {
 }{
 	{errNoCookies, ReasonNoCookies},
 	{errNotOpened, ReasonNotOpened},
+	{errNoRecord, ReasonNotOpened},
 	{errIdle, ReasonIdle},
 	{errTooOld, ReasonTooOld},
 	{errNoAccessToken, ReasonNoAccessToken},

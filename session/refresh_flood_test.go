@@ -134,6 +134,7 @@ func TestFloodOfSignOutsWithOneUsersToken(t *testing.T) {
 // TestFloodWithoutTokens has requests without any genuine token reach their limit. The
 // refreshes of users with an expired token go on.
 func TestFloodWithoutTokens(t *testing.T) {
+	withoutStore(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada", cognitotest.Expired)

@@ -55,6 +55,7 @@ func TestRefusalClearsCookies(t *testing.T) {
 // and Cognito refuse the second. The browser may hold newer cookies than those of the
 // first, so nothing is cleared.
 func TestRotatedTokenBesideRefusedOne(t *testing.T) {
+	withoutStore(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	e.server.SetRotation(true, 0)
@@ -74,6 +75,7 @@ func TestRotatedTokenBesideRefusedOne(t *testing.T) {
 // TestRefusalIsRememberedForAMinute sends a refused refresh token again and again. Its
 // refusal is not remembered beyond a minute, nor for long if the clock is set back.
 func TestRefusalIsRememberedForAMinute(t *testing.T) {
+	withoutStore(t)
 	t.Parallel()
 	for _, step := range []time.Duration{time.Minute, -2 * time.Minute} {
 		e := newEnv(t, nil)

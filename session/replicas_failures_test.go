@@ -21,6 +21,7 @@ import (
 // TestFailingStore has two replicas refresh a session within the grace while their store
 // fails. No request fails, none waits long, and the log tells of it once for each replica.
 func TestFailingStore(t *testing.T) {
+	tokensInCookies(t)
 	t.Parallel()
 	var random atomic.Int64
 	for name, test := range map[string]struct {
@@ -151,6 +152,7 @@ func TestOldResult(t *testing.T) {
 // TestLostValues loses what the store has while a replica calls Cognito, and another one
 // wants the same session. Within the grace nobody sees an error.
 func TestLostValues(t *testing.T) {
+	tokensInCookies(t)
 	t.Parallel()
 	for _, grace := range []time.Duration{0, time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
@@ -222,7 +224,7 @@ func TestDeadHolder(t *testing.T) {
 			t.Errorf("%d calls", n)
 		}
 		// The first request gave up while it waited for the holder.
-		if got := r.sources.counts; got[session.RefreshNone] != 1 || got[session.RefreshCall] != 1 || got[session.RefreshStore] != 1 {
+		if got := r.sources.counts; got[session.RefreshNone] != 1 || got[session.RefreshCall] != 1 || got[session.RefreshStore] != 1 && layoutName() != session.LayoutHandle {
 			t.Errorf("the hook is told %v", got)
 		}
 	})
@@ -240,8 +242,10 @@ func TestFailedCallsAreNotShared(t *testing.T) {
 		if _, _, err := r.fetchAt(0, pageRequest(cookies...), nil); !errors.Is(err, tokens.ErrUnavailable) {
 			t.Fatal(err)
 		}
-		if n := len(r.store.Values()); n != 0 {
-			t.Errorf("%d values are left", n)
+		for key := range r.store.Values() {
+			if strings.HasPrefix(key, "cg1:r:") {
+				t.Errorf("%s is left", key)
+			}
 		}
 		r.recover()
 		r.mustFetchAt(1, cookies)
@@ -309,6 +313,7 @@ func TestSecretIsRequired(t *testing.T) {
 // TestStoreCallsWithoutATokenAreLimited floods a replica with refresh tokens that are made
 // up. Whatever they are, the store is called 50 times a second.
 func TestStoreCallsWithoutATokenAreLimited(t *testing.T) {
+	tokensInCookies(t)
 	t.Parallel()
 	r := newReplicas(t, 1, 0, nil)
 	for i := range 60 {

@@ -200,6 +200,7 @@ func TestStoreThatFailsSlowly(t *testing.T) {
 // TestStorePanics: an adapter panics, or ends its goroutine, with every call. It is as if the store
 // were down.
 func TestStorePanics(t *testing.T) {
+	tokensInCookies(t)
 	t.Parallel()
 	for name, fail := range map[string]func(){"panics": func() { panic("adapter") }, "exits": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {

@@ -58,10 +58,13 @@ func (r *replicas) newReplica(edit func(*session.Config)) *session.Manager {
 
 // fetchAt fetches a request's session from one replica.
 func (r *replicas) fetchAt(i int, req *http.Request, opts *session.FetchOptions) (s *session.Session, lines []string, err error) {
-	w := httptest.NewRecorder()
-	s, err = r.managers[i].Fetch(w, req, opts)
+	lines = r.layout.after(r.env, req, func() []string {
+		w := httptest.NewRecorder()
+		s, err = r.managers[i].Fetch(w, req, opts)
+		return w.Header()["Set-Cookie"]
+	})
 	logError(err)
-	return s, w.Header()["Set-Cookie"], err
+	return s, lines, err
 }
 
 // mustFetchAt is fetchAt without an error.
@@ -166,7 +169,7 @@ func TestReplicasRefreshOnce(t *testing.T) {
 				var wg sync.WaitGroup
 				for i := range sessions * requests {
 					wg.Go(func() {
-						if s, lines, err := r.fetchAt(i/sessions%3, pageRequest(cookies[i%sessions]...), nil); err != nil || s.User().Username != "ada" || len(lines) == 0 {
+						if s, lines, err := r.fetchAt(i/sessions%3, pageRequest(cookies[i%sessions]...), nil); err != nil || s.User().Username != "ada" || len(lines) == 0 && layoutName() != session.LayoutHandle {
 							t.Errorf("request %d: %v, %v", i, s, err)
 						}
 					})
@@ -175,7 +178,7 @@ func TestReplicasRefreshOnce(t *testing.T) {
 				if n := r.server.Calls(opRefresh); n != sessions {
 					t.Errorf("%d calls for %d sessions", n, sessions)
 				}
-				if n := r.sources.counts[session.RefreshStore]; r.sources.counts[session.RefreshCall] != sessions || n != 2*sessions {
+				if n := r.sources.counts[session.RefreshStore]; r.sources.counts[session.RefreshCall] != sessions || n > 2*sessions || n < 2*sessions && layoutName() != session.LayoutHandle {
 					t.Errorf("the hook is told %v", r.sources.counts)
 				}
 				for key, value := range r.store.Values() {
@@ -191,6 +194,7 @@ func TestReplicasRefreshOnce(t *testing.T) {
 // TestSignedInRequestsDoNotCallTheStore: nor does one that joins a refresh, or gets a
 // result that this process remembers.
 func TestSignedInRequestsDoNotCallTheStore(t *testing.T) {
+	tokensInCookies(t)
 	t.Parallel()
 	var told []session.StoreOperation
 	r := newReplicas(t, 1, 0, func(c *session.Config) {

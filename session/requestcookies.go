@@ -45,6 +45,18 @@ func (n names) parse(h http.Header, cookies requestCookies) requestCookies {
 	return cookies
 }
 
+// parseWhole is parse for names without a user and a slot.
+func (n names) parseWhole(h http.Header, cookies requestCookies) requestCookies {
+	for _, header := range h["Cookie"] {
+		name, value, rest := cookie.NextOf(header, n.prefix)
+		for name != "" && len(cookies) < maxCookies {
+			cookies = append(cookies, requestCookie{name: name, value: value})
+			name, value, rest = cookie.NextOf(rest, n.prefix)
+		}
+	}
+	return cookies
+}
+
 // isOf reports whether the cookie is one of the user's. Browsers hold several spellings of
 // a name: that of Amplify's client, that of its server adapter, which differs for
 // parentheses, and the raw and doubly encoded ones of older adapters.
@@ -156,8 +168,24 @@ type userCookies struct {
 	deviceGroup         []string
 	devicePassword      []string
 
-	sealed *sealedSession // in LayoutSealed
-	over   error          // why the session is over, whatever its tokens say
+	content *content       // in LayoutSealed and LayoutHandle
+	sealed  *sealedSession // in LayoutSealed
+	record  *record        // in LayoutHandle
+	over    error          // why the session is over, whatever its tokens say
+}
+
+// userOf returns the cookies of a content's user, as LayoutAmplify has them.
+func userOf(c *content) userCookies {
+	u := userCookies{user: c.User, content: c}
+	for _, list := range []struct {
+		to   *[]string
+		text string
+	}{{&u.access, c.Access}, {&u.id, c.ID}, {&u.refresh, c.Refresh}} {
+		if list.text != "" {
+			*list.to = []string{list.text}
+		}
+	}
+	return u
 }
 
 // foundUsers are the users whose sessions a request's cookies hold.
@@ -165,6 +193,9 @@ type foundUsers struct {
 	users []userCookies
 	all   bool // there are no others
 	stale []staleCookie
+
+	noneErr  error // why there is none
+	fixedErr error // why nothing may be refreshed now; nil if it may
 }
 
 // staleCookie is a cookie beside those of the session.

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"io"
 	"log/slog"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,18 +71,6 @@ func newSealedLayout(cfg *Config) (*sealedLayout, error) {
 	return l, nil
 }
 
-// parse finds our app client's cookies in a request's header and appends them to cookies.
-func (l *sealedLayout) parse(h http.Header, cookies requestCookies) requestCookies {
-	for _, header := range h["Cookie"] {
-		name, value, rest := cookie.NextOf(header, l.prefix)
-		for name != "" && len(cookies) < maxCookies {
-			cookies = append(cookies, requestCookie{name: name, value: value})
-			name, value, rest = cookie.NextOf(rest, l.prefix)
-		}
-	}
-	return cookies
-}
-
 // single returns the tokens of the request's cookies if they leave no choice, and were
 // opened before. Otherwise access is empty. single allocates nothing.
 func (l *sealedLayout) single(cookies requestCookies) (access, id string) {
@@ -101,7 +88,7 @@ func (l *sealedLayout) single(cookies requestCookies) (access, id string) {
 		name, values[position] = cookieName, cookies[i].value
 		n++
 	}
-	if s := l.opened.get(name, values[:n]); s != nil && l.overErr(s) == nil {
+	if s := l.opened.get(name, values[:n]); s != nil && l.lifetime.overErr(&s.Session, l.now()) == nil {
 		return s.Access, s.ID
 	}
 	return "", ""
@@ -111,7 +98,7 @@ func (l *sealedLayout) single(cookies requestCookies) (access, id string) {
 // those that cannot be opened.
 func (l *sealedLayout) users(_ context.Context, cookies requestCookies) (foundUsers, error) {
 	opened, stale := l.open(cookies)
-	found := foundUsers{all: len(cookies) < maxCookies, stale: stale}
+	found := foundUsers{all: len(cookies) < maxCookies, stale: stale, noneErr: errNotOpened}
 	if len(opened) > 0 {
 		found.users = []userCookies{l.userOf(opened[0].session)}
 		for _, other := range opened[1:] {
@@ -123,8 +110,8 @@ func (l *sealedLayout) users(_ context.Context, cookies requestCookies) (foundUs
 	return found, nil
 }
 
-// allUsers returns the user of every sign-in, the latest first.
-func (l *sealedLayout) allUsers(_ context.Context, cookies requestCookies) (foundUsers, error) {
+// takeUsers returns the user of every sign-in, the latest first.
+func (l *sealedLayout) takeUsers(_ context.Context, cookies requestCookies) (foundUsers, error) {
 	opened, _ := l.open(cookies)
 	found := foundUsers{all: len(cookies) < maxCookies}
 	for _, o := range opened {
@@ -135,30 +122,9 @@ func (l *sealedLayout) allUsers(_ context.Context, cookies requestCookies) (foun
 
 // userOf returns the cookies of a session's user, as other layouts have them.
 func (l *sealedLayout) userOf(s *sealedSession) userCookies {
-	u := userCookies{user: s.User, sealed: s, over: l.overErr(s)}
-	for _, list := range []struct {
-		to   *[]string
-		text string
-	}{{&u.access, s.Access}, {&u.id, s.ID}, {&u.refresh, s.Refresh}} {
-		if list.text != "" {
-			*list.to = []string{list.text}
-		}
-	}
+	u := userOf(&s.Session)
+	u.sealed, u.over = s, l.lifetime.overErr(&s.Session, l.now())
 	return u
-}
-
-// overErr says why a session is over, whatever its tokens say. Idle time counts only when
-// the access token has expired: nothing is written while it is valid.
-func (l *sealedLayout) overErr(s *sealedSession) error {
-	now := l.now()
-	idleUntil := s.Refreshed.Add(l.lifetime.Idle)
-	switch {
-	case l.lifetime.Absolute > 0 && !now.Before(s.SignedIn.Add(l.lifetime.Absolute)):
-		return errTooOld
-	case l.lifetime.Idle > 0 && !now.Before(idleUntil) && !now.Before(s.Expires):
-		return errIdle
-	}
-	return nil
 }
 
 // chunks are the cookies that may hold one text.
@@ -234,23 +200,22 @@ func (l *sealedLayout) openValues(name string, values []string) *sealedSession {
 }
 
 // writeRefreshed writes the refreshed tokens under the name of their sign-in alone. All
-// answers with one result have the same text, so that the browser never mixes two.
+// answers with one result have the same text, those of other replicas too, so that the
+// browser never mixes two.
 func (l *sealedLayout) writeRefreshed(a answer, u *userCookies, got *refresh.Tokens, isEnded func() bool) {
 	w := l.writer(a)
 	if !w.mayRefresh(isEnded) {
 		return
 	}
-	content := sealedcookie.Session{
-		User: got.Access.Username(), Access: got.Access.Raw(), Refresh: got.Refresh,
-		SignedIn: u.sealed.SignedIn, Refreshed: l.now(), Expires: got.Access.ExpiresAt(),
+	refreshed := got.Access.IssuedAt() // by all replicas alike
+	if refreshed.IsZero() {
+		refreshed = l.now()
 	}
-	if got.ID != nil {
-		content.ID = got.ID.Raw()
-	}
+	content := refreshedContent(u.sealed.SignedIn, got, refreshed)
 	w.header["Set-Cookie"] = slices.DeleteFunc(w.header["Set-Cookie"], func(line string) bool {
 		return strings.HasPrefix(line, u.sealed.name) // of an earlier refresh on this answer
 	})
-	l.write(w, l.sealOnce(u.sealed.name, &content))
+	l.write(w, l.sealOnce(u.sealed.name, content))
 	for i := range a.cookies {
 		c := &a.cookies[i]
 		if name, _, ok := l.codec.Parse(c.name); ok && name == u.sealed.name && !w.isSetHere(c.name) {
@@ -261,19 +226,14 @@ func (l *sealedLayout) writeRefreshed(a answer, u *userCookies, got *refresh.Tok
 }
 
 // writeSignIn writes a new session and deletes every earlier one of this app client.
-func (l *sealedLayout) writeSignIn(a answer, s *Session, set *tokens.Set) {
-	w, now := l.writer(a), l.now()
+func (l *sealedLayout) writeSignIn(a answer, s *Session, set *tokens.Set) error {
+	w := l.writer(a)
 	w.settle()
-	content := sealedcookie.Session{
-		User: s.access.Username(), Access: s.access.Raw(), Refresh: strings.Clone(set.Refresh),
-		SignedIn: time.UnixMilli(now.UnixMilli()), Refreshed: now, Expires: s.access.ExpiresAt(),
-	}
-	if s.id != nil {
-		content.ID = s.id.Raw()
-	}
-	l.write(w, l.sealOnce(l.codec.Name(signInOf(s.access)), &content))
-	l.deleteOthers(w)
+	content := newContent(s, strings.Clone(set.Refresh), l.now())
+	l.write(w, l.sealOnce(l.codec.Name(signInOf(s.access)), content))
+	w.deleteAllOthers()
 	w.finish()
+	return nil
 }
 
 // signInOf returns a text that is the same for all tokens of a sign-in. Tokens of app
@@ -306,7 +266,7 @@ func (l *sealedLayout) clear(a answer, users []userCookies) {
 func (l *sealedLayout) clearAll(a answer, _ []userCookies) {
 	w := l.writer(a)
 	w.settle()
-	l.deleteOthers(w)
+	w.deleteAllOthers()
 	w.finish()
 }
 
@@ -357,11 +317,13 @@ func (l *sealedLayout) foundBefore(cookies []*requestCookie) bool {
 	return ok && now.Sub(first) >= notOpenedPeriod
 }
 
+const duplicatesWarning = "session: a cookie comes twice: Cookies.Domain or Cookies.Path was another one before, or another host of the domain plants cookies"
+
 // warnOfDuplicates says once a minute that a cookie comes twice. One is never renewed.
 func (l *sealedLayout) warnOfDuplicates(cookies requestCookies, _ []userCookies) {
 	if cookies.haveDuplicates() {
 		l.logDuplicates.Do(func() {
-			l.log.Warn("session: a cookie comes twice: Cookies.Domain or Cookies.Path was another one before, or another host of the domain plants cookies")
+			l.log.Warn(duplicatesWarning)
 		})
 	}
 }
@@ -377,7 +339,7 @@ func (l *sealedLayout) sealOnce(name string, content *sealedcookie.Session) *sea
 		return s
 	}
 	s := &sealedSession{Session: *content, name: name}
-	s.cookies = l.codec.Seal(name, content, l.now().Add(l.attributes.MaxAge))
+	s.cookies = l.codec.Seal(name, content, content.Refreshed.Add(l.attributes.MaxAge))
 	l.sealed.put(s)
 	l.opened.put(s) // the browser's next request shows it
 	return s
@@ -399,15 +361,6 @@ func (l *sealedLayout) write(w *answerCookies, s *sealedSession) {
 			l.log.Warn("session: the cookies of a session are large, proxies may refuse requests with them: put fewer groups or custom claims into the user pool's tokens",
 				"bytes", size, "limit", largeCookies)
 		})
-	}
-}
-
-// deleteOthers deletes the request's cookies, except for those that the answer sets.
-func (l *sealedLayout) deleteOthers(w *answerCookies) {
-	for i := range w.request {
-		if c := &w.request[i]; !w.isSetHere(c.name) {
-			w.deleteCarried(c)
-		}
 	}
 }
 

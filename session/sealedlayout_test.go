@@ -15,6 +15,7 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/internal/longtest"
 	"github.com/cognitogate/cognitogate/session"
+	"github.com/cognitogate/cognitogate/session/storetest"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -413,6 +414,38 @@ func TestParallelAnswersCarryOneText(t *testing.T) {
 	}
 }
 
+// TestReplicasWriteOneText: the answers of two replicas with one result carry the same text,
+// although their clocks differ.
+func TestReplicasWriteOneText(t *testing.T) {
+	t.Parallel()
+	r := newReplicas(t, 0, 0, nil)
+	r.layout = testLayouts[session.LayoutSealed]()
+	for i := range 3 {
+		r.managers = append(r.managers, r.newReplica(func(c *session.Config) {
+			c.Now = func() time.Time { return r.clock().Add(time.Duration(i) * 700 * time.Millisecond) }
+		}))
+	}
+	r.manager = r.managers[0]
+	cookies := pairsOf(r.start(pageRequest(), r.server.Issue("ada")))
+	for round := range 2 {
+		r.advance(2 * time.Hour)
+		texts := make(map[string]bool)
+		var refreshed []string
+		for i := range r.managers {
+			_, lines, err := r.fetchAt(i, scriptRequest(cookies...), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			refreshed = pairsOf(lines)
+			texts[strings.Join(refreshed, "; ")] = true
+		}
+		if len(texts) != 1 || r.server.Calls(opRefresh) != round+1 {
+			t.Errorf("round %d: %d texts, %d calls", round, len(texts), r.server.Calls(opRefresh))
+		}
+		cookies = refreshed
+	}
+}
+
 // TestLifetime: the server ends a session, whatever the tokens say.
 func TestLifetime(t *testing.T) {
 	t.Parallel()
@@ -480,10 +513,14 @@ func TestLayoutMistakes(t *testing.T) {
 		"sealed with short secrets": {func(c *session.Config) {
 			c.Layout, c.Secret, c.OldSecrets = session.LayoutSealed, secret[:31], [][]byte{secret, nil, bytes.Repeat([]byte{7}, 32)}
 		}, []string{"Secret", "OldSecrets", "OldSecrets"}},
-		"handle":                  {func(c *session.Config) { c.Layout, c.Secret = session.LayoutHandle, secret }, []string{"Layout"}},
-		"another":                 {func(c *session.Config) { c.Layout = "Sealed" }, []string{"Layout"}},
-		"Amplify":                 {func(c *session.Config) { c.Layout = session.LayoutAmplify }, nil},
-		"Amplify with a lifetime": {func(c *session.Config) { c.Lifetime.Idle = time.Hour }, []string{"Lifetime"}},
+		"handle": {func(c *session.Config) {
+			c.Layout, c.Secret, c.Shared, c.AlwaysAskStore = session.LayoutHandle, secret, storetest.NewMemory(), true
+		}, nil},
+		"handle without a store and a secret": {func(c *session.Config) { c.Layout = session.LayoutHandle }, []string{"Shared", "Secret"}},
+		"always ask a store without sessions": {func(c *session.Config) { c.Layout, c.Secret, c.AlwaysAskStore = session.LayoutSealed, secret, true }, []string{"AlwaysAskStore"}},
+		"another":                             {func(c *session.Config) { c.Layout = "Sealed" }, []string{"Layout"}},
+		"Amplify":                             {func(c *session.Config) { c.Layout = session.LayoutAmplify }, nil},
+		"Amplify with a lifetime":             {func(c *session.Config) { c.Lifetime.Idle = time.Hour }, []string{"Lifetime"}},
 		"negative": {func(c *session.Config) {
 			c.Layout, c.Secret, c.Lifetime = session.LayoutSealed, secret, session.Lifetime{Idle: -1, Absolute: -1}
 		}, []string{"Lifetime.Idle", "Lifetime.Absolute"}},

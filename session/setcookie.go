@@ -105,6 +105,15 @@ func (w *answerCookies) deleteOthers() {
 	}
 }
 
+// deleteAllOthers deletes the request's cookies, except for those that the answer sets.
+func (w *answerCookies) deleteAllOthers() {
+	for i := range w.request {
+		if c := &w.request[i]; !w.isSetHere(c.name) {
+			w.deleteCarried(c)
+		}
+	}
+}
+
 // isSetHere reports whether the answer sets a cookie of this name to a value.
 func (w *answerCookies) isSetHere(name string) bool {
 	return slices.ContainsFunc(w.header["Set-Cookie"], func(line string) bool {

@@ -20,13 +20,16 @@ import (
 // or signed with a key that is not known yet, show that a clock or a key set is
 // wrong. They are tokens.ErrUnavailable too. Tokens of a sign-in that was signed out are
 // [ErrSignInEnded], which is ErrSignedOut too: send the user to Cognito once more, with
-// prompt=login. Without that, Cognito would go on with the old sign-in.
+// prompt=login. Without that, Cognito would go on with the old sign-in. With LayoutHandle,
+// a store that does not take the session is tokens.ErrUnavailable.
 func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set) (*Session, error) {
 	s, err := m.Verify(r.Context(), set)
 	if err != nil {
 		return nil, err
 	}
-	m.layout.writeSignIn(answer{w: w, r: r, cookies: m.parseCookies(r.Header, nil)}, s, set)
+	if err := m.layout.writeSignIn(answer{w: w, r: r, cookies: m.parseCookies(r.Header, nil)}, s, set); err != nil {
+		return nil, fmt.Errorf("session: start: %w", err)
+	}
 	return s, nil
 }
 

@@ -6,8 +6,14 @@ import (
 )
 
 // Store is a small map and a log that replicas share. It sees hashes and sealed values,
-// never a token. It may forget anything at any time. Then replicas refresh for themselves,
-// as without one. Its errors fail no request.
+// never a token. It may forget anything (except records of the handle layout) at any time.
+// Then replicas refresh for themselves, as without one. Its errors fail no request, with the
+// same exception.
+//
+// A record of LayoutHandle is a session. A Store that forgets it signs the user out. So give
+// it persistence, and no eviction. A Store that brings back what was deleted, such as after
+// a failover, brings back no session that was signed out within 24 hours, as long as the
+// log is there or the process runs that has heard of it.
 //
 // Calls carry a deadline. Nobody waits for a call any longer, whether it obeys or not.
 // Methods are called by many goroutines at once. Package session/storetest tests the

@@ -19,6 +19,7 @@ import (
 // replaced. It must get the new tokens while they are remembered. Otherwise it would be
 // signed out when its access token expires.
 func TestUndeliveredAnswerIsRepeated(t *testing.T) {
+	tokensInCookies(t)
 	t.Parallel()
 	for _, rotation := range []bool{true, false} {
 		for name, opts := range map[string]*session.FetchOptions{"forced": forced, "early": nil} {
@@ -178,6 +179,7 @@ func TestSecondAnswerUndelivered(t *testing.T) {
 // TestSeveralAnswersUndelivered loses the answers to several forced refreshes. The next
 // request gets the newest tokens, because it may be the last one for hours.
 func TestSeveralAnswersUndelivered(t *testing.T) {
+	tokensInCookies(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	e.server.SetRotation(true, 0)
@@ -204,6 +206,7 @@ func TestSeveralAnswersUndelivered(t *testing.T) {
 // TestUndeliveredInTheSecondOfSignIn forces a refresh right after the sign-in. Both access
 // tokens have the same iat.
 func TestUndeliveredInTheSecondOfSignIn(t *testing.T) {
+	tokensInCookies(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	e.server.SetRotation(true, 0)

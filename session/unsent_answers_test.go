@@ -27,6 +27,7 @@ func (a *unsentAnswer) Lines(prefix string) *cookie.Lines {
 // refresh has not gone out. Its cookies do not go out then. Without token revocation the
 // user and the time of the sign-in tell it.
 func TestSignOutBeforeAnswerGoesOut(t *testing.T) {
+	tokensInCookies(t)
 	t.Parallel()
 	for _, test := range []struct {
 		revocation bool

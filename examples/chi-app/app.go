@@ -25,6 +25,7 @@ type config struct {
 	UserPool   cognito.UserPool
 	Origin     string // this site's URL in browsers
 	Secret     []byte
+	Layout     session.Layout
 	Login      cognito.Login
 	HTTPClient *http.Client     // for the user pool
 	Now        func() time.Time // the user pool's clock
@@ -116,7 +117,8 @@ func (a *app) newAuth() error {
 		Origin:       a.cfg.Origin,
 		RoutesPath:   routesPath,
 		Secret:       a.cfg.Secret,
-		Shared:       a.cfg.Shared, // nil in a single process
+		Layout:       a.cfg.Layout, // docs/layouts.md says which to choose
+		Shared:       a.cfg.Shared, // nil in a single process, but for session.LayoutHandle
 		Login:        a.cfg.Login,
 		AfterSignIn:  "/dashboard",
 		ErrorHandler: a.serveError,

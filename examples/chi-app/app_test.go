@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/session"
+	"github.com/cognitogate/cognitogate/session/storetest"
 )
 
 func TestPublicPages(t *testing.T) {
@@ -47,6 +49,27 @@ func TestStaticFilesAreCached(t *testing.T) {
 	v := newDemo(t).visitor(t)
 	tag := v.open("/static/style.css").expect(t, 200).Header.Get("ETag")
 	v.do("GET", "/static/style.css", nil, func(h http.Header) { h.Set("If-None-Match", tag) }).expect(t, http.StatusNotModified)
+}
+
+// TestLayouts signs in on the layouts whose cookies no script can read. The session outlives
+// the tokens, and a restart if the store does.
+func TestLayouts(t *testing.T) {
+	for _, layout := range []session.Layout{session.LayoutSealed, session.LayoutHandle} {
+		d := newDemo(t)
+		if d.layout = layout; layout == session.LayoutHandle {
+			d.records = storetest.NewMemory()
+		}
+		d.start(t)
+		v := d.visitor(t)
+		v.signIn("ada")
+		v.open("/dashboard").expect(t, 200, `<dd id="groups">admins`)
+		d.advance(2 * time.Minute)
+		d.start(t)
+		v.open("/dashboard").expect(t, 200, `<dd id="groups">admins`)
+		if v.cookie(".LastAuthUser") != "" || (v.cookie(".handle") != "") != (layout == session.LayoutHandle) {
+			t.Errorf("%s: the cookies are another layout's", layout)
+		}
+	}
 }
 
 func TestSignIn(t *testing.T) {

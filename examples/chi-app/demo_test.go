@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/session"
 )
 
 // demo is the application on a user pool of its own, with a clock that tests move.
@@ -29,6 +30,8 @@ type demo struct {
 	operator    http.Handler // of the operator's port
 	operatorURL string       // empty without one
 	debug       bool
+	layout      session.Layout
+	records     session.Store // for session.LayoutHandle
 
 	mu      sync.Mutex
 	frozen  time.Time // zero while the clock runs
@@ -101,6 +104,8 @@ func (d *demo) start(t *testing.T) {
 		Outage:     &outage{server: d.server},
 		Operator:   d.operatorURL,
 		Debug:      d.debug,
+		Layout:     d.layout,
+		Shared:     d.records,
 	}
 	cfg.useServices(d.server)
 	if d.client != nil {

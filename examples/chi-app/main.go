@@ -38,6 +38,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/cognitogate/cognitogate/session"
+	"github.com/cognitogate/cognitogate/session/storetest"
 )
 
 func main() {
@@ -145,7 +148,10 @@ func (o *options) setUp(addr, login string, logger *slog.Logger) (a *app, emulat
 
 // config makes the application's configuration, and the user pool.
 func (o *options) config(addr, login string, logger *slog.Logger) (cfg config, emulator http.Handler, err error) {
-	cfg = config{Origin: cmp.Or(o.origin, localhost(addr)), Logger: logger, Debug: o.debug}
+	cfg = config{Origin: cmp.Or(o.origin, localhost(addr)), Logger: logger, Debug: o.debug, Layout: session.Layout(o.layout)}
+	if cfg.Layout == session.LayoutHandle {
+		cfg.Shared = storetest.NewMemory() // on a real site: session/redisstore or session/dynamostore
+	}
 	if o.outputs != "" {
 		err = cfg.useOutputs(o.outputs, o.secret)
 	} else {

@@ -152,6 +152,7 @@ func TestRunRefuses(t *testing.T) {
 		{"a port that is no number", []string{"-addr", "localhost:http"}, []string{"-addr localhost:http: want host:port"}},
 		{"a port that is too large", []string{"-operator", "localhost:80800"}, []string{"-operator localhost:80800: want host:port, such as localhost:8081"}},
 		{"an address of another machine", []string{"-addr", "192.0.2.1:0", "-operator="}, []string{"-addr 192.0.2.1:0: want an address of this machine, such as localhost:8080"}},
+		{"an unknown layout", []string{"-layout", "Sealed"}, []string{`-layout "Sealed": want amplify, sealed or handle`}},
 		{"a lifetime that is all refresh", []string{"-lifetime", "1s"}, []string{"-lifetime 1s: want a duration between 10s and 24h"}},
 		{"an argument", []string{"8080"}, []string{"is not a flag"}},
 		{"an origin without scheme", []string{"-origin", "farm.example"}, []string{`-origin "farm.example": want a URL like https://app.example.com`}},

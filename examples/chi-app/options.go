@@ -9,9 +9,12 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cognitogate/cognitogate/session"
 )
 
 // options are the flags of the command line, and the secret of the environment.
@@ -25,6 +28,7 @@ type options struct {
 	secret         string
 	client         string // a directory
 	routes         bool
+	layout         string
 	replicas       int    // 0 for a single process without a store
 	redis          string // a URL, for replicas
 }
@@ -43,6 +47,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.BoolVar(&o.debug, "debug", false, "say why requests are refused, in the log and in the header Cognitogate-Reason; not for production")
 	flags.StringVar(&o.outputs, "outputs", "", "Amplify configuration `file` that names a real user pool to run on; the environment variable "+secretVariable+" holds the key of its cookies")
 	flags.StringVar(&o.client, "client", "", "`directory` of the built examples/amplify-client, to serve Amplify in the browser too")
+	flags.StringVar(&o.layout, "layout", string(session.LayoutAmplify), "`layout` of the session's cookies: amplify, sealed or handle")
 	flags.IntVar(&o.replicas, "replicas", 0, "`number` of processes that serve the site, which share refreshes and sign-outs through Redis")
 	flags.StringVar(&o.redis, "redis", "", "`URL` of the Redis for -replicas, such as redis://localhost:6379 (default one in this process)")
 	flags.BoolVar(&o.routes, "routes", false, "print who guards which route, and exit")
@@ -97,6 +102,9 @@ func (o *options) check() error {
 	}
 	if o.log != "text" && o.log != "json" {
 		add("-log %q: want text or json", o.log)
+	}
+	if layouts := []session.Layout{session.LayoutAmplify, session.LayoutSealed, session.LayoutHandle}; !slices.Contains(layouts, session.Layout(o.layout)) {
+		add("-layout %q: want amplify, sealed or handle", o.layout)
 	}
 	if o.client != "" && o.outputs != "" {
 		// The two Auths need an app client each, and a file names only one.

@@ -77,7 +77,7 @@ func runReplica(settings string, args []string, stdin io.Reader, stdout, stderr 
 
 // replicaConfig returns a replica's configuration.
 func (o *options) replicaConfig(s *replicaSettings, logger *slog.Logger) (config, error) {
-	cfg := config{Origin: s.Origin, Logger: logger, Debug: o.debug, Replica: s.Name}
+	cfg := config{Origin: s.Origin, Logger: logger, Debug: o.debug, Layout: session.Layout(o.layout), Replica: s.Name}
 	if o.outputs != "" {
 		if err := cfg.useOutputs(o.outputs, string(s.Secret)); err != nil {
 			return config{}, err

@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
@@ -12,7 +13,7 @@ import (
 )
 
 const (
-	saltSize   = 24 // random, for each value
+	saltSize   = 24 // of the key of a value
 	expirySize = 8
 	tagSize    = 16
 
@@ -50,12 +51,37 @@ func NewBox(purpose string, now func() time.Time, secrets ...[]byte) (*Box, erro
 
 // Seal returns plain as a value that only Open with the same name can read, until expires.
 func (b *Box) Seal(kind byte, name string, plain []byte, expires time.Time) []byte {
-	sealed := make([]byte, 1+saltSize, Overhead+len(plain))
-	sealed[0] = kind
-	salt := sealed[1:]
+	salt := make([]byte, saltSize)
 	rand.Read(salt) // never fails
+	return b.seal(kind, salt, name, withExpiry(plain, expires))
+}
+
+// SealSame is Seal, but returns the same value for the same arguments, in all processes with
+// the same secret. It shows who has seen two values whether they are the same, and nothing
+// else. The salt is a code of all that is sealed. So two plaintexts have two keys, and no
+// key and nonce ever seals two of them.
+func (b *Box) SealSame(kind byte, name string, plain []byte, expires time.Time) []byte {
+	text := withExpiry(plain, expires)
+	key, err := hkdf.Expand(sha256.New, b.secrets[0], "salt "+b.purpose, sha256.Size)
+	if err != nil {
+		panic(err) // 32 bytes are not too many
+	}
+	code := hmac.New(sha256.New, key)
+	code.Write(binary.BigEndian.AppendUint64([]byte{kind}, uint64(len(name))))
+	code.Write([]byte(name))
+	code.Write(text)
+	return b.seal(kind, code.Sum(nil)[:saltSize], name, text)
+}
+
+func (b *Box) seal(kind byte, salt []byte, name string, text []byte) []byte {
+	sealed := append(make([]byte, 0, 1+saltSize+len(text)+tagSize), kind)
+	sealed = append(sealed, salt...)
+	return b.cipher(0, salt).Seal(sealed, make([]byte, 12), text, additional(kind, name))
+}
+
+func withExpiry(plain []byte, expires time.Time) []byte {
 	text := binary.BigEndian.AppendUint64(make([]byte, 0, expirySize+len(plain)), uint64(expires.UnixNano()))
-	return b.cipher(0, salt).Seal(sealed, make([]byte, 12), append(text, plain...), additional(kind, name))
+	return append(text, plain...)
 }
 
 // Open returns the plaintext of a value that Seal has returned for this name, and when it

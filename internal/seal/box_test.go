@@ -75,3 +75,48 @@ func TestBoxNeedsSecrets(t *testing.T) {
 		}
 	}
 }
+
+// TestSealSame: the same arguments bring the same value, and any other argument another
+// salt, and so another key.
+func TestSealSame(t *testing.T) {
+	now := time.Now()
+	first, second := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32)
+	box, expires := newBox(t, "results", &now, first), now.Add(time.Minute)
+	plain := bytes.Repeat([]byte("eyJ"), 3000)
+	sealed := box.SealSame('r', "key", plain, expires)
+	if !bytes.Equal(sealed, newBox(t, "results", &now, first, second).SealSame('r', "key", plain, expires)) {
+		t.Error("the same is sealed as two values")
+	}
+	opened, until, err := newBox(t, "results", &now, second, first).Open("key", sealed)
+	if err != nil || !bytes.Equal(opened, plain) || !until.Equal(expires) || len(sealed) != len(plain)+seal.Overhead {
+		t.Fatalf("opened %d bytes until %v, %v", len(opened), until, err)
+	}
+	changed := slices.Clone(plain)
+	changed[len(changed)-1] ^= 1
+	salts := map[string]string{string(sealed[1:25]): "the first"}
+	for name, other := range map[string][]byte{
+		"another kind":      box.SealSame('s', "key", plain, expires),
+		"another name":      box.SealSame('r', "kez", plain, expires),
+		"a longer name":     box.SealSame('r', "keye", plain, expires),
+		"another plaintext": box.SealSame('r', "key", changed, expires),
+		"a shorter one":     box.SealSame('r', "key", plain[1:], expires),
+		"none":              box.SealSame('r', "key", nil, expires),
+		"another expiry":    box.SealSame('r', "key", plain, expires.Add(1)),
+		"another secret":    newBox(t, "results", &now, second).SealSame('r', "key", plain, expires),
+		"another purpose":   newBox(t, "record", &now, first).SealSame('r', "key", plain, expires),
+		"a random salt":     box.Seal('r', "key", plain, expires),
+	} {
+		salt := string(other[1:25])
+		if known, ok := salts[salt]; ok {
+			t.Errorf("%s has the salt of %s", name, known)
+		}
+		salts[salt] = name
+	}
+	for i := range sealed[:seal.Overhead] {
+		broken := slices.Clone(sealed)
+		broken[i] ^= 1
+		if _, _, err := box.Open("key", broken); !errors.Is(err, seal.ErrInvalid) {
+			t.Errorf("byte %d changed: %v", i, err)
+		}
+	}
+}

@@ -3,8 +3,10 @@
 //
 // A session has one text, which AES-256-GCM seals under the cookie's name. A text that is
 // too long for one cookie is cut into chunks, in cookies whose names end in ".0", ".1" and
-// so on. Every chunk begins with the same random characters, so that chunks of two texts
+// so on. Every chunk begins with the same characters of a salt, so that chunks of two texts
 // are told apart. The seal covers the whole text, so that no chunk can be replaced.
+//
+// Or the tokens are a sealed record in a store, and the cookie holds its handle.
 package sealedcookie
 
 import (
@@ -27,7 +29,7 @@ const (
 	digestLength = 8
 
 	// tagLength is how many characters all chunks of a text begin with. They encode the
-	// kind and five random bytes.
+	// kind and five bytes of the salt.
 	tagLength = 8
 
 	// MaxChunks is how many chunks a text may have: enough for two tokens of 16 KiB, and a
@@ -113,9 +115,11 @@ func (c *Codec) Parse(cookieName string) (name string, position int, ok bool) {
 	return name, position, position < MaxChunks
 }
 
-// Seal returns the cookies of a session, until expires.
+// Seal returns the cookies of a session, until expires. The same arguments bring the same
+// cookies in all processes, so that a browser may take some of them from one and some from
+// another.
 func (c *Codec) Seal(name string, s *Session, expires time.Time) []Cookie {
-	text := base64.RawURLEncoding.EncodeToString(c.box.Seal(kind, name, s.encode(), expires))
+	text := base64.RawURLEncoding.EncodeToString(c.box.SealSame(kind, name, s.encode(), expires))
 	if size := maxPair - len(name) - len("="); len(text) <= size {
 		return []Cookie{{name, text}}
 	}

@@ -77,8 +77,11 @@ func TestSessionComesBack(t *testing.T) {
 		if !ok || s.User != "" && !reflect.DeepEqual(opened, s) {
 			t.Errorf("%d cookies: %.80v, %t", len(cookies), opened, ok)
 		}
-		if again := c.Seal(name, s, now.Add(time.Hour)); slices.Equal(again, cookies) {
-			t.Error("a session is sealed the same twice")
+		if again := newCodec(t, "1client", &now, secret).Seal(name, s, now.Add(time.Hour)); !slices.Equal(again, cookies) {
+			t.Error("a session is sealed as two texts")
+		}
+		if later := c.Seal(name, s, now.Add(time.Hour+1)); sealedcookie.Tag(later[0].Value) == sealedcookie.Tag(cookies[0].Value) {
+			t.Error("two texts have one tag")
 		}
 	}
 }

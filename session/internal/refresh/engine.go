@@ -115,6 +115,15 @@ func New(cfg Config) *Engine {
 	return e
 }
 
+// Store returns the Config's Store with calls that are bounded in time, and that fail at
+// once while the Store does not answer. It is nil if there is none.
+func (e *Engine) Store() Store {
+	if e.store == nil {
+		return nil
+	}
+	return e.store
+}
+
 // Size returns how many calls run, how many results are remembered, and how many of those
 // no browser has shown. Tests look at it.
 func (e *Engine) Size() (running, results, undelivered int) {
