@@ -26,7 +26,8 @@ func TestCookieSizes(t *testing.T) {
 		user := cognitotest.User{Username: "ada", Attributes: map[string]string{"email": "ada@example.com", "name": "Ada Lovelace"}, Groups: manyGroups().Groups[:groups]}
 		server := cognitotest.New(user)
 		set := server.Issue("ada")
-		row := fmt.Sprintf("| %d |", groups)
+		var row strings.Builder
+		row.WriteString(fmt.Sprintf("| %d |", groups))
 		for _, layout := range []session.Layout{session.LayoutAmplify, session.LayoutSealed, session.LayoutHandle} {
 			cfg := session.Config{UserPool: server.UserPool(), HTTPClient: server.Client(), Now: server.Now, Layout: layout}
 			testLayouts[layout]().configure(&cfg)
@@ -39,14 +40,14 @@ func TestCookieSizes(t *testing.T) {
 				t.Fatal(err)
 			}
 			pairs := pairsOf(w.Header()["Set-Cookie"])
-			row += fmt.Sprintf(" %d in %d |", len("Cookie: ")+len(strings.Join(pairs, "; ")), len(pairs))
+			row.WriteString(fmt.Sprintf(" %d in %d |", len("Cookie: ")+len(strings.Join(pairs, "; ")), len(pairs)))
 		}
-		t.Log(row)
+		t.Log(row.String())
 		documented := regexp.MustCompile(fmt.Sprintf(`(?m)^\| %d \|.*\|$`, groups)).FindString(string(page))
-		got, want := sizesIn(row), sizesIn(documented)
+		got, want := sizesIn(row.String()), sizesIn(documented)
 		for i := range got {
 			if len(want) != len(got) || got[i] < want[i]*97/100 || got[i] > want[i]*103/100+1 {
-				t.Errorf("measured %s, and docs/layouts.md has %s", row, documented)
+				t.Errorf("measured %s, and docs/layouts.md has %s", row.String(), documented)
 				break
 			}
 		}
