@@ -85,6 +85,7 @@ func TestDocsCompile(t *testing.T) {
 // TestDocsRun vets the programs and runs them.
 func TestDocsRun(t *testing.T) {
 	longtest.Only(t)
+	t.Setenv("COGNITOGATE_SECRET", "the 44 characters that openssl rand printed.") // see docs/replicas.md
 	for _, p := range programs(t) {
 		file := filepath.Join(t.TempDir(), "main.go")
 		if p.isTest() {
