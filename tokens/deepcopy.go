@@ -17,8 +17,9 @@ func isFlat(t reflect.Type) bool {
 		if t == reflect.TypeFor[time.Time]() { // no method changes what it points to
 			return true
 		}
-		for field := range t.Fields() {
-			if !isFlat(field.Type) {
+		fields := t.NumField() // Type.Fields allocates
+		for i := range fields {
+			if !isFlat(t.Field(i).Type) {
 				return false
 			}
 		}
@@ -49,8 +50,9 @@ func isCopyable(t reflect.Type, within []reflect.Type) bool {
 	case reflect.Map:
 		return isFlat(t.Key()) && isCopyable(t.Elem(), within)
 	case reflect.Struct:
-		for f := range t.Fields() {
-			if !isFlat(f.Type) && (!f.IsExported() || !isCopyable(f.Type, within)) {
+		fields := t.NumField()
+		for i := range fields {
+			if f := t.Field(i); !isFlat(f.Type) && (!f.IsExported() || !isCopyable(f.Type, within)) {
 				return false
 			}
 		}

@@ -15,12 +15,9 @@ import (
 	"github.com/cognitogate/cognitogate/middleware/otelhooks"
 )
 
-// The cost of a signed-in request with metrics. The guard's own allocations are counted, and
-// its own time is not.
-const (
-	maxAllocs   = 4
-	maxDuration = 2 * time.Microsecond
-)
+// maxAllocs is how many allocations a signed-in request with metrics may need, those of the
+// guard included.
+const maxAllocs = 4
 
 // nullWriter is a ResponseWriter that discards the answer.
 type nullWriter struct{ h http.Header }
@@ -72,31 +69,6 @@ func TestSignedInRequestAllocates(t *testing.T) {
 	with, _, bare := signedIn(t)
 	if over := testing.AllocsPerRun(100, with) - testing.AllocsPerRun(100, bare); over > maxAllocs {
 		t.Errorf("%v allocations over a request without a guard", over)
-	}
-}
-
-// TestSignedInRequestIsQuick compares the best of several runs, which a busy machine
-// disturbs least.
-func TestSignedInRequestIsQuick(t *testing.T) {
-	longtest.WithoutRace(t)
-	longtest.Only(t)
-	with, without, _ := signedIn(t)
-	quickest := func(f func()) time.Duration {
-		const requests = 1000
-		best := time.Hour
-		for range 50 {
-			start := time.Now()
-			for range requests {
-				f()
-			}
-			best = min(best, time.Since(start)/requests)
-		}
-		return best
-	}
-	if over := quickest(with) - quickest(without); over > maxDuration {
-		t.Errorf("%v over a guard without hooks", over)
-	} else {
-		t.Logf("%v over a guard without hooks", over)
 	}
 }
 
