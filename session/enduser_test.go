@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -66,7 +67,14 @@ func TestEndUserDuringRefresh(t *testing.T) {
 	set := e.server.Issue("ada")
 	subject := e.subject(set)
 	e.advance(2 * time.Hour)
-	release := e.hold(opRefresh)
+	called, held := make(chan struct{}), make(chan struct{})
+	e.server.SetFault(func(op string) cognitotest.Fault {
+		if op == opRefresh {
+			close(called)
+			<-held
+		}
+		return cognitotest.Fault{}
+	})
 	done := make(chan error)
 	go func() {
 		_, lines, err := e.fetch(pageRequest(e.cookies("ada", set)...))
@@ -75,13 +83,11 @@ func TestEndUserDuringRefresh(t *testing.T) {
 		}
 		done <- err
 	}()
-	for e.manager.RunningRefreshes() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	<-called
 	if err := e.manager.EndUser(t.Context(), subject); err != nil {
 		t.Error(err)
 	}
-	release()
+	close(held)
 	if err := <-done; !errors.Is(err, session.ErrSignedOut) {
 		t.Error(err)
 	}
