@@ -16,6 +16,7 @@ import (
 	"github.com/cognitogate/cognitogate/cognitotest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
 	"github.com/cognitogate/cognitogate/session"
+	"github.com/cognitogate/cognitogate/tokens"
 )
 
 // otherUserPool is a second user pool of the tests that need one.
@@ -186,4 +187,40 @@ func TestAnyOfBearers(t *testing.T) {
 		}
 	}
 	env.clock.advance(time.Second)
+}
+
+// TestAnyOfThatCannotTell: an Auth that cannot tell comes before one that forbids. The user
+// whom it does not know yet may be let through in a moment.
+func TestAnyOfThatCannotTell(t *testing.T) {
+	env := newEnv(t)
+	bearer, err := cognito.New(cognito.Config{UserPool: env.server.UserPool(), Bearer: true, HTTPClient: env.server.Client(), Now: env.clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := env.server.Issue("ada", func(d *cognitotest.Draft) {
+		if delete(d.Claims, "username"); d.Use == tokens.ID {
+			d.Claims = nil
+		}
+	})
+	for _, guard := range []func(http.Handler) http.Handler{cognito.AnyOf(bearer, env.auth), cognito.AnyOf(env.auth, bearer)} {
+		for status, cookies := range map[int]func(*http.Request){
+			http.StatusForbidden:          func(*http.Request) {},
+			http.StatusServiceUnavailable: func(r *http.Request) { env.server.SignIn(r, "ada", cognitotest.Expired) },
+		} {
+			r := scriptRequest("/x")
+			cookies(r)
+			r.Header.Set("Authorization", "Bearer "+program.Access)
+			env.server.SetFault(func(op string) cognitotest.Fault {
+				if op == opRefresh {
+					return cognitotest.Fault{Status: 500, Body: "<html>"}
+				}
+				return cognitotest.Fault{}
+			})
+			if resp := answerOf(guard, r); resp.StatusCode != status {
+				t.Errorf("%d, want %d", resp.StatusCode, status)
+			}
+			env.server.SetFault(nil)
+			env.clock.advance(time.Minute)
+		}
+	}
 }

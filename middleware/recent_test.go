@@ -288,3 +288,32 @@ func TestRecentLinks(t *testing.T) {
 		}
 	}
 }
+
+// TestRecentTellsByAuthTime: neither a sign-in of the future nor one of an unknown time is
+// recent. Clocks may differ by a minute.
+func TestRecentTellsByAuthTime(t *testing.T) {
+	env := newEnv(t)
+	guard := env.auth.RequireRecent(5 * time.Minute)
+	for name, c := range map[string]struct {
+		ago    time.Duration
+		status int
+	}{
+		"now":                 {0, 200},
+		"five minutes ago":    {5 * time.Minute, 200},
+		"longer ago":          {5*time.Minute + time.Second, 401},
+		"in a minute":         {-time.Minute, 200},
+		"in more than that":   {-time.Minute - time.Second, 401},
+		"in a year":           {-365 * 24 * time.Hour, 401},
+		"at an unknown time":  {-1, 401},
+	} {
+		r := scriptRequest("/account")
+		env.server.SignIn(r, "ada", func(d *cognitotest.Draft) {
+			if d.Claims["auth_time"] = env.clock.Now().Add(-c.ago).Unix(); c.ago == -1 {
+				delete(d.Claims, "auth_time")
+			}
+		})
+		if resp := answerOf(guard, r); resp.StatusCode != c.status {
+			t.Errorf("%s: %d, want %d", name, resp.StatusCode, c.status)
+		}
+	}
+}

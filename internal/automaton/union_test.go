@@ -1,7 +1,9 @@
 package automaton_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cognitogate/cognitogate/internal/automaton"
@@ -42,6 +44,29 @@ func TestUnionMatchesWhatAnyMachineMatches(t *testing.T) {
 			if got, want := slices.ContainsFunc(union, matches), slices.ContainsFunc(machines, matches); got != want {
 				t.Fatalf("%q matches: %v, want %v", path, got, want)
 			}
+		}
+	}
+}
+
+// TestUnionOfMany: where one machine would be too large, several match the same texts.
+func TestUnionOfMany(t *testing.T) {
+	var machines []*automaton.Machine
+	var paths []string
+	for i := range 300 {
+		path := fmt.Sprintf("/%08b/%s", i, strings.Repeat(string(rune('a'+i%26)), 20))
+		paths = append(paths, path)
+		machines = append(machines, compile(t, "^"+path+"$"))
+	}
+	union := automaton.Union(machines)
+	if len(union) < 2 || len(union) > 4 {
+		t.Errorf("%d machines", len(union))
+	}
+	matches := func(path string) bool {
+		return slices.ContainsFunc(union, func(m *automaton.Machine) bool { return m.Match(path) })
+	}
+	for _, path := range paths {
+		if !matches(path) || matches(path+"x") || matches(path[:len(path)-1]) {
+			t.Errorf("%q: %t, %t, %t", path, matches(path), matches(path+"x"), matches(path[:len(path)-1]))
 		}
 	}
 }
