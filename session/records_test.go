@@ -215,6 +215,28 @@ func TestRefreshedRecordIsSavedLater(t *testing.T) {
 	}
 }
 
+// TestRefreshedRecordOfAGoneBrowser: the browser goes away after the refresh, before the
+// record is saved. Other replicas get the new tokens.
+func TestRefreshedRecordOfAGoneBrowser(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r := newHandleReplicas(t, 2, func(c *session.Config) {
+		c.Hooks.Refreshed = func(context.Context, session.RefreshSource, time.Duration, error) { cancel() }
+	})
+	cookies := pairsOf(r.start(pageRequest(), r.server.Issue("ada")))
+	_, before := r.record()
+	r.advance(2 * time.Hour)
+	_, _, _ = r.fetchAt(0, pageRequest(cookies...).WithContext(ctx), nil)
+	if _, after := r.record(); string(after) == string(before) {
+		t.Error("the record is not saved")
+	}
+	r.wants("elsewhere", 1, cookies, nil)
+	if n := r.server.Calls(opRefresh); n != 1 {
+		t.Errorf("%d refreshes", n)
+	}
+}
+
 // TestRecordComesBackAfterADay: Cognito has not revoked the refresh token of a session that
 // was signed out, and whose access token had expired. The sign-in is refused all the same.
 func TestRecordComesBackAfterADay(t *testing.T) {

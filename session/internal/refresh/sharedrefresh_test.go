@@ -182,6 +182,24 @@ func TestTombstones(t *testing.T) {
 	})
 }
 
+// TestSignOutWhenTheStoreHasForgotten: this process knows what the refresh token became,
+// and the store does not. The newest one gets a tombstone too.
+func TestSignOutWhenTheStoreHasForgotten(t *testing.T) {
+	inBubble(t, func(t *testing.T, e *sharedEnv) {
+		e.mustRefresh("r")
+		e.store.Evict(e.key("r"))
+		newest, _, ok := e.EndShared(t.Context(), "r", &refresh.Evidence{Genuine: []*tokens.Token{e.adas}})
+		if newest != "r'" || !ok {
+			t.Errorf("%q, %t", newest, ok)
+		}
+		for _, token := range []string{"r", "r'"} {
+			if _, err := e.refreshOther(token); !errors.Is(err, refresh.ErrEnded) {
+				t.Errorf("%q: %v", token, err)
+			}
+		}
+	})
+}
+
 // TestOneProcessFindsItsOwnClaim: the answer to its first try is lost.
 func TestOneProcessFindsItsOwnClaim(t *testing.T) {
 	inBubble(t, func(t *testing.T, e *sharedEnv) {
