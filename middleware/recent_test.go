@@ -298,13 +298,13 @@ func TestRecentTellsByAuthTime(t *testing.T) {
 		ago    time.Duration
 		status int
 	}{
-		"now":                 {0, 200},
-		"five minutes ago":    {5 * time.Minute, 200},
-		"longer ago":          {5*time.Minute + time.Second, 401},
-		"in a minute":         {-time.Minute, 200},
-		"in more than that":   {-time.Minute - time.Second, 401},
-		"in a year":           {-365 * 24 * time.Hour, 401},
-		"at an unknown time":  {-1, 401},
+		"now":                {0, 200},
+		"five minutes ago":   {5 * time.Minute, 200},
+		"longer ago":         {5*time.Minute + time.Second, 401},
+		"in a minute":        {-time.Minute, 200},
+		"in more than that":  {-time.Minute - time.Second, 401},
+		"in a year":          {-365 * 24 * time.Hour, 401},
+		"at an unknown time": {-1, 401},
 	} {
 		r := scriptRequest("/account")
 		env.server.SignIn(r, "ada", func(d *cognitotest.Draft) {
