@@ -14,7 +14,7 @@ const maxToken = 16 << 10
 // compactJWS is a JWS in compact serialisation (RFC 7515 §7.1), taken apart and not
 // verified.
 type compactJWS struct {
-	signed    string // the text that the signature covers: header "." payload
+	signed    []byte // the text that the signature covers: header "." payload
 	payload   string // decoded
 	signature []byte // decoded
 
@@ -34,20 +34,24 @@ func parseJWS(raw string) (c compactJWS, err error) {
 	}
 	header, rest, _ := strings.Cut(raw, ".")
 	payload, signature, _ := strings.Cut(rest, ".")
-	c.signed = raw[:len(header)+1+len(payload)]
-	text, err := decodePart(header)
-	if err != nil {
+	// One buffer holds the signed text, which is all of raw but the signature, and then the
+	// decoded parts, which are shorter.
+	buf := append(make([]byte, 0, 2*len(raw)), raw[:len(header)+1+len(payload)]...)
+	c.signed = buf
+	if buf, err = appendPart(buf, header); err != nil {
 		return c, fmt.Errorf("header: %w", err)
 	}
-	header = string(text)
-	if text, err = decodePart(payload); err != nil {
+	endOfHeader := len(buf) - len(c.signed)
+	if buf, err = appendPart(buf, payload); err != nil {
 		return c, fmt.Errorf("payload: %w", err)
 	}
-	c.payload = string(text)
-	if c.signature, err = decodePart(signature); err != nil {
+	text := string(buf[len(c.signed):])
+	c.signature = buf[len(buf):]
+	if c.signature, err = appendPart(c.signature, signature); err != nil {
 		return c, fmt.Errorf("signature: %w", err)
 	}
-	if err := c.readHeader(header); err != nil {
+	c.payload = text[endOfHeader:]
+	if err := c.readHeader(text[:endOfHeader]); err != nil {
 		return c, fmt.Errorf("header: %w", err)
 	}
 	return c, nil
@@ -81,17 +85,17 @@ var (
 	base64url        = base64.RawURLEncoding.Strict()
 )
 
-// decodePart decodes base64url as RFC 7515 §2 defines it: without padding, line
+// appendPart appends base64url, decoded as RFC 7515 §2 defines it: without padding, line
 // breaks (which encoding/base64 skips) or stray bits. Every token has exactly one
 // spelling then.
-func decodePart(s string) ([]byte, error) {
+func appendPart(b []byte, s string) ([]byte, error) {
 	if s == "" {
 		return nil, errors.New("empty")
 	}
 	if strings.IndexByte(s, '\r') >= 0 || strings.IndexByte(s, '\n') >= 0 {
 		return nil, errors.New("line break in base64url")
 	}
-	b, err := base64url.DecodeString(s)
+	b, err := base64url.AppendDecode(b, []byte(s))
 	if err != nil {
 		return nil, errors.New("not base64url")
 	}
