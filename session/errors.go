@@ -48,12 +48,22 @@ var (
 	errForceWithBearer    = errors.New("session: ForceRefresh cannot refresh a bearer token; its client does")
 )
 
+// signedOutError is ErrSignedOut with its reason. It makes its text when somebody reads it,
+// so that refusals are cheap.
+type signedOutError struct{ reason error }
+
+func (e *signedOutError) Error() string { return ErrSignedOut.Error() + ": " + e.reason.Error() }
+
+func (e *signedOutError) Is(target error) bool { return target == ErrSignedOut }
+
+func (e *signedOutError) Unwrap() error { return e.reason }
+
 // signedOutBecause returns ErrSignedOut with its reason.
 func signedOutBecause(err error) error {
 	if err == nil {
 		err = errNoAccessToken
 	}
-	return fmt.Errorf("%w: %w", ErrSignedOut, err)
+	return &signedOutError{err}
 }
 
 // notFreshBecause returns ErrNotFresh with the reason why nothing was refreshed.

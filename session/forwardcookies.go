@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
@@ -21,17 +22,24 @@ func (m *Manager) SetsCookies(h http.Header) bool {
 // none. Two requests have the same digest if the browser holds the same tokens, in any
 // order. A guard tells by it that a redirect to the sign-in page has changed nothing.
 func (m *Manager) CookieDigest(r *http.Request) string {
-	var texts []string
-	for _, c := range m.parseCookies(r.Header, nil) {
-		if m.layout.holdsTokens(&c) {
-			texts = append(texts, c.name+"="+c.value)
-		}
-	}
-	if texts == nil {
+	var buffer [10]requestCookie // as in fetch
+	cookies := slices.DeleteFunc(m.parseCookies(r.Header, buffer[:0]), func(c requestCookie) bool { return !m.layout.holdsTokens(c) })
+	if len(cookies) == 0 {
 		return ""
 	}
-	slices.Sort(texts)
-	sum := sha256.Sum256([]byte(strings.Join(texts, ";")))
+	slices.SortFunc(cookies, func(a, b requestCookie) int {
+		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.value, b.value))
+	})
+	size := 0
+	for i := range cookies {
+		size += len(cookies[i].name) + len("=") + len(cookies[i].value) + len(";")
+	}
+	text := make([]byte, 0, size)
+	for i := range cookies {
+		text = append(append(text, cookies[i].name...), '=')
+		text = append(append(text, cookies[i].value...), ';')
+	}
+	sum := sha256.Sum256(text)
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 

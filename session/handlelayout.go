@@ -400,7 +400,7 @@ func (l *handleLayout) warnOfDuplicates(cookies requestCookies, _ []userCookies)
 }
 
 // holdsTokens reports whether the cookie stands for a session's tokens.
-func (l *handleLayout) holdsTokens(*requestCookie) bool { return true }
+func (l *handleLayout) holdsTokens(requestCookie) bool { return true }
 
 func (l *handleLayout) writer(a answer) *answerCookies {
 	return newAnswerCookies(a, l.names, l.attributes)

@@ -108,9 +108,9 @@ func idResultOf(token *tokens.Token, err error) idResult {
 	if err == nil {
 		return idResult{true, idFine, token}
 	}
-	var refusal *tokens.VerifyError
+	refusal, ok := errors.AsType[*tokens.VerifyError](err)
 	switch {
-	case !errors.As(err, &refusal), refusal.Reason == tokens.NotYetValid:
+	case !ok, refusal.Reason == tokens.NotYetValid:
 		return idResult{true, idUndecided, nil}
 	case refusal.Reason == tokens.Expired:
 		return idResult{true, idExpired, refusal.Token}

@@ -317,6 +317,26 @@ func (cookies requestCookies) haveDuplicates() bool {
 	return false
 }
 
+// copyTokens copies the access token and the ID token. Parts of the header would keep all
+// of it in memory. The copies share one allocation, as they go together.
+func (u *userCookies) copyTokens() {
+	var text strings.Builder
+	size, lists := 0, [...][]string{u.access, u.id}
+	for _, list := range lists {
+		for _, token := range list {
+			size += len(token)
+		}
+	}
+	text.Grow(size)
+	for _, list := range lists {
+		for i, token := range list {
+			start := text.Len()
+			text.WriteString(token)
+			list[i] = text.String()[start:]
+		}
+	}
+}
+
 // device returns the device key of the cookies. As in Amplify there is one only if all
 // three cookies of a remembered device are there.
 func (u *userCookies) device() string {
