@@ -72,7 +72,7 @@ func (a *Auth) serveSignedOut(w http.ResponseWriter, r *http.Request, err error)
 	switch {
 	case a.isPage(r):
 		if !a.serveInsteadOfLoop(w, r) {
-			h.Set("Location", a.signInURL(r))
+			h["Location"] = []string{a.signInURL(r)}
 			w.WriteHeader(http.StatusTemporaryRedirect)
 		}
 	case a.navigates(r):

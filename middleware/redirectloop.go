@@ -91,8 +91,7 @@ func (a *Auth) isSignInPath(r *http.Request) bool {
 		return false
 	}
 	p, _, _ := strings.Cut(target, "?")
-	signIn := a.signIn.EscapedPath()
-	return a.isRoute(p) || a.signIn.Host == "" && (p == signIn || p == otherSlash(signIn))
+	return a.isRoute(p) || a.signIn.Host == "" && isSameButSlash(p, a.signIn.EscapedPath())
 }
 
 // serveGuardedSignInPage names the cures for a request for which isSignInPath is true.

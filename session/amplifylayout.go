@@ -69,7 +69,7 @@ func (l *amplifyLayout) warnOfTooLarge(slot slot, size int) {
 // clockDrift describes the browser's clock and stays as it is. isEnded reports whether
 // the tokens' sign-in was ended.
 func (l *amplifyLayout) writeRefreshed(a answer, u *userCookies, got *refresh.Tokens, isEnded func() bool) {
-	w, page := l.writer(a), a.page
+	w, page := l.writer(a), a.isPage()
 	if !w.mayRefresh(isEnded) {
 		return
 	}

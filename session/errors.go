@@ -27,7 +27,7 @@ var ErrNotFresh = errors.New("the access token is older than MaxAge")
 const minMaxAge = 10 * time.Second
 
 var (
-	errNoCookies      = fmt.Errorf("%w: no cookies", ErrSignedOut)
+	errNoCookies      = signedOutBecause(errors.New("no cookies"))
 	errNoAccessToken  = errors.New("no access token")
 	errNoRefreshToken = errors.New("no refresh token")
 	errNotOpened      = errors.New("the session's cookies cannot be opened: one is missing, or Secret is another one")

@@ -138,8 +138,8 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	users, a := found.users, answer{w: w, r: r, cookies: cookies, page: w != nil && page.MayClear(r)}
-	if a.page {
+	users, a := found.users, answer{w: w, r: r, cookies: cookies}
+	if len(found.stale) > 0 && a.isPage() {
 		m.layout.clearStale(a, found.stale)
 	}
 	switch {
@@ -148,7 +148,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	case len(users) == 0:
 		return nil, signedOutBecause(found.noneErr)
 	case users[0].over != nil:
-		if a.page {
+		if a.isPage() {
 			m.layout.clear(a, users)
 		}
 		return nil, signedOutBecause(users[0].over)

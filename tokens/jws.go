@@ -14,9 +14,8 @@ const maxToken = 16 << 10
 // compactJWS is a JWS in compact serialisation (RFC 7515 §7.1), taken apart and not
 // verified.
 type compactJWS struct {
-	signed    []byte // the text that the signature covers: header "." payload
-	payload   string // decoded
-	signature []byte // decoded
+	signed  string // the text that the signature covers: header "." payload
+	payload string // decoded
 
 	alg       string
 	kid       string
@@ -24,37 +23,34 @@ type compactJWS struct {
 }
 
 // parseJWS takes a token apart. It checks the size and the number of dots first, so
-// that junk costs no memory. The caller checks alg and extension.
-func parseJWS(raw string) (c compactJWS, err error) {
+// that junk costs no memory. It decodes the parts into buf if that is long enough, and
+// returns the signature in it. The caller checks alg and extension.
+func parseJWS(raw string, buf []byte) (c compactJWS, signature []byte, err error) {
 	if len(raw) > maxToken {
-		return c, fmt.Errorf("%d bytes long", len(raw))
+		return c, nil, fmt.Errorf("%d bytes long", len(raw))
 	}
 	if strings.Count(raw, ".") != 2 {
-		return c, errNotThreeParts
+		return c, nil, errNotThreeParts
 	}
 	header, rest, _ := strings.Cut(raw, ".")
-	payload, signature, _ := strings.Cut(rest, ".")
-	// One buffer holds the signed text, which is all of raw but the signature, and then the
-	// decoded parts, which are shorter.
-	buf := append(make([]byte, 0, 2*len(raw)), raw[:len(header)+1+len(payload)]...)
-	c.signed = buf
-	if buf, err = appendPart(buf, header); err != nil {
-		return c, fmt.Errorf("header: %w", err)
+	payload, end, _ := strings.Cut(rest, ".")
+	c.signed = raw[:len(header)+1+len(payload)]
+	if buf, err = appendPart(buf[:0], header); err != nil {
+		return c, nil, fmt.Errorf("header: %w", err)
 	}
-	endOfHeader := len(buf) - len(c.signed)
+	endOfHeader := len(buf)
 	if buf, err = appendPart(buf, payload); err != nil {
-		return c, fmt.Errorf("payload: %w", err)
+		return c, nil, fmt.Errorf("payload: %w", err)
 	}
-	text := string(buf[len(c.signed):])
-	c.signature = buf[len(buf):]
-	if c.signature, err = appendPart(c.signature, signature); err != nil {
-		return c, fmt.Errorf("signature: %w", err)
+	text := string(buf)
+	if signature, err = appendPart(buf[:0], end); err != nil {
+		return c, nil, fmt.Errorf("signature: %w", err)
 	}
 	c.payload = text[endOfHeader:]
 	if err := c.readHeader(text[:endOfHeader]); err != nil {
-		return c, fmt.Errorf("header: %w", err)
+		return c, nil, fmt.Errorf("header: %w", err)
 	}
-	return c, nil
+	return c, signature, nil
 }
 
 func (c *compactJWS) readHeader(header string) error {
