@@ -167,6 +167,16 @@ func (c *countingKeySet) Key(ctx context.Context, issuer, kid string) (crypto.Pu
 	return c.inner.Key(ctx, issuer, kid)
 }
 
+// TestUserOfARequestAllocates allows one more than TestSignedInRequestAllocates.
+func TestUserOfARequestAllocates(t *testing.T) {
+	longtest.WithoutRace(t)
+	env := newBench(t)
+	r := env.signedInRequest("/user/1")
+	if over := testing.AllocsPerRun(100, serve(env.chi, r)) - testing.AllocsPerRun(100, serve(env.bare, r)); over > 4 {
+		t.Errorf("%v allocations over a middleware that does nothing", over)
+	}
+}
+
 // bytesPerRun is testing.AllocsPerRun for bytes.
 func bytesPerRun(runs int, f func()) int {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cognitogate/cognitogate/cognitotest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
+	"github.com/cognitogate/cognitogate/session"
 )
 
 // nullWriter is a ResponseWriter that discards the answer.
@@ -51,6 +52,11 @@ func newBench(b testing.TB, edits ...func(*cognito.Config)) *bench {
 	routes := func(r chi.Router) http.Handler {
 		r.Get("/dashboard/{id}", emptyHandler)
 		r.Get("/api/{id}", emptyHandler)
+		r.Get("/user/{id}", func(_ http.ResponseWriter, r *http.Request) {
+			if s, ok := session.FromContext(r.Context()); ok && s.User().UnverifiedLoginID != "ada" {
+				panic("a session without its user")
+			}
+		})
 		return r
 	}
 	noop := func(next http.Handler) http.Handler {
