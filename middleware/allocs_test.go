@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/internal/longtest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
 	"github.com/cognitogate/cognitogate/session"
@@ -153,6 +154,20 @@ func TestForgedTokenCostsOneCheck(t *testing.T) {
 	env.chi.ServeHTTP(w, r)
 	if refreshes := env.server.Calls("GetTokensFromRefreshToken"); w.Code != http.StatusTemporaryRedirect || keys.asked != 1 || refreshes != 0 {
 		t.Errorf("%d after %d keys and %d refreshes", w.Code, keys.asked, refreshes)
+	}
+}
+
+// TestRefreshCostsThreeChecks: of an expired session, the ID token is not looked at.
+func TestRefreshCostsThreeChecks(t *testing.T) {
+	keys := new(countingKeySet)
+	env := newBench(t, func(cfg *cognito.Config) { cfg.Keys = keys })
+	keys.inner, _ = tokens.NewRemoteKeySet(env.server.UserPool(), &tokens.Options{HTTPClient: env.server.Client()})
+	r := httptest.NewRequest("GET", "/dashboard/1", nil)
+	env.server.SignIn(r, "ada", cognitotest.Expired)
+	w := httptest.NewRecorder()
+	env.chi.ServeHTTP(w, r)
+	if w.Code != http.StatusOK || keys.asked != 3 { // the old access token, and both new ones
+		t.Errorf("%d after %d keys", w.Code, keys.asked)
 	}
 }
 
