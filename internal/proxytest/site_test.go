@@ -1,9 +1,10 @@
-package nginxtest_test
+package proxytest_test
 
 import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -40,6 +41,7 @@ func newSite(t *testing.T) *site {
 	auth, err := cognito.New(cognito.Config{
 		UserPool: s.server.UserPool(), HTTPClient: s.server.Client(), Now: s.server.Now, Logger: slog.New(slog.DiscardHandler),
 		Origin: origin, Secret: []byte("a secret of thirty-two bytes or more"), AfterSignOut: "/bye",
+		ClientAddress: clientAddress,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +52,7 @@ func newSite(t *testing.T) *site {
 		user, _ := session.FromContext(r.Context())
 		fmt.Fprintf(w, "Hello, %s at %s", user.User().Username, r.RequestURI)
 	})))
+	mux.HandleFunc("/address", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, clientAddress(r)) })
 	mux.HandleFunc("/bye", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "Bye") })
 	s.Handler = http.NewCrossOriginProtection().Handler(mux)
 	return s
@@ -57,3 +60,11 @@ func newSite(t *testing.T) *site {
 
 // advance moves the clock of the user pool and of the application.
 func (s *site) advance(by time.Duration) { s.ahead.Add(int64(by)) }
+
+// clientAddress is the function of this name in docs/proxies.md.
+func clientAddress(r *http.Request) netip.Addr {
+	forwarded := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
+	last := forwarded[strings.LastIndexByte(forwarded, ',')+1:]
+	address, _ := netip.ParseAddr(strings.TrimSpace(last))
+	return address
+}
