@@ -224,3 +224,33 @@ func readFile(t *testing.T, name string) string {
 	}
 	return string(text)
 }
+
+// TestRunningNamesMetrics looks for the metrics and attributes that docs/running.md names
+// in package otelhooks.
+func TestRunningNamesMetrics(t *testing.T) {
+	_, section, ok := strings.Cut(readFile(t, "../../docs/running.md"), "\n## Metrics\n")
+	if !ok {
+		t.Fatal("docs/running.md has no section about metrics")
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	files, err := filepath.Glob("../../middleware/otelhooks/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no files of otelhooks: ", err)
+	}
+	code := logging{messages: make(map[string]bool)}
+	for _, file := range files {
+		code.parse(t, file)
+	}
+	n := 0
+	for _, span := range codeSpan.FindAllStringSubmatch(section, -1) {
+		if strings.HasPrefix(span[1], "cognitogate.") {
+			n++
+			if !slices.Contains(code.literals, span[1]) {
+				t.Errorf("docs/running.md: otelhooks has no %s", span[1])
+			}
+		}
+	}
+	if n < 5 {
+		t.Errorf("docs/running.md names %d metrics", n)
+	}
+}
