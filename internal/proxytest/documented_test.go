@@ -92,7 +92,7 @@ func TestClientAddress(t *testing.T) {
 func TestPlainHTTPIsRedirected(t *testing.T) {
 	longtest.Only(t)
 	s := newSite(t)
-	b := newBrowser(t, s, startNginx(t, documentedBlock(t, "nginx"), s), false)
+	b := newBrowser(t, s, startNginx(t, documentedBlock(t, "proxies.md", "nginx"), s), false)
 	page := b.navigate("http://"+host+"/bye", nil)
 	b.expect(page, 200, "Bye")
 	if at := page.Request.URL.String(); at != origin+"/bye" {
@@ -104,7 +104,7 @@ func TestPlainHTTPIsRedirected(t *testing.T) {
 func TestEveryDirectiveIsNeeded(t *testing.T) {
 	longtest.Only(t)
 	s := newSite(t)
-	documented := documentedBlock(t, "nginx")
+	documented := documentedBlock(t, "proxies.md", "nginx")
 	t.Run("nginx's own buffers for responses", func(t *testing.T) {
 		servers := without(t, without(t, documented, "proxy_buffer_size"), "proxy_buffers")
 		b := newBrowser(t, s, startNginx(t, servers, s), false)
@@ -150,7 +150,7 @@ func TestEveryDirectiveIsNeeded(t *testing.T) {
 func TestCacheKeepsNoPrivateAnswer(t *testing.T) {
 	longtest.Only(t)
 	s := newSite(t)
-	servers := replaceOnce(t, documentedBlock(t, "nginx"), "location / {", `location / {
+	servers := replaceOnce(t, documentedBlock(t, "proxies.md", "nginx"), "location / {", `location / {
 		proxy_cache pages;
 		proxy_cache_valid any 10m;
 		add_header X-Cache $upstream_cache_status always;`)

@@ -71,7 +71,7 @@ func startNginx(t *testing.T, servers string, handler http.Handler) *proxy {
 
 	servers = replaceOnce(t, servers, "listen 80;", "listen HTTP;")
 	servers = replaceOnce(t, servers, "listen 443 ", "listen HTTPS ")
-	servers = replaceOnce(t, servers, "127.0.0.1:8080", upstream)
+	servers = strings.ReplaceAll(servers, "127.0.0.1:8080", upstream)
 	servers = replaceOnce(t, servers, "/etc/ssl/certs/app.example.com.pem", "site.pem")
 	servers = replaceOnce(t, servers, "/etc/ssl/private/app.example.com.key", "site.key")
 	config := strings.Replace(mainConfig, "DOCUMENTED", servers, 1)

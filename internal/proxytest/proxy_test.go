@@ -32,25 +32,25 @@ var proxies = []struct {
 	start func(*testing.T, http.Handler) *proxy
 }{
 	{"nginx", func(t *testing.T, handler http.Handler) *proxy {
-		return startNginx(t, documentedBlock(t, "nginx"), handler)
+		return startNginx(t, documentedBlock(t, "proxies.md", "nginx"), handler)
 	}},
 	{"caddy", func(t *testing.T, handler http.Handler) *proxy {
-		return startCaddy(t, documentedBlock(t, "caddyfile"), handler)
+		return startCaddy(t, documentedBlock(t, "proxies.md", "caddyfile"), handler)
 	}},
 }
 
-// documentedBlock returns the only block of docs/proxies.md in a language.
-func documentedBlock(t *testing.T, language string) string {
+// documentedBlock returns the only block of a page of docs/ in a language.
+func documentedBlock(t *testing.T, page, language string) string {
 	t.Helper()
-	page, err := os.ReadFile("../../docs/proxies.md")
+	text, err := os.ReadFile("../../docs/" + page)
 	if err != nil {
 		t.Fatal(err)
 	}
 	start := "```" + language + "\n"
-	_, rest, _ := strings.Cut(string(page), start)
+	_, rest, _ := strings.Cut(string(text), start)
 	block, rest, ok := strings.Cut(rest, "```")
 	if !ok || strings.Contains(rest, start) {
-		t.Fatalf("docs/proxies.md has not exactly one %s block", language)
+		t.Fatalf("docs/%s has not exactly one %s block", page, language)
 	}
 	return block
 }
@@ -59,7 +59,7 @@ func documentedBlock(t *testing.T, language string) string {
 func replaceOnce(t *testing.T, config, old, replacement string) string {
 	t.Helper()
 	if n := strings.Count(config, old); n != 1 {
-		t.Fatalf("docs/proxies.md has %q %d times", old, n)
+		t.Fatalf("the documented configuration has %q %d times", old, n)
 	}
 	return strings.Replace(config, old, replacement, 1)
 }

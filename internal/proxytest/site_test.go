@@ -26,6 +26,7 @@ type site struct {
 	http.Handler
 	server *cognitotest.Server
 	ahead  atomic.Int64 // of the real time, as a time.Duration
+	events chan string
 }
 
 // newSite returns a site with the users ada, and grace, whose tokens nearly fill their
@@ -36,7 +37,7 @@ func newSite(t *testing.T) *site {
 	for i := range 20 {
 		grace.Groups = append(grace.Groups, fmt.Sprintf("%02d-%s", i, strings.Repeat("g", 97)))
 	}
-	s := &site{server: cognitotest.New(cognitotest.User{Username: "ada", Password: password}, grace)}
+	s := &site{events: make(chan string), server: cognitotest.New(cognitotest.User{Username: "ada", Password: password}, grace)}
 	s.server.SetNow(func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) })
 	auth, err := cognito.New(cognito.Config{
 		UserPool: s.server.UserPool(), HTTPClient: s.server.Client(), Now: s.server.Now, Logger: slog.New(slog.DiscardHandler),
@@ -48,6 +49,8 @@ func newSite(t *testing.T) *site {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/api/auth/", auth.Routes())
+	mux.Handle("/events", auth.Protect(http.HandlerFunc(s.serveEvents)))
+	mux.Handle("/ws/echo", auth.Protect(http.HandlerFunc(serveUpgrade)))
 	mux.Handle("/", auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, _ := session.FromContext(r.Context())
 		fmt.Fprintf(w, "Hello, %s at %s", user.User().Username, r.RequestURI)
