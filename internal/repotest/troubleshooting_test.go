@@ -18,8 +18,8 @@ import (
 
 const troubleshooting = "../../docs/troubleshooting.md"
 
-// codeSpan is a text between backticks in a line of Markdown.
-var codeSpan = regexp.MustCompile("`([^`\n]+)`")
+// quotedCode is a text between backticks in a line of Markdown.
+var quotedCode = regexp.MustCompile("`([^`\n]+)`")
 
 // tableRows returns the first cells of the rows of the table below a heading.
 func tableRows(t *testing.T, page, heading string) (cells []string) {
@@ -31,7 +31,7 @@ func tableRows(t *testing.T, page, heading string) (cells []string) {
 	section, _, _ = strings.Cut(section, "\n## ")
 	for line := range strings.Lines(section) {
 		if strings.HasPrefix(line, "| `") {
-			cells = append(cells, codeSpan.FindStringSubmatch(line)[1])
+			cells = append(cells, quotedCode.FindStringSubmatch(line)[1])
 		}
 	}
 	return cells
@@ -97,7 +97,7 @@ func TestTroubleshootingHasEveryMessage(t *testing.T) {
 		if len(cells) != 3 || !strings.HasPrefix(line, "| `") {
 			continue
 		}
-		for _, span := range codeSpan.FindAllStringSubmatch(cells[1], -1) {
+		for _, span := range quotedCode.FindAllStringSubmatch(cells[1], -1) {
 			if !slices.ContainsFunc(code.literals, func(s string) bool { return strings.Contains(s, span[1]) }) {
 				t.Errorf("%s: nothing in the code says %q", troubleshooting, span[1])
 			}
@@ -242,7 +242,7 @@ func TestRunningNamesMetrics(t *testing.T) {
 		code.parse(t, file)
 	}
 	n := 0
-	for _, span := range codeSpan.FindAllStringSubmatch(section, -1) {
+	for _, span := range quotedCode.FindAllStringSubmatch(section, -1) {
 		if strings.HasPrefix(span[1], "cognitogate.") {
 			n++
 			if !slices.Contains(code.literals, span[1]) {
