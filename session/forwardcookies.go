@@ -14,7 +14,9 @@ import (
 // SetsCookies reports whether an answer with this header writes or deletes cookies of
 // a session. Such an answer must not be stored by a cache (RFC 9111 §7.3).
 func (m *Manager) SetsCookies(h http.Header) bool {
-	return slices.ContainsFunc(h["Set-Cookie"], m.names.isOwnLine)
+	return slices.ContainsFunc(h["Set-Cookie"], func(line string) bool {
+		return m.names.isOwnLine(line) || m.takeOver.isOwnLine(line)
+	})
 }
 
 // CookieDigest returns a digest of the tokens in a request's cookies, or "" if it has
@@ -53,6 +55,11 @@ func (m *Manager) ForwardCookies(r *http.Request, h http.Header) *http.Request {
 		return r
 	}
 	cookies := cookie.Forward(r.Header["Cookie"], h["Set-Cookie"], m.names.prefix)
+	if m.takeOver != nil {
+		for _, n := range []names{m.takeOver.amplify.names, m.takeOver.marker} {
+			cookies = cookie.Forward([]string{cookies}, h["Set-Cookie"], n.prefix)
+		}
+	}
 	r = r.Clone(r.Context())
 	r.Header.Del("Cookie")
 	if cookies != "" {

@@ -39,6 +39,7 @@ var errTooManyHandles = errors.New("more handles than are looked at for one requ
 type handleLayout struct {
 	names
 	cookieName string
+	takenName  string // of the cookie of a session that was taken over
 	handles    *sealedcookie.Handles
 	store      refresh.Store
 	alwaysAsk  bool
@@ -65,7 +66,7 @@ func newHandleLayout(cfg *Config, store refresh.Store) (*handleLayout, error) {
 	}
 	prefix := sealedcookie.Prefix(cfg.UserPool.ClientID, attributes)
 	l := &handleLayout{
-		names: names{prefix}, cookieName: prefix + sealedcookie.HandleName, handles: handles, store: store, alwaysAsk: cfg.AlwaysAskStore,
+		names: names{prefix}, cookieName: prefix + sealedcookie.HandleName, takenName: prefix + sealedcookie.TakenOverName, handles: handles, store: store, alwaysAsk: cfg.AlwaysAskStore,
 		attributes: attributes, lifetime: cfg.Lifetime, now: cfg.Now, log: cfg.Logger,
 		records: newRecordCache(cfg.CacheBytes),
 		unsaved: recent.Map[string, *record]{Keep: unsavedRecordTTL, Max: maxUnsaved},
@@ -85,7 +86,7 @@ func (l *handleLayout) single(cookies requestCookies) (access, id string) {
 	for i := range cookies {
 		c := &cookies[i]
 		switch {
-		case c.name != l.cookieName:
+		case !l.isOwn(c.name):
 		case value != "" && value != c.value:
 			return "", ""
 		default:
@@ -102,7 +103,7 @@ func (l *handleLayout) single(cookies requestCookies) (access, id string) {
 // are no others.
 func (l *handleLayout) handlesOf(cookies requestCookies) (handles []sealedcookie.Handle, all bool) {
 	for i := range cookies {
-		if cookies[i].name != l.cookieName {
+		if !l.isOwn(cookies[i].name) {
 			continue
 		}
 		h, ok := l.handles.Parse(cookies[i].value)
@@ -142,6 +143,11 @@ func (l *handleLayout) users(ctx context.Context, cookies requestCookies) (found
 	}
 	if latest != nil {
 		found.users = []userCookies{l.userOf(latest)}
+		for i := range cookies {
+			if c := &cookies[i]; c.name == l.takenName && c.value != latest.handle.Text {
+				found.stale = append(found.stale, staleCookie{index: i, opened: true})
+			}
+		}
 	}
 	return found, nil
 }
@@ -282,6 +288,42 @@ func (l *handleLayout) writeSignIn(a answer, _ *Session, c *content) error {
 	return nil
 }
 
+// writeTakenOver writes the handle of the sign-in, which is always the same, under a name of
+// its own. The first of several answers makes the record. So each sign-in has one record
+// only, and a late answer changes nothing.
+func (l *handleLayout) writeTakenOver(a answer, s *Session, c *content, isEnded func() bool) error {
+	w := l.writer(a)
+	if !w.mayRefresh(isEnded) {
+		return errAnswerSettled
+	}
+	r := l.newRecord(l.handles.Of(signInOf(s.access)), c)
+	l.mu.Lock()
+	_, ended := l.ended.Get(r.handle.Key, l.now())
+	l.mu.Unlock()
+	if ended {
+		return signedOutBecause(refresh.ErrEnded)
+	}
+	if l.records.get(r.handle.Text) == nil {
+		there, err := l.store.Add(a.r.Context(), r.handle.Key, r.sealed, l.until(c).Sub(l.now()))
+		if err != nil {
+			return err
+		}
+		if there == nil {
+			l.remember(r)
+		} else if first, ok := l.handles.Open(r.handle, there); !ok {
+			return errNoRecord
+		} else if err := l.lifetime.overErr(first, l.now()); err != nil {
+			return signedOutBecause(err)
+		}
+	}
+	w.put(w.attributes.Line(l.takenName, r.handle.Text))
+	w.finish()
+	return nil
+}
+
+// isOwn reports whether a cookie's name is that of a handle.
+func (l *handleLayout) isOwn(name string) bool { return name == l.cookieName || name == l.takenName }
+
 // add puts a new record into the store. After an error it tries once more: the first try may
 // have had its effect.
 func (l *handleLayout) add(ctx context.Context, r *record) (err error) {
@@ -371,7 +413,7 @@ func (l *handleLayout) clear(a answer, users []userCookies) {
 		l.noteEnded(r.handle, true)
 		l.records.drop(r.handle)
 		for k := range a.cookies {
-			if c := &a.cookies[k]; c.name == l.cookieName && c.value == r.handle.Text {
+			if c := &a.cookies[k]; l.isOwn(c.name) && c.value == r.handle.Text {
 				w.deleteCarried(c)
 			}
 		}
@@ -387,9 +429,22 @@ func (l *handleLayout) clearAll(a answer, _ []userCookies) {
 	w.finish()
 }
 
-// clearStale does nothing: a record that is missing may be a store's that comes back. The
+// clearStale deletes the cookie of a session that was taken over, beside that of a later
+// sign-in. The others stay: a record that is missing may be a store's that comes back. The
 // next sign-in replaces the cookie.
-func (l *handleLayout) clearStale(answer, []staleCookie) {}
+func (l *handleLayout) clearStale(a answer, stale []staleCookie) {
+	if len(stale) == 0 {
+		return
+	}
+	w := l.writer(a)
+	if w.kept != nil && w.kept.Settled {
+		return
+	}
+	for _, s := range stale {
+		w.deleteStale(&a.cookies[s.index])
+	}
+	w.finish()
+}
 
 // warnOfDuplicates says once a minute that the cookie comes twice.
 func (l *handleLayout) warnOfDuplicates(cookies requestCookies, _ []userCookies) {
