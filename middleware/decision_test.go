@@ -48,7 +48,7 @@ func (l *told) expect(t *testing.T, name string, served string, decided ...strin
 // tells the decision that counts.
 func TestGuardDecisions(t *testing.T) {
 	var log told
-	env := newEnv(t, log.hook, func(cfg *cognito.Config) { cfg.Bearer = true })
+	env := newEnv(t, log.hook, withBearer)
 	a, empty := env.auth, http.HandlerFunc(emptyHandler)
 	no := func(*http.Request, *session.Session) bool { return false }
 	mux := http.NewServeMux()

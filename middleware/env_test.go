@@ -104,6 +104,9 @@ func newEnv(t *testing.T, edits ...func(*cognito.Config)) *testEnv {
 	return env
 }
 
+// withBearer lets clients show bearer tokens.
+func withBearer(cfg *cognito.Config) { cfg.Bearer = true }
+
 // pageRequest returns a navigation of a browser.
 func pageRequest(target string) *http.Request {
 	r := httptest.NewRequest("GET", target, nil)

@@ -41,12 +41,8 @@ bearer  program   2m   -       403    401    401          403
 `
 
 func TestFreshAndRecentVerdicts(t *testing.T) {
-	amplifyOnly(t)
 	env := newEnv(t)
-	bearer, err := cognito.New(cognito.Config{UserPool: env.server.UserPool(), Bearer: true, HTTPClient: env.server.Client(), Now: env.clock.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
+	bearer := env.newAuthAt(env.server, withBearer)
 	auths := map[string]*cognito.Auth{"web": env.auth, "bearer": bearer}
 	accessOnly := func(d *cognitotest.Draft) {
 		if d.Use == tokens.ID {
@@ -58,13 +54,11 @@ func TestFreshAndRecentVerdicts(t *testing.T) {
 		field := strings.Fields(line)
 		env.server.SetUser(ada)
 		r := scriptRequest("/x")
-		switch client := field[1]; client {
-		case "cookie", "access":
+		switch field[1] {
+		case "cookie":
 			env.server.SignIn(r, "ada", accessOnly)
-			if client == "access" {
-				kept, _, _ := strings.Cut(r.Header.Get("Cookie"), "; CognitoIdentityServiceProvider."+env.server.UserPool().ClientID+".ada.refreshToken")
-				r.Header.Set("Cookie", kept)
-			}
+		case "access":
+			addSession(r, env.server, "ada", &tokens.Set{Access: env.server.Issue("ada", accessOnly).Access})
 		case "other":
 			env.server.SignIn(r, "grace", accessOnly)
 		case "program":
