@@ -162,6 +162,41 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+// TestReasonOfOtherClients: cookies of another app client are named as such on every layout.
+// Those of this app client are not, whatever layout wrote them.
+func TestReasonOfOtherClients(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	other := &env{t: t, layout: e.layout, server: e.server.AddClient("1other", ""), logs: e.logs, now: e.now}
+	other.manager = other.newManager(nil)
+	others := other.cookies("ada", other.server.Issue("ada"))
+	own := e.server.UserPool().ClientID
+	sealed, handle := "__Host-cognitogate.session."+own+".AAAAAAAA=x", "__Secure-cognitogate.session."+own+".handle=x"
+	amplify := e.prefixed("LastAuthUser") + "=ada"
+	ownOfOtherLayouts := map[session.Layout][]string{
+		session.LayoutAmplify: {sealed, handle}, session.LayoutSealed: {amplify}, session.LayoutHandle: {amplify},
+	}[layoutName()]
+	for want, requests := range map[session.Reason][]*http.Request{
+		session.ReasonOtherClient: {
+			pageRequest(others...), pageRequest("CognitoIdentityServiceProvider.1other.LastAuthUser=ada"), pageRequest(append(ownOfOtherLayouts, others...)...),
+			pageRequest("cognitogate.session.1other.AAAAAAAA=x"), pageRequest("a=b", "__Secure-cognitogate.session.1other.handle=x"),
+		},
+		session.ReasonNoCookies: {
+			pageRequest(ownOfOtherLayouts...), pageRequest("cognitogate.session.1other=x"), pageRequest("cognitogate.session.1other.=x"), pageRequest("cognitogate.session..x=y"),
+			pageRequest("cognitogate.session.ada@example.com.handle=x"), pageRequest("__host-cognitogate.session.1other.handle=x"), pageRequest("x.cognitogate.session.1other.handle=x"),
+		},
+	} {
+		for _, r := range requests {
+			_, _, err := e.fetch(r)
+			got, explanation := e.manager.Reason(r, err), e.manager.Explain(r, err)
+			if hasOwn := strings.Contains(r.Header.Get("Cookie"), own); got != want || strings.Contains(explanation, "but cookies of another layout") != hasOwn ||
+				strings.Contains(explanation, `"1other"`) != (want == session.ReasonOtherClient && !hasOwn) {
+				t.Errorf("%.300s: %q, %q", r.Header.Get("Cookie"), got, explanation)
+			}
+		}
+	}
+}
+
 // TestReasonOf maps every error to one of few words, whatever its text is.
 func TestReasonOf(t *testing.T) {
 	t.Parallel()
