@@ -116,7 +116,8 @@ func requestOf(method, p string, raw bool) *http.Request {
 	return &http.Request{Method: method, URL: u, Host: "app.example", Header: http.Header{}, RequestURI: u.EscapedPath(), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 }
 
-// randomAuth returns an Auth with a random matcher.
+// randomAuth returns an Auth with a random matcher. It answers refused requests with
+// nothing: an answer costs more than the decision.
 func (g routeGenerator) randomAuth(t *testing.T) *cognito.Auth {
 	for {
 		var patterns []string
@@ -124,7 +125,7 @@ func (g routeGenerator) randomAuth(t *testing.T) *cognito.Auth {
 			patterns = append(patterns, g.matcherPattern())
 		}
 		if _, err := matcher.New(matcher.Paths(patterns...)...); err == nil {
-			return newMatcherAuth(t, patterns...)
+			return newMatcherAuthWith(t, patterns, func(http.ResponseWriter, *http.Request, error) {})
 		}
 	}
 }

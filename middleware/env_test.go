@@ -178,7 +178,12 @@ func newAuth(t testing.TB, edits ...func(*cognito.Config)) *cognito.Auth {
 // newMatcherAuth returns an Auth with these patterns.
 func newMatcherAuth(t testing.TB, patterns ...string) *cognito.Auth {
 	t.Helper()
-	auth, err := cognito.New(cognito.Config{UserPool: cognito.UserPool{ID: "eu-west-1_a", ClientID: "a"}, Matcher: patterns})
+	return newMatcherAuthWith(t, patterns, nil)
+}
+
+func newMatcherAuthWith(t testing.TB, patterns []string, onError func(http.ResponseWriter, *http.Request, error)) *cognito.Auth {
+	t.Helper()
+	auth, err := cognito.New(cognito.Config{UserPool: cognito.UserPool{ID: "eu-west-1_a", ClientID: "a"}, Matcher: patterns, ErrorHandler: onError})
 	if err != nil {
 		t.Fatal(err)
 	}
