@@ -100,12 +100,13 @@ func (g routeGenerator) mutate(p string) string {
 	return p[:at] + g.Pick("/", "//", "-", ".", "/../", "%2F", "x", "\n", "?", "a", ";", `\`) + p[at:]
 }
 
-// requestOf returns a request whose path a router reads as p.
+// requestOf returns a request whose path a router reads as p, or nil if there is none. With
+// raw there is one for paths with escapes alone: for others it would be the same.
 func requestOf(method, p string, raw bool) *http.Request {
 	u := &url.URL{Path: p}
 	if raw {
 		decoded, err := url.PathUnescape(p)
-		if err != nil {
+		if err != nil || decoded == p {
 			return nil
 		}
 		u = &url.URL{Path: decoded, RawPath: p}
