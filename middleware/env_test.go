@@ -211,7 +211,7 @@ func publicHandler(w http.ResponseWriter, r *http.Request) { w.Header().Set("Ran
 
 // parseRequest reads a request line as net/http's server does.
 func parseRequest(method, target string) (*http.Request, bool) {
-	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(method + " " + target + " HTTP/1.1\r\nHost: app.example\r\n\r\n")))
+	r, err := http.ReadRequest(bufio.NewReaderSize(strings.NewReader(method+" "+target+" HTTP/1.1\r\nHost: app.example\r\n\r\n"), 512))
 	return r, err == nil
 }
 
