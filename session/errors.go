@@ -35,6 +35,7 @@ var (
 	errRecordChanges  = errors.New("others change the session's record all the time")
 	errIdle           = errors.New("the session was not used for longer than Lifetime.Idle")
 	errTooOld         = errors.New("the session has reached Lifetime.Absolute")
+	errNotTakenOver   = errors.New("the session in Amplify's cookies is not taken over")
 	errNoUser         = errors.New("the access token names no user")
 	errPrefetch       = errors.New("a prefetch refreshes nothing")
 	errNotAllChecked  = errors.New("more tokens than are checked for one request; the next one goes on")
@@ -70,4 +71,10 @@ func unavailable(err error) error {
 		return fmt.Errorf("session: %w", err)
 	}
 	return fmt.Errorf("session: %w: %w", tokens.ErrUnavailable, err)
+}
+
+// storeUnavailable returns tokens.ErrUnavailable for a store that keeps the sessions and
+// fails. Without these words the text would speak of Cognito alone.
+func storeUnavailable(err error) error {
+	return unavailable(fmt.Errorf("the store of the sessions fails: %w", err))
 }

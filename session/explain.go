@@ -38,6 +38,9 @@ func (m *Manager) explainNoCookies(h http.Header) string {
 	switch hasOwn, others := appClients(h, m.userPool.ClientID); {
 	case hasOwn:
 		text += " in " + m.layoutName() + ", but cookies of another layout"
+		if m.takeOver != nil {
+			text += ", which only the navigation of a tab can take over, from this origin or none, and only once in a browser"
+		}
 	case others != nil:
 		text += ", cookies of another app client are there: " + quotedIDs(others)
 	}
