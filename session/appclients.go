@@ -2,7 +2,6 @@ package session
 
 import (
 	"fmt"
-	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,41 +15,43 @@ const maxNamedApps = 3 // app clients whose ids are quoted
 // namingSlots are those of the cookies whose names show an app client's id.
 var namingSlots = []slot{slotLastAuthUser, slotAccess, slotID, slotRefresh}
 
-// appClients reports whether a header has cookies of the app client own, in any layout, and
-// returns the ids of the first others.
-func appClients(h http.Header, own string) (hasOwn bool, others []string) {
-	for id := range appClientIDs(h) {
-		if id == own {
-			hasOwn = true
-		} else if len(others) < maxNamedApps && !slices.Contains(others, id) {
-			others = append(others, id)
-		}
-	}
-	return hasOwn, others
+// appClients are those that a request has cookies of, in any layout.
+type appClients struct {
+	own    bool
+	others [maxNamedApps]string // the ids of the first ones, without duplicates
 }
 
-// quotedIDs returns ids for a log, each cut to a few characters.
-func quotedIDs(ids []string) string {
-	var quoted []string
-	for _, id := range ids {
-		quoted = append(quoted, fmt.Sprintf("%.40q", id))
-	}
-	return strings.Join(quoted, ", ")
-}
-
-// appClientIDs yields the app client's id of each cookie that shows one.
-func appClientIDs(h http.Header) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for _, header := range h["Cookie"] {
-			name, _, left := cookie.Next(header)
-			for name != "" {
-				if id := appClientOf(name); id != "" && !yield(id) {
-					return
-				}
-				name, _, left = cookie.Next(left)
+// appClientsIn returns the app clients of a header. own is the id of this one. It allocates
+// nothing.
+func appClientsIn(h http.Header, own string) (found appClients) {
+	n := 0
+	for _, header := range h["Cookie"] {
+		name, _, left := cookie.Next(header)
+		for ; name != ""; name, _, left = cookie.Next(left) {
+			switch id := appClientOf(name); {
+			case id == "":
+			case id == own:
+				found.own = true
+			case n < maxNamedApps && !slices.Contains(found.others[:n], id):
+				found.others[n] = id
+				n++
 			}
 		}
 	}
+	return found
+}
+
+func (a *appClients) hasOthers() bool { return a.others[0] != "" }
+
+// quotedOthers returns the others for a log, each cut to a few characters.
+func (a *appClients) quotedOthers() string {
+	var quoted []string
+	for _, id := range a.others {
+		if id != "" {
+			quoted = append(quoted, fmt.Sprintf("%.40q", id))
+		}
+	}
+	return strings.Join(quoted, ", ")
 }
 
 // appClientOf returns the app client's id in a cookie's name, or "". In a name of Amplify's

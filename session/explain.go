@@ -35,14 +35,14 @@ func (m *Manager) explainNoCookies(h http.Header) string {
 	if len(h["Cookie"]) > 0 {
 		text = "no cookies of this app client"
 	}
-	switch hasOwn, others := appClients(h, m.userPool.ClientID); {
-	case hasOwn:
+	switch found := appClientsIn(h, m.userPool.ClientID); {
+	case found.own:
 		text += " in " + m.layoutName() + ", but cookies of another layout"
 		if m.takeOver != nil {
 			text += ", which only the navigation of a tab can take over, from this origin or none, and only once in a browser"
 		}
-	case others != nil:
-		text += ", cookies of another app client are there: " + quotedIDs(others)
+	case found.hasOthers():
+		text += ", cookies of another app client are there: " + found.quotedOthers()
 	}
 	if _, ok := page.BearerToken(h); ok && !m.bearer.accepted {
 		text += ", a bearer token is there but Config.Bearer is not set"

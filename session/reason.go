@@ -101,7 +101,7 @@ func (m *Manager) Reason(r *http.Request, err error) Reason {
 	if _, ok := page.BearerToken(r.Header); ok && !m.bearer.accepted {
 		return ReasonBearerOff
 	}
-	if _, others := appClients(r.Header, m.userPool.ClientID); others != nil {
+	if found := appClientsIn(r.Header, m.userPool.ClientID); found.hasOthers() {
 		return ReasonOtherClient
 	}
 	return ReasonNoCookies

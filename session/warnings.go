@@ -126,13 +126,13 @@ func (w *warnings) ofOtherAppClients(h http.Header) {
 	if w.ownClient.Load() {
 		return
 	}
-	hasOwn, others := appClients(h, w.clientID)
-	if hasOwn || others == nil {
+	found := appClientsIn(h, w.clientID)
+	if found.own || !found.hasOthers() {
 		return
 	}
 	w.logAppClient.Do(func() {
 		w.logger.Warn("session: a browser has cookies of another app client and none of this one: unless another site of the domain has set them, UserPool.ClientID is wrong",
-			"look_at", "UserPool.ClientID", "found", quotedIDs(others))
+			"look_at", "UserPool.ClientID", "found", found.quotedOthers())
 	})
 }
 
