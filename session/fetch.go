@@ -204,15 +204,6 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	return f.run(ctx)
 }
 
-// answeredCookies returns the cookies that a browser without cookies of the layout has after
-// this answer. An earlier Fetch for it may have taken over a session.
-func (m *Manager) answeredCookies(w http.ResponseWriter, r *http.Request) requestCookies {
-	if w == nil {
-		return nil
-	}
-	return m.parseCookies(m.ForwardCookies(r, w.Header()).Header, nil)
-}
-
 // fetchFromAmplify fetches a session from Amplify's cookies, and refreshes it there if need
 // be. If it can it takes the session over. Otherwise the next page tries again.
 func (m *Manager) fetchFromAmplify(ctx context.Context, w http.ResponseWriter, r *http.Request, opts *FetchOptions, cookies requestCookies) (*Session, error) {

@@ -68,6 +68,15 @@ func (m *Manager) ForwardCookies(r *http.Request, h http.Header) *http.Request {
 	return r
 }
 
+// answeredCookies returns the cookies that a browser without cookies of the layout has after
+// this answer. An earlier Fetch for it may have taken over a session.
+func (m *Manager) answeredCookies(w http.ResponseWriter, r *http.Request) requestCookies {
+	if w == nil {
+		return nil
+	}
+	return m.parseCookies(m.ForwardCookies(r, w.Header()).Header, nil)
+}
+
 // StripCookies returns a copy of r without the cookies of this app client's sessions, for
 // an upstream that must not get the user's tokens. It returns r itself if there are none.
 // Browsers may still hold cookies of another layout, which are taken off too.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ import (
 
 // A program is a complete Go file in a code block of the documentation.
 type program struct {
+	id         string // of a package and its directory
 	name, code string
 }
 
@@ -43,7 +45,9 @@ func programs(t *testing.T) (all []program) {
 				t.Fatalf("%s: block %d has no end", page, i+1)
 			}
 			if strings.HasPrefix(code, "package ") {
-				all = append(all, program{fmt.Sprintf("%s, block %d", filepath.Base(page), i+1), code})
+				name := filepath.Base(page)
+				id := fmt.Sprintf("%s%d", strings.ToLower(strings.TrimSuffix(name, ".md")), i+1)
+				all = append(all, program{id, fmt.Sprintf("%s, block %d", name, i+1), code})
 			}
 		}
 	}
@@ -82,31 +86,87 @@ func TestDocsCompile(t *testing.T) {
 	}
 }
 
+// programsMain runs the program that its argument names.
+const programsMain = `package main
+
+import (
+	"os"
+
+%s)
+
+func main() {
+	map[string]func(){
+%s	}[os.Args[1]]()
+}
+`
+
+// writePrograms writes the programs as packages of a module into a directory, and a
+// workspace of that module and this one. Package main of it can run each of them, so that
+// one binary is linked. A server must not listen, so that it ends when everything before
+// that works.
+func writePrograms(t *testing.T, all []program) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, code string) {
+		name = filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(code), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var imports, entries strings.Builder
+	for _, p := range all {
+		code := strings.Replace(p.code, "package main", "package "+p.id, 1)
+		code = strings.Replace(code, "func main() {", "func Main() {", 1)
+		code = strings.ReplaceAll(code, `":8080"`, `"no port"`)
+		if p.isTest() {
+			write(p.id+"/main_test.go", code)
+			continue
+		}
+		write(p.id+"/main.go", code)
+		fmt.Fprintf(&imports, "\t%q\n", "docs/"+p.id)
+		fmt.Fprintf(&entries, "\t\t%q: %s.Main,\n", p.id, p.id)
+	}
+	write("main.go", fmt.Sprintf(programsMain, imports.String(), entries.String()))
+	goMod, err := os.ReadFile("../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := regexp.MustCompile(`(?m)^go .*$`).FindString(string(goMod))
+	write("go.mod", "module docs\n\n"+version+"\n")
+	write("go.work", version+"\n\nuse .\nuse "+strconv.Quote(root)+"\n")
+	return dir
+}
+
 // TestDocsRun vets the programs and runs them.
 func TestDocsRun(t *testing.T) {
 	longtest.Only(t)
 	t.Setenv("COGNITOGATE_SECRET", "the 44 characters that openssl rand printed.") // see docs/replicas.md
-	for _, p := range programs(t) {
-		file := filepath.Join(t.TempDir(), "main.go")
+	all := programs(t)
+	dir := writePrograms(t, all)
+	run := func(name string, args ...string) ([]byte, error) {
+		cmd := exec.Command(name, args...)
+		cmd.Dir = dir
+		return cmd.CombinedOutput()
+	}
+	for _, args := range [][]string{{"vet", "./..."}, {"build", "-ldflags=-w", "-o", "run", "."}} {
+		if out, err := run("go", args...); err != nil {
+			t.Fatalf("go %s: %v\n%s", args[0], err, out)
+		}
+	}
+	for _, p := range all {
+		name, args := filepath.Join(dir, "run"), []string{p.id}
 		if p.isTest() {
-			file = filepath.Join(t.TempDir(), "main_test.go")
+			name, args = "go", []string{"test", "./" + p.id}
 		}
-		// A server must not listen, so that it ends when everything before that works.
-		listens := strings.Contains(p.code, `":8080"`)
-		code := strings.ReplaceAll(p.code, `":8080"`, `"no port"`)
-		if err := os.WriteFile(file, []byte(code), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := exec.Command("go", "vet", file).CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s", p.name, err, out)
-			continue
-		}
-		verb := "run"
-		if p.isTest() {
-			verb = "test"
-		}
-		out, err := exec.Command("go", verb, file).CombinedOutput()
-		if listens && strings.Contains(string(out), "listen tcp: ") {
+		out, err := run(name, args...)
+		if strings.Contains(p.code, `":8080"`) && strings.Contains(string(out), "listen tcp: ") {
 			err = nil
 		}
 		if err != nil {
