@@ -14,7 +14,8 @@
 //	router.Use(auth.Protect)
 //	router.With(auth.RequireGroup("admins")).Get("/admin", admin)
 //
-// Handlers get the session with session.FromContext.
+// Handlers get the session with session.FromContext. Users sign in with Amplify in the
+// browser, or on this server: set Config.Origin, and mount [Auth.Routes].
 //
 // # What a request goes through
 //
