@@ -271,9 +271,9 @@ func TestPublicRoutes(t *testing.T) {
 	cognitotest.CheckRoutes(t, a.auth, a.router, publicRoutes...)
 
 	// Routes that are added without a thought are private.
-	a.router.Get("/reports", a.dashboard)
-	a.router.Post("/reports/{id}", a.dashboard)
-	a.router.Get("/calls", a.dashboard) // /call is public
+	a.router.Get("/reports", a.call)
+	a.router.Post("/reports/{id}", a.call)
+	a.router.Get("/calls", a.call) // /call is public
 	cognitotest.CheckRoutes(t, a.auth, a.router, publicRoutes...)
 	r := httptest.NewRequest("GET", "/reports", nil)
 	r.Header.Set("Accept", "text/html")
