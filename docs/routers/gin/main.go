@@ -49,7 +49,7 @@ func main() {
 	// On AWS, set UserPool to the ID, ClientID and Domain of yours, and leave the rest out.
 	server := cognitotest.New(cognitotest.User{Username: "ada", Password: "engine-1843", Groups: []string{"admins"}})
 	server.SetURL("http://127.0.0.1:9229")
-	go http.ListenAndServe("127.0.0.1:9229", server)
+	go func() { log.Fatal(http.ListenAndServe("127.0.0.1:9229", server)) }()
 	config.UserPool, config.HTTPClient = server.UserPool(), server.Client()
 
 	auth, err := cognito.New(config)
