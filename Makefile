@@ -1,5 +1,5 @@
 # Every target but interop needs Go alone. Go downloads the tools, whose versions are
-# here. Some tests need Chromium, nginx or redis-server; where it is missing they are
+# here. Some tests need Chromium, nginx, Caddy or redis-server; where one is missing they are
 # skipped.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -18,12 +18,12 @@ demo: ## run the example application
 # By default every test binary sleeps for a second at its end under the race detector.
 # Some tests wait, for a second attempt say. With -p and -parallel others run meanwhile.
 # The longest packages come first. Those of LONG_PACKAGES have tests of test-long alone.
-LONG_PACKAGES = /internal/(browser|emulator|nginx|replica)test$$
+LONG_PACKAGES = /internal/(browser|emulator|proxy|replica)test$$
 test: ## run the tests; no network, no AWS account
 	GORACE=atexit_sleep_ms=10 go test -race -p 4 -parallel 4 -shuffle=on ./middleware ./session \
 		$$(go list ./... | grep -vE '$(LONG_PACKAGES)')
 
-test-long: ## run every test in full: browsers, nginx, loads, allocations
+test-long: ## run every test in full: browsers, proxies, loads, allocations
 	$(LONG) -timeout 20m ./...
 	$(LONG) -race -run 'TestSoak' ./middleware
 	cd docs/routers && go test -tags nomsgpack ./... # without a codec of gin that compiles for half a minute

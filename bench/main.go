@@ -6,6 +6,7 @@
 //	go run .            # from this directory; or make bench from the one above
 //	go run . -strict    # and fail if a target is missed
 //	go run . -rows 'P1|M.'
+//	go run . -page ../docs/performance.md # and write the table into that page
 //
 // Machines differ and are busy, so times say little. Most numbers are ratios to a
 // floor: the least work that could do the same, measured in turns with it in the same
@@ -22,6 +23,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -58,15 +60,20 @@ type bench struct {
 func main() {
 	rows := flag.String("rows", ".*", "measure only the rows that match this regular expression, and those measured with them")
 	perGroup := flag.Duration("time", 4*time.Second, "how long the turns of each measurement go on")
+	page := flag.String("page", "", "write the table into this Markdown `file` too, between its two comments")
 	strict := flag.Bool("strict", false, "fail if a target is missed")
 	flag.Parse()
 	wanted, err := regexp.Compile("^(?:" + *rows + ")$")
+	if err == nil && *page != "" && *rows != ".*" {
+		err = errors.New("-page wants all rows")
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
-	b := &bench{table: table{out: os.Stdout}, perGroup: *perGroup, signatureCheck: newSignatureCheck()}
-	fmt.Printf("%s, %d cores, A = %.1f µs\n\n", runtime.Version(), runtime.GOMAXPROCS(0), repeated(b.signatureCheck)()/1e3)
+	b := &bench{table: table{out: os.Stdout, load: loadAverage()}, perGroup: *perGroup, signatureCheck: newSignatureCheck()}
+	signatureCheck := fmt.Sprintf("%.1f µs", repeated(b.signatureCheck)()/1e3)
+	fmt.Printf("%s, %d cores, A = %s\n\n", runtime.Version(), runtime.GOMAXPROCS(0), signatureCheck)
 	b.header()
 	for _, g := range groups {
 		for _, row := range g.rows {
@@ -75,6 +82,9 @@ func main() {
 				break
 			}
 		}
+	}
+	if *page != "" {
+		check(b.writePage(*page, signatureCheck))
 	}
 	if b.missed > 0 {
 		fmt.Printf("\n%d targets are not met\n", b.missed)

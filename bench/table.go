@@ -49,8 +49,10 @@ func (s spread) times(x float64) spread { return spread{s.low * x, s.median * x,
 
 // table prints results as they come.
 type table struct {
-	out    io.Writer
-	missed int
+	out     io.Writer
+	results []result
+	missed  int
+	load    float64 // of the machine, at the start
 }
 
 const columns = "%-4s %-64s %-18s %-16s %-18s %s\n"
@@ -60,22 +62,32 @@ func (t *table) header() {
 }
 
 func (t *table) add(r result) {
-	quartiles, target, met := "", "", ""
+	t.results = append(t.results, r)
+	quartiles, met := "", ""
 	if r.value.low < r.value.high {
 		quartiles = fmt.Sprintf("%.3g to %.3g", r.value.low, r.value.high)
 	}
 	if r.hasTarget() {
-		bound := "≤ "
-		if r.least {
-			bound = "≥ "
-		}
-		target, met = bound+fmt.Sprintf(r.format, r.target), "met"
+		met = "met"
 		if !r.met() {
 			met = "not met"
 			t.missed++
 		}
 	}
-	t.print(r.row, r.what, fmt.Sprintf(r.format, r.value.median), quartiles, target, met)
+	t.print(r.row, r.what, r.text(r.value.median), quartiles, r.bound(), met)
+}
+
+func (r result) text(value float64) string { return fmt.Sprintf(r.format, value) }
+
+// bound returns the target as the table has it, or "".
+func (r result) bound() string {
+	switch {
+	case !r.hasTarget():
+		return ""
+	case r.least:
+		return "≥ " + r.text(r.target)
+	}
+	return "≤ " + r.text(r.target)
 }
 
 func (t *table) print(cells ...any) {

@@ -135,6 +135,11 @@ type Config struct {
 	// Cookies.MaxAge.
 	Lifetime session.Lifetime
 
+	// TakeOver keeps those signed in whose session is in Amplify's cookies, when the site
+	// changes to session.LayoutSealed or session.LayoutHandle. Default: they sign in once
+	// more. See session.TakeOver for what it risks.
+	TakeOver session.TakeOver
+
 	// AlwaysAskStore has Shared asked about the session at every request, so that a sign-out
 	// at one replica holds at all at once. Default: within two seconds. It needs
 	// session.LayoutHandle. See session.Config.

@@ -46,14 +46,6 @@ func isFramed(r *http.Request) bool {
 	return dest != "" && dest != "document"
 }
 
-// isOwnNavigation reports whether a browser says that it navigates a whole tab by a link
-// of this origin, or that the user has typed or chosen the address.
-func isOwnNavigation(r *http.Request) bool {
-	site := r.Header.Get("Sec-Fetch-Site")
-	return r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document" &&
-		(site == "same-origin" || site == "none")
-}
-
 // routeLink returns the path and query of a request to a route, as browsers see them.
 func (a *Auth) routeLink(r *http.Request, slug string) string {
 	link := a.cfg.RoutesPath + "/" + slug

@@ -3,6 +3,7 @@ package middleware
 import (
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/cognitogate/cognitogate/internal/automaton"
 	"github.com/cognitogate/cognitogate/matcher"
@@ -20,8 +21,8 @@ type Finding struct {
 // Findings lists what is surprising about the patterns of the matcher, each with a
 // path that shows it. A finding need not be a mistake: Next.js reads the pattern in
 // the same way, and New does not warn of it. Every rule with conditions is a finding. So are
-// Config.Bearer without Config.Audience, and sessions of session.LayoutSealed or
-// session.LayoutHandle whose cookies another host can plant.
+// Config.Bearer without Config.Audience, Config.TakeOver, and sessions of
+// session.LayoutSealed or session.LayoutHandle whose cookies another host can plant.
 func (a *Auth) Findings() []Finding {
 	found := a.layoutFindings()
 	for _, p := range a.unconditionalPatterns() {
@@ -33,13 +34,17 @@ func (a *Auth) Findings() []Finding {
 
 // layoutFindings says that only a name with __Host- keeps an attacker on a sibling
 // subdomain from planting a session of his own.
-func (a *Auth) layoutFindings() []Finding {
+func (a *Auth) layoutFindings() (found []Finding) {
+	if before := a.cfg.TakeOver.Before; !before.IsZero() {
+		found = append(found, Finding{Source: "TakeOver", Msg: "another host of this domain can plant a session of an attacker's own, from before " +
+			before.UTC().Format(time.RFC3339) + ", in a browser that has not come back since: leave TakeOver out as soon as the users have"})
+	}
 	c := &a.cfg.Cookies
 	if a.cfg.Layout != session.LayoutSealed && a.cfg.Layout != session.LayoutHandle || c.Domain == "" && (c.Path == "" || c.Path == "/") && !c.Insecure {
-		return nil
+		return found
 	}
-	return []Finding{{Source: "Layout", Msg: "another host of this domain can plant a session of an attacker's own: " +
-		"browsers refuse that only without Cookies.Domain, Cookies.Path and Cookies.Insecure"}}
+	return append(found, Finding{Source: "Layout", Msg: "another host of this domain can plant a session of an attacker's own: " +
+		"browsers refuse that only without Cookies.Domain, Cookies.Path and Cookies.Insecure"})
 }
 
 // negativeLookahead finds the alternatives of a negative lookahead.

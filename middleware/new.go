@@ -95,6 +95,7 @@ func sessionConfig(cfg *Config) session.Config {
 		Cookies:    cfg.Cookies,
 		Layout:     cfg.Layout,
 		Lifetime:   cfg.Lifetime,
+		TakeOver:   cfg.TakeOver,
 
 		AlwaysAskStore: cfg.AlwaysAskStore,
 		RefreshBefore:  cfg.RefreshBefore,

@@ -1,9 +1,7 @@
 package middleware_test
 
 import (
-	"bytes"
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -22,79 +20,6 @@ func sealed(cfg *cognito.Config) { cfg.Layout, cfg.Secret = session.LayoutSealed
 // handle is a configuration of LayoutHandle.
 func handle(cfg *cognito.Config) {
 	cfg.Layout, cfg.Secret, cfg.Shared = session.LayoutHandle, routesSecret, storetest.NewMemory()
-}
-
-// TestSealedSessionShowsNoToken signs in, refreshes and signs out. No header and no log
-// line holds a token.
-func TestSealedSessionShowsNoToken(t *testing.T) {
-	var log bytes.Buffer
-	env := newRoutesEnv(t, sealed, func(cfg *cognito.Config) {
-		cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	})
-	env.server.SetRotation(true, 0)
-	defer env.server.SetRotation(false, 0)
-	cookies := make(map[string]*http.Cookie)
-	lines := 0
-	act := func(resp *http.Response) *http.Response {
-		t.Helper()
-		resp.Header.Write(&log)
-		for _, c := range resp.Cookies() {
-			if !strings.HasPrefix(c.Name, "__Host-cognitogate.") || !c.HttpOnly || !c.Secure {
-				t.Errorf("a cookie %s", c.Name)
-			}
-			if strings.Contains(c.Name, ".session.") {
-				lines++
-			}
-			if cookies[c.Name] = c; c.MaxAge < 0 {
-				delete(cookies, c.Name)
-			}
-		}
-		return resp
-	}
-	held := func() (list []*http.Cookie) {
-		for _, c := range cookies {
-			list = append(list, c)
-		}
-		return list
-	}
-	authorize, flow := env.startFlow("/api/auth/sign-in?next=/dashboard")
-	act(env.get(env.completeLogin(authorize, "ada").RequestURI(), flow))
-	for range 2 {
-		env.clock.advance(2 * time.Hour)
-		if resp := act(env.get("/dashboard", held()...)); resp.StatusCode != http.StatusOK {
-			t.Errorf("status %d", resp.StatusCode)
-		}
-	}
-	env.server.SetFault(func(string) cognitotest.Fault { return cognitotest.Fault{Status: 503} })
-	env.clock.advance(2 * time.Hour)
-	if resp := act(env.get("/dashboard", held()...)); resp.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("status %d in an outage", resp.StatusCode)
-	}
-	env.server.SetFault(nil)
-	env.get("/dashboard", held()[:1]...) // a chunk is missing
-	r := pageRequest("/api/auth/sign-out")
-	r.Method = "POST"
-	r.Header.Set("Sec-Fetch-Site", "same-origin")
-	for _, c := range held() {
-		r.AddCookie(c)
-	}
-	if resp := act(env.do(r)); resp.StatusCode != http.StatusFound && resp.StatusCode != http.StatusSeeOther {
-		t.Errorf("the sign-out: %d", resp.StatusCode)
-	}
-	for name := range cookies {
-		if strings.Contains(name, ".session.") {
-			t.Errorf("%s is left", name)
-		}
-	}
-	text := log.String()
-	for _, token := range []string{"eyJhbGciOi", "eyJraWQiOi", "eyJjdHkiOi"} {
-		if strings.Contains(text, token) {
-			t.Errorf("a header or a log line holds a token")
-		}
-	}
-	if lines < 6 || !strings.Contains(text, "level=DEBUG") {
-		t.Errorf("%d cookies were seen", lines)
-	}
 }
 
 func TestSealedFindings(t *testing.T) {

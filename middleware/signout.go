@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+
+	"github.com/cognitogate/cognitogate/internal/page"
 )
 
 // serveSignOut ends the session here and sends the browser to end the managed
@@ -24,7 +26,7 @@ func (a *Auth) serveSignOut(w http.ResponseWriter, r *http.Request) {
 			a.serveStatus(w, r, http.StatusForbidden)
 			return
 		}
-	} else if !isOwnNavigation(r) {
+	} else if !page.IsOwnNavigation(r) {
 		a.serveSignOutPage(w, r)
 		return
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/cognitogate/cognitogate/internal/cookie"
 	"github.com/cognitogate/cognitogate/internal/percent"
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
-	"github.com/cognitogate/cognitogate/tokens"
 )
 
 // amplifyLayout keeps a session in cookies as Amplify's client does with ssr: true. It alone
@@ -99,17 +98,17 @@ func (l *amplifyLayout) writeRefreshed(a answer, u *userCookies, got *refresh.To
 }
 
 // writeSignIn writes a new session and deletes every earlier one of this app client.
-func (l *amplifyLayout) writeSignIn(a answer, s *Session, set *tokens.Set) error {
+func (l *amplifyLayout) writeSignIn(a answer, s *Session, c *content) error {
 	w, user := l.writer(a), s.access.Username()
 	w.deleteElsewhereFrom = 1
 	w.settle()
 	w.set("", slotLastAuthUser, user)
-	w.set(user, slotAccess, set.Access)
-	if set.ID != "" {
-		w.set(user, slotID, set.ID)
+	w.set(user, slotAccess, c.Access)
+	if c.ID != "" {
+		w.set(user, slotID, c.ID)
 	}
-	if set.Refresh != "" {
-		w.set(user, slotRefresh, set.Refresh)
+	if c.Refresh != "" {
+		w.set(user, slotRefresh, c.Refresh)
 	}
 	w.deleteOthers()
 	w.finish()

@@ -48,6 +48,10 @@ type Config struct {
 	// LayoutHandle, set one: without it, Shared keeps a record for Cookies.MaxAge.
 	Lifetime Lifetime
 
+	// TakeOver keeps those signed in whose session is in Amplify's cookies. It needs
+	// LayoutSealed or LayoutHandle. Default: they sign in once more.
+	TakeOver TakeOver
+
 	// AlwaysAskStore has Shared asked about the session at every request, so that a sign-out
 	// at one process holds at all at once. Default: within two seconds, and a request of a
 	// session that is known asks nothing. While the store is down, every request is
@@ -218,6 +222,7 @@ func (cfg *Config) validate() error {
 	wrong.Join("UserPool", cfg.UserPool.Validate())
 	cfg.Cookies.validate(&wrong)
 	cfg.Layout.validate(cfg.Lifetime, &wrong)
+	cfg.TakeOver.validate(cfg.Layout, cfg.Now, &wrong)
 	if cfg.Client != nil && !isSamePool(cfg.Client.UserPool(), cfg.UserPool) {
 		wrong.Add("Client", "is for another user pool or app client than UserPool")
 	}

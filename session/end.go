@@ -57,6 +57,7 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	found, takeErr := m.layout.takeUsers(half, cookies)
 	v := m.verifyUsers(half, found.users, found.all)
 	m.layout.clearAll(answer{w: w, r: r, cookies: cookies}, v.bestFirst())
+	m.takeOver.finish(w, r)
 	shown, leftOver := m.refreshTokensOf(r, v, cookies)
 	notes, left := m.endHere(half, v, cookies, shown)
 	leftOver = leftOver || left

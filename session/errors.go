@@ -35,6 +35,7 @@ var (
 	errRecordChanges  = errors.New("others change the session's record all the time")
 	errIdle           = errors.New("the session was not used for longer than Lifetime.Idle")
 	errTooOld         = errors.New("the session has reached Lifetime.Absolute")
+	errNotTakenOver   = errors.New("the session in Amplify's cookies is not taken over")
 	errNoUser         = errors.New("the access token names no user")
 	errPrefetch       = errors.New("a prefetch refreshes nothing")
 	errNotAllChecked  = errors.New("more tokens than are checked for one request; the next one goes on")

@@ -38,6 +38,9 @@ func (m *Manager) explainNoCookies(h http.Header) string {
 	}
 	if apps := appClients(h); !m.isAmplify() && slices.Contains(apps, fmt.Sprintf("%.40q", m.userPool.ClientID)) {
 		text += " in " + m.opaqueLayout() + ", but cookies of Amplify's"
+		if m.takeOver != nil {
+			text += ", which only the navigation of a tab can take over, from this origin or none, and only once in a browser"
+		}
 	} else if len(apps) > 0 {
 		text += ", cookies of another app client are there: " + strings.Join(apps, ", ")
 	}

@@ -71,6 +71,14 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	}
 	var buffer [10]requestCookie // as many as Amplify sets; on the stack
 	parsed := m.parseCookies(r.Header, buffer[:0])
+	if len(parsed) == 0 && m.takeOver != nil {
+		if amplify := m.takeOver.find(w, r); len(amplify) > 0 {
+			return m.fetchTakenOver(ctx, w, r, opts, amplify)
+		}
+		if w != nil { // an earlier Fetch for this answer may have taken over a session
+			parsed = m.parseCookies(m.ForwardCookies(r, w.Header()).Header, parsed)
+		}
+	}
 	if len(parsed) == 0 {
 		if m.isAmplify() { // else Amplify's cookies say nothing
 			m.warnings.ofOtherAppClients(r.Header)
@@ -86,7 +94,7 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	}
 	cookies := make(requestCookies, len(parsed))
 	copy(cookies, parsed)
-	return m.fetchUncached(ctx, w, r, opts, cookies)
+	return m.fetchUncached(ctx, w, r, opts, cookies, m.layout)
 }
 
 // cachedOnly returns the cached session of cookies that leave no choice, or nil.
@@ -121,7 +129,7 @@ func (m *Manager) cachedSingle(ctx context.Context, cookies requestCookies) *Ses
 
 // fetchUncached verifies the session, and refreshes it if need be. For a prefetch it only
 // reads: the user may never see the answer, and asks again otherwise.
-func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *http.Request, opts *FetchOptions, cookies requestCookies) (*Session, error) {
+func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *http.Request, opts *FetchOptions, cookies requestCookies, l layout) (*Session, error) {
 	if page.IsPrefetch(r) {
 		if opts.ForceRefresh {
 			return nil, signedOutBecause(errPrefetch)
@@ -133,13 +141,13 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	defer cancel()
 	m.refresher.HearSignOuts(ctx, m.now())
 	signOutCount := m.refresher.SignOutCount()
-	found, err := m.layout.users(ctx, cookies)
+	found, err := l.users(ctx, cookies)
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	users, a := found.users, answer{w: w, r: r, cookies: cookies, page: w != nil && page.MayClear(r)}
 	if a.page {
-		m.layout.clearStale(a, found.stale)
+		l.clearStale(a, found.stale)
 	}
 	switch {
 	case len(users) == 0 && !found.all:
@@ -148,7 +156,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 		return nil, signedOutBecause(found.noneErr)
 	case users[0].over != nil:
 		if a.page {
-			m.layout.clear(a, users)
+			l.clear(a, users)
 		}
 		return nil, signedOutBecause(users[0].over)
 	}
@@ -158,7 +166,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 		}
 	}
 	v := m.verifyUsers(ctx, users, found.all)
-	m.layout.warnOfDuplicates(cookies, users)
+	l.warnOfDuplicates(cookies, users)
 	if !v.isCertain() {
 		return nil, unavailable(errNotAllChecked)
 	}
@@ -182,7 +190,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 		}
 		return nil, signedOutBecause(v.err)
 	}
-	f := refreshFlow{m: m, answer: a, users: users, v: v, signOutCount: signOutCount, opts: opts, notFresh: notFresh}
+	f := refreshFlow{m: m, answer: a, layout: l, users: users, v: v, signOutCount: signOutCount, opts: opts, notFresh: notFresh}
 	switch v.state {
 	case stateNone:
 		return nil, signedOutBecause(nil)
@@ -192,6 +200,26 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 		return nil, unavailable(v.undecidedErr)
 	}
 	return f.run(ctx)
+}
+
+// fetchTakenOver fetches a session from Amplify's cookies and writes it as Config.Layout
+// says. A session that cannot be fetched stays where it is.
+func (m *Manager) fetchTakenOver(ctx context.Context, w http.ResponseWriter, r *http.Request, opts *FetchOptions, cookies requestCookies) (*Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, refresh.Timeout)
+	defer cancel()
+	if err := m.takeOver.check(ctx, cookies, m.verifyToken); err != nil {
+		return nil, err
+	}
+	l := m.takeOver.layoutFor(cookies)
+	s, err := m.fetchUncached(ctx, w, r, opts, cookies, l)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.layout.writeSignIn(answer{w: w, r: r}, s, takenOver(s, strings.Clone(l.refreshToken))); err != nil {
+		return nil, err
+	}
+	m.takeOver.finish(w, r)
+	return s, nil
 }
 
 // noteValid notes that the browser has a valid session.

@@ -17,7 +17,6 @@ import (
 	"github.com/cognitogate/cognitogate/internal/recent"
 	"github.com/cognitogate/cognitogate/internal/sealedcookie"
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
-	"github.com/cognitogate/cognitogate/tokens"
 )
 
 const (
@@ -259,9 +258,9 @@ func (l *handleLayout) until(c *content) time.Time {
 
 // writeSignIn writes a new handle and deletes the records of the handles in the request. So
 // a handle that was there before a sign-in is worth nothing afterwards.
-func (l *handleLayout) writeSignIn(a answer, s *Session, set *tokens.Set) error {
+func (l *handleLayout) writeSignIn(a answer, _ *Session, c *content) error {
 	ctx := a.r.Context()
-	r := l.newRecord(l.handles.New(), newContent(s, strings.Clone(set.Refresh), l.now()))
+	r := l.newRecord(l.handles.New(), c)
 	if err := l.add(ctx, r); err != nil {
 		return unavailable(err)
 	}

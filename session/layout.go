@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
-	"github.com/cognitogate/cognitogate/tokens"
 )
 
 // layout keeps sessions in cookies. It alone knows the names, values, attributes and sizes
@@ -24,7 +23,7 @@ type layout interface {
 
 	// writeSignIn writes a new session, and deletes every earlier one of this app client.
 	// After an error nothing is written.
-	writeSignIn(answer, *Session, *tokens.Set) error
+	writeSignIn(answer, *Session, *content) error
 
 	// clear deletes the sessions of the users.
 	clear(answer, []userCookies)

@@ -54,6 +54,51 @@ type Lifetime struct {
 	Absolute time.Duration
 }
 
+// TakeOver keeps users signed in when a site changes from LayoutAmplify to another layout.
+// A valid session in Amplify's cookies is taken over: the tokens go to the new layout, and
+// Amplify's cookies are deleted. Leave it out when the users have come back once, or when
+// the refresh tokens from before the change have expired.
+//
+// A sibling subdomain can plant Amplify's cookies of an attacker's own session, and the
+// user would work in the attacker's account. Nothing tells such a session from the user's.
+// So a session is taken over only if all of this holds:
+//
+//   - the browser navigates a whole tab, from a page of this origin or from none
+//     (Sec-Fetch-Site), so that no other site chooses the moment;
+//   - it has no cookie of the new layout;
+//   - it has no marker: a cookie, __Host- where that can be, which a takeover, Start and
+//     End set for 400 days. So each browser is taken over once at most, and nothing is
+//     taken over after a sign-out;
+//   - all access and ID tokens in Amplify's cookies are genuine and one user's, and there
+//     is one refresh token at most;
+//   - the user has signed in before Before.
+//
+// What is left is an attacker who has signed in before that time, and plants the session
+// in a browser that has not come back since. With TakeOver, Start and End delete Amplify's
+// cookies too. They do not revoke them.
+type TakeOver struct {
+	// Before is the time until which users have signed in with Amplify: that of the
+	// change. It is compared with "auth_time". The zero Time takes nothing over. More than
+	// a day ahead is an error.
+	Before time.Time
+}
+
+// maxAhead bounds how far ahead Before may be: until the last replica has changed.
+const maxAhead = 24 * time.Hour
+
+func (t TakeOver) validate(layout Layout, now func() time.Time, wrong *configerr.List) {
+	if now == nil {
+		now = time.Now
+	}
+	switch {
+	case t.Before.IsZero():
+	case layout != LayoutSealed && layout != LayoutHandle:
+		wrong.Add("TakeOver", "needs LayoutSealed or LayoutHandle: it brings sessions of LayoutAmplify there")
+	case t.Before.After(now().Add(maxAhead)):
+		wrong.Add("TakeOver.Before", "%v is more than a day ahead: it bounds what an attacker can plant", t.Before.Format(time.RFC3339))
+	}
+}
+
 // validate adds what is wrong with a layout and the lifetime that is configured with it.
 func (layout Layout) validate(lifetime Lifetime, wrong *configerr.List) {
 	switch layout {

@@ -28,6 +28,7 @@ type Manager struct {
 	names     names         // of the cookies of the layout
 	sealed    *sealedLayout // is the layout, or nil
 	handle    *handleLayout // the same
+	takeOver  *takeOver     // of Amplify's sessions, or nil
 	cache     cache
 	checked   *checkedTokens
 	notes     *refreshNotes
@@ -111,6 +112,7 @@ func NewManager(cfg Config) (*Manager, error) {
 
 // setLayout makes the layout of a valid configuration.
 func (m *Manager) setLayout(cfg *Config) (err error) {
+	m.takeOver = newTakeOver(cfg)
 	switch cfg.Layout {
 	case LayoutSealed:
 		if m.sealed, err = newSealedLayout(cfg); err == nil {

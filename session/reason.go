@@ -21,6 +21,7 @@ const (
 	ReasonOtherClient   Reason = "other_client"    // cookies of another app client only
 	ReasonBearerOff     Reason = "bearer_off"      // a bearer token, and Config.Bearer is not set
 	ReasonNotOpened     Reason = "not_opened"      // cookies of LayoutSealed or LayoutHandle that open no session: a chunk or the record is missing, or Secret is another one
+	ReasonNotTakenOver  Reason = "not_taken_over"  // a session in Amplify's cookies, which Config.TakeOver leaves there
 	ReasonIdle          Reason = "idle"            // Lifetime.Idle has passed
 	ReasonTooOld        Reason = "too_old"         // Lifetime.Absolute has passed
 	ReasonNoAccessToken Reason = "no_access_token" // cookies without a usable access token
@@ -114,6 +115,7 @@ var knownReasons = []struct {
 	{errNoCookies, ReasonNoCookies},
 	{errNotOpened, ReasonNotOpened},
 	{errNoRecord, ReasonNotOpened},
+	{errNotTakenOver, ReasonNotTakenOver},
 	{errIdle, ReasonIdle},
 	{errTooOld, ReasonTooOld},
 	{errNoAccessToken, ReasonNoAccessToken},

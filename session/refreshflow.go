@@ -17,6 +17,7 @@ const maxTries = 2
 type refreshFlow struct {
 	m *Manager
 	answer
+	layout       layout
 	users        []userCookies
 	v            *verification
 	signOutCount uint64 // before the verification
@@ -143,7 +144,7 @@ func (f *refreshFlow) refreshUsers(ctx context.Context, users []*userResult) *Se
 // write writes refreshed tokens to the answer and returns their session.
 func (f *refreshFlow) write(result *userResult, got *refresh.Tokens) *Session {
 	f.m.notes.noteBeside(got.Access.Raw(), got.Refresh, f.m.now())
-	f.m.layout.writeRefreshed(f.answer, result.user, got, func() bool {
+	f.layout.writeRefreshed(f.answer, result.user, got, func() bool {
 		return f.m.refresher.IsEnded(got.Access) || f.m.refresher.IsTokenEnded(got.Refresh)
 	})
 	s := newSession(got.Access, got.ID, result.user.signInDetails())
@@ -282,7 +283,7 @@ func (f *refreshFlow) serveUnrefreshed() (*Session, error) {
 // has signed in anew. The next page clears what is still refused.
 func (f *refreshFlow) reportSignedOut(err error, clear bool) error {
 	if clear && f.page {
-		f.m.layout.clear(f.answer, f.users)
+		f.layout.clear(f.answer, f.users)
 	}
 	return signedOutBecause(err)
 }

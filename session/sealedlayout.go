@@ -226,11 +226,10 @@ func (l *sealedLayout) writeRefreshed(a answer, u *userCookies, got *refresh.Tok
 }
 
 // writeSignIn writes a new session and deletes every earlier one of this app client.
-func (l *sealedLayout) writeSignIn(a answer, s *Session, set *tokens.Set) error {
+func (l *sealedLayout) writeSignIn(a answer, s *Session, c *content) error {
 	w := l.writer(a)
 	w.settle()
-	content := newContent(s, strings.Clone(set.Refresh), l.now())
-	l.write(w, l.sealOnce(l.codec.Name(signInOf(s.access)), content))
+	l.write(w, l.sealOnce(l.codec.Name(signInOf(s.access)), c))
 	w.deleteAllOthers()
 	w.finish()
 	return nil

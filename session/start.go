@@ -27,9 +27,11 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.layout.writeSignIn(answer{w: w, r: r, cookies: m.parseCookies(r.Header, nil)}, s, set); err != nil {
+	c := newContent(s, strings.Clone(set.Refresh), m.now()) // a part of a body would keep all of it in memory
+	if err := m.layout.writeSignIn(answer{w: w, r: r, cookies: m.parseCookies(r.Header, nil)}, s, c); err != nil {
 		return nil, fmt.Errorf("session: start: %w", err)
 	}
+	m.takeOver.finish(w, r)
 	return s, nil
 }
 

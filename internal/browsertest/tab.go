@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/security"
 	"github.com/chromedp/chromedp"
 )
 
@@ -175,14 +176,50 @@ func (b *Tab) CookieNamed(prefix string) *network.Cookie {
 
 func (b *Tab) cookie(is func(name string) bool) *network.Cookie {
 	b.T.Helper()
-	result, err := chromedp.Call(b.Ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{b.Origin}})
-	if err != nil {
-		b.T.Fatal(err)
-	}
-	for _, c := range result.Cookies {
+	for _, c := range b.Cookies() {
 		if is(c.Name) {
 			return c
 		}
 	}
 	return nil
+}
+
+// Cookies returns the site's cookies.
+func (b *Tab) Cookies() []*network.Cookie {
+	b.T.Helper()
+	result, err := chromedp.Call(b.Ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{b.Origin}})
+	if err != nil {
+		b.T.Fatal(err)
+	}
+	return result.Cookies
+}
+
+// SetCookie puts a cookie of the site into the browser, as its user can. The cookie is
+// Secure, HttpOnly and of the host alone.
+func (b *Tab) SetCookie(name, value string) {
+	b.T.Helper()
+	yes := true
+	params := network.SetCookieParams{Name: name, Value: value, URL: b.Origin + "/", Path: "/", Secure: &yes, HTTPOnly: &yes}
+	if _, err := chromedp.Call(b.Ctx, network.SetCookie, params); err != nil {
+		b.T.Fatal(err)
+	}
+	if c := b.CookieNamed(name); c == nil || c.Value != value {
+		b.T.Fatalf("the browser does not take %s", name)
+	}
+}
+
+// DeleteCookie removes a cookie of the site from the browser.
+func (b *Tab) DeleteCookie(name string) {
+	b.T.Helper()
+	if _, err := chromedp.Call(b.Ctx, network.DeleteCookies, network.DeleteCookiesParams{Name: name, URL: b.Origin + "/"}); err != nil {
+		b.T.Fatal(err)
+	}
+}
+
+// TrustAll has the tab load pages whose certificate is httptest's.
+func (b *Tab) TrustAll() {
+	b.T.Helper()
+	if _, err := chromedp.Call(b.Ctx, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true}); err != nil {
+		b.T.Fatal(err)
+	}
 }

@@ -28,6 +28,14 @@ func MayClear(r *http.Request) bool {
 // word, or text/html in Accept, says so. A tool like curl accepts anything.
 func NamesHTML(r *http.Request, bearer bool) bool { return firstRule(r, bearer).clears }
 
+// IsOwnNavigation reports whether a browser says that it navigates a whole tab by a link
+// of this origin, or that the user has typed or chosen the address.
+func IsOwnNavigation(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document" &&
+		(site == "same-origin" || site == "none")
+}
+
 func isSafe(r *http.Request) bool {
 	return r.Method == http.MethodGet || r.Method == http.MethodHead
 }

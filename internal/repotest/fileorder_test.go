@@ -21,7 +21,7 @@ var fileOrder = map[string][]string{
 		"fetch.go", "start.go", "end.go", "enduser.go", "forwardcookies.go", "refreshflow.go", "refreshorder.go",
 		"verify.go", "idtokens.go", "userresult.go", "checks.go", "transport.go", "context.go", "reason.go", "explain.go", "manager.go",
 		"refreshnotes.go", "checkedtokens.go", "warnings.go",
-		"layout.go", "amplifylayout.go", "handlelayout.go", "sealedlayout.go", "setcookie.go", "deletions.go", "requestcookies.go", "records.go", "openedcookies.go", "content.go", "appclients.go", "amplify.go", "cache.go",
+		"layout.go", "takeover.go", "amplifylayout.go", "handlelayout.go", "sealedlayout.go", "setcookie.go", "deletions.go", "requestcookies.go", "records.go", "openedcookies.go", "content.go", "appclients.go", "amplify.go", "cache.go",
 		"session.go", "bearertokens.go", "errors.go", "config.go", "layoutconfig.go", "hooks.go", "store.go", "doc.go",
 	},
 	"session/internal/refresh": {"refresh.go", "end.go", "sharedrefresh.go", "exchange.go", "request.go", "engine.go", "sharedcall.go", "sharing.go", "storevalue.go", "signoutlog.go", "signouts.go", "unrevoked.go", "signoutnote.go", "clockoffset.go", "devices.go", "receivedtokens.go", "userrefusals.go", "limits.go", "accounts.go", "margin.go", "results.go", "origin.go", "ratelimits.go", "store.go", "storeoutage.go", "breaker.go", "errors.go"},

@@ -39,7 +39,7 @@ var allowedImports = map[string][]string{
 	"internal/hosts":                   {},
 	"internal/browsertest":             {"internal/longtest"},
 	"internal/longtest":                {},
-	"internal/nginxtest":               {},
+	"internal/proxytest":               {},
 	"internal/redistest":               {"internal/longtest"},
 	"internal/replicatest":             {},
 	"internal/repotest":                {},

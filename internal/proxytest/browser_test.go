@@ -1,4 +1,4 @@
-package nginxtest_test
+package proxytest_test
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"html"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -16,12 +17,13 @@ import (
 	"testing"
 )
 
-// browser is an HTTP client with cookies. It reaches the site through nginx, and the
+// browser is an HTTP client with cookies. It reaches the site through a proxy, and the
 // managed login without a network.
 type browser struct {
 	*testing.T
 	client *http.Client
-	sizes  []int // of the header of each answer of the site
+	header http.Header // of each request
+	sizes  []int       // of the header of each answer of the site
 }
 
 // answer is the last answer of a navigation.
@@ -31,23 +33,23 @@ type answer struct {
 }
 
 // newBrowser returns a browser that speaks HTTP/2 or HTTP/1.1 only.
-func newBrowser(t *testing.T, s *site, n *nginx, http2 bool) *browser {
+func newBrowser(t *testing.T, s *site, p *proxy, http2 bool) *browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	roots := x509.NewCertPool()
-	roots.AddCert(n.certificate)
+	roots.AddCert(p.certificate)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(!http2)
 	protocols.SetHTTP2(http2)
-	addresses := map[string]string{host + ":80": n.http, host + ":443": n.https}
+	addresses := map[string]string{host + ":80": p.http, host + ":443": p.https}
 	toSite := &http.Transport{
 		Protocols:       protocols,
 		TLSClientConfig: &tls.Config{RootCAs: roots},
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, addresses[address])
+		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, p.network, addresses[address])
 		},
 	}
 	t.Cleanup(toSite.CloseIdleConnections)
@@ -82,6 +84,7 @@ func (b *browser) navigate(target string, form url.Values) answer {
 	if err != nil {
 		b.Fatal(err)
 	}
+	maps.Copy(r.Header, b.header)
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
 	r.Header.Set("Accept", "text/html")
 	if form != nil {
