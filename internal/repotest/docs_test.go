@@ -194,27 +194,37 @@ func withoutPorts(code string) string {
 var hostAndPort = regexp.MustCompile(`ListenAndServe\("([^":]+):[0-9]+"`)
 
 // TestDocsRun vets the programs, runs their tests, and runs them. Each becomes a package
-// with a function Main. One program calls them all, because linking takes most of the time.
+// with a function Main and the tests. One test binary has all of them, because linking takes
+// most of the time.
 func TestDocsRun(t *testing.T) {
 	longtest.Only(t)
 	t.Setenv("COGNITOGATE_SECRET", "the 44 characters that openssl rand printed.") // see docs/replicas.md
 	dir, all := t.TempDir(), programs(t)
 	writeModule(t, dir)
-	imports, cases := "", ""
+	var imports, mains, tests strings.Builder
 	for i, p := range all {
 		pkg := fmt.Sprintf("program%02d", i)
+		fmt.Fprintf(&imports, "\t\"guide/%s\"\n", pkg)
 		for name, code := range p.files {
-			code = strings.Replace(code, "package main", "package "+pkg, 1)
+			code = packageClause.ReplaceAllString(code, "package "+pkg)
 			code = strings.Replace(code, "\nfunc main() {", "\nfunc Main() {", 1)
-			writeFile(t, filepath.Join(dir, pkg, name), withoutPorts(code))
+			// Only a file that is no test of the package can be called from outside.
+			writeFile(t, filepath.Join(dir, pkg, strings.TrimSuffix(name, "_test.go")+".go"), withoutPorts(code))
+			for _, match := range testFunc.FindAllStringSubmatch(code, -1) {
+				if match[1] != "Test" {
+					t.Errorf("%s: nothing runs %s%s", p.name, match[1], match[2])
+					continue
+				}
+				fmt.Fprintf(&tests, "\tt.Run(%q, %s.Test%s)\n", p.name+": Test"+match[2], pkg, match[2])
+			}
 		}
 		if !p.isTest() {
-			imports += fmt.Sprintf("\t\"guide/%s\"\n", pkg)
-			cases += fmt.Sprintf("\tcase %q:\n\t\t%[1]s.Main()\n", pkg)
+			fmt.Fprintf(&mains, "\tcase %q:\n\t\t%[1]s.Main()\n", pkg)
 		}
 	}
-	writeFile(t, filepath.Join(dir, "main.go"),
-		"package main\n\nimport (\n\t\"os\"\n\n"+imports+")\n\nfunc main() {\n\tswitch os.Args[1] {\n"+cases+"\t}\n}\n")
+	writeFile(t, filepath.Join(dir, "main_test.go"), "package main\n\nimport (\n\t\"os\"\n\t\"testing\"\n\n"+imports.String()+
+		")\n\nfunc TestMain(m *testing.M) {\n\tswitch os.Args[1] {\n"+mains.String()+"\tdefault:\n\t\tm.Run()\n\t}\n}\n"+
+		"\nfunc Test(t *testing.T) {\n"+tests.String()+"}\n")
 	run := func(name string, args ...string) (string, error) {
 		cmd := exec.Command(name, args...)
 		cmd.Dir = dir
@@ -225,14 +235,14 @@ func TestDocsRun(t *testing.T) {
 		}
 		return text, err
 	}
-	bin := filepath.Join(dir, "programs")
+	bin := filepath.Join(dir, "programs.test")
 	for _, args := range [][]string{
-		{"vet", "./..."},
-		{"build", "-ldflags=-s -w", "-o", bin, "."},
-		{"test", "-vet=off", "-count=1", "./..."},
+		{"go", "vet", "./..."},
+		{"go", "test", "-c", "-vet=off", "-o", bin, "."},
+		{bin, "-test.failfast"},
 	} {
-		if out, err := run("go", args...); err != nil {
-			t.Fatalf("go %s: %v\n%s", args[0], err, out)
+		if out, err := run(args[0], args[1:]...); err != nil {
+			t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
 		}
 	}
 	for i, p := range all {
@@ -248,6 +258,11 @@ func TestDocsRun(t *testing.T) {
 		}
 	}
 }
+
+var (
+	packageClause = regexp.MustCompile(`^package \w+`)
+	testFunc      = regexp.MustCompile(`(?m)^func (Test|Example|Fuzz|Benchmark)(\w*)\(`)
+)
 
 // writeModule makes a module in dir whose packages have the versions of this repository.
 func writeModule(t *testing.T, dir string) {
