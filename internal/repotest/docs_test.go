@@ -239,7 +239,7 @@ func TestDocsRun(t *testing.T) {
 	for _, args := range [][]string{
 		{"go", "vet", "./..."},
 		{"go", "test", "-c", "-vet=off", "-o", bin, "."},
-		{bin, "-test.failfast"},
+		{bin, "-test.count=1"},
 	} {
 		if out, err := run(args[0], args[1:]...); err != nil {
 			t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
