@@ -114,7 +114,7 @@ func anchorsOf(text string) map[string]bool {
 }
 
 // followGoDocs looks for a package, and for the identifier or example that a fragment
-// names: "Config", "Auth.Routes", "example-Config-Page".
+// names: "Config", "Auth.Routes", "example-Auth.Routes", "example-Config-Page".
 func followGoDocs(dir, fragment string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil || len(files) == 0 {
@@ -123,7 +123,7 @@ func followGoDocs(dir, fragment string) error {
 	var pattern string
 	if example, ok := strings.CutPrefix(fragment, "example-"); ok {
 		// The last part may be a suffix, which begins with a small letter in the source.
-		pattern = `(?mi)^func Example` + strings.ReplaceAll(regexp.QuoteMeta(example), "-", "_") + `\(`
+		pattern = `(?mi)^func Example` + regexp.QuoteMeta(strings.NewReplacer("-", "_", ".", "_").Replace(example)) + `\(`
 	} else if typ, method, ok := strings.Cut(fragment, "."); ok {
 		pattern = `(?m)^func \(\w* ?\*?` + regexp.QuoteMeta(typ) + `\) ` + regexp.QuoteMeta(method) + `\(`
 	} else {
@@ -154,10 +154,11 @@ func TestFollow(t *testing.T) {
 		{"../SECURITY.md", true},
 		{"../internal/replicatest", true},
 		{"https://example.com/nowhere", true},
-		{goDocs + "middleware", true},
-		{goDocs + "middleware#Config", true},
-		{goDocs + "middleware#Auth.Routes", true},
-		{goDocs + "middleware#example-Config-Page", true},
+		{goDocs + "appsync", true},
+		{goDocs + "appsync#Client", true},
+		{goDocs + "appsync#Client.Do", true},
+		{goDocs + "appsync#example-Client.Do", true},
+		{goDocs + "appsync#example-Client-Guests", true},
 
 		{"nowhere.md", false},
 		{"proxies.md#apache", false},
@@ -166,9 +167,9 @@ func TestFollow(t *testing.T) {
 		{"../../elsewhere", false},
 		{"/docs/proxies.md", false},
 		{goDocs + "nowhere", false},
-		{goDocs + "middleware#Nothing", false},
-		{goDocs + "middleware#Auth.Nothing", false},
-		{goDocs + "middleware#example-Nothing", false},
+		{goDocs + "appsync#Nothing", false},
+		{goDocs + "appsync#Client.Nothing", false},
+		{goDocs + "appsync#example-Nothing", false},
 	} {
 		if err := follow(page, tt.link); (err == nil) != tt.ok {
 			t.Errorf("%s: %v", tt.link, err)
