@@ -64,7 +64,7 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	notes = m.endElsewhere(ctx, shown, notes)
 	var errs []error
 	if takeErr != nil {
-		errs = append(errs, unavailable(takeErr))
+		errs = append(errs, storeUnavailable(takeErr))
 	}
 	for i, s := range shown {
 		switch err := m.refresher.Revoke(ctx, half, s.newest, &s.evidence); {

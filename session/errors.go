@@ -72,3 +72,9 @@ func unavailable(err error) error {
 	}
 	return fmt.Errorf("session: %w: %w", tokens.ErrUnavailable, err)
 }
+
+// storeUnavailable returns tokens.ErrUnavailable for a store that keeps the sessions and
+// fails. Without these words the text would speak of Cognito alone.
+func storeUnavailable(err error) error {
+	return unavailable(fmt.Errorf("the store of the sessions fails: %w", err))
+}

@@ -143,7 +143,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	signOutCount := m.refresher.SignOutCount()
 	found, err := l.users(ctx, cookies)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, storeUnavailable(err)
 	}
 	users, a := found.users, answer{w: w, r: r, cookies: cookies, page: w != nil && page.MayClear(r)}
 	if a.page {
@@ -179,7 +179,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 		}
 	}
 	if found.fixedErr != nil {
-		return nil, unavailable(found.fixedErr)
+		return nil, storeUnavailable(found.fixedErr)
 	}
 	if w == nil {
 		if notFresh {

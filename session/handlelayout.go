@@ -262,7 +262,7 @@ func (l *handleLayout) writeSignIn(a answer, _ *Session, c *content) error {
 	ctx := a.r.Context()
 	r := l.newRecord(l.handles.New(), c)
 	if err := l.add(ctx, r); err != nil {
-		return unavailable(err)
+		return storeUnavailable(err)
 	}
 	limited, cancel := context.WithTimeout(ctx, takeTimeout)
 	defer cancel()

@@ -17,7 +17,7 @@
 //   - Swap of a key without a value reports false, whatever old is.
 //   - A value that Swap puts is kept for the keep of that call.
 //   - A short keep of one value or note shortens no other.
-//   - Keys, values and notes are any bytes. Keys have up to 256 bytes, values up to 16 KiB.
+//   - Keys, values and notes are any bytes. Keys have up to 256 bytes, values up to 64 KiB.
 //   - A cursor that the log has not issued reads from the beginning, as "" does.
 //   - A call whose context has ended returns an error.
 package storetest

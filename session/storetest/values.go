@@ -187,7 +187,7 @@ func anyBytes(t testing.TB, open func() session.Store) {
 	for i, key := range keys {
 		long := everyByte(1)
 		if i == 0 {
-			long = everyByte(64) // 16 KiB
+			long = everyByte(256) // 64 KiB
 		}
 		changed := append([]byte{}, long...)
 		changed[len(changed)-1]++
