@@ -90,8 +90,7 @@ type Client struct {
 	Header http.Header
 
 	// HTTPClient sends the calls. Default one like http.DefaultClient that keeps 64 idle
-	// connections to a host. Every call ends within
-	// 30 seconds.
+	// connections to a host. Every call ends within 30 seconds.
 	HTTPClient *http.Client
 }
 

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"testing"
 	"time"
 
+	"github.com/go-chi/chi/v5"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/endpoints"
 
@@ -139,3 +141,38 @@ func ExampleServer_SetFault() {
 	// Output:
 	// unavailable: true
 }
+
+// A test of your own app names every public route. A route that somebody adds without a
+// guard, or makes public by a change of the Matcher, fails it.
+func ExampleCheckRoutes() {
+	server := cognitotest.New()
+	auth, err := cognito.New(cognito.Config{
+		UserPool: server.UserPool(),
+		Matcher:  []string{"/((?!api|$).*)"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	page := func(http.ResponseWriter, *http.Request) {}
+	router := chi.NewRouter()
+	router.Use(auth.Protect)
+	router.Get("/", page)
+	router.Get("/reports", page)
+	router.With(auth.Require).Get("/api/reports", page)
+	router.Get("/api/forgotten", page)
+
+	TestRoutes := func(t testing.TB) {
+		cognitotest.CheckRoutes(t, auth, router, "/")
+	}
+	TestRoutes(printer{})
+	// Output:
+	// cognitotest: GET /api/forgotten is not guarded: /api/forgotten needs no session
+}
+
+// printer prints what a test reports.
+type printer struct{ testing.TB }
+
+func (printer) Helper() {}
+
+func (printer) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }

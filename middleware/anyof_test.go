@@ -25,7 +25,6 @@ var otherUserPool = sync.OnceValue(func() *cognitotest.Server { return cognitote
 // TestAnyOf shows every pair of sessions at two Auths, of one user pool and of two, to a
 // page that either may see. ada is a user of the first, grace of the second.
 func TestAnyOf(t *testing.T) {
-	amplifyOnly(t)
 	users := []cognitotest.User{{Username: "ada", Groups: []string{"admins"}}, {Username: "grace"}}
 	for _, user := range users {
 		otherUserPool().SetUser(user)
@@ -73,6 +72,7 @@ func TestAnyOf(t *testing.T) {
 			cookiesOf(secondServer, "grace", c.second)
 			var inside *http.Request
 			w := httptest.NewRecorder()
+			before := recordsOf(r, firstServer, secondServer)
 			guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { inside = r })).ServeHTTP(w, r)
 			for _, server := range []*cognitotest.Server{firstServer, secondServer} {
 				server.SetFault(nil)
@@ -96,7 +96,9 @@ func TestAnyOf(t *testing.T) {
 			}
 			// Each changes its own cookies: refreshed ones, or those of a user who is gone.
 			changes := map[string]bool{}
-			for _, cookie := range w.Result().Cookies() {
+			resp := w.Result()
+			addChangedRecords(resp, r, before, firstServer, secondServer)
+			for _, cookie := range resp.Cookies() {
 				if id, isSession := strings.CutPrefix(cookie.Name, sessionCookiePrefix); isSession {
 					id, _, _ = strings.Cut(id, ".")
 					changes[id+map[bool]string{true: " cleared", false: " set"}[cookie.MaxAge < 0]] = true
@@ -136,12 +138,7 @@ func TestAnyOfTellsOneDecision(t *testing.T) {
 	}
 	env := newEnv(t, hook("first"))
 	server := env.server.AddClient("client"+rand.Text(), "")
-	cfg := cognito.Config{UserPool: server.UserPool(), HTTPClient: server.Client(), Now: env.clock.Now}
-	hook("second")(&cfg)
-	second, err := cognito.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	second := env.newAuthAt(server, hook("second"))
 	guard := cognito.AnyOf(env.auth, second)
 	check := func(r *http.Request, h func(http.Handler) http.Handler, status int, want ...string) {
 		t.Helper()
@@ -170,12 +167,9 @@ func TestAnyOfTellsOneDecision(t *testing.T) {
 
 // TestAnyOfBearers: each Auth accepts the bearer tokens of its own users.
 func TestAnyOfBearers(t *testing.T) {
-	env := newEnv(t, func(cfg *cognito.Config) { cfg.Bearer = true })
+	env := newEnv(t, withBearer)
 	server := env.server.AddClient("client"+rand.Text(), "")
-	second, err := cognito.New(cognito.Config{UserPool: server.UserPool(), Bearer: true, HTTPClient: server.Client(), Now: env.clock.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
+	second := env.newAuthAt(server, withBearer)
 	program := func(d *cognitotest.Draft) { delete(d.Claims, "username") }
 	for token, status := range map[string]int{
 		env.server.Issue("ada").Access: 200, server.Issue("grace").Access: 200,
@@ -193,10 +187,7 @@ func TestAnyOfBearers(t *testing.T) {
 // whom it does not know yet may be let through in a moment.
 func TestAnyOfThatCannotTell(t *testing.T) {
 	env := newEnv(t)
-	bearer, err := cognito.New(cognito.Config{UserPool: env.server.UserPool(), Bearer: true, HTTPClient: env.server.Client(), Now: env.clock.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
+	bearer := env.newAuthAt(env.server, withBearer)
 	program := env.server.Issue("ada", func(d *cognitotest.Draft) {
 		if delete(d.Claims, "username"); d.Use == tokens.ID {
 			d.Claims = nil

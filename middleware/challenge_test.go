@@ -55,7 +55,7 @@ func withClaim(name string, value any) func(*cognitotest.Draft) {
 
 // TestChallenges has every kind of refusal answered (RFC 6750 §3, RFC 9728 §5.1).
 func TestChallenges(t *testing.T) {
-	bare := newEnv(t, func(cfg *cognito.Config) { cfg.Bearer = true })
+	bare := newEnv(t, withBearer)
 	plain := newEnv(t)
 	env := newEnv(t, asAPI) // the last one's clock is the server's
 	set := env.server.Issue("ada", withScope("orders/read"))

@@ -11,7 +11,6 @@ import (
 
 	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/internal/longtest"
-	cognito "github.com/cognitogate/cognitogate/middleware"
 )
 
 // client is a kind of client, with the headers that identify it.
@@ -192,7 +191,7 @@ func checkAnswer(t *testing.T, c client, st state, method string, resp *http.Res
 }
 
 func TestBearer(t *testing.T) {
-	env := newEnv(t, func(cfg *cognito.Config) { cfg.Bearer = true })
+	env := newEnv(t, withBearer)
 	set := env.server.Issue("ada")
 	try := func(authorization string, cookies bool) *http.Response {
 		r := scriptRequest("/admin")

@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -48,7 +49,7 @@ func (l *told) expect(t *testing.T, name string, served string, decided ...strin
 // tells the decision that counts.
 func TestGuardDecisions(t *testing.T) {
 	var log told
-	env := newEnv(t, log.hook, func(cfg *cognito.Config) { cfg.Bearer = true })
+	env := newEnv(t, log.hook, withBearer)
 	a, empty := env.auth, http.HandlerFunc(emptyHandler)
 	no := func(*http.Request, *session.Session) bool { return false }
 	mux := http.NewServeMux()
@@ -262,17 +263,9 @@ func TestServedBehindTimeoutHandler(t *testing.T) {
 
 // TestServedWithTwoAuths: each Auth has an outermost guard of its own.
 func TestServedWithTwoAuths(t *testing.T) {
-	amplifyOnly(t)
 	var log, otherLog told
 	env := newEnv(t, log.hook)
-	other, err := cognito.New(cognito.Config{UserPool: cognito.UserPool{ID: "eu-west-1_a", ClientID: "a"}, Matcher: []string{"/other"}, Hooks: func() cognito.Hooks {
-		var cfg cognito.Config
-		otherLog.hook(&cfg)
-		return cfg.Hooks
-	}()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	other := env.newAuthAt(env.server.AddClient("1other"+rand.Text(), ""), otherLog.hook, func(cfg *cognito.Config) { cfg.Matcher = []string{"/other"} })
 	env.handler = other.Protect(env.auth.Protect(other.Load(env.auth.Require(http.HandlerFunc(emptyHandler)))))
 	env.do(env.signedInRequest("ada", "/dashboard"))
 	log.expect(t, "the first", "1 passed ", "0 passed ", "1 passed ")

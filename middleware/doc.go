@@ -14,7 +14,8 @@
 //	router.Use(auth.Protect)
 //	router.With(auth.RequireGroup("admins")).Get("/admin", admin)
 //
-// Handlers get the session with session.FromContext.
+// Handlers get the session with session.FromContext. Users sign in with Amplify in the
+// browser, or on this server: set Config.Origin, and mount [Auth.Routes].
 //
 // # What a request goes through
 //
@@ -38,8 +39,10 @@
 // Refreshed cookies are on the answer, unless a sign-in or sign-out has replaced
 // them. Where the handler has set no Cache-Control, it is "private, no-store", or
 // "no-store" on a refusal. An answer with the session's cookies is never stored by a
-// cache, whatever the handler has set. Vary names Cookie. Informational answers (1xx)
-// have none of this.
+// cache, whatever the handler has set. Headers that only some caches obey, such as
+// CDN-Cache-Control and X-Accel-Expires, are dropped from it too, and from every guarded
+// answer if they were set outside the guard. Vary names Cookie. Informational answers
+// (1xx) have none of this.
 //
 // Handlers get a response writer with the optional methods of the one around the guard.
 // http.MaxBytesReader cannot tell net/http through it to close the connection. On

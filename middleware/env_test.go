@@ -104,6 +104,9 @@ func newEnv(t *testing.T, edits ...func(*cognito.Config)) *testEnv {
 	return env
 }
 
+// withBearer lets clients show bearer tokens.
+func withBearer(cfg *cognito.Config) { cfg.Bearer = true }
+
 // pageRequest returns a navigation of a browser.
 func pageRequest(target string) *http.Request {
 	r := httptest.NewRequest("GET", target, nil)
@@ -175,7 +178,12 @@ func newAuth(t testing.TB, edits ...func(*cognito.Config)) *cognito.Auth {
 // newMatcherAuth returns an Auth with these patterns.
 func newMatcherAuth(t testing.TB, patterns ...string) *cognito.Auth {
 	t.Helper()
-	auth, err := cognito.New(cognito.Config{UserPool: cognito.UserPool{ID: "eu-west-1_a", ClientID: "a"}, Matcher: patterns})
+	return newMatcherAuthWith(t, patterns, nil)
+}
+
+func newMatcherAuthWith(t testing.TB, patterns []string, onError func(http.ResponseWriter, *http.Request, error)) *cognito.Auth {
+	t.Helper()
+	auth, err := cognito.New(cognito.Config{UserPool: cognito.UserPool{ID: "eu-west-1_a", ClientID: "a"}, Matcher: patterns, ErrorHandler: onError})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +211,7 @@ func publicHandler(w http.ResponseWriter, r *http.Request) { w.Header().Set("Ran
 
 // parseRequest reads a request line as net/http's server does.
 func parseRequest(method, target string) (*http.Request, bool) {
-	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(method + " " + target + " HTTP/1.1\r\nHost: app.example\r\n\r\n")))
+	r, err := http.ReadRequest(bufio.NewReaderSize(strings.NewReader(method+" "+target+" HTTP/1.1\r\nHost: app.example\r\n\r\n"), 512))
 	return r, err == nil
 }
 

@@ -41,12 +41,8 @@ bearer  program   2m   -       403    401    401          403
 `
 
 func TestFreshAndRecentVerdicts(t *testing.T) {
-	amplifyOnly(t)
 	env := newEnv(t)
-	bearer, err := cognito.New(cognito.Config{UserPool: env.server.UserPool(), Bearer: true, HTTPClient: env.server.Client(), Now: env.clock.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
+	bearer := env.newAuthAt(env.server, withBearer)
 	auths := map[string]*cognito.Auth{"web": env.auth, "bearer": bearer}
 	accessOnly := func(d *cognitotest.Draft) {
 		if d.Use == tokens.ID {
@@ -58,13 +54,11 @@ func TestFreshAndRecentVerdicts(t *testing.T) {
 		field := strings.Fields(line)
 		env.server.SetUser(ada)
 		r := scriptRequest("/x")
-		switch client := field[1]; client {
-		case "cookie", "access":
+		switch field[1] {
+		case "cookie":
 			env.server.SignIn(r, "ada", accessOnly)
-			if client == "access" {
-				kept, _, _ := strings.Cut(r.Header.Get("Cookie"), "; CognitoIdentityServiceProvider."+env.server.UserPool().ClientID+".ada.refreshToken")
-				r.Header.Set("Cookie", kept)
-			}
+		case "access":
+			addSession(r, env.server, "ada", &tokens.Set{Access: env.server.Issue("ada", accessOnly).Access})
 		case "other":
 			env.server.SignIn(r, "grace", accessOnly)
 		case "program":
@@ -122,11 +116,11 @@ func TestFreshAndRecentVerdicts(t *testing.T) {
 // TestFreshPages follows a page of a user with an old token: it is refreshed, and the
 // handler sees the new session.
 func TestFreshPages(t *testing.T) {
-	tokensInCookies(t)
 	env := newEnv(t)
 	guard := env.auth.Fresh(30 * time.Second)
 	r := env.signedInRequest("ada", "/x")
 	env.clock.advance(time.Minute)
+	before := recordsOf(r)
 	w := httptest.NewRecorder()
 	guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := env.auth.Sessions().Fetch(w, r, nil)
@@ -134,14 +128,16 @@ func TestFreshPages(t *testing.T) {
 			t.Errorf("%v, %v", s, err)
 		}
 	})).ServeHTTP(w, r)
-	if set, _ := changedCookies(w.Result()); w.Code != 200 || len(set) == 0 {
+	refreshed := w.Result()
+	addChangedRecords(refreshed, r, before)
+	if set, _ := changedCookies(refreshed); w.Code != 200 || len(set) == 0 {
 		t.Errorf("%d, %v", w.Code, set)
 	}
 
 	env.server.SetUser(cognitotest.User{Username: "ada", Disabled: true})
 	env.clock.advance(time.Minute)
 	page := pageRequest("/x")
-	for _, c := range w.Result().Cookies() {
+	for _, c := range refreshed.Cookies() {
 		page.AddCookie(c)
 	}
 	resp := answerOf(guard, page)

@@ -130,7 +130,12 @@ func (a *Auth) userBefore(r *http.Request) session.User {
 		ctx = a.sessions.NewContext(ctx, nil)
 	}
 	// Only cookies are of the browser's session. A bearer token may stand anywhere else.
-	r = (&http.Request{Method: r.Method, URL: &url.URL{Path: r.URL.Path}, Header: http.Header{"Cookie": r.Header["Cookie"]}}).WithContext(ctx)
+	// session.TakeOver asks how the browser navigates.
+	header := make(http.Header)
+	for _, name := range []string{"Cookie", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-Fetch-Site"} {
+		header[name] = r.Header[name]
+	}
+	r = (&http.Request{Method: r.Method, URL: &url.URL{Path: r.URL.Path}, Header: header}).WithContext(ctx)
 	s, err := a.sessions.Fetch(nil, r, nil)
 	if refusal, ok := errors.AsType[*tokens.VerifyError](err); ok && refusal.Token != nil {
 		return session.User{ID: refusal.Token.Subject(), Username: refusal.Token.Username()}

@@ -53,8 +53,12 @@ func (p *Page) html() string {
 	if p.Text != "" {
 		write("<p>%s</p>\n", p.Text)
 	}
-	if p.Detail != "" {
+	switch {
+	case p.Detail == "":
+	case p.Lang == "en":
 		write("<p>The sign-in service says: %s</p>\n", p.Detail)
+	default: // the words around it would be English on a page that is not
+		write("<p>%s</p>\n", p.Detail)
 	}
 	if len(p.Causes) > 0 {
 		write("<ul>\n")

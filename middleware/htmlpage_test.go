@@ -136,6 +136,24 @@ func TestPagesLetTheFormLeadToAnEmulator(t *testing.T) {
 	}
 }
 
+// TestPageInAnotherLanguage has no English words on a page that is not in English.
+func TestPageInAnotherLanguage(t *testing.T) {
+	auth, err := cognito.New(routesConfig(func(cfg *cognito.Config) {
+		cfg.Page = func(_ http.ResponseWriter, _ *http.Request, p *cognito.Page) {
+			p.Lang, p.Title, p.Text, p.Detail, p.Actions = "de", "Abmelden", "Wirklich?", "Zu oft", nil
+		}
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	auth.Routes().ServeHTTP(w, pageRequest("/api/auth/sign-out"))
+	body := w.Body.String()
+	if !strings.Contains(body, `<html lang="de">`) || !strings.Contains(body, "<p>Wirklich?</p>\n<p>Zu oft</p>\n</main>") {
+		t.Error(body)
+	}
+}
+
 // TestErrorOfCognitoIsShownForAKnownState: the page shows it escaped, and only for a
 // flow of this browser, because anybody can make a link with a text.
 func TestErrorOfCognitoIsShownForAKnownState(t *testing.T) {

@@ -3,11 +3,13 @@ package middleware_test
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
 	"github.com/cognitogate/cognitogate/internal/longtest"
@@ -15,6 +17,7 @@ import (
 	cognito "github.com/cognitogate/cognitogate/middleware"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/session/storetest"
+	"github.com/cognitogate/cognitogate/tokens"
 )
 
 // layoutVariable names the environment variable that chooses the layout of a test run.
@@ -52,31 +55,104 @@ func setLayout(cfg *cognito.Config) {
 	}
 }
 
-// handles seal and open the records of the shared server.
-func handles() *sealedcookie.Handles {
-	pool := sharedServer().UserPool()
-	h, err := sealedcookie.NewHandles(pool.ID, pool.ClientID, sharedServer().Now, routesSecret, otherSecret)
+// newAuthAt returns an Auth of a server in the layout of this test run. It has the clock
+// and the store of the environment.
+func (env *testEnv) newAuthAt(server *cognitotest.Server, edits ...func(*cognito.Config)) *cognito.Auth {
+	env.Helper()
+	cfg := cognito.Config{
+		UserPool: server.UserPool(), HTTPClient: server.Client(), Now: env.clock.Now, Layout: layoutOfTests(), Logger: slog.New(slog.DiscardHandler),
+	}
+	if isSealedRun() {
+		cfg.Secret = routesSecret
+	}
+	if isHandleRun() {
+		cfg.Shared = records
+	}
+	for _, edit := range edits {
+		edit(&cfg)
+	}
+	setSessions(server, &cfg)
+	server.SetNow(cfg.Now)
+	auth, err := cognito.New(cfg)
+	if err != nil {
+		env.Fatal(err)
+	}
+	return auth
+}
+
+// handlesOf seal and open the records of a server's app client.
+func handlesOf(server *cognitotest.Server) *sealedcookie.Handles {
+	pool := server.UserPool()
+	h, err := sealedcookie.NewHandles(pool.ID, pool.ClientID, server.Now, routesSecret, otherSecret)
 	if err != nil {
 		panic(err)
 	}
 	return h
 }
 
-// recordsOf returns the records of the handles in a request.
-func recordsOf(r *http.Request) map[*http.Cookie]string {
+// codecOf seals and opens the cookies of a server's app client whose names begin with
+// prefix.
+func codecOf(server *cognitotest.Server, prefix string) *sealedcookie.Codec {
+	pool := server.UserPool()
+	c, err := sealedcookie.New(prefix, pool.ID, pool.ClientID, server.Now, routesSecret, otherSecret)
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+// addSession adds the cookies of a session that began now to a request. The tokens may be
+// any texts.
+func addSession(r *http.Request, server *cognitotest.Server, user string, set *tokens.Set) {
+	prefix := sessionCookiePrefix + server.UserPool().ClientID + "."
+	add := func(name, value string) { r.AddCookie(&http.Cookie{Name: prefix + name, Value: value}) }
+	now := server.Now()
+	content := &sealedcookie.Session{
+		User: user, Access: set.Access, ID: set.ID, Refresh: set.Refresh, SignedIn: now, Refreshed: now, Expires: now.Add(time.Hour),
+	}
+	switch layoutOfTests() {
+	case session.LayoutSealed:
+		codec := codecOf(server, prefix)
+		for _, c := range codec.Seal(codec.Name(set.Access), content, now.Add(24*time.Hour)) {
+			r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+		}
+	case session.LayoutHandle:
+		h := handlesOf(server).New()
+		if _, err := records.Add(context.Background(), h.Key, handlesOf(server).Seal(h, content, now.Add(24*time.Hour)), 24*time.Hour); err != nil {
+			panic(err)
+		}
+		add(sealedcookie.HandleName, h.Text)
+	default:
+		add("LastAuthUser", user)
+		for slot, token := range map[string]string{"accessToken": set.Access, "idToken": set.ID, "refreshToken": set.Refresh} {
+			if token != "" {
+				add(user+"."+slot, token)
+			}
+		}
+	}
+}
+
+// recordsOf returns the records of the handles in a request, of these servers or of the
+// shared one.
+func recordsOf(r *http.Request, servers ...*cognitotest.Server) map[*http.Cookie]string {
+	if servers == nil {
+		servers = append(servers, sharedServer())
+	}
 	found := make(map[*http.Cookie]string)
 	for _, c := range r.Cookies() {
-		if h, ok := handles().Parse(c.Value); ok && records != nil {
-			record, _ := records.Get(context.Background(), h.Key)
-			found[c] = string(record)
+		for _, server := range servers {
+			if h, ok := handlesOf(server).Parse(c.Value); ok && records != nil {
+				record, _ := records.Get(context.Background(), h.Key)
+				found[c] = string(record)
+			}
 		}
 	}
 	return found
 }
 
 // addChangedRecords adds a line to an answer for each record that it has changed.
-func addChangedRecords(resp *http.Response, r *http.Request, before map[*http.Cookie]string) {
-	for c, record := range recordsOf(r) {
+func addChangedRecords(resp *http.Response, r *http.Request, before map[*http.Cookie]string, servers ...*cognitotest.Server) {
+	for c, record := range recordsOf(r, servers...) {
 		for old, was := range before {
 			if old.Value == c.Value && record != was && record != "" {
 				resp.Header.Add("Set-Cookie", c.Name+"="+c.Value+"; Path=/; Max-Age=31536000; Secure; HttpOnly; SameSite=Lax")
@@ -125,32 +201,29 @@ func carries(r *http.Request, s *session.Session) bool {
 	return strings.Contains(r.Header.Get("Cookie"), text)
 }
 
-// sealedUser returns the user whose session an answer sets, or "".
-func sealedUser(resp *http.Response) string {
+// sealedUser returns the user whose session at a server an answer sets, or "".
+func sealedUser(resp *http.Response, server *cognitotest.Server) string {
 	if isHandleRun() {
+		handles := handlesOf(server)
 		for _, c := range resp.Cookies() {
-			if h, ok := handles().Parse(c.Value); ok {
+			if h, ok := handles.Parse(c.Value); ok {
 				record, _ := records.Get(context.Background(), h.Key)
-				if s, ok := handles().Open(h, record); ok {
+				if s, ok := handles.Open(h, record); ok {
 					return s.User
 				}
 			}
 		}
 		return ""
 	}
-	pool := sharedServer().UserPool()
 	var name string
 	var values []string
 	for _, c := range resp.Cookies() {
-		prefix, _, ok := strings.Cut(c.Name, "cognitogate.session."+pool.ClientID+".")
+		part := "cognitogate.session." + server.UserPool().ClientID + "."
+		prefix, _, ok := strings.Cut(c.Name, part)
 		if !ok || c.MaxAge < 0 {
 			continue
 		}
-		prefix += "cognitogate.session." + pool.ClientID + "."
-		codec, err := sealedcookie.New(prefix, pool.ID, pool.ClientID, sharedServer().Now, routesSecret, otherSecret)
-		if err != nil {
-			panic(err)
-		}
+		codec := codecOf(server, prefix+part)
 		name, _, _ = codec.Parse(c.Name)
 		values = append(values, c.Value)
 		if s, ok := codec.Open(name, values); ok {

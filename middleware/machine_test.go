@@ -92,7 +92,7 @@ func TestMachinePassesRequireScopeAlone(t *testing.T) {
 // TestRequireMachineReasons tells a hook why a route for programs refuses.
 func TestRequireMachineReasons(t *testing.T) {
 	var log told
-	env := newEnv(t, log.hook, withPreflight, func(cfg *cognito.Config) { cfg.Bearer = true })
+	env := newEnv(t, log.hook, withPreflight, withBearer)
 	user, program := env.server.Issue("ada", withScope("orders/write")).Access, machineToken(env.server)
 	for want, test := range map[string]struct{ scope, token string }{
 		"0 passed ":            {"orders/read", program},

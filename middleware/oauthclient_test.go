@@ -200,7 +200,6 @@ func (h hostRouter) RoundTrip(req *http.Request) (*http.Response, error) {
 // TestOAuthClientFindsItsAuthorizationServer has a client call a resource that it knows
 // nothing about, and a tool there that wants another scope.
 func TestOAuthClientFindsItsAuthorizationServer(t *testing.T) {
-	amplifyOnly(t)
 	clientID := "2mcp" + rand.Text()
 	env := newEnv(t, asAPI, func(cfg *cognito.Config) {
 		cfg.BearerClients, cfg.Matcher = []string{clientID}, []string{"/((?!mcp).*)"}
@@ -251,8 +250,7 @@ func TestOAuthClientFindsItsAuthorizationServer(t *testing.T) {
 	}
 	// The same token is none of the session's cookies.
 	r := scriptRequest("/mcp")
-	prefix := "CognitoIdentityServiceProvider." + env.server.UserPool().ClientID + "."
-	r.Header.Set("Cookie", prefix+"LastAuthUser=ada; "+prefix+"ada.accessToken="+client.token)
+	addSession(r, env.server, "ada", &tokens.Set{Access: client.token})
 	if resp := answerOf(env.auth.Require, r); resp.StatusCode != 401 {
 		t.Errorf("in a cookie: %d", resp.StatusCode)
 	}
@@ -265,7 +263,7 @@ func TestOAuthClientFindsItsAuthorizationServer(t *testing.T) {
 	// In a cookie neither, and the session that holds it is over.
 	bound := env.server.Issue("ada", withClaim("aud", "https://evil.example"))
 	r = pageRequest("/mcp")
-	r.Header.Set("Cookie", prefix+"LastAuthUser=ada; "+prefix+"ada.accessToken="+bound.Access+"; "+prefix+"ada.refreshToken="+bound.Refresh)
+	addSession(r, env.server, "ada", bound)
 	if s, err := env.auth.Sessions().Fetch(httptest.NewRecorder(), r, nil); s != nil || err == nil {
 		t.Errorf("in a cookie: %v, %v", s, err)
 	} else if calls := env.calls(opRefresh); !errors.Is(err, tokens.BadAudience) || calls > 0 {

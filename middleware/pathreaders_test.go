@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -121,15 +122,17 @@ func backendRouter() http.Handler {
 func readingServer() http.Handler {
 	router := backendRouter()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var routed []string // most readers find the same
 		for name, read := range pathReaders {
 			p := read(r)
 			for _, p := range []string{p, path.Clean("/" + p)} {
-				if p == "" {
-					continue // the reader refuses the request
+				if p == "" || slices.Contains(routed, p) {
+					continue // the reader refuses the request, or another one has found this
 				}
-				read := r.Clone(r.Context())
-				read.URL.Path, read.URL.RawPath = p, ""
-				if router.ServeHTTP(w, read); w.Header().Get("Ran") == "private" {
+				routed = append(routed, p)
+				read, u := *r, *r.URL
+				read.URL, u.Path, u.RawPath = &u, p, ""
+				if router.ServeHTTP(w, &read); w.Header().Get("Ran") == "private" {
 					w.Header().Set("Reader", name)
 					return
 				}

@@ -22,6 +22,7 @@ func addFormRoutes(r chi.Router) {
 func formRouter(mw ...func(http.Handler) http.Handler) chi.Router {
 	r := chi.NewRouter()
 	r.Use(mw...)
+	r.NotFound(emptyHandler) // the answer costs more than the route
 	addFormRoutes(r)
 	return r
 }

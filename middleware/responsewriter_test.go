@@ -100,7 +100,6 @@ func TestFlushThroughAnUnwrappingWriter(t *testing.T) {
 }
 
 func TestResponseControllerReachesTheServer(t *testing.T) {
-	tokensInCookies(t)
 	env := newEnv(t)
 	env.auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if err := http.NewResponseController(w).Flush(); !errors.Is(err, errFlush) {
@@ -125,7 +124,7 @@ func TestResponseControllerReachesTheServer(t *testing.T) {
 	}))) {
 		for _, refreshed := range []bool{true, false} {
 			resp := env.getFrom(protocol, server, "/x", refreshed)
-			if cc := resp.Header.Get("Cache-Control"); cc != "private, no-store" || refreshed != (resp.Header["Set-Cookie"] != nil) {
+			if cc := resp.Header.Get("Cache-Control"); cc != "private, no-store" || (refreshed && !isHandleRun()) != (resp.Header["Set-Cookie"] != nil) {
 				t.Errorf("%s: Cache-Control %q", protocol, cc)
 			}
 		}
@@ -157,7 +156,6 @@ func TestHijackedConnection(t *testing.T) {
 
 // TestNestedGuardsShareAWriter, also around a middleware's writer that unwraps.
 func TestNestedGuardsShareAWriter(t *testing.T) {
-	tokensInCookies(t)
 	env := newEnv(t)
 	for name, request := range map[string]func(user, target string) *http.Request{
 		"valid": env.signedInRequest, "refreshed": env.expiredRequest,
@@ -175,7 +173,7 @@ func TestNestedGuardsShareAWriter(t *testing.T) {
 			inner.ServeHTTP(between, r)
 		})).ServeHTTP(w, request("ada", "/x"))
 		cc := w.Header().Get("Cache-Control")
-		if set, _ := changedCookies(w.Result()); len(set) > 0 != (name == "refreshed") || cc != "private, no-store" {
+		if set, _ := changedCookies(w.Result()); len(set) > 0 != (name == "refreshed" && !isHandleRun()) || cc != "private, no-store" {
 			t.Errorf("%s: cookies %v, Cache-Control %q", name, set, cc)
 		}
 	}

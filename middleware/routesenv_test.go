@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cognitogate/cognitogate/cognitotest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
 	"github.com/cognitogate/cognitogate/session"
 )
@@ -100,11 +101,13 @@ func (env *testEnv) completeLogin(authorize *url.URL, user string) *url.URL {
 	return mustParse(to)
 }
 
-// sessionUser returns the user of the session that an answer starts, by LastAuthUser, or
-// "".
-func sessionUser(resp *http.Response) string {
+// sessionUser returns the user of the session that an answer starts at the shared server,
+// or "".
+func sessionUser(resp *http.Response) string { return sessionUserAt(sharedServer(), resp) }
+
+func sessionUserAt(server *cognitotest.Server, resp *http.Response) string {
 	if isSealedRun() {
-		return sealedUser(resp)
+		return sealedUser(resp, server)
 	}
 	for _, c := range resp.Cookies() {
 		if strings.HasSuffix(c.Name, ".LastAuthUser") && c.MaxAge > 0 {

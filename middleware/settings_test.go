@@ -159,7 +159,7 @@ func TestTokensOptionsCopiesEveryField(t *testing.T) {
 // TestTokenSettingsArePassedOn shows by their effects that Keys, Leeway and BearerFrom reach
 // lower packages.
 func TestTokenSettingsArePassedOn(t *testing.T) {
-	env := newEnv(t, func(cfg *cognito.Config) { cfg.Bearer = true })
+	env := newEnv(t, withBearer)
 	early := env.server.Issue("ada", withClaim("nbf", env.clock.Now().Add(30*time.Second).Unix())).Access
 	good := env.server.Issue("ada").Access
 	other := func(r *http.Request) string { return r.Header.Get("X-Token") }
@@ -172,7 +172,7 @@ func TestTokenSettingsArePassedOn(t *testing.T) {
 		"no keys":      {func(cfg *cognito.Config) { cfg.Keys = tokens.StaticKeySet{} }, 401, 401, 401},
 		"BearerFrom":   {func(cfg *cognito.Config) { cfg.BearerFrom = other }, 401, 401, 200},
 	} {
-		auth := newEnv(t, func(cfg *cognito.Config) { cfg.Bearer = true }, test.edit).auth
+		auth := newEnv(t, withBearer, test.edit).auth
 		inHeader := bearerRequest("POST", "/x", "")
 		inHeader.Header.Set("X-Token", good)
 		for _, c := range []struct {

@@ -26,7 +26,6 @@ func (sites tenants) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // TestTenants shows the session of one tenant at the hosts of all.
 func TestTenants(t *testing.T) {
-	amplifyOnly(t)
 	env := newEnv(t)
 	servers := map[string]*cognitotest.Server{
 		"red.example.com":  env.server, // two app clients of one pool
@@ -36,14 +35,9 @@ func TestTenants(t *testing.T) {
 	otherUserPool().SetUser(cognitotest.User{Username: "ada"})
 	sites := make(tenants)
 	for host, server := range servers {
-		auth, err := cognito.New(cognito.Config{
-			UserPool: server.UserPool(), HTTPClient: server.Client(), Now: time.Now,
-			Origin: "https://" + host, Secret: routesSecret,
+		auth := env.newAuthAt(server, func(cfg *cognito.Config) {
+			cfg.Origin, cfg.Secret, cfg.Now = "https://"+host, routesSecret, time.Now
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		server.SetNow(time.Now)
 		mux := http.NewServeMux()
 		mux.Handle("/api/auth/", auth.Routes())
 		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -86,7 +80,7 @@ func TestTenants(t *testing.T) {
 			flow = append(flow, c.Name+"="+c.Value)
 		}
 		for host := range servers {
-			if resp := get(host, to, strings.Join(flow, "; ")); (resp.StatusCode == 302) != (owner == host) || (sessionUser(resp) != "") != (owner == host) {
+			if resp := get(host, to, strings.Join(flow, "; ")); (resp.StatusCode == 302) != (owner == host) || (sessionUserAt(server, resp) != "") != (owner == host) {
 				t.Errorf("%s's flow at %s: %d", owner, host, resp.StatusCode)
 			}
 		}

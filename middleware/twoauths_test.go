@@ -26,18 +26,13 @@ func newTwoAuths(t *testing.T, second *cognitotest.Server) *twoAuths {
 	if second == nil {
 		two.secondServer = env.server.AddClient("client"+rand.Text(), "")
 	}
-	var err error
-	two.second, err = cognito.New(cognito.Config{
-		UserPool: two.secondServer.UserPool(), Matcher: []string{documented}, HTTPClient: two.secondServer.Client(), Now: env.clock.Now,
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+	two.second = env.newAuthAt(two.secondServer, func(cfg *cognito.Config) {
+		cfg.Matcher = []string{documented}
+		cfg.ErrorHandler = func(w http.ResponseWriter, r *http.Request, err error) {
 			two.refused = r
 			two.second.ServeError(w, r, err)
-		},
+		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	two.secondServer.SetNow(env.clock.Now)
 	return two
 }
 
@@ -134,7 +129,7 @@ func testTwoAuths(t *testing.T, two *twoAuths) {
 // TestTwoAuthsOfOneClient: only the outer Auth takes bearer tokens. Its session does not
 // get one past the inner.
 func TestTwoAuthsOfOneClient(t *testing.T) {
-	env := newEnv(t, func(c *cognito.Config) { c.Bearer = true })
+	env := newEnv(t, withBearer)
 	cookiesOnly, err := cognito.New(cognito.Config{UserPool: env.server.UserPool(), HTTPClient: env.server.Client(), Now: env.clock.Now})
 	if err != nil {
 		t.Fatal(err)

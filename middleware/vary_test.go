@@ -59,7 +59,7 @@ func TestAnswersVaryByAuthorization(t *testing.T) {
 
 // TestVarySurvivesTheHandler: a handler that sets a Vary of its own adds to ours.
 func TestVarySurvivesTheHandler(t *testing.T) {
-	env := newEnv(t, func(c *cognito.Config) { c.Bearer = true })
+	env := newEnv(t, withBearer)
 	r := scriptRequest("/x")
 	env.server.SignIn(r, "ada")
 	w := httptest.NewRecorder()

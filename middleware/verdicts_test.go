@@ -68,19 +68,12 @@ api      own-program         403      403      403      200      200      none
 // TestVerdicts shows the tokens of four app clients, as bearers and in cookies, to every
 // guard of three Auths, twice, because the first answer may be cached.
 func TestVerdicts(t *testing.T) {
-	amplifyOnly(t)
 	suffix := rand.Text()
 	mobileID, programID := "2mobile"+suffix, "3program"+suffix
 	env := newEnv(t, asAPI, func(cfg *cognito.Config) { cfg.BearerClients = []string{mobileID, programID} })
 	auths := map[string]*cognito.Auth{"api": env.auth}
 	for name, bearer := range map[string]bool{"web": false, "bearer": true} {
-		auth, err := cognito.New(cognito.Config{
-			UserPool: env.server.UserPool(), Bearer: bearer, Matcher: []string{documented}, HTTPClient: env.server.Client(), Now: env.clock.Now,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		auths[name] = auth
+		auths[name] = env.newAuthAt(env.server, func(cfg *cognito.Config) { cfg.Bearer, cfg.Matcher = bearer, []string{documented} })
 	}
 	clients := map[string]*cognitotest.Server{
 		"own": env.server, "mobile": env.server.AddClient(mobileID, ""), "program": env.server.AddClient(programID, "secret"), "other": env.server.AddClient("4other"+suffix, ""),
@@ -123,7 +116,6 @@ func TestVerdicts(t *testing.T) {
 		"program-elsewhere": {access("program", "ada", machine, scope, elsewhere), ""},
 		"own-program":       {access("own", "ada", machine, scope), ""},
 	}
-	prefix := "CognitoIdentityServiceProvider." + env.server.UserPool().ClientID + "."
 	lines := strings.Split(strings.TrimSpace(verdicts), "\n")
 	columns, rows := strings.Fields(lines[0]), 0
 	for _, line := range lines[1:] {
@@ -152,7 +144,7 @@ func TestVerdicts(t *testing.T) {
 				r := bearerRequest("GET", "/mcp", sent.bearer)
 				r.Header.Set("Accept", "application/json")
 				if sent.cookie != "" {
-					r.Header.Set("Cookie", prefix+"LastAuthUser=ada; "+prefix+"ada.accessToken="+sent.cookie)
+					addSession(r, env.server, "ada", &tokens.Set{Access: sent.cookie})
 				}
 				w, user := httptest.NewRecorder(), "none"
 				guards[column](http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

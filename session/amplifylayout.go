@@ -19,11 +19,15 @@ type amplifyLayout struct {
 	attributes cookie.Attributes
 	log        *slog.Logger
 
+	// A page's refresh deletes a cookie in every other scope, if the request carried it at
+	// least this often.
+	deleteElsewhereFrom int
+
 	logTooLarge, logDuplicates rate.Sometimes
 }
 
 func newAmplifyLayout(cfg *Config) *amplifyLayout {
-	l := &amplifyLayout{names: names{namePrefix + cfg.UserPool.ClientID + "."}, attributes: cookie.Attributes(cfg.Cookies.withDefaults()), log: cfg.Logger}
+	l := &amplifyLayout{names: names{namePrefix + cfg.UserPool.ClientID + "."}, attributes: cookie.Attributes(cfg.Cookies.withDefaults()), log: cfg.Logger, deleteElsewhereFrom: 2}
 	l.logTooLarge.Interval, l.logDuplicates.Interval = time.Minute, time.Minute
 	return l
 }
@@ -68,13 +72,13 @@ func (l *amplifyLayout) warnOfTooLarge(slot slot, size int) {
 // clockDrift describes the browser's clock and stays as it is. isEnded reports whether
 // the tokens' sign-in was ended.
 func (l *amplifyLayout) writeRefreshed(a answer, u *userCookies, got *refresh.Tokens, isEnded func() bool) {
-	w, page := l.writer(a), a.isPage()
+	w, page := l.writer(a), a.page
 	if !w.mayRefresh(isEnded) {
 		return
 	}
 	user := u.user
 	if page {
-		w.deleteElsewhereFrom = 2
+		w.deleteElsewhereFrom = l.deleteElsewhereFrom
 	}
 	if page || a.cookies.count("", slotLastAuthUser) == 0 {
 		w.set("", slotLastAuthUser, user)
@@ -113,6 +117,11 @@ func (l *amplifyLayout) writeSignIn(a answer, s *Session, c *content) error {
 	w.deleteOthers()
 	w.finish()
 	return nil
+}
+
+// writeTakenOver is not called: nothing is taken over to these cookies.
+func (l *amplifyLayout) writeTakenOver(answer, *Session, *content, func() bool) error {
+	return errNotTakenOver
 }
 
 // clear deletes the sessions of the users. LastAuthUser goes too, because it names a

@@ -1,4 +1,5 @@
-// Package session keeps Amazon Cognito sessions in the cookies of AWS Amplify.
+// Package session keeps Amazon Cognito sessions in cookies, by default in those of AWS
+// Amplify.
 //
 // Handlers behind a guard of package middleware need one line of it:
 //
@@ -9,11 +10,13 @@
 //
 // # Cookies
 //
-// The cookies are those of Amplify's client with ssr: true. Their names are
+// With [LayoutAmplify], the default, the cookies are those of Amplify's client with
+// ssr: true. Their names are
 // CognitoIdentityServiceProvider.<app client>.<user>.<slot>. They are written in its
 // encoding, so Amplify in the browser goes on after a refresh by the server.
 // LastAuthUser only selects cookies: verified tokens say who the user is. The server's
-// clock decides, not clockDrift.
+// clock decides, not clockDrift. No script can read the cookies of [LayoutSealed] and
+// [LayoutHandle], which are for sites where Amplify does not sign users in.
 //
 // A sibling subdomain can plant cookies of the same names. Of a name that comes twice,
 // the genuine token counts that fits the user's name best: by its username, or by the

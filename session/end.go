@@ -48,18 +48,38 @@ const (
 // token, revocations are limited as refreshes.
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	cookies := m.parseCookies(r.Header, nil)
+	if len(cookies) == 0 && m.takeOver != nil {
+		cookies = m.answeredCookies(w, r)
+	}
 	// A browser that does not wait for the answer has signed out nevertheless.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), refresh.Timeout)
 	defer cancel()
 	// Half of the time is left, whether the key set hangs or a refresh.
 	half, stop := context.WithTimeout(ctx, refresh.Timeout/2)
 	defer stop()
-	found, takeErr := m.layout.takeUsers(half, cookies)
+	err := m.endLayout(ctx, half, w, r, m.layout, cookies)
+	if amplify := m.takeOver.cookies(r); len(amplify) > 0 {
+		amplifyErr := m.endLayout(ctx, half, w, r, m.takeOver.amplify, amplify)
+		if amplifyErr != nil && len(cookies) > 0 { // they are not the own session's
+			amplifyErr = ErrNotAllEnded
+		}
+		err = errors.Join(err, amplifyErr)
+	}
+	m.takeOver.mark(w, r)
+	if err != nil {
+		return fmt.Errorf("session: end: %w", err)
+	}
+	return nil
+}
+
+// endLayout is End for the sessions in the cookies of one layout. From half's deadline on,
+// there is time for revocations only.
+func (m *Manager) endLayout(ctx, half context.Context, w http.ResponseWriter, r *http.Request, l layout, cookies requestCookies) error {
+	found, takeErr := l.takeUsers(half, cookies)
 	v := m.verifyUsers(half, found.users, found.all)
-	m.layout.clearAll(answer{w: w, r: r, cookies: cookies}, v.bestFirst())
-	m.takeOver.finish(w, r)
+	l.clearAll(answer{w: w, r: r, cookies: cookies}, v.bestFirst())
 	shown, leftOver := m.refreshTokensOf(r, v, cookies)
-	notes, left := m.endHere(half, v, cookies, shown)
+	notes, left := m.endHere(half, l, v, cookies, shown)
 	leftOver = leftOver || left
 	notes = m.endElsewhere(ctx, shown, notes)
 	var errs []error
@@ -79,10 +99,7 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	if leftOver {
 		errs = append(errs, ErrNotAllEnded)
 	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("session: end: %w", err)
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // bestFirst returns the users' cookies, beginning with the user's own session's: an answer
@@ -98,11 +115,11 @@ func (v *verification) bestFirst() []userCookies {
 // endHere ends the sessions in this process. It returns what other processes must be told:
 // of sign-ins first, because there are many texts if some are planted. leftOver reports
 // whether some access tokens were left.
-func (m *Manager) endHere(ctx context.Context, v *verification, cookies requestCookies, shown []shownRefreshToken) (notes []refresh.Note, leftOver bool) {
+func (m *Manager) endHere(ctx context.Context, l layout, v *verification, cookies requestCookies, shown []shownRefreshToken) (notes []refresh.Note, leftOver bool) {
 	for _, s := range shown {
 		notes = append(notes, m.refresher.EndSignIns(m.refresher.EndRefreshTokens([]string{s.token}))...)
 	}
-	ofAccess, leftOver := m.endAccessTokens(ctx, v, cookies)
+	ofAccess, leftOver := m.endAccessTokens(ctx, l, v, cookies)
 	notes = append(notes, ofAccess...)
 	for _, s := range shown {
 		switch {
@@ -182,11 +199,12 @@ func (m *Manager) refreshTokensOf(req *http.Request, v *verification, cookies re
 // duplicates and of users that LastAuthUser does not name too. An expired token ends only
 // its text, because anybody may have found it. It returns what other processes must be
 // told, and reports whether some tokens were left.
-func (m *Manager) endAccessTokens(ctx context.Context, v *verification, cookies requestCookies) (notes []refresh.Note, leftOver bool) {
+func (m *Manager) endAccessTokens(ctx context.Context, l layout, v *verification, cookies requestCookies) (notes []refresh.Note, leftOver bool) {
 	all := accessTokensOf(v, cookies)
 	if len(all) > maxEnded {
 		all, leftOver = all[:maxEnded], true
 	}
+	_, isRecord := l.(*handleLayout)
 	var unverified []string
 	for _, raw := range all {
 		token, err := m.verifyToken(ctx, raw, tokens.Access)
@@ -195,7 +213,7 @@ func (m *Manager) endAccessTokens(ctx context.Context, v *verification, cookies 
 		case err == nil && token.Username() != "":
 			notes = append(notes, m.refresher.EndSignIns([]*tokens.Token{token})...)
 		case err == nil: // a program's
-		case errors.As(err, &refusal) && refusal.Token != nil && m.handle != nil && refusal.Token.Username() != "":
+		case errors.As(err, &refusal) && refusal.Token != nil && isRecord && refusal.Token.Username() != "":
 			// A record is the session's own, and nobody finds it.
 			notes = append(notes, m.refresher.EndSignIns([]*tokens.Token{refusal.Token})...)
 		case refusal != nil && refusal.Token != nil:

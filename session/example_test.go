@@ -115,6 +115,28 @@ func ExampleManager_End() {
 	// signed out: true
 }
 
+// An administrator signs a user out everywhere, by the ID that tokens name the user by.
+func ExampleManager_EndUser() {
+	server := cognitotest.New(cognitotest.User{Username: "ada"})
+	sessions, err := session.NewManager(session.Config{UserPool: server.UserPool(), HTTPClient: server.Client()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	server.SignIn(r, "ada")
+	s, err := sessions.Fetch(httptest.NewRecorder(), r, nil)
+	fmt.Println(s.User().Username, err)
+
+	if err := sessions.EndUser(r.Context(), s.User().ID); err != nil {
+		log.Fatal(err)
+	}
+	_, err = sessions.Fetch(httptest.NewRecorder(), r, nil)
+	fmt.Println("signed out:", errors.Is(err, session.ErrSignedOut))
+	// Output:
+	// ada <nil>
+	// signed out: true
+}
+
 // A handler behind a guard of package middleware finds the session in the context.
 func ExampleFromContext() {
 	hello := func(w http.ResponseWriter, r *http.Request) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -36,13 +35,14 @@ func (m *Manager) explainNoCookies(h http.Header) string {
 	if len(h["Cookie"]) > 0 {
 		text = "no cookies of this app client"
 	}
-	if apps := appClients(h); !m.isAmplify() && slices.Contains(apps, fmt.Sprintf("%.40q", m.userPool.ClientID)) {
-		text += " in " + m.opaqueLayout() + ", but cookies of Amplify's"
+	switch found := appClientsIn(h, m.userPool.ClientID); {
+	case found.own:
+		text += " in " + m.layoutName() + ", but cookies of another layout"
 		if m.takeOver != nil {
 			text += ", which only the navigation of a tab can take over, from this origin or none, and only once in a browser"
 		}
-	} else if len(apps) > 0 {
-		text += ", cookies of another app client are there: " + strings.Join(apps, ", ")
+	case found.hasOthers():
+		text += ", cookies of another app client are there: " + found.quotedOthers()
 	}
 	if _, ok := page.BearerToken(h); ok && !m.bearer.accepted {
 		text += ", a bearer token is there but Config.Bearer is not set"
@@ -50,12 +50,15 @@ func (m *Manager) explainNoCookies(h http.Header) string {
 	return text
 }
 
-// opaqueLayout names the layout, if the cookies are not Amplify's.
-func (m *Manager) opaqueLayout() string {
-	if m.handle != nil {
+// layoutName names the layout as Config does.
+func (m *Manager) layoutName() string {
+	switch {
+	case m.handle != nil:
 		return "LayoutHandle"
+	case m.sealed != nil:
+		return "LayoutSealed"
 	}
-	return "LayoutSealed"
+	return "LayoutAmplify"
 }
 
 // explainNoAccessToken says whether the tokens in a request are not the chosen user's.

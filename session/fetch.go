@@ -73,11 +73,9 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 	parsed := m.parseCookies(r.Header, buffer[:0])
 	if len(parsed) == 0 && m.takeOver != nil {
 		if amplify := m.takeOver.find(w, r); len(amplify) > 0 {
-			return m.fetchTakenOver(ctx, w, r, opts, amplify)
+			return m.fetchFromAmplify(ctx, w, r, opts, amplify)
 		}
-		if w != nil { // an earlier Fetch for this answer may have taken over a session
-			parsed = m.parseCookies(m.ForwardCookies(r, w.Header()).Header, parsed)
-		}
+		parsed = m.answeredCookies(w, r)
 	}
 	if len(parsed) == 0 {
 		if m.isAmplify() { // else Amplify's cookies say nothing
@@ -146,8 +144,12 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	if err != nil {
 		return nil, storeUnavailable(err)
 	}
-	users, a := found.users, answer{w: w, r: r, cookies: cookies}
-	if len(found.stale) > 0 && a.isPage() {
+	// A takeover has asked for more than MayClear does.
+	users, a := found.users, answer{w: w, r: r, cookies: cookies, page: w != nil && (l != m.layout || page.MayClear(r))}
+	if a.page && l == m.layout && page.IsOwnNavigation(r) && !m.takeOver.isMarked(r) {
+		m.takeOver.mark(w, r)
+	}
+	if a.page {
 		l.clearStale(a, found.stale)
 	}
 	switch {
@@ -156,7 +158,7 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	case len(users) == 0:
 		return nil, signedOutBecause(found.noneErr)
 	case users[0].over != nil:
-		if a.isPage() {
+		if a.page {
 			l.clear(a, users)
 		}
 		return nil, signedOutBecause(users[0].over)
@@ -203,23 +205,33 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	return f.run(ctx)
 }
 
-// fetchTakenOver fetches a session from Amplify's cookies and writes it as Config.Layout
-// says. A session that cannot be fetched stays where it is.
-func (m *Manager) fetchTakenOver(ctx context.Context, w http.ResponseWriter, r *http.Request, opts *FetchOptions, cookies requestCookies) (*Session, error) {
+// fetchFromAmplify fetches a session from Amplify's cookies, and refreshes it there if need
+// be. If it can it takes the session over. Otherwise the next page tries again.
+func (m *Manager) fetchFromAmplify(ctx context.Context, w http.ResponseWriter, r *http.Request, opts *FetchOptions, cookies requestCookies) (*Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, refresh.Timeout)
 	defer cancel()
-	if err := m.takeOver.check(ctx, cookies, m.verifyToken); err != nil {
+	subject, err := m.takeOver.check(ctx, cookies, m.verifyToken)
+	if err != nil {
 		return nil, err
 	}
 	l := m.takeOver.layoutFor(cookies)
 	s, err := m.fetchUncached(ctx, w, r, opts, cookies, l)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case s.access.Subject() != subject || !m.takeOver.isEarly(s.access): // the refresh token is of another sign-in
+		return nil, notTakenOver("the refreshed tokens are of another sign-in")
+	case w == nil, page.IsPrefetch(r), !m.takeOver.isComplete(s, cookies):
+		return s, nil
 	}
-	if err := m.layout.writeSignIn(answer{w: w, r: r}, s, takenOver(s, strings.Clone(l.refreshToken))); err != nil {
+	err = m.layout.writeTakenOver(answer{w: w, r: r}, s, takenOver(s, strings.Clone(l.refreshToken)), func() bool { return m.refresher.IsEnded(s.access) })
+	switch {
+	case errors.Is(err, ErrSignedOut):
 		return nil, err
+	case err == nil:
+		m.takeOver.deleteAmplify(w, r, cookies)
+		m.takeOver.mark(w, r)
 	}
-	m.takeOver.finish(w, r)
 	return s, nil
 }
 

@@ -15,7 +15,9 @@ import (
 // SetsCookies reports whether an answer with this header writes or deletes cookies of
 // a session. Such an answer must not be stored by a cache (RFC 9111 §7.3).
 func (m *Manager) SetsCookies(h http.Header) bool {
-	return slices.ContainsFunc(h["Set-Cookie"], m.names.isOwnLine)
+	return slices.ContainsFunc(h["Set-Cookie"], func(line string) bool {
+		return m.names.isOwnLine(line) || m.takeOver.isOwnLine(line)
+	})
 }
 
 // digestedTail is how much of a cookie's value is digested. A token ends with a signature,
@@ -63,12 +65,26 @@ func (m *Manager) ForwardCookies(r *http.Request, h http.Header) *http.Request {
 		return r
 	}
 	cookies := cookie.Forward(r.Header["Cookie"], h["Set-Cookie"], m.names.prefix)
+	if m.takeOver != nil {
+		for _, n := range []names{m.takeOver.amplify.names, m.takeOver.marker} {
+			cookies = cookie.Forward([]string{cookies}, h["Set-Cookie"], n.prefix)
+		}
+	}
 	r = r.Clone(r.Context())
 	r.Header.Del("Cookie")
 	if cookies != "" {
 		r.Header.Set("Cookie", cookies)
 	}
 	return r
+}
+
+// answeredCookies returns the cookies that a browser without cookies of the layout has after
+// this answer. An earlier Fetch for it may have taken over a session.
+func (m *Manager) answeredCookies(w http.ResponseWriter, r *http.Request) requestCookies {
+	if w == nil {
+		return nil
+	}
+	return m.parseCookies(m.ForwardCookies(r, w.Header()).Header, nil)
 }
 
 // StripCookies returns a copy of r without the cookies of this app client's sessions, for

@@ -319,6 +319,9 @@ func accessOnly(d *cognitotest.Draft) {
 	}
 }
 
+// noTokens leaves out both tokens, so that nothing is signed. The refresh token stays.
+func noTokens(d *cognitotest.Draft) { d.Claims = nil }
+
 // machine makes a program's token of the client credentials grant (RFC 6749 §4.4).
 func machine(d *cognitotest.Draft) {
 	if accessOnly(d); d.Use == tokens.Access {

@@ -21,7 +21,6 @@ type hookKey struct{}
 // TestRefreshHooks: the call to Cognito runs below the refresh that makes it, each refresh
 // that begins ends, and its error has a reason.
 func TestRefreshHooks(t *testing.T) {
-	amplifyOnly(t)
 	t.Parallel()
 	var log []string
 	textOf := func(ctx context.Context) string { return fmt.Sprint(ctx.Value(hookKey{})) }
@@ -54,12 +53,14 @@ func TestRefreshHooks(t *testing.T) {
 	}
 	e.fetch(pageRequest(cookies...))
 	expect("a call", "started", opRefresh+" of refresh", "refresh call ")
-	e.fetch(pageRequest(cookies...))
-	expect("a result", "started", "refresh kept ")
+	if layoutName() != session.LayoutHandle { // whose record has the new tokens
+		e.fetch(pageRequest(cookies...))
+		expect("a result", "started", "refresh kept ")
+	}
 
 	limited := false
 	for i := range 40 { // until a limit forbids a call
-		r := pageRequest(e.prefixed("LastAuthUser=ada"), fmt.Sprint(e.prefixed("ada.refreshToken=unknown"), i))
+		r := pageRequest(e.cookies("ada", &tokens.Set{Refresh: fmt.Sprint("unknown", i)})...)
 		r.RemoteAddr = "192.0.2.1:443"
 		e.fetch(r)
 		limited = limited || slices.Contains(log, "refresh none too_often")
@@ -112,18 +113,16 @@ func TestCacheAskedHook(t *testing.T) {
 // TestReasons names the reason of each way to have no session, whatever else a request
 // holds. Explain says the same in more words.
 func TestReasons(t *testing.T) {
-	amplifyOnly(t)
 	t.Parallel()
 	e := newEnv(t, nil)
 	set := e.server.Issue("ada")
-	own := e.prefixed("")
 	access := func(edit func(*cognitotest.Draft)) *http.Request {
 		drafted := e.server.Issue("ada", func(d *cognitotest.Draft) {
 			if accessOnly(d); d.Use == tokens.Access {
 				edit(d)
 			}
 		})
-		return pageRequest(own+"LastAuthUser=ada", own+"ada.accessToken="+drafted.Access)
+		return pageRequest(e.cookies("ada", onlyAccess(drafted))...)
 	}
 	claim := func(name string, value any) *http.Request {
 		return access(func(d *cognitotest.Draft) { d.Claims[name] = value })
@@ -132,20 +131,23 @@ func TestReasons(t *testing.T) {
 	bearer.Header.Set("Authorization", "Bearer "+set.Access)
 	prefetch := access(cognitotest.Expired)
 	prefetch.Header.Set("Sec-Purpose", "prefetch")
-	for want, r := range map[session.Reason]*http.Request{
-		session.ReasonNoCookies:     pageRequest("theme=dark"),
-		session.ReasonOtherClient:   pageRequest("CognitoIdentityServiceProvider.1other.LastAuthUser=ada"),
-		session.ReasonBearerOff:     bearer,
-		session.ReasonNoAccessToken: pageRequest(own + "LastAuthUser=ada"),
-		session.ReasonNoUser:        access(func(d *cognitotest.Draft) { delete(d.Claims, "username") }),
-		session.ReasonPrefetch:      prefetch,
-		session.ReasonExpired:       access(cognitotest.Expired),
-		session.ReasonMalformed:     pageRequest(own+"LastAuthUser=ada", own+"ada.accessToken=x.y.z"),
-		session.ReasonBadSignature:  pageRequest(own+"LastAuthUser=ada", own+"ada.accessToken="+forge(set.Access, 1)),
-		session.ReasonBadClient:     claim("client_id", "1other"),
-		session.ReasonBadUse:        claim("token_use", "refresh"),
-		session.ReasonNotYetValid:   claim("nbf", e.clock().Add(time.Hour).Unix()),
-	} {
+	requests := map[session.Reason]*http.Request{
+		session.ReasonNoCookies:    pageRequest("theme=dark"),
+		session.ReasonOtherClient:  pageRequest("CognitoIdentityServiceProvider.1other.LastAuthUser=ada"),
+		session.ReasonBearerOff:    bearer,
+		session.ReasonNoUser:       access(func(d *cognitotest.Draft) { delete(d.Claims, "username") }),
+		session.ReasonPrefetch:     prefetch,
+		session.ReasonExpired:      access(cognitotest.Expired),
+		session.ReasonMalformed:    pageRequest(e.cookies("ada", &tokens.Set{Access: "x.y.z"})...),
+		session.ReasonBadSignature: pageRequest(e.cookies("ada", &tokens.Set{Access: forge(set.Access, 1)})...),
+		session.ReasonBadClient:    claim("client_id", "1other"),
+		session.ReasonBadUse:       claim("token_use", "refresh"),
+		session.ReasonNotYetValid:  claim("nbf", e.clock().Add(time.Hour).Unix()),
+	}
+	if layoutName() == session.LayoutAmplify {
+		requests[session.ReasonNoAccessToken] = pageRequest(e.prefixed("LastAuthUser=ada"))
+	}
+	for want, r := range requests {
 		_, _, err := e.fetch(r)
 		if got := e.manager.Reason(r, err); got != want || e.manager.Explain(r, err) == "" {
 			t.Errorf("%s: %q for %v", want, got, err)
@@ -155,10 +157,45 @@ func TestReasons(t *testing.T) {
 		t.Errorf("without an error: %q", got)
 	}
 	e.fail(cognitotest.Fault{Drop: true})
-	r := pageRequest(own+"LastAuthUser=ada", own+"ada.refreshToken="+set.Refresh)
+	r := pageRequest(e.cookies("ada", onlyRefresh(set))...)
 	_, _, err := e.fetch(r)
 	if got := e.manager.Reason(r, err); got != session.ReasonUnavailable {
 		t.Errorf("an outage: %q for %v", got, err)
+	}
+}
+
+// TestReasonOfOtherClients: cookies of another app client are named as such on every layout.
+// Those of this app client are not, whatever layout wrote them.
+func TestReasonOfOtherClients(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	other := &env{t: t, layout: e.layout, server: e.server.AddClient("1other", ""), logs: e.logs, now: e.now}
+	other.manager = other.newManager(nil)
+	others := other.cookies("ada", other.server.Issue("ada"))
+	own := e.server.UserPool().ClientID
+	sealed, handle := "__Host-cognitogate.session."+own+".AAAAAAAA=x", "__Secure-cognitogate.session."+own+".handle=x"
+	amplify := e.prefixed("LastAuthUser") + "=ada"
+	ownOfOtherLayouts := map[session.Layout][]string{
+		session.LayoutAmplify: {sealed, handle}, session.LayoutSealed: {amplify}, session.LayoutHandle: {amplify},
+	}[layoutName()]
+	for want, requests := range map[session.Reason][]*http.Request{
+		session.ReasonOtherClient: {
+			pageRequest(others...), pageRequest("CognitoIdentityServiceProvider.1other.LastAuthUser=ada"), pageRequest(append(ownOfOtherLayouts, others...)...),
+			pageRequest("cognitogate.session.1other.AAAAAAAA=x"), pageRequest("a=b", "__Secure-cognitogate.session.1other.handle=x"),
+		},
+		session.ReasonNoCookies: {
+			pageRequest(ownOfOtherLayouts...), pageRequest("cognitogate.session.1other=x"), pageRequest("cognitogate.session.1other.=x"), pageRequest("cognitogate.session..x=y"),
+			pageRequest("cognitogate.session.ada@example.com.handle=x"), pageRequest("__host-cognitogate.session.1other.handle=x"), pageRequest("x.cognitogate.session.1other.handle=x"),
+		},
+	} {
+		for _, r := range requests {
+			_, _, err := e.fetch(r)
+			got, explanation := e.manager.Reason(r, err), e.manager.Explain(r, err)
+			if hasOwn := strings.Contains(r.Header.Get("Cookie"), own); got != want || strings.Contains(explanation, "but cookies of another layout") != hasOwn ||
+				strings.Contains(explanation, `"1other"`) != (want == session.ReasonOtherClient && !hasOwn) {
+				t.Errorf("%.300s: %q, %q", r.Header.Get("Cookie"), got, explanation)
+			}
+		}
 	}
 }
 

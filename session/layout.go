@@ -25,6 +25,12 @@ type layout interface {
 	// After an error nothing is written.
 	writeSignIn(answer, *Session, *content) error
 
+	// writeTakenOver writes a session that is taken over from Amplify's cookies, in a request
+	// without cookies of this layout. A late answer must replace neither a later sign-in nor
+	// a refresh. isEnded reports whether the sign-in was ended. After an error nothing is
+	// written.
+	writeTakenOver(a answer, s *Session, c *content, isEnded func() bool) error
+
 	// clear deletes the sessions of the users.
 	clear(answer, []userCookies)
 

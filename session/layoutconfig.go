@@ -55,9 +55,10 @@ type Lifetime struct {
 }
 
 // TakeOver keeps users signed in when a site changes from LayoutAmplify to another layout.
-// A valid session in Amplify's cookies is taken over: the tokens go to the new layout, and
-// Amplify's cookies are deleted. Leave it out when the users have come back once, or when
-// the refresh tokens from before the change have expired.
+// A session in Amplify's cookies is taken over: the tokens go to the new layout, refreshed
+// if need be, and Amplify's cookies are deleted. If that cannot be done now, such as in an
+// outage, the session stays where it is until the next page. Leave TakeOver out when the
+// users have come back once, or when the refresh tokens from before the change have expired.
 //
 // A sibling subdomain can plant Amplify's cookies of an attacker's own session, and the
 // user would work in the attacker's account. Nothing tells such a session from the user's.
@@ -66,16 +67,17 @@ type Lifetime struct {
 //   - the browser navigates a whole tab, from a page of this origin or from none
 //     (Sec-Fetch-Site), so that no other site chooses the moment;
 //   - it has no cookie of the new layout;
-//   - it has no marker: a cookie, __Host- where that can be, which a takeover, Start and
-//     End set for 400 days. So each browser is taken over once at most, and nothing is
-//     taken over after a sign-out;
+//   - it has no marker: a cookie, __Host- where that can be, which a takeover, Start, End
+//     and pages with a session of the new layout set for 400 days. So each browser is taken
+//     over once at most, and nothing is taken over after a sign-out;
 //   - all access and ID tokens in Amplify's cookies are genuine and one user's, and there
 //     is one refresh token at most;
 //   - the user has signed in before Before.
 //
 // What is left is an attacker who has signed in before that time, and plants the session
-// in a browser that has not come back since. With TakeOver, Start and End delete Amplify's
-// cookies too. They do not revoke them.
+// in a browser that has no marker yet. With TakeOver, Start deletes Amplify's cookies, and
+// End ends the sessions in them too. Lifetime counts from the last refresh before the
+// takeover.
 type TakeOver struct {
 	// Before is the time until which users have signed in with Amplify: that of the
 	// change. It is compared with "auth_time". The zero Time takes nothing over. More than

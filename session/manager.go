@@ -112,7 +112,6 @@ func NewManager(cfg Config) (*Manager, error) {
 
 // setLayout makes the layout of a valid configuration.
 func (m *Manager) setLayout(cfg *Config) (err error) {
-	m.takeOver = newTakeOver(cfg)
 	switch cfg.Layout {
 	case LayoutSealed:
 		if m.sealed, err = newSealedLayout(cfg); err == nil {
@@ -126,6 +125,7 @@ func (m *Manager) setLayout(cfg *Config) (err error) {
 		l := newAmplifyLayout(cfg)
 		m.layout, m.names = l, l.names
 	}
+	m.takeOver = newTakeOver(cfg, m.names)
 	return err
 }
 

@@ -117,30 +117,30 @@ func TestMaxAgeSeesWhatHasChanged(t *testing.T) {
 // TestMaxAgeWithoutRefresh has nothing that could refresh the token. The session stands
 // elsewhere.
 func TestMaxAgeWithoutRefresh(t *testing.T) {
-	amplifyOnly(t)
 	e := newEnv(t, func(cfg *session.Config) { cfg.Bearer = true })
 	set := e.server.Issue("ada", accessOnly)
-	complete := e.cookies("ada", set)
+	complete := func() *http.Request { return pageRequest(e.cookies("ada", e.server.Issue("ada", accessOnly))...) }
 	bearer := scriptRequest()
 	bearer.Header.Set("Authorization", "Bearer "+set.Access)
-	prefetch := pageRequest(complete...)
+	prefetch := complete()
 	prefetch.Header.Set("Sec-Purpose", "prefetch")
-	e.advance(31 * time.Second)
-	for name, c := range map[string]struct {
+	cases := map[string]struct {
 		r     *http.Request
 		nilW  bool
 		fault cognitotest.Fault
 		err   error // with MaxAge
 	}{
-		"no refresh token": {r: pageRequest(complete[:3]...), err: session.ErrNotFresh},
-		"nil w":            {r: pageRequest(complete...), nilW: true, err: session.ErrNotFresh},
+		"no refresh token": {r: pageRequest(e.cookies("ada", withoutRefresh(set))...), err: session.ErrNotFresh},
+		"nil w":            {r: complete(), nilW: true, err: session.ErrNotFresh},
 		"prefetch":         {r: prefetch, err: session.ErrNotFresh},
 		"bearer":           {r: bearer, err: session.ErrNotFresh},
-		"reused":           {r: pageRequest(complete...), fault: cognitotest.Fault{Status: 400, Code: "RefreshTokenReuseException"}, err: session.ErrNotFresh},
-		"outage":           {r: pageRequest(complete...), fault: errorPage, err: tokens.ErrUnavailable},
-		"throttled":        {r: pageRequest(complete...), fault: cognitotest.Fault{Status: 429}, err: tokens.ErrUnavailable},
-		"trigger":          {r: pageRequest(complete...), fault: cognitotest.Fault{Status: 400, Code: "UserLambdaValidationException"}, err: tokens.ErrUnavailable},
-	} {
+		"reused":           {r: complete(), fault: cognitotest.Fault{Status: 400, Code: "RefreshTokenReuseException"}, err: session.ErrNotFresh},
+		"outage":           {r: complete(), fault: errorPage, err: tokens.ErrUnavailable},
+		"throttled":        {r: complete(), fault: cognitotest.Fault{Status: 429}, err: tokens.ErrUnavailable},
+		"trigger":          {r: complete(), fault: cognitotest.Fault{Status: 400, Code: "UserLambdaValidationException"}, err: tokens.ErrUnavailable},
+	}
+	e.advance(31 * time.Second)
+	for name, c := range cases {
 		e.manager = e.newManager(func(cfg *session.Config) { cfg.Bearer = true })
 		e.failOnly(opRefresh, c.fault)
 		if c.fault == (cognitotest.Fault{}) {

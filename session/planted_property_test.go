@@ -54,6 +54,7 @@ type plantedWorld struct {
 	access   []string // to be planted
 	ids      []string
 	refresh  []string
+	answers  *plantedAnswers      // nil with rotation
 	works    map[string]bool      // refresh tokens of another user that work
 	expires  map[string]time.Time // by genuine access token of another user
 }
@@ -100,6 +101,9 @@ func newPlantedWorld(t *testing.T, rotation bool) *plantedWorld {
 	w := &plantedWorld{env: newEnv(t, nil, users...), works: make(map[string]bool), expires: make(map[string]time.Time)}
 	w.start, w.rotation = w.clock(), rotation
 	w.server.SetRotation(rotation, 0)
+	if !rotation {
+		w.answers = &plantedAnswers{cognito: w.server.Client().Transport, env: w.env, answers: make(map[string][]byte), count: make(map[string]int)}
+	}
 	names := []string{"ada", "Grace@example.com", "+4915112345678", "edith"}
 	w.victims = make([]*victim, len(names))
 	issueAt := func(d time.Duration, user string, edits ...func(*cognitotest.Draft)) *tokens.Set {
@@ -176,13 +180,16 @@ func (w *plantedWorld) newCase(seed uint64) *plantedCase {
 	if w.rotation { // earlier cases have used up the others
 		w.setClock(0)
 		c.set = w.server.Issue(c.victim.username)
-		mallorys := w.server.Issue("mallory", accessOnly).Refresh
+		mallorys := w.server.Issue("mallory", noTokens).Refresh
 		c.refresh, c.working = append(c.refresh, mallorys, mallorys), map[string]bool{mallorys: true}
 	}
 	if c.rand.IntN(3) == 0 {
 		c.domain = "example.com"
 	}
 	w.logs.Reset()
+	if w.answers != nil {
+		w.answers.newCase()
+	}
 	w.manager = c.newProcess()
 	w.setClock(time.Minute)
 	n := 1 + c.rand.IntN(maxPlanted)
@@ -209,7 +216,12 @@ func (w *plantedWorld) newCase(seed uint64) *plantedCase {
 
 // newProcess returns a Manager that has seen nothing.
 func (c *plantedCase) newProcess() *session.Manager {
-	return c.newManager(func(cfg *session.Config) { cfg.Cookies.Domain = c.domain })
+	return c.newManager(func(cfg *session.Config) {
+		cfg.Cookies.Domain = c.domain
+		if c.answers != nil {
+			cfg.HTTPClient = &http.Client{Transport: c.answers}
+		}
+	})
 }
 
 // signIn has Amplify sign the victim in, in the browser.

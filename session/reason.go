@@ -17,7 +17,7 @@ type Reason string
 
 // The reasons with [ErrSignedOut]. Manager.Explain says more of each.
 const (
-	ReasonNoCookies     Reason = "no_cookies"      // no cookies of an app client, and no bearer token
+	ReasonNoCookies     Reason = "no_cookies"      // no cookies of an app client in this layout, and no bearer token
 	ReasonOtherClient   Reason = "other_client"    // cookies of another app client only
 	ReasonBearerOff     Reason = "bearer_off"      // a bearer token, and Config.Bearer is not set
 	ReasonNotOpened     Reason = "not_opened"      // cookies of LayoutSealed or LayoutHandle that open no session: a chunk or the record is missing, or Secret is another one
@@ -101,7 +101,7 @@ func (m *Manager) Reason(r *http.Request, err error) Reason {
 	if _, ok := page.BearerToken(r.Header); ok && !m.bearer.accepted {
 		return ReasonBearerOff
 	}
-	if hasAppClient(r.Header) {
+	if found := appClientsIn(r.Header, m.userPool.ClientID); found.hasOthers() {
 		return ReasonOtherClient
 	}
 	return ReasonNoCookies

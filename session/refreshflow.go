@@ -281,7 +281,7 @@ func (f *refreshFlow) serveUnrefreshed() (*Session, error) {
 // the answer is a page. A script's answer deletes nothing: it may arrive when the browser
 // has signed in anew. The next page clears what is still refused.
 func (f *refreshFlow) reportSignedOut(err error, clear bool) error {
-	if clear && f.isPage() {
+	if clear && f.page {
 		f.layout.clear(f.answer, f.users)
 	}
 	return signedOutBecause(err)

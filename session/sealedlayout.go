@@ -211,11 +211,14 @@ func (l *sealedLayout) writeRefreshed(a answer, u *userCookies, got *refresh.Tok
 	if refreshed.IsZero() {
 		refreshed = l.now()
 	}
-	content := refreshedContent(u.sealed.SignedIn, got, refreshed)
+	content, name := refreshedContent(u.sealed.SignedIn, got, refreshed), u.sealed.name
+	if name == l.codec.Name(takenOverSignIn(got.Access)) {
+		name = l.codec.Name(signInOf(got.Access))
+	}
 	w.header["Set-Cookie"] = slices.DeleteFunc(w.header["Set-Cookie"], func(line string) bool {
-		return strings.HasPrefix(line, u.sealed.name) // of an earlier refresh on this answer
+		return strings.HasPrefix(line, u.sealed.name) || strings.HasPrefix(line, name) // of an earlier refresh on this answer
 	})
-	l.write(w, l.sealOnce(u.sealed.name, content))
+	l.write(w, l.sealOnce(name, content))
 	for i := range a.cookies {
 		c := &a.cookies[i]
 		if name, _, ok := l.codec.Parse(c.name); ok && name == u.sealed.name && !w.isSetHere(c.name) {
@@ -234,6 +237,20 @@ func (l *sealedLayout) writeSignIn(a answer, s *Session, c *content) error {
 	w.finish()
 	return nil
 }
+
+// writeTakenOver writes the session under a name that no refresh writes.
+func (l *sealedLayout) writeTakenOver(a answer, s *Session, c *content, isEnded func() bool) error {
+	w := l.writer(a)
+	if !w.mayRefresh(isEnded) {
+		return errAnswerSettled
+	}
+	l.write(w, l.sealOnce(l.codec.Name(takenOverSignIn(s.access)), c))
+	w.finish()
+	return nil
+}
+
+// takenOverSignIn is signInOf for the answers of a takeover.
+func takenOverSignIn(t *tokens.Token) string { return "taken over " + signInOf(t) }
 
 // signInOf returns a text that is the same for all tokens of a sign-in. Tokens of app
 // clients without token revocation do not name it. Its time stands for it then.

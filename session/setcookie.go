@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
-	"github.com/cognitogate/cognitogate/internal/page"
 )
 
 // answer is an answer that cookies are written to.
@@ -14,10 +13,8 @@ type answer struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	cookies requestCookies
+	page    bool // it is a page's, which may delete cookies
 }
-
-// isPage reports whether it is a page's, which may delete cookies.
-func (a answer) isPage() bool { return a.w != nil && page.MayClear(a.r) }
 
 // answerCookies puts Set-Cookie lines on an answer.
 type answerCookies struct {

@@ -31,7 +31,7 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, set *tokens.Set)
 	if err := m.layout.writeSignIn(answer{w: w, r: r, cookies: m.parseCookies(r.Header, nil)}, s, c); err != nil {
 		return nil, fmt.Errorf("session: start: %w", err)
 	}
-	m.takeOver.finish(w, r)
+	m.takeOver.replace(w, r)
 	return s, nil
 }
 

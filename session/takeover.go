@@ -26,62 +26,88 @@ type takeOver struct {
 	lifetime   Lifetime
 	now        func() time.Time
 	amplify    *amplifyLayout
+	layout     names // of the cookies that sessions go to
 	marker     names
 	attributes cookie.Attributes // of the marker
 }
 
-// newTakeOver returns the takeOver of a valid configuration, or nil.
-func newTakeOver(cfg *Config) *takeOver {
+// newTakeOver returns the takeOver of a valid configuration to a layout, or nil.
+func newTakeOver(cfg *Config, layout names) *takeOver {
 	if cfg.TakeOver.Before.IsZero() {
 		return nil
 	}
 	own := cfg.Cookies.withDefaults()
 	t := &takeOver{
-		before: cfg.TakeOver.Before, lifetime: cfg.Lifetime, now: cfg.Now, amplify: newAmplifyLayout(cfg),
+		before: cfg.TakeOver.Before, lifetime: cfg.Lifetime, now: cfg.Now, amplify: newAmplifyLayout(cfg), layout: layout,
 		marker: names{takeOverMarker + cfg.UserPool.ClientID + "="},
 		attributes: cookie.Attributes{
 			SameSite: own.SameSite, MaxAge: maxMaxAge, HTTPOnly: true, Insecure: own.Insecure, Partitioned: own.Partitioned,
 		},
 	}
+	// Amplify may have written its cookies in another scope than a refresh here does.
+	t.amplify.deleteElsewhereFrom = 1
 	if !own.Insecure {
 		t.marker.prefix = hostPrefix + t.marker.prefix
 	}
 	return t
 }
 
-// find returns Amplify's cookies of a request, if its session may be taken over.
+// find returns Amplify's cookies of a request whose session may be taken over. If only
+// another navigation may do that, the answer is none for later.
 func (t *takeOver) find(w http.ResponseWriter, r *http.Request) requestCookies {
-	if t == nil || w == nil || page.IsPrefetch(r) || !page.IsOwnNavigation(r) || t.isMarked(r) || t.isMarkedBy(w) {
+	if t == nil || t.isMarked(r) || w != nil && t.isSettled(w) {
+		return nil
+	}
+	cookies := t.cookies(r)
+	if page.IsOwnNavigation(r) {
+		return cookies
+	}
+	if len(cookies) > 0 && w != nil {
+		cookie.MarkPrivate(w)
+		w.Header().Add("Vary", "Sec-Fetch-Site")
+	}
+	return nil
+}
+
+// cookies returns Amplify's cookies of a request.
+func (t *takeOver) cookies(r *http.Request) requestCookies {
+	if t == nil {
 		return nil
 	}
 	return t.amplify.parse(r.Header, nil)
 }
 
-// isMarked reports whether the browser has the marker.
+// isOwnLine reports whether a Set-Cookie line is one of Amplify's, or the marker's.
+func (t *takeOver) isOwnLine(line string) bool {
+	return t != nil && (t.amplify.isOwnLine(line) || t.marker.isOwnLine(line))
+}
+
+// isMarked reports whether the browser has the marker. It is true without a takeOver.
 func (t *takeOver) isMarked(r *http.Request) bool {
-	return slices.ContainsFunc(r.Header["Cookie"], func(header string) bool {
+	return t == nil || slices.ContainsFunc(r.Header["Cookie"], func(header string) bool {
 		name, _, _ := cookie.NextOf(header, t.marker.prefix)
 		return name != ""
 	})
 }
 
-// isMarkedBy reports whether the answer sets the marker: a sign-in, a sign-out or a
-// takeover has come before.
-func (t *takeOver) isMarkedBy(w http.ResponseWriter) bool {
-	return slices.ContainsFunc(w.Header()["Set-Cookie"], t.marker.isOwnLine)
+// isSettled reports whether a sign-in, a sign-out or a takeover has come before on this
+// answer. The handler may have lost the lines.
+func (t *takeOver) isSettled(w http.ResponseWriter) bool {
+	guarded := cookie.AnswerOf(w)
+	return guarded != nil && guarded.Lines(t.layout.prefix).Settled || slices.ContainsFunc(w.Header()["Set-Cookie"], t.marker.isOwnLine)
 }
 
-// check reports why a session is not taken over. It looks at all tokens, because a refresh
-// of a session that is not taken over would leave the browser with an old refresh token.
-func (t *takeOver) check(ctx context.Context, cookies requestCookies, verify func(context.Context, string, tokens.Use) (*tokens.Token, error)) error {
+// check returns the subject of a session that may be taken over. It looks at all tokens, and
+// before any refresh.
+func (t *takeOver) check(ctx context.Context, cookies requestCookies, verify func(context.Context, string, tokens.Use) (*tokens.Token, error)) (subject string, err error) {
 	access, ids, refreshTokens := cookies.all(slotAccess), cookies.all(slotID), cookies.all(slotRefresh)
+	_, all := cookies.users()
 	switch {
 	case len(access) == 0:
-		return notTakenOver("there is no access token")
-	case len(access)+len(ids) > maxTakeOverTokens, len(refreshTokens) > 1, len(cookies) == maxCookies:
-		return notTakenOver("there are several sessions")
+		return "", notTakenOver("there is no access token")
+	case !all, len(access)+len(ids) > maxTakeOverTokens, len(refreshTokens) > 1:
+		return "", notTakenOver("there are several sessions")
 	}
-	subject := ""
 	for i, raw := range append(access, ids...) {
 		use := tokens.Access
 		if i >= len(access) {
@@ -90,20 +116,32 @@ func (t *takeOver) check(ctx context.Context, cookies requestCookies, verify fun
 		token, err := genuine(verify(ctx, raw, use))
 		switch {
 		case err != nil:
-			return err
+			return "", err
 		case subject != "" && token.Subject() != subject:
-			return notTakenOver("the tokens are several users'")
-		case token.AuthTime().IsZero() || !token.AuthTime().Before(t.before):
-			return notTakenOver("the user has not signed in before TakeOver.Before")
+			return "", notTakenOver("the tokens are several users'")
+		case !t.isEarly(token):
+			return "", notTakenOver("the user has not signed in before TakeOver.Before")
 		}
 		subject = token.Subject()
 		if use == tokens.Access {
 			if err := t.lifetime.overErr(takenOver(newSession(token, nil, ""), ""), t.now()); err != nil {
-				return signedOutBecause(err)
+				return "", signedOutBecause(err)
 			}
 		}
 	}
-	return nil
+	return subject, nil
+}
+
+// isEarly reports whether a token is of a sign-in before the change.
+func (t *takeOver) isEarly(token *tokens.Token) bool {
+	return !token.AuthTime().IsZero() && token.AuthTime().Before(t.before)
+}
+
+// isComplete reports whether nothing of a session is lost when its cookies are deleted. An
+// ID token may be missing because its refresh has failed. A token that is older than the new
+// cookies may become waits for its refresh.
+func (t *takeOver) isComplete(s *Session, cookies requestCookies) bool {
+	return (s.id != nil || len(cookies.all(slotID)) == 0) && t.now().Before(s.access.IssuedAt().Add(t.amplify.attributes.MaxAge))
 }
 
 // genuine returns a token that Cognito has certainly issued, though it may have expired.
@@ -128,24 +166,23 @@ func notTakenOver(why string) error {
 // takenOver returns the content of a session that is taken over. It is the same in all
 // answers, of all replicas, because a browser may ask for several pages at once.
 func takenOver(s *Session, refreshToken string) *content {
-	c := newContent(s, refreshToken, s.access.IssuedAt())
-	c.SignedIn = s.access.AuthTime()
-	return c
+	return newContent(s, refreshToken, s.access.IssuedAt())
 }
 
 // layoutFor returns the layout to fetch the session from.
 func (t *takeOver) layoutFor(cookies requestCookies) *takeOverLayout {
-	l := &takeOverLayout{amplifyLayout: t.amplify}
+	l := &takeOverLayout{amplifyLayout: t.amplify, takeOver: t}
 	if all := cookies.all(slotRefresh); len(all) > 0 {
 		l.refreshToken = all[0]
 	}
 	return l
 }
 
-// takeOverLayout is Amplify's, but for a refresh, which writes nothing there.
+// takeOverLayout is Amplify's, and knows the newest refresh token.
 type takeOverLayout struct {
 	*amplifyLayout
-	refreshToken string // the newest one
+	takeOver     *takeOver
+	refreshToken string
 }
 
 // users leaves out signInDetails, which no other layout has.
@@ -157,20 +194,41 @@ func (l *takeOverLayout) users(ctx context.Context, cookies requestCookies) (fou
 	return found, err
 }
 
-func (l *takeOverLayout) writeRefreshed(_ answer, _ *userCookies, got *refresh.Tokens, _ func() bool) {
+func (l *takeOverLayout) writeRefreshed(a answer, u *userCookies, got *refresh.Tokens, isEnded func() bool) {
 	l.refreshToken = got.Refresh
+	l.amplifyLayout.writeRefreshed(a, u, got, isEnded)
 }
 
-// finish deletes Amplify's cookies and sets the marker. A nil takeOver does nothing.
-func (t *takeOver) finish(w http.ResponseWriter, r *http.Request) {
-	if t == nil {
-		return
-	}
-	if cookies := t.amplify.parse(r.Header, nil); len(cookies) > 0 {
+// clear deletes a session that is over. None is taken over after it.
+func (l *takeOverLayout) clear(a answer, users []userCookies) {
+	l.amplifyLayout.clear(a, users)
+	l.takeOver.mark(a.w, a.r)
+}
+
+// deleteAmplify deletes a session that was taken over, and the lines of its refresh.
+func (t *takeOver) deleteAmplify(w http.ResponseWriter, r *http.Request, cookies requestCookies) {
+	users, _ := cookies.users()
+	lines := t.amplify.writer(answer{w: w, r: r, cookies: cookies})
+	lines.clearUsers(users)
+	lines.deleteOthers()
+	lines.finish()
+}
+
+// replace is called at a sign-in. It deletes Amplify's cookies and sets the marker.
+func (t *takeOver) replace(w http.ResponseWriter, r *http.Request) {
+	if cookies := t.cookies(r); len(cookies) > 0 {
 		users, _ := cookies.users()
 		t.amplify.clearAll(answer{w: w, r: r, cookies: cookies}, users)
 	}
-	marker := newAnswerCookies(answer{w: w, r: r}, t.marker, t.attributes)
-	marker.put(t.attributes.Line(strings.TrimSuffix(t.marker.prefix, "="), "1"))
-	marker.finish()
+	t.mark(w, r)
+}
+
+// mark sets the marker. A nil takeOver sets none.
+func (t *takeOver) mark(w http.ResponseWriter, r *http.Request) {
+	if t == nil {
+		return
+	}
+	lines := newAnswerCookies(answer{w: w, r: r}, t.marker, t.attributes)
+	lines.put(t.attributes.Line(strings.TrimSuffix(t.marker.prefix, "="), "1"))
+	lines.finish()
 }

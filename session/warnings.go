@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +25,7 @@ const maxClockSkew = 5 * time.Minute
 // it. Requests that are served from the cache do not come by here.
 type warnings struct {
 	logger        *slog.Logger
+	clientID      string
 	now           func() time.Time
 	refreshBefore time.Duration // as configured
 
@@ -37,7 +37,7 @@ type warnings struct {
 
 func newWarnings(cfg *Config) *warnings {
 	return &warnings{
-		logger: cfg.Logger, now: cfg.Now, refreshBefore: cfg.RefreshBefore,
+		logger: cfg.Logger, clientID: cfg.UserPool.ClientID, now: cfg.Now, refreshBefore: cfg.RefreshBefore,
 		logLongHeader: rate.Sometimes{Interval: time.Minute},
 		logClock:      rate.Sometimes{Interval: time.Minute},
 		logAppClient:  rate.Sometimes{Interval: time.Hour}, // other sites of the domain may have their own
@@ -123,12 +123,16 @@ func (w *warnings) ofMargin(token *tokens.Token) {
 // ofOtherAppClients warns of requests that have cookies of other app clients only. Once a
 // token of this app client was verified, its id is right.
 func (w *warnings) ofOtherAppClients(h http.Header) {
-	if w.ownClient.Load() || !hasAppClient(h) {
+	if w.ownClient.Load() {
+		return
+	}
+	found := appClientsIn(h, w.clientID)
+	if found.own || !found.hasOthers() {
 		return
 	}
 	w.logAppClient.Do(func() {
 		w.logger.Warn("session: a browser has cookies of another app client and none of this one: unless another site of the domain has set them, UserPool.ClientID is wrong",
-			"look_at", "UserPool.ClientID", "found", strings.Join(appClients(h), ", "))
+			"look_at", "UserPool.ClientID", "found", found.quotedOthers())
 	})
 }
 

@@ -95,13 +95,25 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.router.Serve
 // documentation.
 const routesPath = "/api/auth"
 
+// privatePaths is the Matcher's pattern: every path needs a session, except for those
+// that it leaves out. A page that nobody has thought of is private. It is the pattern of
+// Amplify's guide for Next.js. What it leaves out:
+//
+//	api             paths that begin like it, /apis too: the sign-in routes, and the API,
+//	                which Require guards
+//	static/         style sheets, scripts, and the icon
+//	favicon\.ico$   what browsers ask for unasked
+//	healthz$        the health check of a load balancer
+//	call$ gallery$  two public pages: the $ keeps /calls private
+//	amplify         pages with a guard of their own; see client.go
+//	$               the home page
+//
+//show:matcher
+const privatePaths = `/((?!api|static/|favicon\.ico$|healthz$|call$|gallery$|amplify|$).*)`
+
+//end:matcher
+
 // newAuth makes the Auth that guards the routes.
-//
-// The Matcher names the private pages, because most pages here are public: home,
-// style sheets, health check. An application whose pages are all private lists the
-// public paths instead, as in Next.js:
-//
-//	"/((?!api|_next/static|_next/image|favicon.ico).*)"
 //
 // With Origin, users sign in on the server, through auth.Routes. No script needs
 // their tokens then, so their cookies are HttpOnly.
@@ -113,7 +125,7 @@ func (a *app) newAuth() error {
 	//show:auth
 	a.auth, err = cognito.New(cognito.Config{
 		UserPool:     a.cfg.UserPool,
-		Matcher:      []string{"/dashboard/:path*"}, // /dashboard too
+		Matcher:      []string{privatePaths},
 		Origin:       a.cfg.Origin,
 		RoutesPath:   routesPath,
 		Secret:       a.cfg.Secret,
@@ -135,9 +147,12 @@ func (a *app) newAuth() error {
 	return a.metrics.observe("site", a.auth)
 }
 
-// route makes the router and its guards. auth.Protect guards the Matcher's paths.
-// auth.Require and auth.RequireGroup guard a route whatever the Matcher says.
-// auth.Load guards nothing: it only finds the session.
+// route makes the router and its guards. auth.Protect guards every path but those that
+// the Matcher leaves out. auth.Require and auth.RequireGroup guard a route whatever the
+// Matcher says: put them on what must never be public. auth.Load guards nothing: it only
+// finds the session.
+//
+// -routes prints which routes are public. TestPublicRoutes names each of them.
 func (a *app) route() {
 	// Forms of other sites are refused, because they come with our users' cookies
 	// (CSRF).
@@ -147,7 +162,7 @@ func (a *app) route() {
 	//show:routes
 	r := chi.NewRouter()
 	r.Use(a.watch, a.traceRequests, a.securityHeaders, crossOrigin.Handler, chimw.GetHead)
-	r.Use(a.auth.Protect)
+	r.Use(a.auth.Protect) // outside of the routes, so that it guards those of tomorrow too
 
 	r.Get("/dashboard", a.dashboard)
 	r.Post("/dashboard/notes", a.addNote)
@@ -162,6 +177,7 @@ func (a *app) route() {
 	//end:admin
 
 	//show:api
+	// The Matcher leaves out what begins with /api, so Protect does not guard this.
 	r.With(a.auth.Require).Get("/apis/get-current-user", a.currentUser)
 	//end:api
 
@@ -171,12 +187,12 @@ func (a *app) route() {
 	//end:load
 	public.Get("/call", a.call)
 
-	user := r.With(a.auth.Require)
-	user.Get("/profile", a.profile)
+	private := r.With(a.auth.Require)
+	private.Get("/profile", a.profile)
 	a.nav = []link{{"dashboard", "/dashboard", "Dashboard"}, {"profile", "/profile", "Profile"},
 		{"admin", "/admin", "Admin"}, {"call", "/call", "API"}}
 	if a.data != nil {
-		user.Get("/graphql", a.graphQL)
+		private.Get("/graphql", a.graphQL)
 		a.nav = append(a.nav, link{"graphql", "/graphql", "GraphQL"})
 	}
 	if a.identities != nil {
@@ -184,8 +200,8 @@ func (a *app) route() {
 		a.nav = append(a.nav, link{"gallery", "/gallery", "Gallery"})
 	}
 	if a.cfg.Replica != "" {
-		user.Get("/replicas", a.replicasPage)
-		user.Get("/apis/replica", a.replicaAPI)
+		private.Get("/replicas", a.replicasPage)
+		private.Get("/apis/replica", a.replicaAPI)
 		a.nav = append(a.nav, link{"replicas", "/replicas", "Replicas"})
 	}
 	if a.client != nil {

@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -27,8 +29,6 @@ func TestPublicPages(t *testing.T) {
 		{"/static/app.js", 200, "data-remains"},
 		{"/static/style.css", 200, "prefers-color-scheme"},
 		{"/static/icon.svg", 200, "<svg"},
-		{"/nowhere", 404, "There is nothing under this address."},
-		{"/static/", 404, "There is nothing under this address."},
 		{"/static/nowhere.js", 404, "404"},
 	} {
 		resp := v.open(c.path).expect(t, c.status, c.text)
@@ -40,7 +40,7 @@ func TestPublicPages(t *testing.T) {
 			t.Errorf("HEAD %s: status %d and %d bytes, want %d and none", c.path, head.StatusCode, len(head.body), c.status)
 		}
 	}
-	v.fetch("/nowhere").expect(t, 404).header(t, "Content-Type", "text/plain; charset=utf-8")
+	v.fetch("/static/nowhere.js").expect(t, 404).header(t, "Content-Type", "text/plain; charset=utf-8")
 	v.signIn("ada")
 	v.open("/").expect(t, 200, "Hello, ada.").header(t, "Cache-Control", "private, no-store")
 }
@@ -122,7 +122,7 @@ func TestGroups(t *testing.T) {
 
 	v = d.visitor(t)
 	v.signIn("ada")
-	v.open("/admin").expect(t, 200, "GetTokensFromRefreshToken", "group admins", "/dashboard/:path*")
+	v.open("/admin").expect(t, 200, "GetTokensFromRefreshToken", "group admins", "the Matcher")
 }
 
 func TestCurrentUser(t *testing.T) {
@@ -256,16 +256,61 @@ func TestCookiesOfAnEarlierRun(t *testing.T) {
 	v.open("/dashboard").expect(t, 200)
 }
 
-// A new route must be guarded, or be added here on purpose.
+// publicRoutes are all that need no session. A new route is private, or is added here on
+// purpose.
+var publicRoutes = []string{"GET /", "/api/auth/*", "GET /call", "GET /gallery", "GET /healthz", "GET /static/{name}"}
+
 func TestPublicRoutes(t *testing.T) {
 	server := cognitotest.New()
-	cfg := config{UserPool: server.UserPool(), Origin: "https://app.example.com", Secret: newSecret()}
+	cfg := config{UserPool: server.UserPool(), Origin: "https://app.example.com", Secret: newSecret(), Replica: "A", Logger: slog.New(slog.DiscardHandler)}
 	cfg.useServices(server)
 	a, err := newApp(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cognitotest.CheckRoutes(t, a.auth, a.router, "/", "/api/auth/*", "/call", "/gallery", "/healthz", "/static/{name}")
+	cognitotest.CheckRoutes(t, a.auth, a.router, publicRoutes...)
+
+	// Routes that are added without a thought are private.
+	a.router.Get("/reports", a.call)
+	a.router.Post("/reports/{id}", a.call)
+	a.router.Get("/calls", a.call) // /call is public
+	cognitotest.CheckRoutes(t, a.auth, a.router, publicRoutes...)
+	r := httptest.NewRequest("GET", "/reports", nil)
+	r.Header.Set("Accept", "text/html")
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, r)
+	if w.Code != http.StatusTemporaryRedirect || !strings.HasPrefix(w.Header().Get("Location"), "/api/auth/sign-in?") {
+		t.Errorf("without a session, a new page answers %d", w.Code)
+	}
+
+	// Only under what the Matcher leaves out is a guard forgotten, and the build fails.
+	a.router.Get("/api/reports", a.currentUser)
+	build := &failures{TB: t}
+	cognitotest.CheckRoutes(build, a.auth, a.router, publicRoutes...)
+	if len(build.errors) != 1 || !strings.Contains(build.errors[0], "GET /api/reports is not guarded") {
+		t.Errorf("a new API without Require: CheckRoutes says %q", build.errors)
+	}
+}
+
+// failures collects the errors of a test instead of failing.
+type failures struct {
+	testing.TB
+	errors []string
+}
+
+func (f *failures) Errorf(format string, args ...any) {
+	f.errors = append(f.errors, fmt.Sprintf(format, args...))
+}
+
+// TestUnknownAddresses: without a session, nobody learns which pages there are.
+func TestUnknownAddresses(t *testing.T) {
+	v := newDemo(t).visitor(t)
+	v.open("/nowhere").expect(t, http.StatusTemporaryRedirect).leadsTo(t, "/api/auth/sign-in?next=%2Fnowhere")
+	v.fetch("/nowhere").expect(t, http.StatusUnauthorized)
+	v.signIn("grace")
+	v.open("/static/").expect(t, 404, "There is nothing under this address.")
+	v.open("/nowhere").expect(t, 404, "There is nothing under this address.", `<strong id="who">grace</strong>`)
+	v.fetch("/nowhere").expect(t, 404).header(t, "Content-Type", "text/plain; charset=utf-8")
 }
 
 func TestConfigIsChecked(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 
@@ -121,24 +120,6 @@ func TestPagesOfTheLibrary(t *testing.T) {
 		if p.path == "/forbidden" { // Enter follows the link that has the focus
 			tab.Do(chromedp.KeyEvent("\t"), chromedp.KeyEvent("\t"))
 			tab.Arrive(200, "/", chromedp.KeyEvent("\r"))
-		}
-	})
-}
-
-// TestInteropAxe: axe-core finds nothing wrong with the pages of the library.
-func TestInteropAxe(t *testing.T) {
-	if os.Getenv("INTEROP") == "" {
-		t.Skip("make interop runs this: it installs axe-core with npm")
-	}
-	axe, err := os.ReadFile("../amplify-client/node_modules/axe-core/axe.min.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	eachLibraryPage(t, func(tab *browsertest.Tab, p libraryPage) {
-		tab.Do(chromedp.Evaluate[chromedp.Void](string(axe)))
-		found := tab.Evaluate(`axe.run().then((r) => r.passes.length + " passed" + r.violations.map((v) => "; " + v.id + ": " + v.nodes.map((n) => n.html)).join(""))`)
-		if strings.Contains(found, ";") || strings.HasPrefix(found, "0") {
-			tab.T.Error(found)
 		}
 	})
 }

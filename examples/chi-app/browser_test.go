@@ -251,12 +251,15 @@ func browseByKeyboard(b *tab) {
 
 func browsePages(b *tab) {
 	b.Do(chromedp.EmulateViewport(390, 800, chromedp.EmulateMobile))
-	for _, path := range []string{"/", "/call", "/gallery", "/nowhere"} {
+	for _, path := range []string{"/", "/call", "/gallery"} {
 		b.check(path)
 	}
 	b.signIn("ada")
+	if lines := b.Evaluate(`String(Math.round(document.querySelector(".top").offsetHeight / 50))`); lines != "2" {
+		b.T.Errorf("the header has %s lines", lines)
+	}
 	b.demo.advance(2 * time.Minute)
-	for _, path := range []string{"/dashboard", "/dashboard?tab=2", "/profile", "/graphql", "/admin", "/"} {
+	for _, path := range []string{"/dashboard", "/dashboard?tab=2", "/profile", "/graphql", "/admin", "/nowhere", "/"} {
 		b.check(path)
 	}
 }
@@ -283,8 +286,15 @@ const faults = `(() => {
 	for (const e of document.querySelectorAll("[id]")) {
 		if (document.querySelectorAll("#" + e.id).length > 1) faults.push("twice: #" + e.id);
 	}
-	const width = document.documentElement.scrollWidth;
-	if (width > innerWidth) faults.push("it is " + width + " wide");
+	// A phone makes innerWidth as wide as the page.
+	const width = document.scrollingElement.scrollWidth;
+	if (width > Math.min(innerWidth, screen.width)) faults.push("it is " + width + " wide");
+	const boxes = [...document.querySelectorAll("a, button, input, textarea, h1, h2, h3, th, dt, dd, progress")]
+		.flatMap((e) => [...e.getClientRects()].filter((r) => r.width && r.height).map((r) => [e, r]));
+	for (const [i, [e, a]] of boxes.entries()) for (const [f, b] of boxes.slice(i + 1)) {
+		if (!e.contains(f) && !f.contains(e) && Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 &&
+			Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1) faults.push(e.outerHTML + " lies on " + f.outerHTML);
+	}
 	return faults.join("; ");
 })()`
 

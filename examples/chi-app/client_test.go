@@ -69,6 +69,15 @@ func TestClientFlag(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, out.String())
 		}
 	}
+	var public []string
+	for line := range strings.Lines(out.String()) {
+		if strings.Contains(line, "– public –") {
+			public = append(public, strings.Fields(line)[1])
+		}
+	}
+	if got, want := strings.Join(public, " "), "/ /amplify/ /amplify/api/sign-out /amplify/client.js /api/auth/* /call /gallery /healthz /static/{name}"; got != want {
+		t.Errorf("public are %s\nwant %s", got, want)
+	}
 	if err := run(t.Context(), []string{"-client", dir, "-outputs", "amplify_outputs.json"}, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "give one of them") {
 		t.Errorf("-client with -outputs: %v", err)
 	}

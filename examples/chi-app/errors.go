@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	cognito "github.com/cognitogate/cognitogate/middleware"
-	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
 
@@ -21,9 +20,7 @@ func (a *app) serveError(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Server-Timing", traceOf(r.Context()).String())
 		a.auth.ServeError(w, r, err)
 	case errors.Is(err, cognito.ErrForbidden):
-		// A guard that refuses leaves no session in r, and the page shows the user.
-		s, _ := a.auth.Sessions().Fetch(w, r, nil)
-		r = r.WithContext(session.NewContext(r.Context(), s))
+		// The guard has left the session in r, and the page shows its user.
 		a.renderError(w, r, http.StatusForbidden)
 	case errors.Is(err, tokens.ErrUnavailable):
 		w.Header().Set("Retry-After", "5")

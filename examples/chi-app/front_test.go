@@ -185,6 +185,54 @@ func TestReplicas(t *testing.T) {
 	}
 }
 
+// TestReplicasOfOtherLayouts signs in at one replica on the layouts whose cookies no script
+// can read. The others serve the session, and a stolen copy is of no use after a sign-out.
+func TestReplicasOfOtherLayouts(t *testing.T) {
+	longtest.Only(t)
+	for _, layout := range []session.Layout{session.LayoutSealed, session.LayoutHandle} {
+		t.Run(string(layout), func(t *testing.T) {
+			t.Parallel()
+			d, f := newReplicas(t, "-layout", string(layout))
+			d.server.SetLifetime(time.Hour)
+			v, stolen := d.localVisitor(t), d.localVisitor(t)
+			v.signIn("ada")
+			names := make(map[string]bool)
+			for range f.replicas { // each has the session in its cache then
+				_, after, _ := strings.Cut(v.open("/replicas").expect(t, 200, "nothing was refreshed").body, `id="replica">`)
+				names[after[:1]] = true
+			}
+			if len(names) != len(f.replicas) {
+				t.Errorf("the replicas %v have answered", names)
+			}
+			if v.cookie(".LastAuthUser") != "" || (v.cookie(".handle") != "") != (layout == session.LayoutHandle) {
+				t.Error("the cookies are another layout's")
+			}
+			site, _ := url.Parse(d.origin)
+			var copies []*http.Cookie
+			for _, c := range v.client.Jar.Cookies(site) {
+				copies = append(copies, &http.Cookie{Name: c.Name, Value: c.Value, Path: "/"})
+			}
+			v.send("/api/auth/sign-out", nil).expect(t, http.StatusSeeOther)
+			inTime := time.After(2 * time.Second)
+			again := time.NewTicker(50 * time.Millisecond)
+			defer again.Stop()
+			for refused := 0; refused < len(f.replicas); {
+				stolen.client.Jar.SetCookies(site, copies)
+				if resp := stolen.fetch("/apis/replica"); resp.StatusCode == http.StatusUnauthorized {
+					refused++ // the next request goes to the next replica
+					continue
+				}
+				refused = 0
+				select {
+				case <-again.C:
+				case <-inTime:
+					t.Fatal("a replica still serves the session two seconds after the sign-out")
+				}
+			}
+		})
+	}
+}
+
 // TestFrontEnds: a replica that dies ends the command, with the others.
 func TestFrontEnds(t *testing.T) {
 	longtest.Only(t)

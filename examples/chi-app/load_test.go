@@ -79,7 +79,7 @@ func (c *loadClient) decision(path string, resp *http.Response, page string) (co
 	switch {
 	case path == "/healthz" && status == 200, path == "/static/icon.svg" && status == 200:
 		return cognito.DecisionPublic, nil
-	case path == "/" && status == 200, path == "/nowhere" && status == 404, path == "/readyz" && status == 404:
+	case path == "/" && status == 200:
 		if strings.Contains(page, `<strong id="who">`+c.user+`</strong>`) {
 			return cognito.DecisionPassed, nil
 		}
@@ -93,7 +93,7 @@ func (c *loadClient) decision(path string, resp *http.Response, page string) (co
 		return cognito.DecisionForbidden, nil
 	case status == 503:
 		return cognito.DecisionUnavailable, nil
-	case c.user != "" && (status == 200 || status == 303):
+	case c.user != "" && (status == 200 || status == 303 || status == 404 && (path == "/nowhere" || path == "/readyz")):
 		return cognito.DecisionPassed, nil
 	}
 	return "", fmt.Errorf("%s, signed in as %q: status %d", path, c.user, status)

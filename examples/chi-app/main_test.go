@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -49,9 +50,9 @@ func TestRun(t *testing.T) {
 	operator := address.FindString(rest.String())
 	for url, want := range map[string]int{
 		site + "/healthz": 200, operator + "/readyz": 200, operator + "/metrics": 200, operator + "/": 200,
-		site + "/readyz": 404, site + "/metrics": 404, site + "/outage": 404, operator + "/dashboard": 404,
+		site + "/readyz": 307, site + "/metrics": 307, site + "/outage": 307, operator + "/dashboard": 404,
 	} {
-		resp, err := http.Get(url)
+		resp, err := http.DefaultTransport.RoundTrip(httptest.NewRequest("GET", url, nil)) // follows no redirect
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +89,7 @@ func TestShutdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	running, finish := make(chan bool), make(chan bool)
-	a.router.Get("/slow", func(w http.ResponseWriter, _ *http.Request) {
+	a.router.Get("/api/slow", func(w http.ResponseWriter, _ *http.Request) {
 		close(running)
 		<-finish
 		io.WriteString(w, "finished")
@@ -105,7 +106,7 @@ func TestShutdown(t *testing.T) {
 	go func() { done <- a.serve(ctx, l, stdout) }()
 	answer := make(chan string, 1)
 	go func() {
-		resp, err := http.Get(site + "/slow")
+		resp, err := http.Get(site + "/api/slow")
 		if err != nil {
 			answer <- err.Error()
 			return
@@ -236,7 +237,8 @@ func TestRoutesArePrinted(t *testing.T) {
 	}
 	for _, want := range []string{
 		`(?m)^METHOD +ROUTE +GUARDED BY$`, `(?m)^GET +/admin +group admins$`, `(?m)^GET +/apis/get-current-user +signed in$`,
-		`(?m)^POST +/dashboard/notes +/dashboard/:path\*$`, `(?m)^any +/api/auth/\* +– public –$`,
+		`(?m)^POST +/dashboard/notes +the Matcher$`, `(?m)^any +/api/auth/\* +– public –$`,
+		`(?m)^The Matcher is /\(\(\?!api\|`, `(?m)^- /apix: leaving out /api leaves out every path that begins like it$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(out.String()) {
 			t.Errorf("%s is missing in\n%s", want, out.String())

@@ -26,6 +26,11 @@ func (a *app) guards() (list []guarded) {
 			list[i].By = cmp.Or(list[i].By, g.By)
 		}
 	}
+	for i := range list {
+		if list[i].By == privatePaths { // it is long
+			list[i].By = "the Matcher"
+		}
+	}
 	return merge(list)
 }
 
@@ -46,7 +51,7 @@ func merge(list []guarded) (merged []guarded) {
 	return merged
 }
 
-// printRoutes prints how each route is guarded, and the findings about the Matcher.
+// printRoutes prints how each route is guarded, and what is surprising about the Matcher.
 func (a *app) printRoutes(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(table, "METHOD\tROUTE\tGUARDED BY")
@@ -56,12 +61,13 @@ func (a *app) printRoutes(w io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	fmt.Fprintf(w, "\nThe Matcher is %s\n", privatePaths)
 	for _, f := range a.auth.Findings() {
-		fmt.Fprintf(w, "\nMatcher %q", f.Source)
+		fmt.Fprint(w, "- ")
 		if f.Path != "" {
-			fmt.Fprintf(w, ", %s", f.Path)
+			fmt.Fprintf(w, "%s: ", f.Path)
 		}
-		fmt.Fprintf(w, ": %s\n", f.Msg)
+		fmt.Fprintln(w, f.Msg)
 	}
 	return nil
 }

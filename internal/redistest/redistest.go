@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -126,19 +125,6 @@ func (s *Server) Kill() {
 		s.t.Logf("redis-server:\n%s", s.output.text.String())
 	}
 	os.Remove(s.socket)
-}
-
-// Stop stops the server with SIGSTOP: connections are accepted, and nothing is answered.
-func (s *Server) Stop() { s.signal(syscall.SIGSTOP) }
-
-// Continue undoes Stop.
-func (s *Server) Continue() { s.signal(syscall.SIGCONT) }
-
-func (s *Server) signal(signal syscall.Signal) {
-	s.t.Helper()
-	if err := s.cmd.Process.Signal(signal); err != nil {
-		s.t.Fatal("redis-server: ", err)
-	}
 }
 
 // URL returns the server's address, as redis.ParseURL reads it.

@@ -10,7 +10,7 @@ import (
 func CheckSecret(secret []byte) error {
 	switch {
 	case len(secret) < MinSecret:
-		return fmt.Errorf("needs at least %d random bytes", MinSecret)
+		return fmt.Errorf("has %d of at least %d random bytes (openssl rand -base64 %[2]d makes them)", len(secret), MinSecret)
 	case bytes.Count(secret, secret[:1]) == len(secret):
 		return fmt.Errorf("is one byte, %d times, and needs at least %d random bytes", len(secret), MinSecret)
 	}

@@ -18,6 +18,9 @@ const (
 	// HandleName follows the prefix in the name of the cookie with a handle. No name of a
 	// Codec ends like it.
 	HandleName = "handle"
+
+	// TakenOverName follows it in the name of the cookie with a handle of Handles.Of.
+	TakenOverName = "amplify"
 )
 
 var handleLength = base64.RawURLEncoding.EncodedLen(handleSize + seal.MACSize)
@@ -52,7 +55,18 @@ func NewHandles(userPoolID, clientID string, now func() time.Time, secrets ...[]
 func (h *Handles) New() Handle {
 	random := make([]byte, handleSize, handleSize+seal.MACSize)
 	rand.Read(random) // never fails
-	return Handle{base64.RawURLEncoding.EncodeToString(append(random, h.codes.MAC(random)...)), recordKey(random)}
+	return h.handleOf(random)
+}
+
+// Of returns the handle of a sign-in that is taken over from other cookies. It is always the
+// same, and only who has the secret can make it.
+func (h *Handles) Of(signIn string) Handle {
+	return h.handleOf(append(h.codes.MAC([]byte("taken over 1 "+signIn)), h.codes.MAC([]byte("taken over 2 "+signIn))...))
+}
+
+func (h *Handles) handleOf(id []byte) Handle {
+	code := h.codes.MAC(id)
+	return Handle{base64.RawURLEncoding.EncodeToString(append(id[:handleSize:handleSize], code...)), recordKey(id)}
 }
 
 // Parse returns the handle of a cookie's value. It reports false for a text that New has

@@ -61,8 +61,27 @@ func Prefix(clientID string, a cookie.Attributes) string {
 // IsName reports whether a name is that of an app client's cookie, with any prefix. client
 // is the app client's id with a dot.
 func IsName(name, client string) bool {
-	rest, ok := strings.CutPrefix(strings.TrimPrefix(strings.TrimPrefix(name, "__Host-"), "__Secure-"), namePart)
+	rest, ok := cutNamePart(name)
 	return ok && strings.HasPrefix(rest, client)
+}
+
+// ClientOf returns the app client's id in a cookie's name with any prefix, or "".
+func ClientOf(name string) string {
+	rest, _ := cutNamePart(name)
+	clientID, rest, _ := strings.Cut(rest, ".")
+	if rest == "" {
+		return ""
+	}
+	return clientID
+}
+
+// cutNamePart returns a name from the app client's id on.
+func cutNamePart(name string) (rest string, ok bool) {
+	rest, ok = strings.CutPrefix(strings.TrimPrefix(strings.TrimPrefix(name, "__Host-"), "__Secure-"), namePart)
+	if !ok {
+		return "", false
+	}
+	return rest, true
 }
 
 // Codec seals and opens the sessions of one app client.
