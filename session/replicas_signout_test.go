@@ -171,6 +171,7 @@ func TestUnconfirmedSignOut(t *testing.T) {
 				t.Errorf("replica %d after 50 hours: %v, %v", i, s, err)
 			}
 		}
+		synctest.Wait()
 		if r.canRefresh(set.Refresh) && layoutName() != session.LayoutHandle { // it was in the record alone
 			t.Error("the refresh token is not revoked")
 		}
