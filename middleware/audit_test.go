@@ -104,6 +104,7 @@ func TestFindings(t *testing.T) {
 		"/admin":                      "",
 		"/(.*)":                       "",
 		"/((?!/|api/).*)":             "//x",
+		"/((?!api|sign-in|).*)":       "/x", // the empty alternative leaves out every path
 	} {
 		auth := newAuth(t, func(cfg *cognito.Config) { cfg.Matcher = []string{pattern} })
 		var got []string
@@ -157,7 +158,7 @@ func TestCheckRoutes(t *testing.T) {
 
 	r := &recorder{TB: t}
 	cognitotest.CheckRoutes(r, auth, routes, "/sign-in", "/api/other", "/api/wrapped", "/gone")
-	if len(r.failures) != 2 || !strings.Contains(r.failures[0], "GET /api/open is not guarded") || !strings.Contains(r.failures[1], "/gone") {
+	if len(r.failures) != 2 || !strings.Contains(r.failures[0], "GET /api/open is not guarded") || !strings.Contains(r.failures[1], "/gone is listed as public, and there is no such route") {
 		t.Errorf("failures %q", r.failures)
 	}
 }
@@ -168,9 +169,9 @@ func TestCheckPatterns(t *testing.T) {
 	cognitotest.CheckPatterns(t, auth, patterns, "/api/{id}", "/sign-in", "GET /api/health")
 
 	r := &recorder{TB: t}
-	cognitotest.CheckPatterns(r, auth, append(patterns, "/x{y"), "GET /api/{id}", "/sign-in", "GET /users/{id}")
-	for i, want := range []string{"/api/health is not guarded", "/x{y counts as unguarded", "GET /users/{id} is listed as public"} {
-		if len(r.failures) != 3 || !strings.Contains(r.failures[i], want) {
+	cognitotest.CheckPatterns(r, auth, append(patterns, "/x{y"), "GET /api/{id}", "/api/{id}", "/sign-in", "GET /users/{id}")
+	for i, want := range []string{"/api/health is not guarded", "/x{y counts as unguarded", "/api/{id} is listed as public twice", "GET /users/{id} is listed as public, and /((?!api|sign-in).*) guards it"} {
+		if len(r.failures) != 4 || !strings.Contains(r.failures[i], want) {
 			t.Errorf("failures %q", r.failures)
 		}
 	}
