@@ -47,6 +47,7 @@ var groups = []struct {
 	{[]string{"P12"}, (*bench).conditions},
 	{[]string{"P13"}, (*bench).programSize},
 	{[]string{"P14"}, (*bench).sharedRequests},
+	{[]string{"P15"}, (*bench).layoutRequests},
 	{[]string{"M1", "M2", "M3", "M4", "M5"}, (*bench).patterns},
 }
 

@@ -55,7 +55,7 @@ func parseAssembled(source string, tokens []token) (*automaton.Regexp, error) {
 // The expressions of parameters go into the text as they are, and twice where
 // they repeat.
 func assemble(source string, tokens []token) ([]automaton.Unit, error) {
-	out := automaton.AppendASCII(nil, "^", 0)
+	out := automaton.AppendASCII(make([]automaton.Unit, 0, 4*len(source)+16), "^", 0)
 	for i := range tokens {
 		t := &tokens[i]
 		// write expands a form. The letter p stands for the prefix, s for the

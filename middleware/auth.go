@@ -27,6 +27,8 @@ type Auth struct {
 	exempt     []string        // paths that Protect lets through, exactly as written, without BasePath
 	routes     *routesSettings // nil if Routes do not sign users in
 
+	redirectMarker, signInMarker string // names of cookies
+
 	loopLogs  *loopLogs
 	readiness *readiness
 	watches   *atomic.Bool // see Watch

@@ -61,7 +61,7 @@ func (a *Auth) redirectToLogin(w http.ResponseWriter, r *http.Request, endpoint 
 // isRepeatedSignIn reports whether a browser without a session had one a minute ago.
 // err is what Fetch has returned.
 func (a *Auth) isRepeatedSignIn(r *http.Request, err error) bool {
-	return errors.Is(err, session.ErrSignedOut) && a.signInMarker(r) != ""
+	return errors.Is(err, session.ErrSignedOut) && a.signInMarkerOf(r) != ""
 }
 
 // startFlow writes the flow's cookie and sends the browser to the managed login, with

@@ -39,7 +39,7 @@ func (a *Auth) serveSignInCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.writeSignInMarker(w, f)
-	a.deleteHostCookie(w, a.redirectMarkerName())
+	a.deleteHostCookie(w, a.redirectMarker)
 	if a.cfg.Cookies.SameSite == http.SameSiteStrictMode {
 		a.serveSignedInPage(w, r, f.ReturnPath)
 		return

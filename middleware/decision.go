@@ -97,7 +97,7 @@ func (g *guard) reasonOf(outer, r *http.Request, d Decision, err error) session.
 	case errors.Is(err, ErrForbidden):
 		return g.reason
 	case d == DecisionRedirected && errors.Is(err, session.ErrSignedOut) && !wantsNewSignIn(err) && g.auth.isPage(r):
-		if reason := g.auth.loopReason(r); reason != "" {
+		if reason, _ := g.auth.loopReason(r); reason != "" {
 			return reason
 		}
 	}

@@ -61,10 +61,20 @@ func (a *Auth) ServeError(w http.ResponseWriter, r *http.Request, err error) {
 		a.serveNewSignIn(w, r, err)
 	case !errors.Is(err, session.ErrSignedOut):
 		a.serveFault(w, r)
-	case a.isPage(r) && a.serveInsteadOfLoop(w, r):
+	default:
+		a.serveSignedOut(w, r, err)
+	}
+}
+
+// serveSignedOut answers a request without a session.
+func (a *Auth) serveSignedOut(w http.ResponseWriter, r *http.Request, err error) {
+	h := w.Header()
+	switch {
 	case a.isPage(r):
-		h.Set("Location", a.signInURL(r))
-		w.WriteHeader(http.StatusTemporaryRedirect)
+		if !a.serveInsteadOfLoop(w, r) {
+			h["Location"] = []string{a.signInURL(r)}
+			w.WriteHeader(http.StatusTemporaryRedirect)
+		}
 	case a.navigates(r):
 		h.Set("Location", a.signInHome)
 		w.WriteHeader(http.StatusSeeOther)

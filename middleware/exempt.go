@@ -38,7 +38,12 @@ func (a *Auth) isExempt(p string) bool { return slices.Contains(a.exempt, p) }
 // isNearExempt reports whether a path differs from an exempt one by a slash at the end.
 // A redirect from there to the sign-in page may lead back, for ever.
 func (a *Auth) isNearExempt(p string) bool {
-	return !a.isExempt(p) && a.isExempt(otherSlash(p))
+	return !a.isExempt(p) && slices.ContainsFunc(a.exempt, func(exempt string) bool { return isSameButSlash(p, exempt) })
+}
+
+// isSameButSlash reports whether two paths are the same but for a slash at the end.
+func isSameButSlash(p, other string) bool {
+	return strings.TrimSuffix(p, "/") == strings.TrimSuffix(other, "/")
 }
 
 // otherSlash returns a path without the slash at its end, or with one if it has none.

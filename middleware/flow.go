@@ -182,10 +182,11 @@ func (a *Auth) logUnopenedFlow() {
 // setHostCookie sets a cookie of Routes: for this host, and hidden from scripts. sameSite
 // is hostCookieSameSite, except for markers that travel with the session's cookies.
 func (a *Auth) setHostCookie(w http.ResponseWriter, name, value string, maxAge time.Duration, sameSite http.SameSite) {
-	http.SetCookie(w, &http.Cookie{
-		Name: name, Value: value, Path: "/", MaxAge: int(maxAge.Seconds()),
-		HttpOnly: true, Secure: !a.cfg.Cookies.Insecure, SameSite: sameSite, Partitioned: a.cfg.Cookies.Partitioned,
-	})
+	attributes := cookie.Attributes{
+		MaxAge: maxAge, HTTPOnly: true, Insecure: a.cfg.Cookies.Insecure, SameSite: sameSite, Partitioned: a.cfg.Cookies.Partitioned,
+	}
+	h := w.Header()
+	h["Set-Cookie"] = append(h["Set-Cookie"], attributes.Line(name, value))
 }
 
 // hostCookieSameSite is Lax even if the session's cookies are Strict, because the browser

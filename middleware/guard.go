@@ -187,11 +187,13 @@ func (g *guard) forHandler(d *decider, answer *responseWriter, r *http.Request, 
 // guard got it.
 func (g *guard) refuse(w http.ResponseWriter, answer *responseWriter, outer, r *http.Request, d *decider, s *session.Session, err error) {
 	a := g.auth
-	decision := a.refusalDecision(r, err)
-	d.tell(outer, r, decision, s, err)
-	g.logRefusal(outer, r, decision, err)
-	if a.cfg.ReasonHeader {
-		setReason(answer.Header(), string(g.reasonOf(outer, r, decision, err)), g.explain(outer, err))
+	if d.isHeard() || a.cfg.ReasonHeader || g.logsRefusals(outer) {
+		decision := a.refusalDecision(r, err)
+		d.tell(outer, r, decision, s, err)
+		g.logRefusal(outer, r, decision, err)
+		if a.cfg.ReasonHeader {
+			setReason(answer.Header(), string(g.reasonOf(outer, r, decision, err)), g.explain(outer, err))
+		}
 	}
 	answer.setCacheControl(cookie.Uncached)
 	a.refuse(w, r, g.withScopes(err, s))

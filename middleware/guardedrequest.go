@@ -66,6 +66,9 @@ func (d *decider) contextFor(r *http.Request) context.Context {
 	return r.Context()
 }
 
+// isHeard reports whether anybody wants to know the decision.
+func (d *decider) isHeard() bool { return d.watched != nil || d.request != nil }
+
 // tell notes the decision for Watched, and calls the hook. outer is the request as the
 // guard got it, r is that for the handler, and err is why it has no session that may pass.
 // s may be nil.

@@ -193,4 +193,5 @@ func (a *Auth) configureDefaults(configErrors *configerr.List) {
 		cfg.Logger = slog.Default()
 	}
 	a.loopLogs = newLoopLogs()
+	a.redirectMarker, a.signInMarker = a.hostCookieName("redirected"), a.hostCookieName("signed-in")
 }

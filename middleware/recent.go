@@ -98,7 +98,7 @@ func (a *Auth) newSignInURL(r *http.Request, err error, returnPath string) strin
 // isNewSignInLoop reports whether the redirect of a page to a new sign-in would lead back:
 // the user has signed in for it a moment ago, or has come back from it several times.
 func (a *Auth) isNewSignInLoop(r *http.Request) bool {
-	return a.routes != nil && isRecentMarker(a.signInMarker(r)) || a.redirectsOf(r).areTooMany() || a.isSignInPath(r)
+	return a.routes != nil && isRecentMarker(a.signInMarkerOf(r)) || a.redirectsOf(r).areTooMany() || a.isSignInPath(r)
 }
 
 // serveNewSignIn answers a signed-in user who has to sign in again.
@@ -108,7 +108,7 @@ func (a *Auth) serveNewSignIn(w http.ResponseWriter, r *http.Request, err error)
 	case a.isPage(r) && a.isNewSignInLoop(r):
 		a.serveNotRecentPage(w, r, a.newSignInURL(r, err, a.pageTarget(r)))
 	case a.isPage(r):
-		a.countRedirect(w, r)
+		a.countRedirect(w, a.redirectsOf(r))
 		h.Set("Location", asciiURL(a.newSignInURL(r, err, a.pageTarget(r))))
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	case a.navigates(r):

@@ -33,7 +33,8 @@ func newLoopLogs() *loopLogs {
 // serveInsteadOfLoop answers a page request with a page if the redirect to the sign-in
 // page would lead back, and reports whether it did.
 func (a *Auth) serveInsteadOfLoop(w http.ResponseWriter, r *http.Request) bool {
-	switch a.loopReason(r) {
+	reason, redirected := a.loopReason(r)
+	switch reason {
 	case ReasonOtherSlash:
 		a.loopLogs.nearExempt.Do(func() {
 			a.logLoop(r, slog.LevelError, "a redirect to the sign-in page would lead back: the path is let through with another slash at its end only")
@@ -52,26 +53,28 @@ func (a *Auth) serveInsteadOfLoop(w http.ResponseWriter, r *http.Request) bool {
 		})
 		a.serveRepeatedRedirectPage(w, r)
 	default:
-		a.countRedirect(w, r)
+		a.countRedirect(w, redirected)
 		return false
 	}
 	return true
 }
 
 // loopReason returns why the redirect of a page request to the sign-in page would lead
-// back, or "".
-func (a *Auth) loopReason(r *http.Request) session.Reason {
+// back, or "" and the redirects so far.
+func (a *Auth) loopReason(r *http.Request) (session.Reason, redirects) {
 	switch {
 	case isPlain(r.URL) && a.isNearExempt(r.URL.Path):
-		return ReasonOtherSlash
+		return ReasonOtherSlash, redirects{}
 	case a.isSignInPath(r):
-		return ReasonSignInGuarded
+		return ReasonSignInGuarded, redirects{}
 	case a.isSignInLoop(r):
-		return ReasonSignInLoop
-	case a.redirectsOf(r).areTooMany():
-		return ReasonRedirectLoop
+		return ReasonSignInLoop, redirects{}
 	}
-	return ""
+	redirected := a.redirectsOf(r)
+	if redirected.areTooMany() {
+		return ReasonRedirectLoop, redirected
+	}
+	return "", redirected
 }
 
 func (a *Auth) logLoop(r *http.Request, level slog.Level, message string) {
@@ -88,8 +91,7 @@ func (a *Auth) isSignInPath(r *http.Request) bool {
 		return false
 	}
 	p, _, _ := strings.Cut(target, "?")
-	signIn := a.signIn.EscapedPath()
-	return a.isRoute(p) || a.signIn.Host == "" && (p == signIn || p == otherSlash(signIn))
+	return a.isRoute(p) || a.signIn.Host == "" && isSameButSlash(p, a.signIn.EscapedPath())
 }
 
 // serveGuardedSignInPage names the cures for a request for which isSignInPath is true.
@@ -114,7 +116,8 @@ func (a *Auth) serveGuardedSignInPage(w http.ResponseWriter, r *http.Request) {
 const (
 	redirectMarkerLifetime = time.Minute
 	maxMarkerEntries       = 4
-	markerEntryLength      = 1 + 11
+	markerDigestLength     = 11 // of eight bytes in base64
+	markerEntryLength      = 1 + markerDigestLength
 
 	// With tokens, two redirects have changed nothing. Without, a user may reload a page,
 	// or a browser restore several tabs of it.
@@ -122,12 +125,10 @@ const (
 	maxRedirects           = 8
 )
 
-func (a *Auth) redirectMarkerName() string { return a.hostCookieName("redirected") }
-
 // redirects are how often the browser was redirected from a page with the same tokens
 // within a minute.
 type redirects struct {
-	digest       string // of the page and the tokens
+	digest       [markerDigestLength]byte // of the page and the tokens
 	count, limit int
 	others       []string // entries of the marker
 }
@@ -140,10 +141,11 @@ func (a *Auth) redirectsOf(r *http.Request) redirects {
 	if tokens != "" {
 		n.limit = maxRedirectsWithTokens
 	}
-	sum := sha256.Sum256([]byte(tokens + " " + a.pageOf(r.URL)))
-	n.digest = base64.RawURLEncoding.EncodeToString(sum[:8])
-	for _, entry := range markerEntries(r, a.redirectMarkerName()) {
-		if entry[1:] == n.digest {
+	var buffer [256]byte
+	sum := sha256.Sum256(a.appendPage(append(append(buffer[:0], tokens...), ' '), r.URL))
+	base64.RawURLEncoding.Encode(n.digest[:], sum[:8])
+	for _, entry := range markerEntries(r, a.redirectMarker) {
+		if entry[1:] == string(n.digest[:]) {
 			n.count = max(n.count, int(entry[0]-'0'))
 		} else {
 			n.others = append(n.others, entry)
@@ -153,23 +155,29 @@ func (a *Auth) redirectsOf(r *http.Request) redirects {
 }
 
 // countRedirect counts another redirect in the marker.
-func (a *Auth) countRedirect(w http.ResponseWriter, r *http.Request) {
-	n := a.redirectsOf(r)
-	entries := append([]string{string(rune('1'+n.count)) + n.digest}, n.others...)
-	value := strings.Join(entries[:min(len(entries), maxMarkerEntries)], ".")
-	a.setHostCookie(w, a.redirectMarkerName(), value, redirectMarkerLifetime, cmp.Or(a.cfg.Cookies.SameSite, http.SameSiteLaxMode))
+func (a *Auth) countRedirect(w http.ResponseWriter, n redirects) {
+	value := append(make([]byte, 0, maxMarkerEntries*(markerEntryLength+1)), byte('1'+n.count))
+	value = append(value, n.digest[:]...)
+	for _, entry := range n.others[:min(len(n.others), maxMarkerEntries-1)] {
+		value = append(append(value, '.'), entry...)
+	}
+	a.setHostCookie(w, a.redirectMarker, string(value), redirectMarkerLifetime, cmp.Or(a.cfg.Cookies.SameSite, http.SameSiteLaxMode))
 }
 
-// pageOf returns what tells pages apart: the path, and the query without the return path,
-// which grows at every turn of some loops.
-func (a *Auth) pageOf(u *url.URL) string {
-	p := u.Path[:min(len(u.Path), maxPath)]
+// appendPage appends what tells pages apart: the path, and the query without the return
+// path, which grows at every turn of some loops.
+func (a *Auth) appendPage(b []byte, u *url.URL) []byte {
+	b = append(b, u.Path[:min(len(u.Path), maxPath)]...)
 	if u.RawQuery == "" || len(u.RawQuery) > maxReturnPath {
-		return p
+		return b
 	}
-	query := u.Query()
-	query.Del(a.cfg.ReturnParam)
-	return p + "?" + query.Encode()
+	query := u.RawQuery
+	if strings.Contains(query, a.cfg.ReturnParam) || strings.Contains(query, "%") { // else it has no return path
+		values := u.Query()
+		values.Del(a.cfg.ReturnParam)
+		query = values.Encode()
+	}
+	return append(append(b, '?'), query...)
 }
 
 // markerEntries returns the entries of the redirect marker in a request.

@@ -251,3 +251,31 @@ func (env *testEnv) expectStatus(b *browser, target string, status int) {
 		env.Errorf("%s: %d, want %d", target, resp.StatusCode, status)
 	}
 }
+
+// TestRedirectMarkerTellsPagesApart: the return path makes no other page, in any spelling of
+// its name, because it grows at every turn of some loops.
+func TestRedirectMarkerTellsPagesApart(t *testing.T) {
+	env := newEnv(t, func(cfg *cognito.Config) { cfg.Matcher = nil })
+	marker := func(target string) string {
+		for _, c := range env.do(pageRequest(target)).Cookies() {
+			if strings.Contains(c.Name, ".redirected.") {
+				return c.Value
+			}
+		}
+		t.Fatalf("%s: no marker", target)
+		return ""
+	}
+	for _, same := range [][2]string{
+		{"/dashboard?next=/a", "/dashboard?next=/b/c"}, {"/dashboard?next=/a", "/dashboard?%6eext=/b"},
+		{"/dashboard?next=/a&tab=1", "/dashboard?tab=1&n%65xt=/b"},
+	} {
+		if marker(same[0]) != marker(same[1]) {
+			t.Errorf("%s and %s are two pages", same[0], same[1])
+		}
+	}
+	for _, other := range []string{"/dashboard/", "/dashboard?tab=1", "/dashboard?tab=2", "/dashboard?tab=%31%32"} {
+		if marker(other) == marker("/dashboard") {
+			t.Errorf("%s is no page of its own", other)
+		}
+	}
+}

@@ -14,13 +14,17 @@ const maxLoggedPath = 200
 // session. Nothing is computed unless that level is enabled. outer is the request as the
 // guard got it, and r is the one for the handler, which may have lost its cookies.
 func (g *guard) logRefusal(outer, r *http.Request, d Decision, err error) {
-	ctx, log := outer.Context(), g.auth.cfg.Logger
-	if !log.Enabled(ctx, slog.LevelDebug) {
+	if !g.logsRefusals(outer) {
 		return
 	}
-	log.LogAttrs(ctx, slog.LevelDebug, "cognitogate: a request has no session that may pass",
+	g.auth.cfg.Logger.LogAttrs(outer.Context(), slog.LevelDebug, "cognitogate: a request has no session that may pass",
 		slog.String("decision", string(d)), slog.String("reason", string(g.reasonOf(outer, r, d, err))), slog.String("detail", g.explain(outer, err)),
 		slog.String("method", r.Method[:min(len(r.Method), 20)]), slog.String("path", fmt.Sprintf("%.*q", maxLoggedPath, r.URL.Path)))
+}
+
+// logsRefusals reports whether the log wants to know why a request does not pass.
+func (g *guard) logsRefusals(outer *http.Request) bool {
+	return g.auth.cfg.Logger.Enabled(outer.Context(), slog.LevelDebug)
 }
 
 // explain says why a request does not pass, in more words than reasonOf.

@@ -37,8 +37,22 @@ func (a *Auth) isReturnPath(to string) bool {
 	if len(to) > maxReturnPath || !isLocalPath(to) || strings.HasPrefix(to, a.cfg.BasePath+"//") {
 		return false
 	}
-	u, err := url.Parse(to)
-	return err == nil && !hasDotSegment(u.Path) && !a.isRoute(path.Clean(u.Path))
+	p, ok := pathOf(to)
+	return ok && !hasDotSegment(p) && !a.isRoute(path.Clean(p))
+}
+
+// pathOf returns the decoded path of a path with or without a query. Only a path with
+// escapes or a fragment needs url.Parse.
+func pathOf(target string) (p string, ok bool) {
+	if strings.IndexByte(target, '%') < 0 && strings.IndexByte(target, '#') < 0 {
+		p, _, _ = strings.Cut(target, "?")
+		return p, true
+	}
+	u, err := url.Parse(target)
+	if err != nil {
+		return "", false
+	}
+	return u.Path, true
 }
 
 // signInURL returns the sign-in page with the return path. It is never built from Host,

@@ -15,8 +15,6 @@ import (
 
 const signInMarkerLifetime = time.Minute
 
-func (a *Auth) signInMarkerName() string { return a.hostCookieName("signed-in") }
-
 // writeSignInMarker sets the marker: "1", or "2" if the flow was repeated, followed by
 // ".large" if browsers drop a cookie of the session for its size, and by ".recent" after a
 // sign-in that a page has asked a signed-in user for. The marker has the
@@ -33,15 +31,14 @@ func (a *Auth) writeSignInMarker(w http.ResponseWriter, f *flow) {
 	if f.isNewSignIn() {
 		value += recentSuffix
 	}
-	a.setHostCookie(w, a.signInMarkerName(), value, signInMarkerLifetime, cmp.Or(a.cfg.Cookies.SameSite, http.SameSiteLaxMode))
+	a.setHostCookie(w, a.signInMarker, value, signInMarkerLifetime, cmp.Or(a.cfg.Cookies.SameSite, http.SameSiteLaxMode))
 }
 
-// signInMarker returns the marker that a request carries, or "".
-func (a *Auth) signInMarker(r *http.Request) string {
-	markerName := a.signInMarkerName()
+// signInMarkerOf returns the marker that a request carries, or "".
+func (a *Auth) signInMarkerOf(r *http.Request) string {
 	for _, h := range r.Header["Cookie"] {
 		for name, value, rest := cookie.Next(h); name != ""; name, value, rest = cookie.Next(rest) {
-			if name == markerName {
+			if name == a.signInMarker {
 				return value
 			}
 		}
@@ -52,13 +49,13 @@ func (a *Auth) signInMarker(r *http.Request) string {
 // isSignInLoop reports whether a signed-out user has signed in twice within a minute,
 // so that another sign-in would not help.
 func (a *Auth) isSignInLoop(r *http.Request) bool {
-	return a.routes != nil && strings.HasPrefix(a.signInMarker(r), "2")
+	return a.routes != nil && strings.HasPrefix(a.signInMarkerOf(r), "2")
 }
 
 // serveLoopPage says why the browser may not hold the session.
 func (a *Auth) serveLoopPage(w http.ResponseWriter, r *http.Request) {
 	var causes []string
-	if strings.Contains(a.signInMarker(r), "large") {
+	if strings.Contains(a.signInMarkerOf(r), "large") {
 		causes = append(causes, "The user has so many groups or claims that a token does not fit into a cookie. The operator has to make the tokens smaller.")
 	}
 	if !a.cfg.Cookies.Insecure && r.TLS == nil && r.Header.Get("X-Forwarded-Proto") == "http" {

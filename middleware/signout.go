@@ -36,7 +36,7 @@ func (a *Auth) serveSignOut(w http.ResponseWriter, r *http.Request) {
 		// The user asked to sign out, and the cookies are cleared.
 		a.logEvent(r, "not revoked", "a session could not be revoked", slog.Any("error", err))
 	}
-	a.deleteHostCookie(w, a.signInMarkerName())
+	a.deleteHostCookie(w, a.signInMarker)
 	q := url.Values{"client_id": {a.cfg.UserPool.ClientID}, "logout_uri": {a.routes.logoutURI}}
 	redirect(w, r, a.cfg.UserPool.LoginURL()+"/logout?"+q.Encode())
 	a.reportSignOut(w, r, SignOut{User: user, Reason: SignOutAsked, Err: err})

@@ -47,7 +47,7 @@ func (l *amplifyLayout) takeUsers(ctx context.Context, cookies requestCookies) (
 func (l *amplifyLayout) clearStale(answer, []staleCookie) {}
 
 // holdsTokens reports whether a cookie holds a token.
-func (l *amplifyLayout) holdsTokens(c *requestCookie) bool {
+func (l *amplifyLayout) holdsTokens(c requestCookie) bool {
 	return c.slot == slotAccess || c.slot == slotID || c.slot == slotRefresh
 }
 

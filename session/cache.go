@@ -31,7 +31,7 @@ type cachedSession struct {
 	// signOutCount is of ended sign-ins, when this one was last found not to be one. It
 	// is atomic, and first, where 32-bit machines align it.
 	signOutCount uint64
-	session      *Session
+	session      Session
 	freshUntil   time.Time // when it begins to be expiring
 }
 
@@ -47,24 +47,27 @@ func newCache(bytes int64) cache {
 	return cache{clockcache.New[cachedSession](bytes)}
 }
 
-// put caches a session that was verified when signOutCount sign-ins had been ended. Its
-// tokens must be texts of their own: parts of a request's header would keep the whole
-// header in memory.
-func (c cache) put(how arrival, s *Session, freshUntil time.Time, signOutCount uint64) {
+// put caches a session that was verified when signOutCount sign-ins had been ended, and
+// returns it as requests will share it. Its tokens must be texts of their own: parts of a
+// request's header would keep the whole header in memory.
+func (c cache) put(how arrival, s *Session, freshUntil time.Time, signOutCount uint64) *Session {
 	if c.Cache == nil {
-		return
+		return s
 	}
+	cached := cachedSession{signOutCount, *s, freshUntil}
 	if s.details != "" {
-		copied := *s
-		copied.details = strings.Clone(s.details)
-		copied.user = copied.User() // reading JSON costs as much as the rest of a request
-		s = &copied
+		cached.session.details = strings.Clone(s.details)
+		cached.session.user = s.User() // reading JSON costs as much as the rest of a request
 	}
 	id := ""
 	if s.id != nil {
 		id = s.id.Raw()
 	}
-	c.Put(cacheKey(how, s.access.Raw(), id, s.details), cachedSession{signOutCount, s, freshUntil}, s.size())
+	e := c.Put(cacheKey(how, s.access.Raw(), id, cached.session.details), cached, s.size())
+	if e == nil {
+		return s
+	}
+	return &e.Value.session
 }
 
 // access returns the token of this text if a session with it is cached that arrived in
@@ -89,7 +92,7 @@ func (s *Session) size() int {
 	if s.id != nil {
 		n += len(s.id.Raw())
 	}
-	for _, list := range [][]string{s.groups, s.access.Scopes()} {
+	for _, list := range [][]string{s.access.Groups(), s.access.Scopes()} {
 		for _, item := range list {
 			n += 2*len(item) + 48 // in the token too, and in the ID token
 		}

@@ -39,8 +39,8 @@ func newCheckedTokens() *checkedTokens {
 
 // note notes what Verify has returned for a token.
 func (c *checkedTokens) note(raw string, use tokens.Use, token *tokens.Token, err error, now time.Time) {
-	var refusal *tokens.VerifyError
-	if errors.As(err, &refusal) && refusal.Reason == tokens.Expired {
+	refusal, ok := errors.AsType[*tokens.VerifyError](err)
+	if ok && refusal.Reason == tokens.Expired {
 		token = refusal.Token
 	}
 	key := hashOf(raw, string(use))

@@ -19,7 +19,9 @@ type checks struct {
 
 // verifyRaw verifies a token and counts the check if a signature had to be checked.
 func (m *Manager) verifyRaw(ctx context.Context, raw string, use tokens.Use, c *checks) (*tokens.Token, error) {
-	raw = strings.Clone(raw) // a part of the header would keep all of it in memory
+	if c.several {
+		raw = strings.Clone(raw) // else copyTokens has copied it
+	}
 	token, err := m.verifyToken(ctx, raw, use)
 	if !wasChecked(err) {
 		return nil, err
@@ -56,9 +58,9 @@ func wasChecked(err error) bool {
 	if err == nil {
 		return true
 	}
-	var refusal *tokens.VerifyError
+	refusal, ok := errors.AsType[*tokens.VerifyError](err)
 	switch {
-	case !errors.As(err, &refusal): // there are no keys now
+	case !ok: // there are no keys now
 		return false
 	case refusal.Reason == tokens.Malformed, refusal.Reason == tokens.BadAlgorithm, refusal.Reason == tokens.BadIssuer:
 		return false

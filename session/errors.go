@@ -27,7 +27,7 @@ var ErrNotFresh = errors.New("the access token is older than MaxAge")
 const minMaxAge = 10 * time.Second
 
 var (
-	errNoCookies      = fmt.Errorf("%w: no cookies", ErrSignedOut)
+	errNoCookies      = signedOutBecause(errors.New("no cookies"))
 	errNoAccessToken  = errors.New("no access token")
 	errNoRefreshToken = errors.New("no refresh token")
 	errNotOpened      = errors.New("the session's cookies cannot be opened: one is missing, or Secret or Layout is another one")
@@ -50,12 +50,22 @@ var (
 	errForceWithBearer    = errors.New("session: ForceRefresh cannot refresh a bearer token; its client does")
 )
 
+// signedOutError is ErrSignedOut with its reason. It makes its text when somebody reads it,
+// so that refusals are cheap.
+type signedOutError struct{ reason error }
+
+func (e *signedOutError) Error() string { return ErrSignedOut.Error() + ": " + e.reason.Error() }
+
+func (e *signedOutError) Is(target error) bool { return target == ErrSignedOut }
+
+func (e *signedOutError) Unwrap() error { return e.reason }
+
 // signedOutBecause returns ErrSignedOut with its reason.
 func signedOutBecause(err error) error {
 	if err == nil {
 		err = errNoAccessToken
 	}
-	return fmt.Errorf("%w: %w", ErrSignedOut, err)
+	return &signedOutError{err}
 }
 
 // notFreshBecause returns ErrNotFresh with the reason why nothing was refreshed.

@@ -1,8 +1,10 @@
 package session
 
 import (
+	"context"
 	"net/http"
 	"runtime"
+	"time"
 )
 
 // CookieName returns the name that a user's cookie is written with.
@@ -41,4 +43,10 @@ func HeapInUse() int {
 	runtime.GC() // pools are emptied in two steps
 	runtime.ReadMemStats(&m)
 	return int(m.HeapAlloc)
+}
+
+// NewDeadlineContext returns the context of a request that is not cached, and its stop.
+func NewDeadlineContext(ctx context.Context, timeout time.Duration) (context.Context, func()) {
+	c := newDeadlineContext(ctx, timeout)
+	return c, c.stop
 }

@@ -136,8 +136,9 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 		w = nil
 	}
 	// One deadline for the request, whether the keys hang, or Cognito, or both.
-	ctx, cancel := context.WithTimeout(ctx, refresh.Timeout)
-	defer cancel()
+	limited := newDeadlineContext(ctx, refresh.Timeout)
+	defer limited.stop()
+	ctx = limited
 	m.refresher.HearSignOuts(ctx, m.now())
 	signOutCount := m.refresher.SignOutCount()
 	found, err := l.users(ctx, cookies)
@@ -261,7 +262,7 @@ func (m *Manager) sessionOf(r *userResult, signOutCount uint64) *Session {
 		if len(r.user.refresh) > 0 {
 			token = m.refreshOrder(r)[0]
 		}
-		m.store(s, token, signOutCount)
+		return m.store(s, token, signOutCount)
 	}
 	return s
 }
@@ -319,8 +320,7 @@ func (m *Manager) verifyBearer(ctx context.Context, raw string) (*Session, error
 		return nil, signedOutBecause(refresh.ErrEnded)
 	case err == nil:
 		s := newSession(token, nil, "")
-		m.cache.put(asBearer, s, m.freshUntil(s), signOutCount)
-		return s, nil
+		return m.cache.put(asBearer, s, m.freshUntil(s), signOutCount), nil
 	case errors.Is(err, tokens.ErrUnavailable), errors.Is(err, tokens.NotYetValid):
 		return nil, unavailable(err)
 	}

@@ -1,34 +1,24 @@
 package session
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"github.com/cognitogate/cognitogate/internal/cookie"
-	"github.com/cognitogate/cognitogate/internal/recent"
 	"github.com/cognitogate/cognitogate/internal/sealedcookie"
 	"github.com/cognitogate/cognitogate/session/internal/refresh"
 )
 
 const (
-	maxHandles  = 8  // of one request; without planted ones there is one
-	maxTakes    = 20 // tries to delete a record that others change
+	maxHandles  = 8 // of one request; without planted ones there is one
 	takeTimeout = 2 * time.Second
-
-	recordMargin     = 24 * time.Hour // after a session is over, so that a request is told why
-	endedHandleTTL   = 24 * time.Hour
-	unsavedRecordTTL = 24 * time.Hour
-	maxEndedHandles  = 10_000
-	maxUnsaved       = 4096
 )
 
 var errTooManyHandles = errors.New("more handles than are looked at for one request")
@@ -40,37 +30,25 @@ type handleLayout struct {
 	names
 	cookieName string
 	takenName  string // of the cookie of a session that was taken over
-	handles    *sealedcookie.Handles
-	store      refresh.Store
+	*handleRecords
 	alwaysAsk  bool
 	attributes cookie.Attributes
-	lifetime   Lifetime
-	now        func() time.Time
 	log        *slog.Logger
 
 	logDuplicates rate.Sometimes
-
-	records recordCache
-
-	mu      sync.Mutex
-	unsaved recent.Map[string, *record] // that the store has not taken, by key
-	ended   recent.Map[string, bool]    // by key; whether the record is deleted
 }
 
 func newHandleLayout(cfg *Config, store refresh.Store) (*handleLayout, error) {
 	attributes := cookie.Attributes(cfg.Cookies.withDefaults())
 	attributes.HTTPOnly = true
-	handles, err := sealedcookie.NewHandles(cfg.UserPool.ID, cfg.UserPool.ClientID, cfg.Now, cfg.secrets()...)
+	records, err := newHandleRecords(cfg, store, attributes.MaxAge)
 	if err != nil {
 		return nil, err
 	}
 	prefix := sealedcookie.Prefix(cfg.UserPool.ClientID, attributes)
 	l := &handleLayout{
-		names: names{prefix}, cookieName: prefix + sealedcookie.HandleName, takenName: prefix + sealedcookie.TakenOverName, handles: handles, store: store, alwaysAsk: cfg.AlwaysAskStore,
-		attributes: attributes, lifetime: cfg.Lifetime, now: cfg.Now, log: cfg.Logger,
-		records: newRecordCache(cfg.CacheBytes),
-		unsaved: recent.Map[string, *record]{Keep: unsavedRecordTTL, Max: maxUnsaved},
-		ended:   recent.Map[string, bool]{Keep: endedHandleTTL, Max: maxEndedHandles},
+		names: names{prefix}, cookieName: prefix + sealedcookie.HandleName, takenName: prefix + sealedcookie.TakenOverName,
+		handleRecords: records, alwaysAsk: cfg.AlwaysAskStore, attributes: attributes, log: cfg.Logger,
 	}
 	l.logDuplicates.Interval = time.Minute
 	return l, nil
@@ -158,52 +136,6 @@ func (l *handleLayout) userOf(r *record) userCookies {
 	return u
 }
 
-// read returns the record of a handle. Errors but errNoRecord and refresh.ErrEnded are the
-// store's.
-func (l *handleLayout) read(ctx context.Context, h sealedcookie.Handle) (*record, error) {
-	l.mu.Lock()
-	deleted, ended := l.ended.Get(h.Key, l.now())
-	unsaved, _ := l.unsaved.Get(h.Key, l.now())
-	l.mu.Unlock()
-	if ended {
-		if !deleted {
-			_, _ = l.take(ctx, h)
-		}
-		return nil, refresh.ErrEnded
-	}
-	sealed, err := l.store.Get(ctx, h.Key)
-	if err != nil {
-		return nil, err
-	}
-	content, ok := l.handles.Open(h, sealed)
-	if !ok {
-		l.records.drop(h)
-		return nil, errNoRecord
-	}
-	r := &record{content: *content, handle: h, sealed: sealed}
-	if unsaved != nil {
-		if bytes.Equal(sealed, unsaved.replaces) {
-			r = unsaved
-			l.swap(ctx, r)
-		} else {
-			l.forgetUnsaved(h)
-		}
-	}
-	l.remember(r)
-	return r, nil
-}
-
-// remember caches a record, unless its handle was signed out meanwhile.
-func (l *handleLayout) remember(r *record) {
-	l.records.put(r)
-	l.mu.Lock()
-	_, ended := l.ended.Get(r.handle.Key, l.now())
-	l.mu.Unlock()
-	if ended {
-		l.records.drop(r.handle)
-	}
-}
-
 // writeRefreshed replaces the record. No cookie is written.
 func (l *handleLayout) writeRefreshed(a answer, u *userCookies, got *refresh.Tokens, isEnded func() bool) {
 	if !l.writer(a).mayRefresh(isEnded) || isEnded() {
@@ -217,49 +149,6 @@ func (l *handleLayout) writeRefreshed(a answer, u *userCookies, got *refresh.Tok
 	r.replaces = u.record.sealed
 	l.remember(r)
 	l.swap(a.r.Context(), r)
-}
-
-// swap replaces a record by its next one. If the store fails, the next request tries again.
-// If the record is another one now, or none, that counts.
-func (l *handleLayout) swap(ctx context.Context, r *record) {
-	// Cognito may accept the old refresh token no more, whether the client waits or not.
-	swapped, err := l.store.Swap(context.WithoutCancel(ctx), r.handle.Key, r.replaces, r.sealed, l.until(&r.content).Sub(l.now()))
-	if err != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.unsaved.Put(r.handle.Key, r, l.now())
-		return
-	}
-	l.forgetUnsaved(r.handle)
-	if !swapped {
-		l.records.drop(r.handle)
-	}
-}
-
-func (l *handleLayout) forgetUnsaved(h sealedcookie.Handle) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.unsaved.Delete(h.Key)
-}
-
-func (l *handleLayout) newRecord(h sealedcookie.Handle, c *content) *record {
-	return &record{content: *c, handle: h, sealed: l.handles.Seal(h, c, l.until(c))}
-}
-
-// until returns when a record may go: recordMargin after the session is over.
-func (l *handleLayout) until(c *content) time.Time {
-	until := c.SignedIn.Add(l.attributes.MaxAge) // the browser forgets the handle
-	if absolute := c.SignedIn.Add(l.lifetime.Absolute); l.lifetime.Absolute > 0 && absolute.Before(until) {
-		until = absolute
-	}
-	idle := c.Refreshed.Add(l.lifetime.Idle)
-	if idle.Before(c.Expires) {
-		idle = c.Expires
-	}
-	if l.lifetime.Idle > 0 && idle.Before(until) {
-		until = idle
-	}
-	return until.Add(recordMargin)
 }
 
 // writeSignIn writes a new handle and deletes the records of the handles in the request. So
@@ -297,24 +186,8 @@ func (l *handleLayout) writeTakenOver(a answer, s *Session, c *content, isEnded 
 		return errAnswerSettled
 	}
 	r := l.newRecord(l.handles.Of(signInOf(s.access)), c)
-	l.mu.Lock()
-	_, ended := l.ended.Get(r.handle.Key, l.now())
-	l.mu.Unlock()
-	if ended {
-		return signedOutBecause(refresh.ErrEnded)
-	}
-	if l.records.get(r.handle.Text) == nil {
-		there, err := l.store.Add(a.r.Context(), r.handle.Key, r.sealed, l.until(c).Sub(l.now()))
-		if err != nil {
-			return err
-		}
-		if there == nil {
-			l.remember(r)
-		} else if first, ok := l.handles.Open(r.handle, there); !ok {
-			return errNoRecord
-		} else if err := l.lifetime.overErr(first, l.now()); err != nil {
-			return signedOutBecause(err)
-		}
+	if err := l.addOnce(a.r.Context(), r); err != nil {
+		return err
 	}
 	w.put(w.attributes.Line(l.takenName, r.handle.Text))
 	w.finish()
@@ -323,17 +196,6 @@ func (l *handleLayout) writeTakenOver(a answer, s *Session, c *content, isEnded 
 
 // isOwn reports whether a cookie's name is that of a handle.
 func (l *handleLayout) isOwn(name string) bool { return name == l.cookieName || name == l.takenName }
-
-// add puts a new record into the store. After an error it tries once more: the first try may
-// have had its effect.
-func (l *handleLayout) add(ctx context.Context, r *record) (err error) {
-	for range 2 {
-		if _, err = l.store.Add(ctx, r.handle.Key, r.sealed, l.until(&r.content).Sub(l.now())); err == nil {
-			return nil
-		}
-	}
-	return err
-}
 
 // takeUsers deletes the records of all handles, and returns their users, the latest sign-in
 // first. If the store fails, it returns what is known of them.
@@ -363,42 +225,6 @@ func (l *handleLayout) takeUsers(ctx context.Context, cookies requestCookies) (f
 		found.users = append(found.users, l.userOf(r))
 	}
 	return found, errors.Join(errs...)
-}
-
-// take deletes the record of a handle, whatever others make of it meanwhile, and returns
-// what it was. From now on this process refuses the handle. After an error, it deletes the
-// record when the handle is shown again.
-func (l *handleLayout) take(ctx context.Context, h sealedcookie.Handle) (taken []*record, err error) {
-	l.noteEnded(h, false)
-	l.forgetUnsaved(h)
-	l.records.drop(h)
-	failures := 0
-	for range maxTakes {
-		var sealed []byte
-		swapped := false
-		if sealed, err = l.store.Get(ctx, h.Key); err == nil && sealed != nil {
-			if content, ok := l.handles.Open(h, sealed); ok {
-				taken = append(taken, &record{content: *content, handle: h, sealed: sealed})
-			}
-			swapped, err = l.store.Swap(ctx, h.Key, sealed, nil, 0)
-		}
-		switch {
-		case err == nil && (sealed == nil || swapped):
-			l.noteEnded(h, true)
-			return taken, nil
-		case err != nil:
-			if failures++; failures == 2 { // the first try may have had its effect
-				return taken, err
-			}
-		}
-	}
-	return taken, cmp.Or(err, errRecordChanges)
-}
-
-func (l *handleLayout) noteEnded(h sealedcookie.Handle, deleted bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ended.Put(h.Key, deleted, l.now())
 }
 
 // clear deletes the records and cookies of sessions that are over. A record that another
@@ -454,7 +280,7 @@ func (l *handleLayout) warnOfDuplicates(cookies requestCookies, _ []userCookies)
 }
 
 // holdsTokens reports whether the cookie stands for a session's tokens.
-func (l *handleLayout) holdsTokens(*requestCookie) bool { return true }
+func (l *handleLayout) holdsTokens(requestCookie) bool { return true }
 
 func (l *handleLayout) writer(a answer) *answerCookies {
 	return newAnswerCookies(a, l.names, l.attributes)

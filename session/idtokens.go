@@ -11,9 +11,10 @@ import (
 // verifyID looks for the session's ID token: the latest valid one of the session's user.
 // A refused one, or one of another user, is worth a refresh. Without a genuine access
 // token an ID token still tells whose the session is, unless several that fit the user's
-// name equally well name several users.
+// name equally well name several users. A session whose access token has expired is
+// refreshed whatever its ID token is, and its user is known.
 func (m *Manager) verifyID(ctx context.Context, r *userResult, c *checks) {
-	if r.state < stateMissing {
+	if r.state < stateMissing || r.state == stateExpired {
 		return
 	}
 	m.checkIDs(ctx, r, c)
@@ -108,9 +109,9 @@ func idResultOf(token *tokens.Token, err error) idResult {
 	if err == nil {
 		return idResult{true, idFine, token}
 	}
-	var refusal *tokens.VerifyError
+	refusal, ok := errors.AsType[*tokens.VerifyError](err)
 	switch {
-	case !errors.As(err, &refusal), refusal.Reason == tokens.NotYetValid:
+	case !ok, refusal.Reason == tokens.NotYetValid:
 		return idResult{true, idUndecided, nil}
 	case refusal.Reason == tokens.Expired:
 		return idResult{true, idExpired, refusal.Token}

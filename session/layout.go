@@ -44,5 +44,5 @@ type layout interface {
 	warnOfDuplicates(requestCookies, []userCookies)
 
 	// holdsTokens reports whether a session's tokens are in the cookie.
-	holdsTokens(*requestCookie) bool
+	holdsTokens(requestCookie) bool
 }

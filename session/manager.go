@@ -152,7 +152,7 @@ func (m *Manager) cached(ctx context.Context, how arrival, access, id, details s
 	if e == nil {
 		return nil
 	}
-	s, now := e.Value.session, m.now()
+	s, now := &e.Value.session, m.now()
 	m.refresher.HearSignOuts(ctx, now)
 	if m.isEnded(&e.Value) || now.After(e.Value.freshUntil) || !m.areTrusted(s.access, s.id, now) {
 		m.cache.drop(how, access)
@@ -198,8 +198,7 @@ func (m *Manager) logForeignIssuer(err error) {
 	if err == nil {
 		return
 	}
-	var refusal *tokens.VerifyError
-	if errors.As(err, &refusal) && refusal.ForeignIssuer != "" {
+	if refusal, ok := errors.AsType[*tokens.VerifyError](err); ok && refusal.ForeignIssuer != "" {
 		m.logForeign.Do(func() {
 			m.logger.Error("session: a token of this app client names another issuer: UserPool.ID may be wrong, or the token is forged; its cookies are kept",
 				"issuer", fmt.Sprintf("%q", refusal.ForeignIssuer), "configured", m.userPool.IssuerURL())
@@ -240,12 +239,14 @@ func (m *Manager) freshUntil(s *Session) time.Time {
 }
 
 // store caches a session from cookies that was verified when signOutCount sign-ins had
-// been ended. It drops it again if a refresh that replaces it has begun meanwhile.
-func (m *Manager) store(s *Session, refreshToken string, signOutCount uint64) {
-	m.cache.put(inCookies, s, m.freshUntil(s), signOutCount)
+// been ended, and returns it as requests will share it. It drops it again if a refresh
+// that replaces it has begun meanwhile.
+func (m *Manager) store(s *Session, refreshToken string, signOutCount uint64) *Session {
+	s = m.cache.put(inCookies, s, m.freshUntil(s), signOutCount)
 	if m.refresher.IsSuperseded(refreshToken, s.access) {
 		m.cache.drop(inCookies, s.access.Raw())
 	}
+	return s
 }
 
 // UserAttributes returns the attributes of the session's user, like Amplify's

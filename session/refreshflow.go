@@ -148,8 +148,7 @@ func (f *refreshFlow) write(result *userResult, got *refresh.Tokens) *Session {
 		return f.m.refresher.IsEnded(got.Access) || f.m.refresher.IsTokenEnded(got.Refresh)
 	})
 	s := newSession(got.Access, got.ID, result.user.signInDetails())
-	f.m.store(s, got.Refresh, f.signOutCount) // the browser's next request shows it
-	return s
+	return f.m.store(s, got.Refresh, f.signOutCount) // the browser's next request shows it
 }
 
 // tryNext tries one refresh token and notes what its error means.

@@ -99,10 +99,21 @@ func (c *requestCookie) text() (string, bool) {
 // reference of GetTokensFromRefreshToken. Cognito would refuse such a value as a parameter,
 // which says nothing about a session.
 func isMalformed(refreshToken string) bool {
-	return strings.ContainsFunc(refreshToken, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_=.", r))
-	})
+	for i := range len(refreshToken) {
+		if !inRefreshTokens[refreshToken[i]] {
+			return true
+		}
+	}
+	return false
 }
+
+// inRefreshTokens are the characters of refresh tokens.
+var inRefreshTokens = func() (is [256]bool) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=.") {
+		is[c] = true
+	}
+	return is
+}()
 
 // lastAuthUser returns the user that a LastAuthUser cookie names. A value that cannot be
 // decoded names nobody, and an empty one is absent.
@@ -315,6 +326,26 @@ func (cookies requestCookies) haveDuplicates() bool {
 		}
 	}
 	return false
+}
+
+// copyTokens copies the access token and the ID token. Parts of the header would keep all
+// of it in memory. The copies share one allocation, as they go together.
+func (u *userCookies) copyTokens() {
+	var text strings.Builder
+	size, lists := 0, [...][]string{u.access, u.id}
+	for _, list := range lists {
+		for _, token := range list {
+			size += len(token)
+		}
+	}
+	text.Grow(size)
+	for _, list := range lists {
+		for i, token := range list {
+			start := text.Len()
+			text.WriteString(token)
+			list[i] = text.String()[start:]
+		}
+	}
 }
 
 // device returns the device key of the cookies. As in Amplify there is one only if all

@@ -345,7 +345,7 @@ func (l *sealedLayout) warnOfDuplicates(cookies requestCookies, _ []userCookies)
 }
 
 // holdsTokens reports whether a session's tokens are in the cookie.
-func (l *sealedLayout) holdsTokens(*requestCookie) bool { return true }
+func (l *sealedLayout) holdsTokens(requestCookie) bool { return true }
 
 // sealOnce returns the sealed session of one result. It seals it once.
 func (l *sealedLayout) sealOnce(name string, content *sealedcookie.Session) *sealedSession {

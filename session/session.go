@@ -20,13 +20,12 @@ import (
 type Session struct {
 	access  *tokens.Token
 	id      *tokens.Token // nil if there is none
-	groups  []string      // of the access token
 	details string        // Amplify's signInDetails, a JSON text, encoded as in the cookie
 	user    User          // what User returns, if it was worked out when the session was cached
 }
 
 func newSession(access, id *tokens.Token, details string) *Session {
-	return &Session{access: access, id: id, groups: access.Groups(), details: details}
+	return &Session{access: access, id: id, details: details}
 }
 
 // User identifies a signed-in user, like Amplify's getCurrentUser.
@@ -94,7 +93,11 @@ func (s *Session) ExpiresAt() time.Time {
 // InGroup reports whether the user is in at least one of the groups, by the access
 // token's "cognito:groups". A change in the user pool is seen after the next refresh.
 func (s *Session) InGroup(anyOf ...string) bool {
-	return s != nil && slices.ContainsFunc(anyOf, func(g string) bool { return slices.Contains(s.groups, g) })
+	if s == nil || s.access == nil {
+		return false
+	}
+	groups := s.access.Groups()
+	return slices.ContainsFunc(anyOf, func(g string) bool { return slices.Contains(groups, g) })
 }
 
 // HasScope reports whether the access token has all of the scopes. Without

@@ -67,8 +67,7 @@ func (m *Manager) Verify(ctx context.Context, set *tokens.Set) (*Session, error)
 	m.warnings.ofNewToken(access)
 	m.notes.noteBeside(set.Access, set.Refresh, m.now())
 	s := newSession(access, id, "")
-	m.store(s, set.Refresh, signOutCount) // the browser's next request shows it
-	return s, nil
+	return m.store(s, set.Refresh, signOutCount), nil // the browser's next request shows it
 }
 
 // verifyNew verifies a token that Cognito has issued a moment ago.

@@ -275,6 +275,9 @@ func newVerification(users []userCookies) *verification {
 		v.checks.several = v.checks.several || len(r.user.access) > 1 || len(r.user.id) > 1
 		v.users = append(v.users, r)
 	}
+	if !v.checks.several && len(users) > 0 {
+		users[0].copyTokens()
+	}
 	return v
 }
 

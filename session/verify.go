@@ -130,8 +130,8 @@ func (m *Manager) accessResultOf(token *tokens.Token, err error) accessResult {
 
 func (m *Manager) refusedAccess(err error) accessResult {
 	result := accessResult{state: stateRefused, err: err}
-	var refusal *tokens.VerifyError
-	if !errors.As(err, &refusal) || refusal.Reason == tokens.NotYetValid {
+	refusal, ok := errors.AsType[*tokens.VerifyError](err)
+	if !ok || refusal.Reason == tokens.NotYetValid {
 		result.state = stateUndecided
 		return result
 	}

@@ -141,9 +141,9 @@ func (w *warnings) ofVerified(token *tokens.Token, err error) {
 	if w.ownClient.Load() {
 		return
 	}
-	var refusal *tokens.VerifyError
+	refusal, refused := errors.AsType[*tokens.VerifyError](err)
 	switch {
-	case token != nil, errors.As(err, &refusal) && refusal.Token != nil:
+	case token != nil, refused && refusal.Token != nil:
 		w.ownClient.Store(true)
 	case errors.Is(err, tokens.BadClient):
 		w.logAppClient.Do(func() {

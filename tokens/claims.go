@@ -24,25 +24,24 @@ type claims struct {
 	issuedAt, authenticated time.Time
 }
 
-// parseClaims reads a payload. A known member of the wrong type is an error, and so
-// is a missing subject: a reader of the token would have to guess. A token without
-// an expiry has expired.
-func parseClaims(payload string) (*claims, error) {
+// read reads a payload. A known member of the wrong type is an error, and so is a missing
+// subject: a reader of the token would have to guess. A token without an expiry has
+// expired.
+func (c *claims) read(payload string) error {
 	var buf [24]jsonMember
 	members, err := appendJSONMembers(buf[:0], payload)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c := new(claims)
 	for _, m := range members {
 		if !c.set(m) {
-			return nil, fmt.Errorf("claim %q has the wrong type", m.name)
+			return fmt.Errorf("claim %q has the wrong type", m.name)
 		}
 	}
 	if c.subject == "" {
-		return nil, errors.New(`no "sub"`)
+		return errors.New(`no "sub"`)
 	}
-	return c, nil
+	return nil
 }
 
 func (c *claims) set(m jsonMember) (ok bool) {
@@ -105,9 +104,10 @@ func (c *claims) client() string {
 // token makes the Token that these claims describe. Their use and app client have been
 // checked. Tokens share the strings of the issuer and the app client.
 func (c *claims) token(raw string, use Use, clientID string, key *publicKey) *Token {
-	made := new(struct { // one allocation for both
+	made := new(struct { // one allocation for all
 		token   Token
 		decoded decodedClaims
+		groups  [4]string // nearly always they suffice
 	})
 	t := &made.token
 	*t = Token{
@@ -131,7 +131,10 @@ func (c *claims) token(raw string, use Use, clientID string, key *publicKey) *To
 		t.username = c.idUsername
 	}
 	if c.groups != "" {
-		t.groups = make([]string, 0, strings.Count(c.groups, ",")+1)
+		t.groups = made.groups[:0:len(made.groups)]
+		if n := strings.Count(c.groups, ",") + 1; n > len(made.groups) {
+			t.groups = make([]string, 0, n)
+		}
 		eachString(c.groups, func(group string) { t.groups = append(t.groups, group) })
 	}
 	if t.audience == clientID {

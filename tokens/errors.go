@@ -80,6 +80,8 @@ type VerifyError struct {
 	ForeignIssuer string
 	// Err says more. It may be nil.
 	Err error
+
+	wrapped [2]error // what Unwrap returns, or nothing
 }
 
 // Error describes the refusal.
@@ -93,10 +95,14 @@ func (e *VerifyError) Error() string {
 
 // Unwrap returns the Reason and Err.
 func (e *VerifyError) Unwrap() []error {
-	if e.Err == nil {
-		return []error{e.Reason}
+	wrapped := e.wrapped[:]
+	if wrapped[0] == nil { // another package has made the error
+		wrapped = []error{e.Reason, e.Err}
 	}
-	return []error{e.Reason, e.Err}
+	if wrapped[1] == nil {
+		return wrapped[:1]
+	}
+	return wrapped
 }
 
 // errDetail names the value that a token was refused for. It makes its text when

@@ -270,16 +270,18 @@ func (s *jsonScanner) scanString() (quoted string, ok bool) {
 	if !s.accept('"') {
 		return "", false
 	}
-	for s.pos < len(s.text) {
-		c := s.text[s.pos]
-		s.pos++
-		switch {
+	for i := s.pos; i < len(s.text); i++ {
+		switch c := s.text[i]; {
 		case c == '"':
+			s.pos = i + 1
 			return s.text[start:s.pos], true
 		case c < ' ':
 			return "", false
-		case c == '\\' && !s.skipEscape():
-			return "", false
+		case c == '\\':
+			if s.pos = i + 1; !s.skipEscape() {
+				return "", false
+			}
+			i = s.pos - 1
 		}
 	}
 	return "", false

@@ -14,9 +14,8 @@ const maxToken = 16 << 10
 // compactJWS is a JWS in compact serialisation (RFC 7515 §7.1), taken apart and not
 // verified.
 type compactJWS struct {
-	signed    string // the text that the signature covers: header "." payload
-	payload   string // decoded
-	signature []byte // decoded
+	signed  string // the text that the signature covers: header "." payload
+	payload string // decoded
 
 	alg       string
 	kid       string
@@ -24,33 +23,34 @@ type compactJWS struct {
 }
 
 // parseJWS takes a token apart. It checks the size and the number of dots first, so
-// that junk costs no memory. The caller checks alg and extension.
-func parseJWS(raw string) (c compactJWS, err error) {
+// that junk costs no memory. It decodes the parts into buf if that is long enough, and
+// returns the signature in it. The caller checks alg and extension.
+func parseJWS(raw string, buf []byte) (c compactJWS, signature []byte, err error) {
 	if len(raw) > maxToken {
-		return c, fmt.Errorf("%d bytes long", len(raw))
+		return c, nil, fmt.Errorf("%d bytes long", len(raw))
 	}
 	if strings.Count(raw, ".") != 2 {
-		return c, errNotThreeParts
+		return c, nil, errNotThreeParts
 	}
 	header, rest, _ := strings.Cut(raw, ".")
-	payload, signature, _ := strings.Cut(rest, ".")
+	payload, end, _ := strings.Cut(rest, ".")
 	c.signed = raw[:len(header)+1+len(payload)]
-	text, err := decodePart(header)
-	if err != nil {
-		return c, fmt.Errorf("header: %w", err)
+	if buf, err = appendPart(buf[:0], header); err != nil {
+		return c, nil, fmt.Errorf("header: %w", err)
 	}
-	header = string(text)
-	if text, err = decodePart(payload); err != nil {
-		return c, fmt.Errorf("payload: %w", err)
+	endOfHeader := len(buf)
+	if buf, err = appendPart(buf, payload); err != nil {
+		return c, nil, fmt.Errorf("payload: %w", err)
 	}
-	c.payload = string(text)
-	if c.signature, err = decodePart(signature); err != nil {
-		return c, fmt.Errorf("signature: %w", err)
+	text := string(buf)
+	if signature, err = appendPart(buf[:0], end); err != nil {
+		return c, nil, fmt.Errorf("signature: %w", err)
 	}
-	if err := c.readHeader(header); err != nil {
-		return c, fmt.Errorf("header: %w", err)
+	c.payload = text[endOfHeader:]
+	if err := c.readHeader(text[:endOfHeader]); err != nil {
+		return c, nil, fmt.Errorf("header: %w", err)
 	}
-	return c, nil
+	return c, signature, nil
 }
 
 func (c *compactJWS) readHeader(header string) error {
@@ -81,17 +81,17 @@ var (
 	base64url        = base64.RawURLEncoding.Strict()
 )
 
-// decodePart decodes base64url as RFC 7515 §2 defines it: without padding, line
+// appendPart appends base64url, decoded as RFC 7515 §2 defines it: without padding, line
 // breaks (which encoding/base64 skips) or stray bits. Every token has exactly one
 // spelling then.
-func decodePart(s string) ([]byte, error) {
+func appendPart(b []byte, s string) ([]byte, error) {
 	if s == "" {
 		return nil, errors.New("empty")
 	}
 	if strings.IndexByte(s, '\r') >= 0 || strings.IndexByte(s, '\n') >= 0 {
 		return nil, errors.New("line break in base64url")
 	}
-	b, err := base64url.DecodeString(s)
+	b, err := base64url.AppendDecode(b, []byte(s))
 	if err != nil {
 		return nil, errors.New("not base64url")
 	}

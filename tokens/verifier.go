@@ -73,14 +73,16 @@ func (v *Verifier) VerifyBearer(ctx context.Context, raw string, clientIDs ...st
 // verify is Verify for tokens of the user pool's app client, and of others.
 func (v *Verifier) verify(ctx context.Context, raw string, use Use, others []string) (*Token, error) {
 	refuse := func(reason Reason, err error) (*Token, error) {
-		return nil, &VerifyError{Reason: reason, Use: use, Err: err}
+		// errors.Is and errors.As ask a refusal often. Here it allocates for them once.
+		return nil, &VerifyError{Reason: reason, Use: use, Err: err, wrapped: [2]error{reason, err}}
 	}
-	c, err := parseJWS(raw)
+	var buf [2 << 10]byte // nearly always it suffices, and stays on the stack
+	c, signature, err := parseJWS(raw, buf[:])
 	if err != nil {
 		return refuse(Malformed, err)
 	}
-	claims, err := parseClaims(c.payload)
-	if err != nil {
+	var claims claims
+	if err := claims.read(c.payload); err != nil {
 		return refuse(Malformed, fmt.Errorf("payload: %w", err))
 	}
 	if c.alg != jwa.RS256.String() {
@@ -91,7 +93,7 @@ func (v *Verifier) verify(ctx context.Context, raw string, use Use, others []str
 	}
 	issuer := v.acceptedIssuer(claims.issuer)
 	if issuer == nil {
-		return nil, v.badIssuer(claims, use)
+		return nil, v.badIssuer(&claims, use)
 	}
 	claims.issuer = issuer.url // tokens share the string
 	key, err := v.key(ctx, issuer, c.kid)
@@ -105,12 +107,12 @@ func (v *Verifier) verify(ctx context.Context, raw string, use Use, others []str
 	} else if err != nil {
 		return nil, err
 	}
-	genuine := v.rs256.Verify([]byte(c.signed), c.signature, key.rsa) == nil
+	genuine := v.isSigned(c.signed, signature, key.rsa)
 	if !genuine && !retired {
 		return refuse(BadSignature, nil)
 	}
 	clientID := v.acceptedClient(claims.client(), others)
-	reason, err := v.checkClaims(claims, use, clientID)
+	reason, err := v.checkClaims(&claims, use, clientID)
 	genuine = genuine && (reason == "" || reason == Expired)
 	if genuine {
 		issuer.noteVerified()
@@ -131,6 +133,13 @@ func (v *Verifier) verify(ctx context.Context, raw string, use Use, others []str
 		return nil, &VerifyError{Reason: Expired, Use: use, Token: claims.token(raw, use, clientID, key)}
 	}
 	return refuse(reason, err)
+}
+
+// isSigned reports whether the key has signed the text. It copies both, because what an
+// interface gets escapes to the heap.
+func (v *Verifier) isSigned(text string, signature []byte, key *rsa.PublicKey) bool {
+	copied := append(append(make([]byte, 0, len(text)+len(signature)), text...), signature...)
+	return v.rs256.Verify(copied[:len(text)], copied[len(text):], key) == nil
 }
 
 // acceptedClient returns the app client of a token if it is the user pool's or one of the

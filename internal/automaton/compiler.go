@@ -39,6 +39,7 @@ func (re *Regexp) Compile() (*Machine, error) {
 // error only Steps is set.
 func (re *Regexp) CompileStats() (*Machine, Stats, error) {
 	c := newCompiler(re)
+	defer c.buffers.release()
 	// A lookaround that looks the wrong way is an opposite. The first try is in
 	// the direction with fewer opposites. The other direction can be much
 	// smaller: read from the right, "/(.{20}a.*)" remembers 20 characters.
@@ -55,6 +56,7 @@ func (re *Regexp) CompileStats() (*Machine, Stats, error) {
 // A compiler builds the automata of one expression, over one alphabet.
 type compiler struct {
 	*Regexp
+	buffers  *buffers
 	alphabet *alphabet
 	sides    []side // sideOther or sideWord, by class
 	steps    int    // so far
@@ -62,7 +64,7 @@ type compiler struct {
 }
 
 func newCompiler(re *Regexp) *compiler {
-	c := &compiler{Regexp: re, alphabet: newAlphabet(re.sets)}
+	c := &compiler{Regexp: re, buffers: getBuffers(), alphabet: newAlphabet(re.sets)}
 	c.sides = slices.Repeat([]side{sideOther}, c.alphabet.classes)
 	if re.boundary {
 		for run := range c.alphabet.runs(wordChars) {
@@ -115,7 +117,7 @@ func (c *compiler) build(root *node, mirrored, search bool) (d *dfa, ok bool) {
 	if !ok || len(p.opposites) > maxOpposites {
 		return nil, false
 	}
-	d = &dfa{symbols: c.alphabet.classes + 1}
+	d = c.buffers.newDFA(c.alphabet.classes + 1)
 	for _, body := range p.opposites {
 		o, ok := c.build(body, !mirrored, false)
 		if !ok {

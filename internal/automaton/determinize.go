@@ -20,7 +20,7 @@ func (c *compiler) determinize(p *program, d *dfa) bool {
 	}
 	e := newEvaluator(p)
 	from, to := newBitset(len(p.sets)), newBitset(len(p.sets))
-	states := newStateNumbering()
+	states := c.buffers.numbering()
 	states.state(from, sideEdge)
 	for s := 0; s < len(states.keys); s++ {
 		row, ok := d.addState()

@@ -51,7 +51,9 @@ func (d *dfa) addState() (row []uint32, ok bool) {
 		d.table = make([]uint32, 0, usualStates*d.width())
 	}
 	d.table = slices.Grow(d.table, d.width())[:n+d.width()]
-	return d.table[n:], true
+	row = d.table[n:]
+	clear(row) // the memory may have been another dfa's
+	return row, true
 }
 
 // isDead reports whether a state answers no at the edge and is never left.

@@ -41,6 +41,13 @@ func newStateNumbering() *stateNumbering {
 	return &stateNumbering{numbering: newNumbering[string](usualStates)}
 }
 
+// reset forgets all states.
+func (n *stateNumbering) reset() {
+	clear(n.numbers)
+	clear(n.keys)
+	n.keys, n.lastKey = n.keys[:0], n.lastKey[:0]
+}
+
 func (n *stateNumbering) state(set bitset, read side) uint32 {
 	n.key = append(n.key[:0], byte(read))
 	for _, word := range set {

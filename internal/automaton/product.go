@@ -133,7 +133,8 @@ func (m *Machine) forward() (*Machine, error) {
 	case !m.backward:
 		return m, nil
 	}
-	c := &compiler{limit: maxSteps}
+	c := &compiler{buffers: getBuffers(), limit: maxSteps}
+	defer c.buffers.release()
 	d, ok := c.reverse(m.dfa())
 	if !ok {
 		return nil, ErrTooLarge

@@ -1,7 +1,9 @@
 package automaton
 
-// maxInsts bounds a program, which counted repetitions multiply.
-const maxInsts = 4000
+const (
+	maxInsts   = 4000 // of a program, which counted repetitions multiply
+	usualInsts = 48   // of an expression that people write
+)
 
 // An inst is one instruction of a program. It matches at a position of the text
 // if the program, begun with it there, can reach instMatch.
@@ -55,6 +57,7 @@ type routine struct {
 // With search it finds the expression anywhere ahead.
 func newProgram(root *node, mirrored, search bool) (p *program, ok bool) {
 	p = &program{mirrored: mirrored, lookaroundInsts: make(map[string]int), oppositeIndexes: make(map[string]int)}
+	p.insts, p.sets = make([]inst, 0, usualInsts), make([]int, 0, usualInsts)
 	p.addRoutine(root, search)
 	return p, !p.tooLong
 }

@@ -1,5 +1,7 @@
 package automaton
 
+import "slices"
+
 // maxGuesses bounds the guesses of a reversal.
 const maxGuesses = 1 << 19
 
@@ -96,10 +98,11 @@ type link struct {
 // predecessors returns the guesses from which a dfa ends with yes. For each symbol
 // and guessed state it returns a list of the guesses at the next position that
 // lead to it. In these lists the states of the known parts are still zero.
-func (r *reversal) predecessors(d *dfa) (last bitset, heads []int32, links []link) {
+func (r *reversal) predecessors(d *dfa, b *buffers) (last bitset, heads []int32, links []link) {
 	last = newBitset(r.guess(r.guessed, 0, 0))
-	heads = make([]int32, d.symbols*r.guessed)
-	links = make([]link, 0, min(d.symbols*r.guessed<<r.bits, maxGuesses))
+	n := d.symbols * r.guessed
+	heads, links = slices.Grow(b.heads[:0], n)[:n], slices.Grow(b.links[:0], min(n<<r.bits, maxGuesses))
+	clear(heads)
 	for guessed := range r.guessed {
 		for answers := range 1 << r.bits {
 			for symbol := range d.symbols {
@@ -118,6 +121,7 @@ func (r *reversal) predecessors(d *dfa) (last bitset, heads []int32, links []lin
 			}
 		}
 	}
+	b.heads, b.links = heads, links
 	return last, heads, links
 }
 
@@ -129,10 +133,10 @@ func (c *compiler) reverse(d *dfa) (out *dfa, ok bool) {
 	if r.bits > 2*maxOpposites || r.guessed > maxGuesses>>r.bits/r.known || !c.spend(r.guessed*d.symbols<<r.bits) {
 		return nil, false
 	}
-	from, heads, links := r.predecessors(d)
+	from, heads, links := r.predecessors(d, c.buffers)
 	to := newBitset(r.guess(r.guessed, 0, 0))
-	out = &dfa{symbols: d.symbols}
-	states := newStateNumbering()
+	out = c.buffers.newDFA(d.symbols)
+	states := c.buffers.numbering()
 	states.state(from, 0)
 	var guesses []guessParts
 	for s := 0; s < len(states.keys); s++ {

@@ -102,11 +102,12 @@ func (c *Cache[V]) Find(kind byte, text string) *Entry[V] {
 	return e
 }
 
-// Put caches a value that takes so many bytes. The key's texts must be strings of their
-// own: parts of a longer string would keep all of it in memory.
-func (c *Cache[V]) Put(key Key, value V, bytes int) {
+// Put caches a value that takes so many bytes, and returns its entry, or nil if the value
+// is too large. The key's texts must be strings of their own: parts of a longer string
+// would keep all of it in memory.
+func (c *Cache[V]) Put(key Key, value V, bytes int) *Entry[V] {
 	if c == nil || bytes > c.limit {
-		return
+		return nil
 	}
 	e := &Entry[V]{Value: value, key: key, hash: c.hash(key.Kind, key.Texts[0]), bytes: bytes}
 	s := c.shard(e.hash)
@@ -122,6 +123,7 @@ func (c *Cache[V]) Put(key Key, value V, bytes int) {
 	s.ring = append(s.ring, e)
 	s.entries[e.hash] = e
 	s.bytes += e.bytes
+	return e
 }
 
 // Drop forgets the value of a kind whose first text this is.

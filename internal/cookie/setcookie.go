@@ -31,38 +31,39 @@ type Attributes struct {
 // such a cookie could never be deleted. Nothing in the line can be split if name and
 // value are encoded, or come from a request's header.
 func (a Attributes) Line(name, value string) string {
-	b := make([]byte, 0, len(name)+len(value)+96)
-	b = append(b, name...)
-	b = append(b, '=')
-	b = append(b, value...)
-	b = append(b, "; Path="...)
-	b = append(b, cmp.Or(a.Path, "/")...)
+	var b strings.Builder
+	b.Grow(len(name) + len(value) + 96)
+	b.WriteString(name)
+	b.WriteByte('=')
+	b.WriteString(value)
+	b.WriteString("; Path=")
+	b.WriteString(cmp.Or(a.Path, "/"))
 	if !a.UntilClosed {
-		b = append(b, "; Max-Age="...)
-		b = strconv.AppendInt(b, int64(max(a.MaxAge, 0)/time.Second), 10)
+		b.WriteString("; Max-Age=")
+		b.WriteString(strconv.Itoa(int(max(a.MaxAge, 0) / time.Second)))
 	}
 	if a.Domain != "" {
-		b = append(b, "; Domain="...)
-		b = append(b, a.Domain...)
+		b.WriteString("; Domain=")
+		b.WriteString(a.Domain)
 	}
 	if !a.Insecure {
-		b = append(b, "; Secure"...)
+		b.WriteString("; Secure")
 	}
 	if a.HTTPOnly {
-		b = append(b, "; HttpOnly"...)
+		b.WriteString("; HttpOnly")
 	}
 	switch a.SameSite {
 	case http.SameSiteLaxMode:
-		b = append(b, "; SameSite=Lax"...)
+		b.WriteString("; SameSite=Lax")
 	case http.SameSiteStrictMode:
-		b = append(b, "; SameSite=Strict"...)
+		b.WriteString("; SameSite=Strict")
 	case http.SameSiteNoneMode:
-		b = append(b, "; SameSite=None"...)
+		b.WriteString("; SameSite=None")
 	}
 	if a.Partitioned {
-		b = append(b, "; Partitioned"...)
+		b.WriteString("; Partitioned")
 	}
-	return string(b)
+	return b.String()
 }
 
 // Forward returns the Cookie header that a browser would send after it has seen the

@@ -18,7 +18,7 @@ import (
 // two files need each other.
 var fileOrder = map[string][]string{
 	"session": {
-		"fetch.go", "start.go", "end.go", "enduser.go", "forwardcookies.go", "refreshflow.go", "refreshorder.go",
+		"fetch.go", "deadline.go", "start.go", "end.go", "enduser.go", "forwardcookies.go", "refreshflow.go", "refreshorder.go",
 		"verify.go", "idtokens.go", "userresult.go", "checks.go", "transport.go", "context.go", "reason.go", "explain.go", "manager.go",
 		"refreshnotes.go", "checkedtokens.go", "warnings.go",
 		"layout.go", "takeover.go", "amplifylayout.go", "handlelayout.go", "sealedlayout.go", "setcookie.go", "deletions.go", "requestcookies.go", "records.go", "openedcookies.go", "content.go", "appclients.go", "amplify.go", "cache.go",
