@@ -104,7 +104,6 @@ func TestFindings(t *testing.T) {
 		"/admin":                      "",
 		"/(.*)":                       "",
 		"/((?!/|api/).*)":             "//x",
-		"/((?!api|sign-in|).*)":       "/x", // the empty alternative leaves out every path
 	} {
 		auth := newAuth(t, func(cfg *cognito.Config) { cfg.Matcher = []string{pattern} })
 		var got []string
@@ -117,6 +116,24 @@ func TestFindings(t *testing.T) {
 		if strings.Join(got, " ") != paths {
 			t.Errorf("%s: %v, want %s", pattern, got, paths)
 		}
+	}
+}
+
+// TestPatternThatSelectsNothing: one bar too many opens the whole site. Alone it is a
+// mistake, and beside others a finding.
+func TestPatternThatSelectsNothing(t *testing.T) {
+	const pattern = "/((?!api|sign-in|).*)"
+	cfg := cognito.Config{UserPool: cognito.UserPool{ID: "eu-west-1_example", ClientID: "example"}, Matcher: []string{pattern}}
+	if _, err := cognito.New(cfg); err == nil || !strings.Contains(err.Error(), "Matcher: ") || !strings.Contains(err.Error(), "selects no path") {
+		t.Errorf("alone: %v", err)
+	}
+	cfg.Matcher = append(cfg.Matcher, "/admin")
+	auth, err := cognito.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := auth.Findings(); len(found) != 1 || found[0].Source != pattern || found[0].Msg != "the pattern selects no path" {
+		t.Errorf("beside another: %+v", found)
 	}
 }
 
