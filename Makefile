@@ -24,7 +24,7 @@ test: ## run the tests; no network, no AWS account
 		$$(go list ./... | grep -vE '$(LONG_PACKAGES)')
 
 test-long: ## run every test in full: browsers, proxies, loads, allocations
-	$(LONG) -timeout 20m ./...
+	$(LONG) -p 3 -timeout 20m ./middleware ./session ./examples/chi-app ./internal/replicatest $$(go list ./...)
 	$(LONG) -race -run 'TestSoak' ./middleware
 	cd docs/routers && go test -tags nomsgpack ./... # without a codec of gin that compiles for half a minute
 
