@@ -62,8 +62,19 @@ func checkGuards(t testing.TB, report []middleware.RouteGuard, public []string) 
 		}
 	}
 	for _, p := range public {
-		if !used[p] {
-			t.Errorf("cognitotest: %s is listed as public, and no such route is", strings.TrimSpace(p))
+		if used[p] {
+			continue
+		}
+		i := slices.IndexFunc(report, func(g middleware.RouteGuard) bool {
+			return p == g.Route || p == strings.TrimSpace(g.Method+" "+g.Route)
+		})
+		switch {
+		case i < 0:
+			t.Errorf("cognitotest: %s is listed as public, and there is no such route", p)
+		case report[i].By == "":
+			t.Errorf("cognitotest: %s is listed as public twice, with its method and without", p)
+		default:
+			t.Errorf("cognitotest: %s is listed as public, and %s guards it", p, report[i].By)
 		}
 	}
 }

@@ -119,6 +119,24 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+// TestPatternThatSelectsNothing: one bar too many opens the whole site. Alone it is a
+// mistake, and beside others a finding.
+func TestPatternThatSelectsNothing(t *testing.T) {
+	const pattern = "/((?!api|sign-in|).*)"
+	cfg := cognito.Config{UserPool: cognito.UserPool{ID: "eu-west-1_example", ClientID: "example"}, Matcher: []string{pattern}}
+	if _, err := cognito.New(cfg); err == nil || !strings.Contains(err.Error(), "Matcher: ") || !strings.Contains(err.Error(), "selects no path") {
+		t.Errorf("alone: %v", err)
+	}
+	cfg.Matcher = append(cfg.Matcher, "/admin")
+	auth, err := cognito.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := auth.Findings(); len(found) != 1 || found[0].Source != pattern || found[0].Msg != "the pattern selects no path" {
+		t.Errorf("beside another: %+v", found)
+	}
+}
+
 // TestFindingOfTwoSlashes: it says what Protect does with such a path, and what to do.
 func TestFindingOfTwoSlashes(t *testing.T) {
 	auth := newMatcherAuth(t, "/((?!/|api/).*)")
@@ -157,7 +175,7 @@ func TestCheckRoutes(t *testing.T) {
 
 	r := &recorder{TB: t}
 	cognitotest.CheckRoutes(r, auth, routes, "/sign-in", "/api/other", "/api/wrapped", "/gone")
-	if len(r.failures) != 2 || !strings.Contains(r.failures[0], "GET /api/open is not guarded") || !strings.Contains(r.failures[1], "/gone") {
+	if len(r.failures) != 2 || !strings.Contains(r.failures[0], "GET /api/open is not guarded") || !strings.Contains(r.failures[1], "/gone is listed as public, and there is no such route") {
 		t.Errorf("failures %q", r.failures)
 	}
 }
@@ -168,9 +186,9 @@ func TestCheckPatterns(t *testing.T) {
 	cognitotest.CheckPatterns(t, auth, patterns, "/api/{id}", "/sign-in", "GET /api/health")
 
 	r := &recorder{TB: t}
-	cognitotest.CheckPatterns(r, auth, append(patterns, "/x{y"), "GET /api/{id}", "/sign-in", "GET /users/{id}")
-	for i, want := range []string{"/api/health is not guarded", "/x{y counts as unguarded", "GET /users/{id} is listed as public"} {
-		if len(r.failures) != 3 || !strings.Contains(r.failures[i], want) {
+	cognitotest.CheckPatterns(r, auth, append(patterns, "/x{y"), "GET /api/{id}", "/api/{id}", "/sign-in", "GET /users/{id}")
+	for i, want := range []string{"/api/health is not guarded", "/x{y counts as unguarded", "/api/{id} is listed as public twice", "GET /users/{id} is listed as public, and /((?!api|sign-in).*) guards it"} {
+		if len(r.failures) != 4 || !strings.Contains(r.failures[i], want) {
 			t.Errorf("failures %q", r.failures)
 		}
 	}

@@ -26,7 +26,8 @@ type Config struct {
 	// Matcher lists patterns of paths to protect, exactly as in the config.matcher
 	// of a Next.js middleware. Rules are the same with conditions. A path is
 	// protected if either selects it. With both nil every path is protected. A list
-	// that is empty and not nil is an error, because in Next.js it protects nothing.
+	// that is empty and not nil is an error, because in Next.js it protects nothing. So are
+	// patterns that together select no path, such as "/((?!api|).*)" with its bar too many.
 	//
 	// A segment in the syntax of chi or ServeMux, such as {id}, is an error. For Next.js
 	// it is mere text, and the pattern would protect nothing. Write "/users/:id",

@@ -135,6 +135,23 @@ func TestNewReportsEverythingByField(t *testing.T) {
 	}
 }
 
+// TestWrongOriginHidesNothing: what Routes need is reported beside it.
+func TestWrongOriginHidesNothing(t *testing.T) {
+	_, err := cognito.New(cognito.Config{
+		UserPool: cognito.UserPool{ID: "eu-west-1_a", ClientID: "a"},
+		Origin:   "localhost:8080",
+		Secret:   []byte("short"),
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, field := range []string{"Origin: ", "UserPool.Domain: ", "Secret: "} {
+		if strings.Count(err.Error(), "\n"+field) != 1 {
+			t.Errorf("%s is not there once: %v", field, err)
+		}
+	}
+}
+
 // TestConfigErrorsKeepTheirTypes: a program can find out which field is faulty, and how.
 func TestConfigErrorsKeepTheirTypes(t *testing.T) {
 	_, err := cognito.New(cognito.Config{

@@ -14,8 +14,9 @@
 //	router.Use(auth.Protect)
 //	router.With(auth.RequireGroup("admins")).Get("/admin", admin)
 //
-// Handlers get the session with session.FromContext. Users sign in with Amplify in the
-// browser, or on this server: set Config.Origin, and mount [Auth.Routes].
+// Handlers get the session with [Auth.Session], or with session.FromContext where the Auth
+// is not at hand. Users sign in with Amplify in the browser, or on this server: set
+// Config.Origin, and mount [Auth.Routes].
 //
 // # What a request goes through
 //

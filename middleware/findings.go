@@ -57,6 +57,10 @@ func patternFindings(p *matcher.Pattern) (found []Finding) {
 	add := func(path, msg string) {
 		found = append(found, Finding{source, path, msg})
 	}
+	if empty, err := p.Machine().Empty(); err == nil && empty {
+		add("/x", "the pattern selects no path")
+		return found
+	}
 	for _, m := range negativeLookahead.FindAllStringSubmatchIndex(source, -1) {
 		before := source[:m[0]]
 		if strings.ContainsAny(strings.TrimRight(before, "("), `(){}:*+?\`) {

@@ -42,7 +42,21 @@ func (a *Auth) configureMatcher(configErrors *configerr.List) {
 		addSourceErrors(configErrors, field, rule.Source, ofRule)
 		a.addClientConditionErrors(configErrors, field, rule)
 	}
+	if a.matcher != nil && a.selectsNothing() {
+		configErrors.Add("Matcher", "%q selects no path, which would protect nothing: look for an empty alternative, as in (?!api|)", a.rules[0].Source)
+	}
 	a.setInclusions()
+}
+
+// selectsNothing reports whether no path matches any pattern. Nobody means that. It is a bar
+// too many, as in "/((?!api|).*)", and opens the whole site.
+func (a *Auth) selectsNothing() bool {
+	for i := range a.rules {
+		if empty, err := a.matcher.Pattern(i).Machine().Empty(); err != nil || !empty {
+			return false
+		}
+	}
+	return true
 }
 
 // addSourceErrors adds the mistakes that matcher.New has found in a rule, and the

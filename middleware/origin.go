@@ -29,6 +29,9 @@ func (a *Auth) configureOrigin(configErrors *configerr.List) {
 	origin, err := parseOrigin(cfg.Origin)
 	if err != nil {
 		configErrors.Join("Origin", err)
+		if cfg.usesRoutes() {
+			new(routesSettings).setRequired(cfg, configErrors)
+		}
 		return
 	}
 	if isInsecure(origin, cfg) {

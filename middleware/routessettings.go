@@ -70,13 +70,10 @@ func newRoutesSettings(cfg *Config, origin *url.URL, configErrors *configerr.Lis
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if cfg.UserPool.Domain == "" {
-		configErrors.Add("UserPool.Domain", "is required with Origin, unless something else signs users in: the host of the managed login")
-	}
+	s.setRequired(cfg, configErrors)
 	if p := cfg.Cookies.Path; p != "" && !cookie.PathMatches(p, cfg.RoutesPath+"/sign-out") {
 		configErrors.Add("Cookies.Path", "%q does not hold RoutesPath: a sign-out would see no cookies", p)
 	}
-	s.setFlowSealer(cfg, configErrors)
 	s.setRedirectURIs(cfg, configErrors)
 	for _, scope := range cfg.Login.Scopes {
 		if !isScope(scope) {
@@ -92,6 +89,15 @@ func newRoutesSettings(cfg *Config, origin *url.URL, configErrors *configerr.Lis
 	s.crossOrigin = http.NewCrossOriginProtection()
 	configErrors.Join("Origin", s.crossOrigin.AddTrustedOrigin(cfg.Origin))
 	return s
+}
+
+// setRequired checks the fields that Routes cannot do without. Their mistakes are reported
+// beside that of a wrong Origin.
+func (s *routesSettings) setRequired(cfg *Config, configErrors *configerr.List) {
+	if cfg.UserPool.Domain == "" {
+		configErrors.Add("UserPool.Domain", "is required with Origin, unless something else signs users in: the host of the managed login")
+	}
+	s.setFlowSealer(cfg, configErrors)
 }
 
 // isScope reports whether s is one scope (RFC 6749 §3.3).

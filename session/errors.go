@@ -30,7 +30,7 @@ var (
 	errNoCookies      = signedOutBecause(errors.New("no cookies"))
 	errNoAccessToken  = errors.New("no access token")
 	errNoRefreshToken = errors.New("no refresh token")
-	errNotOpened      = errors.New("the session's cookies cannot be opened: one is missing, or Secret is another one")
+	errNotOpened      = errors.New("the session's cookies cannot be opened: one is missing, or Secret or Layout is another one")
 	errNoRecord       = errors.New("the session's record is not in the store, or cannot be opened: the user has signed out, the store has lost it, or Secret is another one")
 	errRecordChanges  = errors.New("others change the session's record all the time")
 	errIdle           = errors.New("the session was not used for longer than Lifetime.Idle")

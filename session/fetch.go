@@ -33,7 +33,8 @@ var noOptions FetchOptions
 // does.
 //
 // A session that a guard of this Manager has put into the request's context is returned
-// as it is, unless ForceRefresh is set or it is older than MaxAge. So is one of this user
+// as it is while it is valid and not signed out, unless ForceRefresh is set or it is older
+// than MaxAge. So is one of this user
 // pool and app client that [NewContext] has put there.
 func (m *Manager) Fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptions) (*Session, error) {
 	if opts == nil {

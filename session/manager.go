@@ -254,7 +254,7 @@ func (m *Manager) store(s *Session, refreshToken string, signOutCount uint64) *S
 // session without a user and for one that Cognito says is over. Otherwise it is
 // tokens.ErrUnavailable, with the *tokens.APIError if Cognito has answered. The access
 // token needs the scope aws.cognito.signin.user.admin, which the managed login grants
-// only if it is asked for.
+// if the app client allows it, and Login.Scopes of package middleware is empty or names it.
 func (m *Manager) UserAttributes(ctx context.Context, s *Session) (map[string]string, error) {
 	if !s.hasUser() {
 		return nil, ErrSignedOut

@@ -20,7 +20,7 @@ const (
 	ReasonNoCookies     Reason = "no_cookies"      // no cookies of an app client in this layout, and no bearer token
 	ReasonOtherClient   Reason = "other_client"    // cookies of another app client only
 	ReasonBearerOff     Reason = "bearer_off"      // a bearer token, and Config.Bearer is not set
-	ReasonNotOpened     Reason = "not_opened"      // cookies of LayoutSealed or LayoutHandle that open no session: a chunk or the record is missing, or Secret is another one
+	ReasonNotOpened     Reason = "not_opened"      // cookies of LayoutSealed or LayoutHandle that open no session: a chunk or the record is missing, or Secret or Layout is another one
 	ReasonNotTakenOver  Reason = "not_taken_over"  // a session in Amplify's cookies, which Config.TakeOver leaves there
 	ReasonIdle          Reason = "idle"            // Lifetime.Idle has passed
 	ReasonTooOld        Reason = "too_old"         // Lifetime.Absolute has passed

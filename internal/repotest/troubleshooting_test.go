@@ -147,12 +147,13 @@ func (l *logging) parse(t *testing.T, file string) {
 				l.literals = append(l.literals, text)
 			}
 		case *ast.KeyValueExpr:
-			// What an outage.Log logs, and a background.Task.
 			if key, ok := n.Key.(*ast.Ident); ok {
-				if text := literal(n.Value); text != "" && key.Name == "What" {
-					l.messages[text+" begins to fail"], l.messages[text+" works again"] = true, true
-				} else if text != "" && key.Name == "Name" {
-					l.messages[text+" has panicked"] = true
+				l.addField(key.Name, literal(n.Value))
+			}
+		case *ast.AssignStmt:
+			for i, left := range n.Lhs {
+				if field, ok := left.(*ast.SelectorExpr); ok && len(n.Rhs) == len(n.Lhs) {
+					l.addField(field.Sel.Name, literal(n.Rhs[i]))
 				}
 			}
 		case *ast.CallExpr:
@@ -160,6 +161,18 @@ func (l *logging) parse(t *testing.T, file string) {
 		}
 		return true
 	})
+}
+
+// addField adds the messages of an outage.Log and of a background.Task, which have a field
+// for them.
+func (l *logging) addField(name, text string) {
+	switch {
+	case text == "":
+	case name == "What":
+		l.messages[text+" begins to fail"], l.messages[text+" works again"] = true, true
+	case name == "Name":
+		l.messages[text+" has panicked"] = true
+	}
 }
 
 // addMessage adds the message of a call that logs one. A message that is made of parts counts
