@@ -130,11 +130,8 @@ func (a *Auth) userBefore(r *http.Request) session.User {
 		ctx = a.sessions.NewContext(ctx, nil)
 	}
 	// Only cookies are of the browser's session. A bearer token may stand anywhere else.
-	// session.TakeOver asks how the browser navigates.
-	header := make(http.Header)
-	for _, name := range []string{"Cookie", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-Fetch-Site"} {
-		header[name] = r.Header[name]
-	}
+	// session.TakeOver finds a session in Amplify's cookies for a tab's navigation only.
+	header := http.Header{"Cookie": r.Header["Cookie"], "Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}, "Sec-Fetch-Site": {"none"}}
 	r = (&http.Request{Method: r.Method, URL: &url.URL{Path: r.URL.Path}, Header: header}).WithContext(ctx)
 	s, err := a.sessions.Fetch(nil, r, nil)
 	if refusal, ok := errors.AsType[*tokens.VerifyError](err); ok && refusal.Token != nil {

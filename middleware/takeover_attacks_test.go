@@ -147,7 +147,6 @@ func TestTakeOverHeaderSize(t *testing.T) {
 			for _, line := range resp.Header["Set-Cookie"] {
 				size += len(line) + len("Set-Cookie: \r\n")
 			}
-			t.Logf("%s: %d, %d lines, %d bytes", h, resp.StatusCode, len(resp.Header["Set-Cookie"]), size)
 			if size > 32<<10 {
 				t.Errorf("%d", size)
 			}

@@ -46,13 +46,14 @@ func (all *deletions) add(d deletion) {
 
 // lines returns the Set-Cookie lines of an answer to a request for host. A name that the
 // request carried is deleted in every scope. The cookies that make a session come first,
-// so that they are deleted even if the lines become too many.
-func (all deletions) lines(attributes cookie.Attributes, host string) []string {
+// so that they are deleted even if the lines become too many. used is the size of those that
+// the answer has already.
+func (all deletions) lines(attributes cookie.Attributes, host string, used int) []string {
 	if len(all) == 0 {
 		return nil
 	}
 	var lines []string
-	size := 0
+	size := used
 	add := func(d *deletion, s scope, limit int) {
 		if strings.HasPrefix(d.name, hostPrefix) && (s.domain != "" || s.path != "/") {
 			return // browsers hold no such cookie there

@@ -59,6 +59,9 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	defer stop()
 	err := m.endLayout(ctx, half, w, r, m.layout, cookies)
 	if amplify := m.takeOver.cookies(r); len(amplify) > 0 {
+		if m.handle != nil {
+			m.handle.takeTakenOver(half, amplify)
+		}
 		amplifyErr := m.endLayout(ctx, half, w, r, m.takeOver.amplify, amplify)
 		if amplifyErr != nil && len(cookies) > 0 { // they are not the own session's
 			amplifyErr = ErrNotAllEnded

@@ -84,6 +84,9 @@ func (m *Manager) fetch(w http.ResponseWriter, r *http.Request, opts *FetchOptio
 		}
 		return nil, errNoCookies
 	}
+	if m.takeOver != nil {
+		m.takeOver.markPage(w, r)
+	}
 	if !opts.ForceRefresh {
 		s := m.cachedOnly(ctx, parsed)
 		m.hooks.cacheAsked(ctx, s != nil)
@@ -147,9 +150,6 @@ func (m *Manager) fetchUncached(ctx context.Context, w http.ResponseWriter, r *h
 	}
 	// A takeover has asked for more than MayClear does.
 	users, a := found.users, answer{w: w, r: r, cookies: cookies, page: w != nil && (l != m.layout || page.MayClear(r))}
-	if a.page && l == m.layout && page.IsOwnNavigation(r) && !m.takeOver.isMarked(r) {
-		m.takeOver.mark(w, r)
-	}
 	if a.page {
 		l.clearStale(a, found.stale)
 	}
@@ -215,12 +215,14 @@ func (m *Manager) fetchFromAmplify(ctx context.Context, w http.ResponseWriter, r
 	if err != nil {
 		return nil, err
 	}
-	l := m.takeOver.layoutFor(cookies)
+	l := m.takeOver.layoutFor(cookies, subject)
 	s, err := m.fetchUncached(ctx, w, r, opts, cookies, l)
 	switch {
+	case errors.Is(err, refresh.ErrTooMany), errors.Is(err, errNotAllTried): // by an attacker with a session of his own
+		return nil, notTakenOver("it was refreshed too often")
 	case err != nil:
 		return nil, err
-	case s.access.Subject() != subject || !m.takeOver.isEarly(s.access): // the refresh token is of another sign-in
+	case !m.takeOver.isOf(s.access, subject): // the refresh token is of another sign-in
 		return nil, notTakenOver("the refreshed tokens are of another sign-in")
 	case w == nil, page.IsPrefetch(r), !m.takeOver.isComplete(s, cookies):
 		return s, nil

@@ -25,11 +25,12 @@ var errTooManyHandles = errors.New("more handles than are looked at for one requ
 
 // handleLayout keeps the tokens of a session in a store. The cookie has the handle of the
 // record. A sign-in begins a record, a refresh replaces it, and a sign-out deletes it.
-// Nothing puts a record under a handle again, so a deleted session never comes back.
+// Nothing puts a record under a handle again, so a deleted session never comes back, except
+// for one that is taken over again with the same tokens.
 type handleLayout struct {
 	names
-	cookieName string
-	takenName  string // of the cookie of a session that was taken over
+	cookieName  string
+	takenPrefix string // of the names of cookies of sessions that were taken over
 	*handleRecords
 	alwaysAsk  bool
 	attributes cookie.Attributes
@@ -47,7 +48,7 @@ func newHandleLayout(cfg *Config, store refresh.Store) (*handleLayout, error) {
 	}
 	prefix := sealedcookie.Prefix(cfg.UserPool.ClientID, attributes)
 	l := &handleLayout{
-		names: names{prefix}, cookieName: prefix + sealedcookie.HandleName, takenName: prefix + sealedcookie.TakenOverName,
+		names: names{prefix}, cookieName: prefix + sealedcookie.HandleName, takenPrefix: prefix + sealedcookie.TakenOverName,
 		handleRecords: records, alwaysAsk: cfg.AlwaysAskStore, attributes: attributes, log: cfg.Logger,
 	}
 	l.logDuplicates.Interval = time.Minute
@@ -77,32 +78,40 @@ func (l *handleLayout) single(cookies requestCookies) (access, id string) {
 	return "", ""
 }
 
-// handlesOf returns the genuine handles in the cookies, each once. all reports whether there
-// are no others.
-func (l *handleLayout) handlesOf(cookies requestCookies) (handles []sealedcookie.Handle, all bool) {
-	for i := range cookies {
-		if !l.isOwn(cookies[i].name) {
-			continue
+// handlesOf returns the genuine handles in the cookies, each once. Those from position taken
+// on were taken over. all reports whether there are no others.
+func (l *handleLayout) handlesOf(cookies requestCookies) (handles []sealedcookie.Handle, taken int, all bool) {
+	for _, isTaken := range []bool{false, true} {
+		for i := range cookies {
+			if c := &cookies[i]; !l.isOwn(c.name) || l.isTaken(c.name) != isTaken {
+				continue
+			}
+			h, ok := l.handles.Parse(cookies[i].value)
+			switch {
+			case !ok || slices.Contains(handles, h):
+			case len(handles) == maxHandles:
+				return handles, taken, false
+			default:
+				handles = append(handles, h)
+			}
 		}
-		h, ok := l.handles.Parse(cookies[i].value)
-		switch {
-		case !ok || slices.Contains(handles, h):
-		case len(handles) == maxHandles:
-			return handles, false
-		default:
-			handles = append(handles, h)
+		if !isTaken {
+			taken = len(handles)
 		}
 	}
-	return handles, len(cookies) < maxCookies
+	return handles, taken, len(cookies) < maxCookies
 }
 
 // users returns the user of the latest sign-in. Without the store it returns what is known of
 // the record, and nothing may be refreshed: other processes could not get the new tokens.
 func (l *handleLayout) users(ctx context.Context, cookies requestCookies) (found foundUsers, _ error) {
-	handles, all := l.handlesOf(cookies)
+	handles, taken, all := l.handlesOf(cookies)
 	found = foundUsers{all: all, noneErr: errNotOpened}
 	var latest *record
-	for _, h := range handles {
+	for i, h := range handles {
+		if i == taken && latest != nil {
+			break // what was taken over is older than every sign-in here
+		}
 		r, err := l.read(ctx, h)
 		switch {
 		case err == nil:
@@ -115,14 +124,14 @@ func (l *handleLayout) users(ctx context.Context, cookies requestCookies) (found
 			}
 			found.fixedErr = err
 		}
-		if latest == nil || r.SignedIn.After(latest.SignedIn) {
+		if latest == nil || i < taken && r.SignedIn.After(latest.SignedIn) || i >= taken && r.Refreshed.After(latest.Refreshed) {
 			latest = r
 		}
 	}
 	if latest != nil {
 		found.users = []userCookies{l.userOf(latest)}
 		for i := range cookies {
-			if c := &cookies[i]; c.name == l.takenName && c.value != latest.handle.Text {
+			if c := &cookies[i]; l.isTaken(c.name) && c.value != latest.handle.Text {
 				found.stale = append(found.stale, staleCookie{index: i, opened: true})
 			}
 		}
@@ -161,7 +170,7 @@ func (l *handleLayout) writeSignIn(a answer, _ *Session, c *content) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, takeTimeout)
 	defer cancel()
-	handles, _ := l.handlesOf(a.cookies)
+	handles, _, _ := l.handlesOf(a.cookies)
 	for _, h := range handles {
 		_, _ = l.take(limited, h) // else it is tried again when the handle is shown
 	}
@@ -177,30 +186,44 @@ func (l *handleLayout) writeSignIn(a answer, _ *Session, c *content) error {
 	return nil
 }
 
-// writeTakenOver writes the handle of the sign-in, which is always the same, under a name of
-// its own. The first of several answers makes the record. So each sign-in has one record
-// only, and a late answer changes nothing.
-func (l *handleLayout) writeTakenOver(a answer, s *Session, c *content, isEnded func() bool) error {
+// writeTakenOver writes the handle of these tokens under a name of its own. The first of
+// several answers makes the record. So the same tokens have one record only, and a late
+// answer changes nothing.
+func (l *handleLayout) writeTakenOver(a answer, _ *Session, c *content, isEnded func() bool) error {
 	w := l.writer(a)
 	if !w.mayRefresh(isEnded) {
 		return errAnswerSettled
 	}
-	r := l.newRecord(l.handles.Of(signInOf(s.access)), c)
+	h, name := l.handles.Of(c.Access, c.Refresh)
+	r := l.newRecord(h, c)
 	if err := l.addOnce(a.r.Context(), r); err != nil {
 		return err
 	}
-	w.put(w.attributes.Line(l.takenName, r.handle.Text))
+	w.put(w.attributes.Line(l.prefix+name, r.handle.Text))
 	w.finish()
 	return nil
 }
 
+// takeTakenOver deletes the record of a session in Amplify's cookies whose takeover the
+// browser has not seen.
+func (l *handleLayout) takeTakenOver(ctx context.Context, amplify requestCookies) {
+	refreshTokens := append(amplify.all(slotRefresh), "")
+	for _, access := range amplify.all(slotAccess)[:min(len(amplify.all(slotAccess)), maxHandles)] {
+		h, _ := l.handles.Of(access, refreshTokens[0])
+		_, _ = l.take(ctx, h) // the sign-in is refused, too
+	}
+}
+
 // isOwn reports whether a cookie's name is that of a handle.
-func (l *handleLayout) isOwn(name string) bool { return name == l.cookieName || name == l.takenName }
+func (l *handleLayout) isOwn(name string) bool { return name == l.cookieName || l.isTaken(name) }
+
+// isTaken reports whether a cookie's name is that of a session that was taken over.
+func (l *handleLayout) isTaken(name string) bool { return strings.HasPrefix(name, l.takenPrefix) }
 
 // takeUsers deletes the records of all handles, and returns their users, the latest sign-in
 // first. If the store fails, it returns what is known of them.
 func (l *handleLayout) takeUsers(ctx context.Context, cookies requestCookies) (found foundUsers, err error) {
-	handles, all := l.handlesOf(cookies)
+	handles, _, all := l.handlesOf(cookies)
 	found.all = all
 	var errs []error
 	if !all {

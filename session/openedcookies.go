@@ -13,8 +13,9 @@ const (
 // sealedSession is a session as sealed cookies hold it. It is immutable and shared.
 type sealedSession struct {
 	sealedcookie.Session
-	name    string                // of the sign-in's cookies
-	cookies []sealedcookie.Cookie // in the order of their positions
+	name      string                // of the sign-in's cookies
+	takenOver bool                  // by an answer of a takeover
+	cookies   []sealedcookie.Cookie // in the order of their positions
 }
 
 // size is about what it takes in memory, in bytes.

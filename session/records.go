@@ -203,7 +203,7 @@ func (hr *handleRecords) add(ctx context.Context, r *record) (err error) {
 	return err
 }
 
-// addOnce puts the record of a sign-in that is taken over into the store, unless it was put
+// addOnce puts the record of tokens that are taken over into the store, unless it was put
 // there before. It reports why the record that is there is no session.
 func (hr *handleRecords) addOnce(ctx context.Context, r *record) error {
 	hr.mu.Lock()
@@ -211,9 +211,6 @@ func (hr *handleRecords) addOnce(ctx context.Context, r *record) error {
 	hr.mu.Unlock()
 	if ended {
 		return signedOutBecause(refresh.ErrEnded)
-	}
-	if hr.records.get(r.handle.Text) != nil {
-		return nil
 	}
 	there, err := hr.store.Add(ctx, r.handle.Key, r.sealed, hr.until(&r.content).Sub(hr.now()))
 	if err != nil {

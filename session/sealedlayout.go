@@ -177,6 +177,12 @@ func (l *sealedLayout) open(cookies requestCookies) (opened []*chunks, stale []s
 		}
 	}
 	slices.SortStableFunc(opened, func(a, b *chunks) int {
+		switch { // what was taken over is older than every sign-in here
+		case a.session.takenOver && !b.session.takenOver:
+			return 1
+		case b.session.takenOver && !a.session.takenOver:
+			return -1
+		}
 		return cmp.Or(b.session.SignedIn.Compare(a.session.SignedIn), b.session.Refreshed.Compare(a.session.Refreshed), b.session.Expires.Compare(a.session.Expires))
 	})
 	return opened, stale
@@ -192,6 +198,7 @@ func (l *sealedLayout) openValues(name string, values []string) *sealedSession {
 		return nil
 	}
 	s := &sealedSession{Session: *content, name: strings.Clone(name)} // parts of a header would keep all of it in memory
+	s.takenOver = name == l.codec.Name(takenOverName(s.Access))
 	for _, value := range values {
 		s.cookies = append(s.cookies, sealedcookie.Cookie{Value: strings.Clone(value)})
 	}
@@ -212,7 +219,7 @@ func (l *sealedLayout) writeRefreshed(a answer, u *userCookies, got *refresh.Tok
 		refreshed = l.now()
 	}
 	content, name := refreshedContent(u.sealed.SignedIn, got, refreshed), u.sealed.name
-	if name == l.codec.Name(takenOverSignIn(got.Access)) {
+	if u.sealed.takenOver {
 		name = l.codec.Name(signInOf(got.Access))
 	}
 	w.header["Set-Cookie"] = slices.DeleteFunc(w.header["Set-Cookie"], func(line string) bool {
@@ -238,19 +245,20 @@ func (l *sealedLayout) writeSignIn(a answer, s *Session, c *content) error {
 	return nil
 }
 
-// writeTakenOver writes the session under a name that no refresh writes.
+// writeTakenOver writes the session under a name that only answers with the same tokens
+// write.
 func (l *sealedLayout) writeTakenOver(a answer, s *Session, c *content, isEnded func() bool) error {
 	w := l.writer(a)
 	if !w.mayRefresh(isEnded) {
 		return errAnswerSettled
 	}
-	l.write(w, l.sealOnce(l.codec.Name(takenOverSignIn(s.access)), c))
+	l.write(w, l.sealOnce(l.codec.Name(takenOverName(s.access.Raw())), c))
 	w.finish()
 	return nil
 }
 
-// takenOverSignIn is signInOf for the answers of a takeover.
-func takenOverSignIn(t *tokens.Token) string { return "taken over " + signInOf(t) }
+// takenOverName is signInOf for the answers of a takeover.
+func takenOverName(access string) string { return "taken over " + access }
 
 // signInOf returns a text that is the same for all tokens of a sign-in. Tokens of app
 // clients without token revocation do not name it. Its time stands for it then.
@@ -354,7 +362,7 @@ func (l *sealedLayout) sealOnce(name string, content *sealedcookie.Session) *sea
 	if s := l.sealed.get(name, content); s != nil {
 		return s
 	}
-	s := &sealedSession{Session: *content, name: name}
+	s := &sealedSession{Session: *content, name: name, takenOver: name == l.codec.Name(takenOverName(content.Access))}
 	s.cookies = l.codec.Seal(name, content, content.Refreshed.Add(l.attributes.MaxAge))
 	l.sealed.put(s)
 	l.opened.put(s) // the browser's next request shows it

@@ -161,12 +161,22 @@ func (w *answerCookies) put(line string) {
 	}), line)
 }
 
+// otherDeletions returns the size of the deletions of other layouts' cookies on the answer.
+func (w *answerCookies) otherDeletions() (size int) {
+	for _, line := range w.header["Set-Cookie"] {
+		if !w.isOwnLine(line) && strings.Contains(line, "=; Path=") {
+			size += len(line)
+		}
+	}
+	return size
+}
+
 // finish adds the deletions, and has the guard put all lines back if a handler loses
 // them. The deletions come before the new values: cookie jars by the older RFC 6265 §5.3
 // take the cookie of the host alone for that with the host as its Domain, so that the
 // deletion of one deletes the other.
 func (w *answerCookies) finish() {
-	if deletions := w.deletions.lines(w.attributes, w.host); deletions != nil {
+	if deletions := w.deletions.lines(w.attributes, w.host, w.otherDeletions()); deletions != nil {
 		var others, own []string
 		for _, line := range w.header["Set-Cookie"] {
 			switch {

@@ -55,26 +55,30 @@ func newTakeOver(cfg *Config, layout names) *takeOver {
 // find returns Amplify's cookies of a request whose session may be taken over. If only
 // another navigation may do that, the answer is none for later.
 func (t *takeOver) find(w http.ResponseWriter, r *http.Request) requestCookies {
-	if t == nil || t.isMarked(r) || w != nil && t.isSettled(w) {
+	cookies := t.cookies(r)
+	if len(cookies) == 0 || t.isMarked(r) || w != nil && t.isSettled(w) {
 		return nil
 	}
-	cookies := t.cookies(r)
 	if page.IsOwnNavigation(r) {
 		return cookies
 	}
-	if len(cookies) > 0 && w != nil {
+	if w != nil {
 		cookie.MarkPrivate(w)
 		w.Header().Add("Vary", "Sec-Fetch-Site")
 	}
 	return nil
 }
 
-// cookies returns Amplify's cookies of a request.
+// cookies returns Amplify's cookies of a request, if there is a token among them.
 func (t *takeOver) cookies(r *http.Request) requestCookies {
 	if t == nil {
 		return nil
 	}
-	return t.amplify.parse(r.Header, nil)
+	cookies := t.amplify.parse(r.Header, nil)
+	if !slices.ContainsFunc(cookies, t.amplify.holdsTokens) {
+		return nil
+	}
+	return cookies
 }
 
 // isOwnLine reports whether a Set-Cookie line is one of Amplify's, or the marker's.
@@ -108,6 +112,7 @@ func (t *takeOver) check(ctx context.Context, cookies requestCookies, verify fun
 	case !all, len(access)+len(ids) > maxTakeOverTokens, len(refreshTokens) > 1:
 		return "", notTakenOver("there are several sessions")
 	}
+	var newest *tokens.Token
 	for i, raw := range append(access, ids...) {
 		use := tokens.Access
 		if i >= len(access) {
@@ -123,13 +128,19 @@ func (t *takeOver) check(ctx context.Context, cookies requestCookies, verify fun
 			return "", notTakenOver("the user has not signed in before TakeOver.Before")
 		}
 		subject = token.Subject()
-		if use == tokens.Access {
-			if err := t.lifetime.overErr(takenOver(newSession(token, nil, ""), ""), t.now()); err != nil {
-				return "", signedOutBecause(err)
-			}
+		if use == tokens.Access && (newest == nil || token.IssuedAt().After(newest.IssuedAt())) {
+			newest = token
 		}
 	}
+	if err := t.lifetime.overErr(takenOver(newSession(newest, nil, ""), ""), t.now()); err != nil {
+		return "", signedOutBecause(err)
+	}
 	return subject, nil
+}
+
+// isOf reports whether a token is of the subject, and of a sign-in before the change.
+func (t *takeOver) isOf(token *tokens.Token, subject string) bool {
+	return token.Subject() == subject && t.isEarly(token)
 }
 
 // isEarly reports whether a token is of a sign-in before the change.
@@ -170,8 +181,8 @@ func takenOver(s *Session, refreshToken string) *content {
 }
 
 // layoutFor returns the layout to fetch the session from.
-func (t *takeOver) layoutFor(cookies requestCookies) *takeOverLayout {
-	l := &takeOverLayout{amplifyLayout: t.amplify, takeOver: t}
+func (t *takeOver) layoutFor(cookies requestCookies, subject string) *takeOverLayout {
+	l := &takeOverLayout{amplifyLayout: t.amplify, takeOver: t, subject: subject}
 	if all := cookies.all(slotRefresh); len(all) > 0 {
 		l.refreshToken = all[0]
 	}
@@ -182,6 +193,7 @@ func (t *takeOver) layoutFor(cookies requestCookies) *takeOverLayout {
 type takeOverLayout struct {
 	*amplifyLayout
 	takeOver     *takeOver
+	subject      string
 	refreshToken string
 }
 
@@ -194,7 +206,11 @@ func (l *takeOverLayout) users(ctx context.Context, cookies requestCookies) (fou
 	return found, err
 }
 
+// writeRefreshed writes nothing of another sign-in, whose refresh token was planted.
 func (l *takeOverLayout) writeRefreshed(a answer, u *userCookies, got *refresh.Tokens, isEnded func() bool) {
+	if !l.takeOver.isOf(got.Access, l.subject) {
+		return
+	}
 	l.refreshToken = got.Refresh
 	l.amplifyLayout.writeRefreshed(a, u, got, isEnded)
 }
@@ -221,6 +237,13 @@ func (t *takeOver) replace(w http.ResponseWriter, r *http.Request) {
 		t.amplify.clearAll(answer{w: w, r: r, cookies: cookies}, users)
 	}
 	t.mark(w, r)
+}
+
+// markPage sets the marker on a page, unless the browser has it.
+func (t *takeOver) markPage(w http.ResponseWriter, r *http.Request) {
+	if w != nil && page.MayClear(r) && !page.IsPrefetch(r) && !t.isMarked(r) && !t.isSettled(w) {
+		t.mark(w, r)
+	}
 }
 
 // mark sets the marker. A nil takeOver sets none.

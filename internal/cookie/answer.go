@@ -75,6 +75,9 @@ func (l *Lines) AddTo(h http.Header, target string) bool {
 }
 
 func (l *Lines) addTo(h http.Header, target string) {
+	if len(l.texts) == 0 {
+		return
+	}
 	lines := h["Set-Cookie"]
 	if l.Void != nil && l.Void() {
 		h["Set-Cookie"] = slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return slices.Contains(l.texts, line) })

@@ -19,8 +19,8 @@ const (
 	// Codec ends like it.
 	HandleName = "handle"
 
-	// TakenOverName follows it in the name of the cookie with a handle of Handles.Of.
-	TakenOverName = "amplify"
+	// TakenOverName follows it in the names of cookies with a handle of Handles.Of.
+	TakenOverName = "amplify."
 )
 
 var handleLength = base64.RawURLEncoding.EncodedLen(handleSize + seal.MACSize)
@@ -58,10 +58,14 @@ func (h *Handles) New() Handle {
 	return h.handleOf(random)
 }
 
-// Of returns the handle of a sign-in that is taken over from other cookies. It is always the
-// same, and only who has the secret can make it.
-func (h *Handles) Of(signIn string) Handle {
-	return h.handleOf(append(h.codes.MAC([]byte("taken over 1 "+signIn)), h.codes.MAC([]byte("taken over 2 "+signIn))...))
+// Of returns the handle of a session that is taken over from other cookies with these
+// tokens, and a name for its cookie. Both are always the same. Only who has the secret can
+// make the handle, and nobody gets it who does not show both tokens.
+func (h *Handles) Of(access, refresh string) (handle Handle, name string) {
+	text := access + " " + refresh
+	handle = h.handleOf(append(h.codes.MAC([]byte("taken over 1 "+text)), h.codes.MAC([]byte("taken over 2 "+text))...))
+	digest := sha256.Sum256([]byte(text))
+	return handle, TakenOverName + base64.RawURLEncoding.EncodeToString(digest[:])[:digestLength]
 }
 
 func (h *Handles) handleOf(id []byte) Handle {
