@@ -257,12 +257,15 @@ func TestOtherLayouts(t *testing.T) {
 	amplifyOnly(t)
 	t.Parallel()
 	for _, layout := range []session.Layout{session.LayoutSealed, session.LayoutHandle} {
-		pattern := longtest.Scale("^TestSignInOverHTTPS$", "^Test")
-		cmd := exec.Command(os.Args[0], "-test.run="+pattern, "-test.timeout=10m")
-		cmd.Env = append(os.Environ(), longtest.Variable+"=", layoutVariable+"="+string(layout))
-		out, err := cmd.CombinedOutput()
-		if err != nil || bytes.Contains(out, []byte("no tests to run")) {
-			t.Errorf("%s: %v\n%s", layout, err, out)
-		}
+		t.Run(string(layout), func(t *testing.T) {
+			t.Parallel()
+			pattern := longtest.Scale("^TestSignInOverHTTPS$", "^Test")
+			cmd := exec.Command(os.Args[0], "-test.run="+pattern, "-test.timeout=10m")
+			cmd.Env = append(os.Environ(), longtest.Variable+"=", layoutVariable+"="+string(layout))
+			out, err := cmd.CombinedOutput()
+			if err != nil || bytes.Contains(out, []byte("no tests to run")) {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
 	}
 }

@@ -161,6 +161,7 @@ func TestPathFormsOfEveryMethod(t *testing.T) {
 
 // TestRandomPathForms sends each target to the readers and to some of the routers.
 func TestRandomPathForms(t *testing.T) {
+	t.Parallel()
 	tests := newFormTests(t)
 	const workers = 2
 	var wg sync.WaitGroup

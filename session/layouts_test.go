@@ -93,13 +93,16 @@ func TestOtherLayouts(t *testing.T) {
 		if layout == session.LayoutAmplify {
 			continue
 		}
-		pattern := longtest.Scale("^TestPageAfterSignIn$", "^Test")
-		cmd := exec.Command(os.Args[0], "-test.run="+pattern, "-test.timeout=10m")
-		cmd.Env = append(os.Environ(), longtest.Variable+"=", layoutVariable+"="+string(layout))
-		out, err := cmd.CombinedOutput()
-		if err != nil || bytes.Contains(out, []byte("no tests to run")) {
-			t.Errorf("%s: %v\n%s", layout, err, out)
-		}
+		t.Run(string(layout), func(t *testing.T) {
+			t.Parallel()
+			pattern := longtest.Scale("^TestPageAfterSignIn$", "^Test")
+			cmd := exec.Command(os.Args[0], "-test.run="+pattern, "-test.timeout=10m")
+			cmd.Env = append(os.Environ(), longtest.Variable+"=", layoutVariable+"="+string(layout))
+			out, err := cmd.CombinedOutput()
+			if err != nil || bytes.Contains(out, []byte("no tests to run")) {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
 	}
 }
 
