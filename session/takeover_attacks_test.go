@@ -130,9 +130,14 @@ func TestTakeOverLateAfterSignIn(t *testing.T) {
 		})
 		b.read(in)
 		b.read(slow)
-		s, _, err := fetch(e.manager, navigation(b.cookiesFor(site)...))
-		if err != nil || s.User().Username != "bob" {
-			t.Errorf("%s: after the sign-in of bob: %v, %v", layout, s.User().Username, err)
+		both := len(b.cookiesFor(site))
+		a := b.send(navigation(), getWith(e.manager))
+		b.read(a)
+		if a.err != nil || a.session.User().Username != "bob" {
+			t.Errorf("%s: after the sign-in of bob: %v, %v", layout, a.session, a.err)
+		}
+		if left := len(b.cookiesFor(site)); left >= both {
+			t.Errorf("%s: %d of %d cookies are left", layout, left, both)
 		}
 	}
 }
