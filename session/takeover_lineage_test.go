@@ -229,8 +229,11 @@ func TestTakeOverOldCopyIsNotIdle(t *testing.T) {
 		if _, _, err := fetch(e.newTakingManager(layout, func(c *session.Config) { c.Lifetime.Idle = 3 * time.Hour }), navigation(now...)); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := fetch(e.manager, navigation(append(now, e.prefixed("%61da.accessToken=")+first.Access)...)); err != nil {
-			t.Errorf("%s: a session that was refreshed a minute ago: %v", layout, err)
+		old := []string{e.prefixed("%61da.accessToken=") + first.Access}
+		for _, cookies := range [][]string{append(old, now...), append(now, old...)} {
+			if _, _, err := fetch(e.newTakingManager(layout, func(c *session.Config) { c.Lifetime.Idle = 3 * time.Hour }), navigation(cookies...)); err != nil {
+				t.Errorf("%s: a session that was refreshed a minute ago: %v", layout, err)
+			}
 		}
 	}
 }

@@ -54,6 +54,14 @@ func TestLinesAddTo(t *testing.T) {
 }
 
 // TestVoidLines: the sign-in was ended after the refresh.
+// TestNoLines adds nothing to a header, not even an empty field.
+func TestNoLines(t *testing.T) {
+	h := http.Header{}
+	if lines := (&cookie.Lines{Prefix: "p."}); lines.AddTo(h, "/") || len(h) > 0 {
+		t.Errorf("the header is %q", h)
+	}
+}
+
 func TestVoidLines(t *testing.T) {
 	lines := &cookie.Lines{Prefix: "p.", Void: func() bool { return true }}
 	lines.Replace([]string{"p.x=1", "p.y=1"})
