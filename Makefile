@@ -20,7 +20,7 @@ demo: ## run the example application
 # The longest packages come first. Those of LONG_PACKAGES have tests of test-long alone.
 LONG_PACKAGES = /internal/(browser|emulator|proxy|replica)test$$
 test: ## run the tests; no network, no AWS account
-	GORACE=atexit_sleep_ms=10 go test -race -p 4 -parallel 4 -shuffle=on ./middleware ./session \
+	GOGC=400 GORACE=atexit_sleep_ms=10 go test -race -p 4 -parallel 4 -shuffle=on ./middleware ./session \
 		$$(go list ./... | grep -vE '$(LONG_PACKAGES)')
 
 test-long: ## run every test in full: browsers, proxies, loads, allocations

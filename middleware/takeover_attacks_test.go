@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	cognito "github.com/cognitogate/cognitogate/middleware"
 	"github.com/cognitogate/cognitogate/session"
 )
@@ -157,7 +158,7 @@ func TestTakeOverHeaderSize(t *testing.T) {
 // TestTakeOverKinds takes over at navigations and answers of every kind.
 func TestTakeOverKinds(t *testing.T) {
 	for _, layout := range []func(*cognito.Config){sealed, handle} {
-		for _, method := range []string{"GET", "HEAD", "POST"} {
+		for _, method := range []string{"GET", "HEAD", "POST"}[:longtest.Scale(1, 3)] {
 			for _, kind := range []string{"plain", "304", "clear", "timeout", "nothing", "panic"} {
 				env := newTakeOverEnv(t, layout)
 				h := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

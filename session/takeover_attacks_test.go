@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cognitogate/cognitogate/cognitotest"
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -312,6 +313,7 @@ func TestTakeOverAttributes(t *testing.T) {
 // TestTakeOverLateBySeconds reads the answer of a takeover seven seconds late. A refresh
 // falls into them.
 func TestTakeOverLateBySeconds(t *testing.T) {
+	longtest.Only(t)
 	t.Parallel()
 	for _, layout := range opaqueLayouts {
 		e := newTakeOverEnv(t, layout, nil)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cognitogate/cognitogate/internal/longtest"
 	"github.com/cognitogate/cognitogate/session"
 	"github.com/cognitogate/cognitogate/tokens"
 )
@@ -115,7 +116,7 @@ func TestTakeOverLostAnswerThenRefresh(t *testing.T) {
 // refresh is due and one just after. The answers arrive in either order.
 func TestTakeOverLateUnrefreshedTakeOver(t *testing.T) {
 	t.Parallel()
-	for _, quickFirst := range []bool{true, false} {
+	for _, quickFirst := range []bool{false, true}[:longtest.Scale(1, 2)] {
 		for _, layout := range opaqueLayouts {
 			e := newTakeOverEnv(t, layout, nil)
 			e.server.SetRotation(true, 0)
