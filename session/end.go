@@ -44,8 +44,9 @@ const (
 // shown again. Other processes then refuse the sign-in if this one knows it.
 //
 // End takes at most five seconds. The error is that of the own session's revocation,
-// [ErrNotAllEnded], and with LayoutHandle the store's, joined; the browser is signed out all the same. Without a genuine
-// token, revocations are limited as refreshes.
+// [ErrNotAllEnded], and with LayoutHandle the store's, joined; the browser is signed out
+// all the same. Without a genuine token, revocations are limited as refreshes. With
+// Config.TakeOver, End ends the sessions in Amplify's cookies too.
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	cookies := m.parseCookies(r.Header, nil)
 	if len(cookies) == 0 && m.takeOver != nil {
@@ -59,9 +60,7 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	defer stop()
 	err := m.endLayout(ctx, half, w, r, m.layout, cookies)
 	if amplify := m.takeOver.cookies(r); len(amplify) > 0 {
-		if m.handle != nil {
-			m.handle.takeTakenOver(half, amplify)
-		}
+		m.takeTakenOver(half, amplify)
 		amplifyErr := m.endLayout(ctx, half, w, r, m.takeOver.amplify, amplify)
 		if amplifyErr != nil && len(cookies) > 0 { // they are not the own session's
 			amplifyErr = ErrNotAllEnded
@@ -73,6 +72,20 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("session: end: %w", err)
 	}
 	return nil
+}
+
+// takeTakenOver deletes the records of sessions in Amplify's cookies. Without a genuine token
+// it does nothing: made-up ones would displace what is known of others' sign-outs.
+func (m *Manager) takeTakenOver(ctx context.Context, amplify requestCookies) {
+	access, refreshTokens := amplify.all(slotAccess), append(amplify.all(slotRefresh), "")
+	if m.handle == nil || len(access) > maxTakeOverTokens {
+		return
+	}
+	for _, raw := range access {
+		if _, err := genuine(m.verifyToken(ctx, raw, tokens.Access)); err == nil {
+			m.handle.takeTakenOver(ctx, raw, refreshTokens[0])
+		}
+	}
 }
 
 // endLayout is End for the sessions in the cookies of one layout. From half's deadline on,

@@ -36,6 +36,7 @@ var (
 	errIdle           = errors.New("the session was not used for longer than Lifetime.Idle")
 	errTooOld         = errors.New("the session has reached Lifetime.Absolute")
 	errNotTakenOver   = errors.New("the session in Amplify's cookies is not taken over")
+	errTooManyRecords = errors.New("the sign-in was taken over too often")
 	errAnswerSettled  = errors.New("a sign-in or sign-out has written the answer's cookies")
 	errNoUser         = errors.New("the access token names no user")
 	errPrefetch       = errors.New("a prefetch refreshes nothing")

@@ -189,14 +189,14 @@ func (l *handleLayout) writeSignIn(a answer, _ *Session, c *content) error {
 // writeTakenOver writes the handle of these tokens under a name of its own. The first of
 // several answers makes the record. So the same tokens have one record only, and a late
 // answer changes nothing.
-func (l *handleLayout) writeTakenOver(a answer, _ *Session, c *content, isEnded func() bool) error {
+func (l *handleLayout) writeTakenOver(a answer, s *Session, c *content, isEnded func() bool) error {
 	w := l.writer(a)
 	if !w.mayRefresh(isEnded) {
 		return errAnswerSettled
 	}
 	h, name := l.handles.Of(c.Access, c.Refresh)
 	r := l.newRecord(h, c)
-	if err := l.addOnce(a.r.Context(), r); err != nil {
+	if err := l.addOnce(a.r.Context(), r, signInOf(s.access)); err != nil {
 		return err
 	}
 	w.put(w.attributes.Line(l.prefix+name, r.handle.Text))
@@ -205,13 +205,10 @@ func (l *handleLayout) writeTakenOver(a answer, _ *Session, c *content, isEnded 
 }
 
 // takeTakenOver deletes the record of a session in Amplify's cookies whose takeover the
-// browser has not seen.
-func (l *handleLayout) takeTakenOver(ctx context.Context, amplify requestCookies) {
-	refreshTokens := append(amplify.all(slotRefresh), "")
-	for _, access := range amplify.all(slotAccess)[:min(len(amplify.all(slotAccess)), maxHandles)] {
-		h, _ := l.handles.Of(access, refreshTokens[0])
-		_, _ = l.take(ctx, h) // the sign-in is refused, too
-	}
+// browser has not seen. The access token is genuine: anybody can make up others.
+func (l *handleLayout) takeTakenOver(ctx context.Context, access, refreshToken string) {
+	h, _ := l.handles.Of(access, refreshToken)
+	_, _ = l.take(ctx, h) // the sign-in is refused, too
 }
 
 // isOwn reports whether a cookie's name is that of a handle.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ const (
 	unsavedRecordTTL = 24 * time.Hour
 	maxEndedHandles  = 10_000
 	maxUnsaved       = 4096
+	maxAdded         = 8 // records of one sign-in that are taken over
 )
 
 // record is a session as a store holds it. It is immutable and shared.
@@ -86,8 +88,9 @@ type handleRecords struct {
 	records recordCache
 
 	mu      sync.Mutex
-	unsaved recent.Map[string, *record] // that the store has not taken, by key
-	ended   recent.Map[string, bool]    // by key; whether the record is deleted
+	unsaved recent.Map[string, *record]  // that the store has not taken, by key
+	ended   recent.Map[string, bool]     // by key; whether the record is deleted
+	added   recent.Map[string, []string] // keys of records that were taken over, by sign-in
 }
 
 func newHandleRecords(cfg *Config, store refresh.Store, maxAge time.Duration) (*handleRecords, error) {
@@ -100,6 +103,7 @@ func newHandleRecords(cfg *Config, store refresh.Store, maxAge time.Duration) (*
 		records: newRecordCache(cfg.CacheBytes),
 		unsaved: recent.Map[string, *record]{Keep: unsavedRecordTTL, Max: maxUnsaved},
 		ended:   recent.Map[string, bool]{Keep: endedHandleTTL, Max: maxEndedHandles},
+		added:   recent.Map[string, []string]{Keep: endedHandleTTL, Max: maxEndedHandles},
 	}, nil
 }
 
@@ -204,13 +208,23 @@ func (hr *handleRecords) add(ctx context.Context, r *record) (err error) {
 }
 
 // addOnce puts the record of tokens that are taken over into the store, unless it was put
-// there before. It reports why the record that is there is no session.
-func (hr *handleRecords) addOnce(ctx context.Context, r *record) error {
+// there before. It reports why the record that is there is no session. A sign-in may have a
+// few records: somebody could show its access token beside any number of made-up refresh
+// tokens, and fill the store.
+func (hr *handleRecords) addOnce(ctx context.Context, r *record, signIn string) error {
 	hr.mu.Lock()
 	_, ended := hr.ended.Get(r.handle.Key, hr.now())
+	added, _ := hr.added.Get(signIn, hr.now())
+	isNew := !slices.Contains(added, r.handle.Key)
+	if isNew && !ended && len(added) < maxAdded {
+		hr.added.Put(signIn, append(slices.Clone(added), r.handle.Key), hr.now())
+	}
 	hr.mu.Unlock()
-	if ended {
+	switch {
+	case ended:
 		return signedOutBecause(refresh.ErrEnded)
+	case isNew && len(added) >= maxAdded:
+		return errTooManyRecords
 	}
 	there, err := hr.store.Add(ctx, r.handle.Key, r.sealed, hr.until(&r.content).Sub(hr.now()))
 	if err != nil {

@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -70,6 +71,35 @@ func TestTakeOverMakesOneRecord(t *testing.T) {
 	}
 	if records := len(e.store.Values()); records != 1 || e.store.operations() > n+n/4 {
 		t.Errorf("%d records of one session, %d operations for %d requests", records, e.store.operations(), n)
+	}
+}
+
+// TestTakeOverOfMadeUpTokens shows one access token beside many made-up refresh tokens, and
+// signs out with made-up access tokens. The store gets a few records, and is not asked.
+func TestTakeOverOfMadeUpTokens(t *testing.T) {
+	t.Parallel()
+	e := newTakeOverEnv(t, session.LayoutHandle, nil)
+	own := e.server.Issue("ada")
+	for i := range 50 {
+		if _, _, err := fetch(e.manager, navigation(e.cookies("ada", &tokens.Set{Access: own.Access, ID: own.ID, Refresh: fmt.Sprint("made-up", i)})...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if records := len(e.store.Values()); records != 8 {
+		t.Errorf("%d records of one sign-in", records)
+	}
+	again := &tokens.Set{Access: own.Access, ID: own.ID, Refresh: "made-up0"} // an answer that was lost
+	if _, lines, err := fetch(e.manager, navigation(e.cookies("ada", again)...)); err != nil || !strings.Contains(strings.Join(lines, ""), "cognitogate.session.") {
+		t.Errorf("a record that is there: %v", err)
+	}
+	before := e.store.operations()
+	var planted []string
+	for i := range 8 {
+		planted = append(planted, e.prefixed(fmt.Sprintf("u%d.accessToken=x%d", i, i)))
+	}
+	e.manager.End(httptest.NewRecorder(), navigation(planted...))
+	if n := e.store.operations() - before; n > 0 {
+		t.Errorf("a sign-out with made-up tokens makes %d calls of the store", n)
 	}
 }
 
